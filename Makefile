@@ -1,0 +1,68 @@
+# Every target sets up what it needs, in .venv, from the lock files. `make help` lists them.
+PYTHON ?= python3
+BIN := .venv/bin
+UV := $(BIN)/uv
+SHELL := /bin/bash
+# One resolution for every Python and platform; without the registry's address, so that it names no host.
+RESOLVE = $(UV) pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url --upgrade
+.DEFAULT_GOAL := help
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+.PHONY: help env repro test lab lock lint types check format hooks validate
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' | column -t -s'|'
+
+env: .venv/recommit.stamp ## make the environment alone, in .venv
+
+repro: env ## run the whole pipeline on all the data; does again only what changed
+	@dvc repro
+	@echo
+	@echo "Report:   reports/index.html (open it in a browser)"
+	@echo "Metrics:  .venv/bin/dvc metrics show"
+	@echo "Inside:   source .venv/bin/activate, then plain dvc, jupyter and recommit"
+
+test: lint types .venv/dev.stamp ## lint, type-check and run all tests
+	@pytest -n 2 --dist loadgroup
+
+lab: .venv/lab.stamp ## add JupyterLab to the environment and start it
+	@cd notebooks && jupyter lab
+
+lint: .venv/dev.stamp ## check style, formatting and that notebooks are committed without noise
+	@ruff check . && ruff format --check .
+	@nbstripout --verify --keep-id notebooks/*.ipynb
+
+types: .venv/dev.stamp ## check types
+	@mypy
+
+format: .venv/dev.stamp ## mend what lint complains of, where a tool can
+	@ruff check --fix --quiet . ; ruff format .
+	@nbstripout --keep-id notebooks/*.ipynb
+
+hooks: .venv/dev.stamp ## install the Git hooks that call these targets
+	@pre-commit install
+
+# A virtual environment that holds exactly the lock file, compiled, and the hook that finds the code of the current tree.
+.venv/recommit.stamp: locks/uv.txt locks/run.txt pyproject.toml $(wildcard install/* install/kernels/recommit/*)
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+	  || { echo "make: $(PYTHON) is not Python 3.11, 3.12 or 3.13: name one that is, as in make PYTHON=python3.12 env"; exit 2; }
+	@echo "environment: .venv, from locks/run.txt"
+	@test -x $(UV) || { $(PYTHON) -m venv .venv && $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r locks/uv.txt; }
+	@$(UV) pip install --quiet --python $(BIN)/python --require-hashes --compile-bytecode -r locks/run.txt
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --reinstall --compile-bytecode .
+	@$(BIN)/dvc config --quiet --local core.site_cache_dir "$(CURDIR)/.dvc/tmp/site"
+	@touch $@
+
+.venv/%.stamp: locks/%.txt .venv/recommit.stamp
+	@echo "environment: .venv, also from $<"
+	@$(UV) pip install --quiet --python $(BIN)/python --require-hashes --compile-bytecode -r $<
+	@touch $@
+
+lock: $(UV) ## resolve pyproject.toml anew into the lock files
+	$(RESOLVE) pyproject.toml -o locks/run.txt
+	$(RESOLVE) pyproject.toml --extra dev -c locks/run.txt -o locks/dev.txt
+	$(RESOLVE) pyproject.toml --extra lab -c locks/run.txt -o locks/lab.txt
+	echo "uv>=0.9" | $(RESOLVE) - -o locks/uv.txt
+
+$(UV):
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r locks/uv.txt

@@ -1,0 +1,87 @@
+"""The canonical form of an executed notebook: what was computed and shown, and nothing of when, where or in which process."""
+
+import re
+import sysconfig
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbformat import NotebookNode
+
+INJECTED_ID = "injected-parameters"
+_KEPT_CELL_METADATA = ("tags", "jupyter")
+_ADDRESS = re.compile(r"\bat 0x[0-9a-f]{6,}")
+_CELL_FILE = re.compile(re.escape(tempfile.gettempdir()) + r"/ipykernel_\d+/\d+\.py")
+
+
+def canonical(notebook: NotebookNode, folder: Path) -> NotebookNode:
+    """A copy of `notebook` whose bytes depend on nothing but its sources and what they showed.
+
+    Kept: sources, ids, tags, outputs with their figures, execution counts. Left out: times, durations, editor and
+    widget state, versions of Python. Replaced: the project's folder, the environment's folders and object addresses
+    in text; a random id of the injected cell. Adjacent stream outputs are joined, output before errors, since their
+    pieces arrive as the kernel's buffers happen to be emptied.
+    """
+    clean = nbformat.from_dict(notebook)
+    kernel = notebook.metadata.get("kernelspec", {})
+    clean.metadata = nbformat.from_dict(
+        {
+            "kernelspec": {key: kernel[key] for key in ("display_name", "language", "name") if key in kernel},
+            "language_info": {"name": "python"},
+        }
+    )
+    clean.cells = [_cell(cell, folder) for cell in notebook.cells]
+    return clean
+
+
+def as_bytes(notebook: NotebookNode) -> bytes:
+    """The notebook file's content, as papermill writes it too."""
+    return nbformat.writes(notebook).encode()
+
+
+def _cell(cell: NotebookNode, folder: Path) -> NotebookNode:
+    kept = {key: cell.metadata[key] for key in _KEPT_CELL_METADATA if cell.metadata.get(key)}
+    fresh = nbformat.from_dict({**cell, "metadata": kept})
+    if "injected-parameters" in kept.get("tags", []):
+        fresh.id = INJECTED_ID
+    if fresh.cell_type == "code":
+        fresh.outputs = [_placeless(output, folder) for output in _joined_streams(fresh.outputs)]
+    return fresh
+
+
+def _joined_streams(outputs: list[NotebookNode]) -> list[NotebookNode]:
+    joined: list[NotebookNode] = []
+    streams: dict[str, str] = {}
+
+    def flush() -> None:
+        for name in sorted(streams, reverse=True):
+            joined.append(nbformat.v4.new_output("stream", name=name, text=streams[name]))
+        streams.clear()
+
+    for output in outputs:
+        if output.output_type == "stream":
+            streams[output.name] = streams.get(output.name, "") + output.text
+        else:
+            flush()
+            joined.append(output)
+    flush()
+    return joined
+
+
+def _placeless(thing: Any, folder: Path) -> Any:
+    """Replace what belongs to one machine or process, in every text but pictures."""
+    if isinstance(thing, dict):
+        changed = {
+            key: value if str(key).startswith("image/") else _placeless(value, folder) for key, value in thing.items()
+        }
+        return nbformat.from_dict(changed)
+    if isinstance(thing, list):
+        return [_placeless(part, folder) for part in thing]
+    if not isinstance(thing, str):
+        return thing
+    paths = sysconfig.get_paths()
+    places = {paths["purelib"]: "<packages>", paths["stdlib"]: "<python>", str(folder): "<project>"}
+    for place in sorted(places, key=len, reverse=True):
+        thing = thing.replace(place, places[place])
+    return _ADDRESS.sub("at 0x…", _CELL_FILE.sub("<cell>", thing))

@@ -1,0 +1,195 @@
+"""The contract: a notebook's parameters cell agrees with what its stage declares, checked before any cell runs."""
+
+import ast
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from nbformat import NotebookNode
+
+from recommit import Refusal
+from recommit.notebook.parameters import declared_values
+from recommit.notebook.project import Stage, root
+
+_SECRET = re.compile(r"passw(or)?d|passphrase|secret|credential|token$|(api|access|private)_?key|_pwd$", re.IGNORECASE)
+_TYPES: dict[str, tuple[type, ...]] = {
+    "str": (str,),
+    "int": (int,),
+    "float": (float, int),
+    "bool": (bool,),
+    "list": (list,),
+    "dict": (dict,),
+    "None": (type(None),),
+}
+_FROM_PARAMS = object()
+
+
+class ContractError(Refusal):
+    """A notebook and its stage disagree; every disagreement is a line."""
+
+    def __init__(self, notebook: str, stage: str, problems: list[str]) -> None:
+        super().__init__("\n".join(f"{notebook} (stage {stage}): {problem}" for problem in problems))
+        self.problems = problems
+
+
+@dataclass(frozen=True)
+class _Default:
+    """One assignment of the parameters cell: its annotated types, and its literal value or `_FROM_PARAMS`."""
+
+    types: tuple[str, ...] | None
+    value: Any
+
+
+def check_contract(notebook: NotebookNode, stage: Stage, siblings: list[Stage]) -> dict[str, Any]:
+    """The values that `stage` gives to `notebook`; raises `ContractError` with every disagreement.
+
+    `siblings` are all the stages that run the notebook: a literal default of a matrix stage is compared with the item
+    whose values the parameters cell itself names.
+    """
+    problems: list[str] = []
+    values = declared_values(stage, root())
+    problems += _secrets(values)
+    try:
+        index = _parameters_cell(notebook)
+        defaults = _defaults(notebook.cells[index].source)
+        problems += _names(defaults, values, stage)
+        problems += _mistyped(defaults, values)
+        problems += _unlike(defaults, stage, siblings)
+        problems += _unused(notebook, index, set(defaults) & set(values))
+    except _Unreadable as error:
+        problems.append(str(error))
+    if problems:
+        raise ContractError(stage.notebook or "", stage.name, problems)
+    return values
+
+
+class _Unreadable(Exception):
+    """The parameters cell, or another, cannot be read at all."""
+
+
+def _parameters_cell(notebook: NotebookNode) -> int:
+    tagged = [i for i, cell in enumerate(notebook.cells) if "parameters" in cell.metadata.get("tags", [])]
+    if not tagged:
+        raise _Unreadable("no cell is tagged `parameters`: tag the one cell that sets the parameters")
+    if len(tagged) > 1:
+        cells = " and ".join(str(i + 1) for i in tagged)
+        raise _Unreadable(f"cells {cells} are all tagged `parameters`: one cell sets them, untag the others")
+    return tagged[0]
+
+
+def _parse(source: str, where: str) -> ast.Module:
+    """The syntax tree of a cell, without its magics."""
+    lines = source.splitlines()
+    if lines and lines[0].startswith("%%"):
+        lines[0] = ""
+    plain = (re.sub(r"^(\s*)[%!?].*", r"\1pass", line) for line in lines)
+    try:
+        return ast.parse("\n".join(plain))
+    except SyntaxError as error:
+        raise _Unreadable(f"{where}, line {error.lineno} is not Python: {error.msg}") from None
+
+
+def _defaults(source: str) -> dict[str, _Default]:
+    defaults = {}
+    for node in _parse(source, "the parameters cell").body:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            continue
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value is not None:
+            name, types = node.target.id, _annotated(node.annotation)
+        elif isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
+            name, types = node.targets[0].id, None
+        else:
+            raise _Unreadable(
+                f"the parameters cell, line {node.lineno}: expected `name: type = value`, found `{ast.unparse(node)}`"
+            )
+        defaults[name] = _Default(types, _value(name, node.value))
+        if types is None and defaults[name].value is _FROM_PARAMS:
+            raise _Unreadable(f'the parameters cell: {name} has no type: write `{name}: int = params["{name}"]`, say')
+    return defaults
+
+
+def _annotated(annotation: ast.expr) -> tuple[str, ...]:
+    types = tuple(part.split("[")[0].strip() for part in ast.unparse(annotation).split(" | "))
+    for name in types:
+        if name not in _TYPES:
+            raise _Unreadable(f"the parameters cell: {name} is no type of a parameter: {', '.join(_TYPES)} are")
+    return types
+
+
+def _value(name: str, node: ast.expr) -> Any:
+    if isinstance(node, ast.Subscript) and ast.unparse(node.value) == "params":
+        key = node.slice.value if isinstance(node.slice, ast.Constant) else ast.unparse(node.slice)
+        if key != name:
+            raise _Unreadable(f'the parameters cell: {name} takes params["{key}"]: a parameter keeps its name')
+        return _FROM_PARAMS
+    try:
+        return ast.literal_eval(node)
+    except ValueError:
+        raise _Unreadable(
+            f'the parameters cell: {name} is `{ast.unparse(node)}`: expected a literal or params["{name}"]'
+        ) from None
+
+
+def _secrets(values: Mapping[str, Any], above: str = "") -> Iterator[str]:
+    for key, value in values.items():
+        if _SECRET.search(str(key)):
+            yield (
+                f"parameter {above}{key} looks like a secret, and parameters are written in clear into the executed "
+                "notebook and dvc.lock: read it in src/ from a file that Git ignores, and declare no parameter"
+            )
+        if isinstance(value, Mapping):
+            yield from _secrets(value, f"{above}{key}.")
+
+
+def _names(defaults: Mapping[str, _Default], values: Mapping[str, Any], stage: Stage) -> Iterator[str]:
+    for name in defaults.keys() - values.keys():
+        yield (
+            f"unknown parameter {name}: the parameters cell sets it, dvc.yaml does not declare it: "
+            f"add it to the stage's params, or take it out of the cell"
+        )
+    for name in values.keys() - defaults.keys():
+        kind = "matrix value" if name in stage.item else "parameter"
+        yield f"missing parameter {name}: dvc.yaml declares the {kind}, the parameters cell does not set it"
+
+
+def _is(value: Any, types: tuple[str, ...]) -> bool:
+    if isinstance(value, bool):
+        return "bool" in types
+    return any(isinstance(value, _TYPES[name]) for name in types)
+
+
+def _mistyped(defaults: Mapping[str, _Default], values: Mapping[str, Any]) -> Iterator[str]:
+    for name, default in defaults.items():
+        types = default.types or (type(default.value).__name__,)
+        if types == ("NoneType",):
+            types = ("None",)
+        for origin, value in (("the cell's own default", default.value), ("the value declared", values.get(name))):
+            known = value is not _FROM_PARAMS and name in values
+            if known and not _is(value, types):
+                yield f"mistyped parameter {name}: expected {' or '.join(types)}, {origin} is {value!r}"
+
+
+def _unlike(defaults: Mapping[str, _Default], stage: Stage, siblings: list[Stage]) -> Iterator[str]:
+    named = {name: default.value for name, default in defaults.items() if name in stage.item}
+    fitting = [sibling for sibling in siblings if dict(sibling.item) == named]
+    if stage.item and set(named) == set(stage.item) and not fitting:
+        yield f"the defaults {named} are no item of the stage's matrix"
+    expected = declared_values(fitting[0] if fitting else stage, root())
+    for name, default in defaults.items():
+        literal = default.value is not _FROM_PARAMS and name in expected and name not in stage.item
+        if literal and default.value != expected[name]:
+            yield (
+                f"default of {name} is unlike params.yaml: {default.value!r} in the cell, {expected[name]!r} there: "
+                f'write `{name}: {type(expected[name]).__name__} = params["{name}"]`, so that it stands in one place'
+            )
+
+
+def _unused(notebook: NotebookNode, parameters: int, names: set[str]) -> Iterator[str]:
+    used: set[str] = set()
+    for index, cell in enumerate(notebook.cells):
+        if cell.cell_type == "code" and index != parameters:
+            tree = _parse(cell.source, f"cell {index + 1}")
+            used |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    for name in sorted(names - used):
+        yield f"unused parameter {name}: no cell reads it: use it, or take it out of dvc.yaml and of the cell"

@@ -1,0 +1,149 @@
+"""The papermill engine: hold the notebook to its stage's contract, run it in the pinned kernel, return its canonical form."""
+
+import os
+import signal
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from jupyter_client.kernelspec import KernelSpecManager
+from jupyter_client.manager import AsyncKernelManager
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, DeadKernelError
+from nbformat import NotebookNode
+from papermill.engines import Engine
+from papermill.parameterize import parameterize_notebook
+
+from recommit import Refusal
+from recommit.notebook.canonical import INJECTED_ID, as_bytes, canonical
+from recommit.notebook.contract import check_contract
+from recommit.notebook.project import Stage, find_stage, root, stages
+
+# All that a kernel sees of the environment it is started from; the kernel spec adds what makes results repeat.
+_PASSED_ON = ("HOME", "PATH", "TMPDIR", "DVC_STAGE")
+
+CellDone = Callable[[int, int, float], None]
+"""Called with a cell's number from 1, the number of code cells, and the seconds that it took."""
+
+
+class CellFailed(Exception):
+    """A cell raised, or its kernel died. `partial` is the notebook up to there, in canonical form."""
+
+    def __init__(self, cell: int, cells: int, reason: str, partial: NotebookNode) -> None:
+        super().__init__(f"cell {cell} of {cells}: {reason}")
+        self.partial = partial
+
+
+class Terminated(BaseException):
+    """SIGTERM came: unwinds like Ctrl-C, so that the kernel ends with the command."""
+
+
+class RecommitEngine(Engine):
+    """`papermill --engine recommit NOTEBOOK OUTPUT` gives the bytes that `recommit run` gives.
+
+    Where several stages run the notebook, `DVC_STAGE` or `-p` with the matrix values says which.
+    """
+
+    @classmethod
+    def execute_notebook(
+        cls,
+        nb: NotebookNode,
+        kernel_name: str,
+        output_path: str | None = None,
+        *,
+        input_path: str,
+        stage: Stage | None = None,
+        cell_done: CellDone = lambda cell, cells, seconds: None,
+        **_: Any,
+    ) -> NotebookNode:
+        """Check, inject, execute and canonicalise `nb`; raises `ContractError` or `CellFailed`."""
+        folder = root(Path(input_path).parent)
+        path = Path(input_path).resolve().relative_to(folder).as_posix()
+        asked = dict(nb.metadata.papermill.get("parameters", {}))
+        stage = stage or find_stage(folder, path, os.environ.get("DVC_STAGE") if not asked else None, asked)
+        source = nbformat.read(input_path, as_version=4)
+        values = check_contract(source, stage, [other for other in stages(folder) if other.notebook == path])
+        nb = parameterize_notebook(nb, values, kernel_name=kernel_name, language="python")
+        for cell in nb.cells:
+            if cell.cell_type == "code":
+                cell.outputs, cell.execution_count = [], None
+            if "injected-parameters" in cell.metadata.get("tags", []):
+                cell.id = INJECTED_ID
+        _execute(nb, folder, cell_done)
+        # Through the bytes and back: papermill writes what it is given, and so writes these bytes.
+        return nbformat.reads(as_bytes(canonical(nb, folder)).decode(), as_version=4)
+
+
+def _execute(nb: NotebookNode, folder: Path, cell_done: CellDone) -> None:
+    """Run the code cells of `nb` in place, in a kernel of their own that ends with this call however it ends."""
+    code = [index for index, cell in enumerate(nb.cells) if cell.cell_type == "code" and cell.source.strip()]
+    with _kernel(folder) as manager:
+        client = NotebookClient(nb, km=manager, timeout=None, store_widget_state=False, record_timing=False)
+        number = 0
+        try:
+            client.start_new_kernel_client()
+            for number, index in enumerate(code, start=1):
+                started = time.monotonic()
+                client.execute_cell(nb.cells[index], index, execution_count=number)
+                cell_done(number, len(code), time.monotonic() - started)
+        except CellExecutionError as error:
+            raise CellFailed(number, len(code), f"{error.ename}: {error.evalue}", canonical(nb, folder)) from error
+        except (DeadKernelError, RuntimeError) as error:
+            reason = f"the kernel died ({error}): out of memory, or ended from outside"
+            raise CellFailed(number, len(code), reason, canonical(nb, folder)) from error
+        finally:
+            if client.kc is not None:
+                client.kc.stop_channels()
+
+
+@contextmanager
+def _kernel(folder: Path) -> Iterator[AsyncKernelManager]:
+    """A started kernel of the tree's own spec, on sockets in a private folder: no ports to race for.
+
+    Whatever happens, its whole process group is gone afterwards: the kernel and any workers that it started.
+    """
+    specs = KernelSpecManager(kernel_dirs=[str(folder / "install" / "kernels")], ensure_native_kernel=False)
+    with tempfile.TemporaryDirectory(prefix="recommit-") as private, _terminating():
+        manager = AsyncKernelManager(
+            kernel_name="recommit",
+            kernel_spec_manager=specs,
+            transport="ipc",
+            connection_file=f"{private}/kernel.json",
+        )
+        env = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+        client = NotebookClient(nbformat.v4.new_notebook(), km=manager)
+        try:
+            client.start_new_kernel(cwd=str(folder), env={**env, "IPYTHONDIR": private})
+            yield manager
+        finally:
+            _end(manager)
+
+
+def _end(manager: AsyncKernelManager) -> None:
+    provisioner = manager.provisioner
+    if provisioner is None or provisioner.pid is None:
+        return
+    try:
+        os.killpg(provisioner.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+    if provisioner.process:
+        provisioner.process.wait()
+
+
+@contextmanager
+def _terminating() -> Iterator[None]:
+    """Turn SIGTERM into an exception for as long as a kernel runs."""
+
+    def stop(*_: object) -> None:
+        raise Terminated
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,58 @@
+"""The parameters of a stage: what `params.yaml` says, cut down to what `dvc.yaml` declares."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from recommit import Refusal
+from recommit.notebook.project import Stage, read_yaml, root
+
+
+class Params(Mapping[str, Any]):
+    """`params.yaml` of the project around the current folder, as it is now.
+
+    A notebook's parameters cell takes its defaults from here, so that a value stands in one place:
+    `seed: int = params["seed"]`. In a pipeline run the stage's own values then replace them.
+    """
+
+    def __getitem__(self, key: str) -> Any:
+        return read_yaml(root() / "params.yaml")[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(read_yaml(root() / "params.yaml"))
+
+    def __len__(self) -> int:
+        return len(read_yaml(root() / "params.yaml"))
+
+
+params = Params()
+
+
+def declared_values(stage: Stage, folder: Path) -> dict[str, Any]:
+    """What the stage's notebook receives: top-level keys of params.yaml, pruned to the declared ones, and its item.
+
+    `models.boosting` gives `{"models": {"boosting": {...}}}`. A declared key that params.yaml lacks, or one that is
+    also the name of a matrix value, is refused.
+    """
+    content = read_yaml(folder / "params.yaml")
+    values: dict[str, Any] = {}
+    for key in stage.params:
+        *above, last = key.split(".")
+        source: Any = content
+        target = values
+        for part in above:
+            source = _inside(source, part, key, stage)
+            target = target.setdefault(part, {})
+        target[last] = _inside(source, last, key, stage)
+    for name, value in stage.item.items():
+        if name in values:
+            raise Refusal(f"dvc.yaml: stage {stage.name}: {name} is both a parameter and a matrix value: rename one")
+        values[name] = value
+    return values
+
+
+def _inside(source: Any, part: str, key: str, stage: Stage) -> Any:
+    if not isinstance(source, Mapping) or part not in source:
+        known = f"; it has {', '.join(map(str, source))}" if isinstance(source, Mapping) else ""
+        raise Refusal(f"params.yaml has no {key}, which stage {stage.name} declares in dvc.yaml{known}")
+    return source[part]

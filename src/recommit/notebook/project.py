@@ -1,0 +1,155 @@
+"""Where the project is, and what `dvc.yaml` says of each stage."""
+
+import functools
+import itertools
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML, YAMLError
+from ruamel.yaml.constructor import SafeConstructor
+
+from recommit import Refusal
+
+_TEMPLATE = re.compile(r"\$\{([^}]+)\}")
+
+
+class _PlainDates(SafeConstructor):
+    """Reads `2013-09-01` as the text it is, quoted or not, as a Hydra override on the command line does."""
+
+
+_PlainDates.add_constructor("tag:yaml.org,2002:timestamp", SafeConstructor.construct_yaml_str)
+
+
+def root(start: Path | None = None) -> Path:
+    """The project's folder: the nearest one at or above `start` (default: the current one) that holds dvc.yaml."""
+    start = (start or Path.cwd()).resolve()
+    for folder in (start, *start.parents):
+        if (folder / "dvc.yaml").is_file():
+            return folder
+    raise Refusal(f"no dvc.yaml at or above {start}: go into a project")
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The mapping that a YAML file holds; dates stay text. A missing or broken file is refused by name."""
+    yaml = YAML(typ="safe", pure=True)
+    yaml.Constructor = _PlainDates
+    try:
+        content = yaml.load(path.read_text())
+    except FileNotFoundError:
+        raise Refusal(f"{path}: there is no such file") from None
+    except YAMLError as error:
+        raise Refusal(f"{path} is not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(content, dict):
+        raise Refusal(f"{path}: expected keys and values, found {type(content).__name__}")
+    return content
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of dvc.yaml, or one item of a matrix stage, with its templates filled in."""
+
+    name: str
+    cmd: str
+    params: tuple[str, ...] = ()
+    item: Mapping[str, Any] = field(default_factory=dict)
+    deps: tuple[str, ...] = ()
+    outs: tuple[str, ...] = ()
+
+    @property
+    def notebook(self) -> str | None:
+        """The notebook that the stage's command runs, relative to the project, or None."""
+        words = self.cmd.split()
+        return words[2] if words[:2] == ["recommit", "run"] and len(words) > 2 else None
+
+    @property
+    def executed(self) -> str:
+        """The out that keeps the executed notebook, relative to the project."""
+        found = [out for out in self.outs if out.endswith(".ipynb")]
+        if len(found) != 1:
+            raise Refusal(
+                f"dvc.yaml: stage {self.name} has {len(found)} .ipynb outs, expected one, for the executed notebook"
+            )
+        return found[0]
+
+
+def stages(folder: Path) -> list[Stage]:
+    """Every stage that dvc.yaml in `folder` declares, in its order, matrix stages item by item."""
+    content = read_yaml(folder / "dvc.yaml")
+    return [stage for name, entry in content.get("stages", {}).items() for stage in _expand(folder, name, entry)]
+
+
+def find_stage(folder: Path, notebook: str, name: str | None, item: Mapping[str, Any] | None = None) -> Stage:
+    """The stage that runs `notebook` (relative to `folder`): the one called `name`, or the only one there is.
+
+    `item` narrows a matrix stage down by some of its values.
+    """
+    candidates = [stage for stage in stages(folder) if stage.notebook == notebook]
+    if not candidates:
+        raise Refusal(f"dvc.yaml has no stage whose cmd is `recommit run {notebook}`: add one, or check the path")
+    fitting = [stage for stage in candidates if name in (None, stage.name) and _fits(stage, item or {})]
+    if len(fitting) == 1:
+        return fitting[0]
+    names = ", ".join(stage.name for stage in candidates)
+    if not fitting:
+        raise Refusal(f"{notebook}: dvc.yaml runs it as {names}, not as {name or dict(item or {})}")
+    raise Refusal(f"{notebook} is run by several stages: name one with --stage: {names}")
+
+
+def _fits(stage: Stage, item: Mapping[str, Any]) -> bool:
+    return all(key in stage.item and stage.item[key] == value for key, value in item.items())
+
+
+def _expand(folder: Path, name: str, entry: dict[str, Any]) -> Iterator[Stage]:
+    if "foreach" in entry or "wdir" in entry:
+        unsupported = "foreach" if "foreach" in entry else "wdir"
+        raise Refusal(f"dvc.yaml: stage {name} uses {unsupported}: use matrix, and paths from the project's folder")
+    variables = functools.cache(lambda: read_yaml(folder / "params.yaml"))
+    matrix = {key: _fill(values, name, variables, {}) for key, values in entry.get("matrix", {}).items()}
+    for values in itertools.product(*matrix.values()):
+        item = dict(zip(matrix, values, strict=True))
+        full_name = f"{name}@{'-'.join(map(str, values))}" if matrix else name
+
+        def fill(thing: Any, full_name: str = full_name, item: Mapping[str, Any] = item) -> Any:
+            return _fill(thing, full_name, variables, item)
+
+        outs = (path for section in ("outs", "metrics", "plots") for path in _paths(entry.get(section, [])))
+        yield Stage(
+            name=full_name,
+            cmd=fill(entry.get("cmd", "")),
+            params=tuple(_param_keys(full_name, entry.get("params", []), fill)),
+            item=item,
+            deps=tuple(map(fill, entry.get("deps", []))),
+            outs=tuple(map(fill, outs)),
+        )
+
+
+def _paths(entries: list[Any]) -> Iterator[str]:
+    for entry in entries:
+        yield from entry if isinstance(entry, dict) else [entry]
+
+
+def _param_keys(stage: str, entries: list[Any], fill: Any) -> Iterator[str]:
+    for entry in entries:
+        if isinstance(entry, dict):
+            raise Refusal(f"dvc.yaml: stage {stage} takes params from {', '.join(entry)}: params.yaml is the one place")
+        yield fill(entry)
+
+
+def _fill(thing: Any, stage: str, variables: Any, item: Mapping[str, Any]) -> Any:
+    """Fill in DVC's ${...}: a matrix item's value, or a key of params.yaml."""
+    if not isinstance(thing, str):
+        return thing
+
+    def value(key: str) -> Any:
+        found: Any = {**variables(), "item": item} if not key.startswith("item.") else {"item": item}
+        for part in key.strip().split("."):
+            if not isinstance(found, Mapping) or part not in found:
+                raise Refusal(f"dvc.yaml: stage {stage}: ${{{key}}} is neither a matrix value nor in params.yaml")
+            found = found[part]
+        return found
+
+    whole = _TEMPLATE.fullmatch(thing)
+    return value(whole[1]) if whole else _TEMPLATE.sub(lambda match: str(value(match[1])), thing)

@@ -1,0 +1,155 @@
+"""Run one notebook as its stage: all its outs appear, or the earlier ones stay."""
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+from recommit import Refusal
+from recommit.notebook.canonical import as_bytes
+from recommit.notebook.contract import check_contract
+from recommit.notebook.project import Stage, find_stage, root, stages
+
+
+def run(notebook: Path, name: str | None = None) -> None:
+    """Execute `notebook` as the stage `name`, by default the one that DVC runs or the only one there is.
+
+    Writes the executed notebook to the stage's .ipynb out and the cells' durations to a .log file beside it. Raises
+    `Refusal`: status 2 before the first cell ran, 1 when a cell failed; then the partial notebook is in
+    reports/failed/ and every out is as it was.
+    """
+    folder = root()
+    path = _relative(notebook, folder)
+    stage = find_stage(folder, path, name or _from_dvc(folder, path))
+    executed = stage.executed
+    source = _read(folder / path)
+    check_contract(source, stage, [other for other in stages(folder) if other.notebook == path])
+
+    # JupyterLab's extras bring this package in: it takes a second to import, and jsonschema does without it.
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+    import papermill
+
+    from recommit.notebook.engine import CellFailed, Terminated
+
+    durations: list[str] = []
+
+    def cell_done(cell: int, cells: int, seconds: float) -> None:
+        durations.append(f"cell {cell} of {cells}: {seconds:.2f} s")
+        _progress(f"{stage.name}: {durations[-1]}", last=cell == cells)
+
+    with _whole_or_nothing(folder, stage):
+        try:
+            result = papermill.execute_notebook(
+                folder / path, None, engine_name="recommit", progress_bar=False, stage=stage, cell_done=cell_done
+            )
+        except CellFailed as failure:
+            kept = _keep(folder, stage, failure.partial)
+            raise Refusal(f"stage {stage.name} failed in {path}, {failure}\n{kept}\nearlier results stay", 1) from None
+        except (KeyboardInterrupt, Terminated):
+            raise Refusal(f"stage {stage.name} was interrupted; earlier results stay", 1) from None
+        _write(folder / executed, as_bytes(result))
+        _write((folder / executed).with_suffix(".log"), ("\n".join(durations) + "\n").encode())
+        missing = [out for out in stage.outs if not (folder / out).exists()]
+        if missing:
+            raise Refusal(
+                f"stage {stage.name} declares {', '.join(missing)} in dvc.yaml, but {path} did not write it: "
+                "write it, or take it out of outs; earlier results stay",
+                1,
+            )
+
+
+def _from_dvc(folder: Path, path: str) -> str | None:
+    """The stage that DVC says it is running, unless that is another notebook's."""
+    name = os.environ.get("DVC_STAGE")
+    return name if name in {stage.name for stage in stages(folder) if stage.notebook == path} else None
+
+
+def _relative(notebook: Path, folder: Path) -> str:
+    if not notebook.is_file():
+        raise Refusal(f"{notebook}: there is no such notebook")
+    absolute = notebook.resolve()
+    if not absolute.is_relative_to(folder):
+        raise Refusal(f"{notebook} is outside the project {folder}")
+    return absolute.relative_to(folder).as_posix()
+
+
+def _read(path: Path) -> NotebookNode:
+    try:
+        notebook = nbformat.read(path, as_version=4)
+        nbformat.validate(notebook)
+    except (nbformat.reader.NotJSONError, nbformat.ValidationError, AttributeError, KeyError) as error:
+        raise Refusal(f"{path}: not a notebook: {str(error).splitlines()[0]}") from None
+    return notebook
+
+
+@contextmanager
+def _whole_or_nothing(folder: Path, stage: Stage) -> Iterator[None]:
+    """Move the stage's outs aside while it runs; on any failure take away what it wrote and bring them back.
+
+    What an earlier run left aside, because it was killed, is brought back first.
+    """
+    aside = folder / ".recommit" / "aside" / stage.name
+    _bring_back(folder, aside, stage.outs)
+    for out in stage.outs:
+        if (folder / out).exists():
+            (aside / out).parent.mkdir(parents=True, exist_ok=True)
+            (folder / out).rename(aside / out)
+        (folder / out).parent.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        for out in stage.outs:
+            _remove(folder / out)
+        _bring_back(folder, aside, stage.outs)
+        raise
+    _remove(aside)
+
+
+def _bring_back(folder: Path, aside: Path, outs: tuple[str, ...]) -> None:
+    for out in outs:
+        if (aside / out).exists():
+            _remove(folder / out)
+            (folder / out).parent.mkdir(parents=True, exist_ok=True)
+            (aside / out).rename(folder / out)
+    _remove(aside)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _keep(folder: Path, stage: Stage, partial: NotebookNode) -> str:
+    """Keep the partial notebook aside, and say where; a full disk must not hide the first failure."""
+    path = folder / "reports" / "failed" / f"{stage.name}.ipynb"
+    try:
+        _write(path, as_bytes(partial))
+    except OSError as error:
+        return f"the notebook up to there could not be kept: {error.strerror}"
+    return f"the notebook up to there, with the traceback: {path}"
+
+
+def _write(path: Path, content: bytes) -> None:
+    """The file appears whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.unfinished")
+    try:
+        unfinished.write_bytes(content)
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _progress(line: str, last: bool) -> None:
+    """One line that is written over on a terminal, a line a cell elsewhere."""
+    if sys.stderr.isatty():
+        print(f"\r\033[K{line}", end="\n" if last else "", file=sys.stderr, flush=True)
+    else:
+        print(line, file=sys.stderr, flush=True)

@@ -1,0 +1,25 @@
+"""`recommit run`: execute one notebook as its stage."""
+
+from pathlib import Path
+
+import click
+
+
+@click.command(name="run")
+@click.argument("notebook", type=click.Path(path_type=Path))
+@click.option("--stage", metavar="NAME", help="Which stage, where several run this notebook: train@boosting-full.")
+def command(notebook: Path, stage: str | None) -> None:
+    """Execute NOTEBOOK as its stage of dvc.yaml: this is what a stage's cmd calls.
+
+    The notebook receives the parameters that the stage declares and nothing else; what it shows is kept, in a form
+    that is the same on every run, at the .ipynb among the stage's outs. When a cell fails, nothing is half-written
+    and earlier results stay.
+
+    \b
+    Example:
+      recommit run notebooks/train.ipynb --stage train@boosting-full
+    Exit status: 0 done, 1 a cell failed, 2 it could not start.
+    """
+    from recommit.notebook.run import run
+
+    run(notebook, stage)
