@@ -1,5 +1,6 @@
 """Run a notebook as a stage: the contract, the execution, the canonical form."""
 
 from recommit.notebook.parameters import params
+from recommit.notebook.project import path
 
-__all__ = ["params"]
+__all__ = ["params", "path"]

@@ -1,4 +1,4 @@
-"""The canonical form of an executed notebook: what was computed and shown, and nothing of when, where or in which process."""
+"""The canonical form of an executed notebook: what was computed and shown, not when, where or by which process."""
 
 import re
 import sysconfig
@@ -11,7 +11,8 @@ from nbformat import NotebookNode
 
 INJECTED_ID = "injected-parameters"
 _KEPT_CELL_METADATA = ("tags", "jupyter")
-_ADDRESS = re.compile(r"\bat 0x[0-9a-f]{6,}")
+# An object's address in its repr; scikit-learn's tables show the tail of one as `...x7f0123456789`.
+_ADDRESS = re.compile(r"(?<![0-9A-Za-z])0?x[0-9a-f]{9,12}\b")
 _CELL_FILE = re.compile(re.escape(tempfile.gettempdir()) + r"/ipykernel_\d+/\d+\.py")
 
 
@@ -84,4 +85,4 @@ def _placeless(thing: Any, folder: Path) -> Any:
     places = {paths["purelib"]: "<packages>", paths["stdlib"]: "<python>", str(folder): "<project>"}
     for place in sorted(places, key=len, reverse=True):
         thing = thing.replace(place, places[place])
-    return _ADDRESS.sub("at 0x…", _CELL_FILE.sub("<cell>", thing))
+    return _ADDRESS.sub("0x…", _CELL_FILE.sub("<cell>", thing))

@@ -96,14 +96,14 @@ def _defaults(source: str) -> dict[str, _Default]:
         if isinstance(node, ast.Import | ast.ImportFrom):
             continue
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value is not None:
-            name, types = node.target.id, _annotated(node.annotation)
+            name, types, value = node.target.id, _annotated(node.annotation), node.value
         elif isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
-            name, types = node.targets[0].id, None
+            name, types, value = node.targets[0].id, None, node.value
         else:
             raise _Unreadable(
                 f"the parameters cell, line {node.lineno}: expected `name: type = value`, found `{ast.unparse(node)}`"
             )
-        defaults[name] = _Default(types, _value(name, node.value))
+        defaults[name] = _Default(types, _value(name, value))
         if types is None and defaults[name].value is _FROM_PARAMS:
             raise _Unreadable(f'the parameters cell: {name} has no type: write `{name}: int = params["{name}"]`, say')
     return defaults
@@ -119,9 +119,9 @@ def _annotated(annotation: ast.expr) -> tuple[str, ...]:
 
 def _value(name: str, node: ast.expr) -> Any:
     if isinstance(node, ast.Subscript) and ast.unparse(node.value) == "params":
-        key = node.slice.value if isinstance(node.slice, ast.Constant) else ast.unparse(node.slice)
+        key = ast.literal_eval(node.slice) if isinstance(node.slice, ast.Constant) else ast.unparse(node.slice)
         if key != name:
-            raise _Unreadable(f'the parameters cell: {name} takes params["{key}"]: a parameter keeps its name')
+            raise _Unreadable(f"the parameters cell: {name} takes {ast.unparse(node)}: a parameter keeps its name")
         return _FROM_PARAMS
     try:
         return ast.literal_eval(node)

@@ -1,11 +1,11 @@
-"""The papermill engine: hold the notebook to its stage's contract, run it in the pinned kernel, return its canonical form."""
+"""The papermill engine: check the contract, run the notebook in the pinned kernel, return its canonical form."""
 
 import os
 import signal
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,6 @@ from nbformat import NotebookNode
 from papermill.engines import Engine
 from papermill.parameterize import parameterize_notebook
 
-from recommit import Refusal
 from recommit.notebook.canonical import INJECTED_ID, as_bytes, canonical
 from recommit.notebook.contract import check_contract
 from recommit.notebook.project import Stage, find_stage, root, stages
@@ -124,15 +123,13 @@ def _kernel(folder: Path) -> Iterator[AsyncKernelManager]:
 
 
 def _end(manager: AsyncKernelManager) -> None:
-    provisioner = manager.provisioner
-    if provisioner is None or provisioner.pid is None:
+    """Kill the kernel's process group, and wait until the kernel is gone."""
+    process = getattr(manager.provisioner, "process", None)
+    if process is None:
         return
-    try:
-        os.killpg(provisioner.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return
-    if provisioner.process:
-        provisioner.process.wait()
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 @contextmanager

@@ -32,6 +32,16 @@ def root(start: Path | None = None) -> Path:
     raise Refusal(f"no dvc.yaml at or above {start}: go into a project")
 
 
+def path(name: str) -> Path:
+    """A file or folder of the project by its name in dvc.yaml, wherever in the project the notebook runs.
+
+    The folder above it is made, so that the notebook can write it.
+    """
+    found = root() / name
+    found.parent.mkdir(parents=True, exist_ok=True)
+    return found
+
+
 def read_yaml(path: Path) -> dict[str, Any]:
     """The mapping that a YAML file holds; dates stay text. A missing or broken file is refused by name."""
     yaml = YAML(typ="safe", pure=True)
@@ -57,6 +67,9 @@ class Stage:
     item: Mapping[str, Any] = field(default_factory=dict)
     deps: tuple[str, ...] = ()
     outs: tuple[str, ...] = ()
+    """All of them, those registered as metrics or plots included."""
+    metrics: tuple[str, ...] = ()
+    plots: tuple[str, ...] = ()
 
     @property
     def notebook(self) -> str | None:
@@ -115,14 +128,18 @@ def _expand(folder: Path, name: str, entry: dict[str, Any]) -> Iterator[Stage]:
         def fill(thing: Any, full_name: str = full_name, item: Mapping[str, Any] = item) -> Any:
             return _fill(thing, full_name, variables, item)
 
-        outs = (path for section in ("outs", "metrics", "plots") for path in _paths(entry.get(section, [])))
+        outs, metrics, plots = (
+            tuple(map(fill, _paths(entry.get(section, [])))) for section in ("outs", "metrics", "plots")
+        )
         yield Stage(
             name=full_name,
             cmd=fill(entry.get("cmd", "")),
             params=tuple(_param_keys(full_name, entry.get("params", []), fill)),
             item=item,
             deps=tuple(map(fill, entry.get("deps", []))),
-            outs=tuple(map(fill, outs)),
+            outs=outs + metrics + plots,
+            metrics=metrics,
+            plots=plots,
         )
 
 

@@ -1,0 +1,140 @@
+"""Each way in which a notebook can disagree with its stage is its own error, before the first cell runs."""
+
+import pytest
+
+from tests.recommit.notebook.conftest import DVC, PARAMETERS, WORK, TinyProject
+
+
+def refused(tiny: TinyProject, stage: str = "fit@tree") -> str:
+    """What `recommit run` says; it must refuse with status 2 and must not have run a cell."""
+    result = tiny.run(stage)
+    assert result.returncode == 2, result.stderr
+    assert "Traceback" not in result.stderr
+    assert not (tiny.folder / "models").exists()
+    return result.stderr
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        (PARAMETERS + "rounds: int = 3\n", "unknown parameter rounds"),
+        ('model: str = "tree"\n', "missing parameter seed: dvc.yaml declares the parameter"),
+        ('from recommit.notebook import params\nseed: int = params["seed"]\n', "missing parameter model"),
+        (PARAMETERS.replace("seed: int", "seed: str"), "mistyped parameter seed: expected str"),
+        (PARAMETERS.replace("seed: int", "seed: bool"), "mistyped parameter seed: expected bool"),
+        (PARAMETERS.replace('"tree"', "3"), "mistyped parameter model: expected str, the cell's own default is 3"),
+        (PARAMETERS.replace('params["seed"]', "8"), "default of seed is unlike params.yaml: 8 in the cell, 7 there"),
+        (PARAMETERS.replace('"tree"', '"forest"'), "no item of the stage's matrix"),
+        (PARAMETERS.replace('params["seed"]', 'params["as_of"]'), "a parameter keeps its name"),
+        (PARAMETERS.replace("seed: int", "seed"), "seed has no type"),
+        (PARAMETERS.replace("seed: int", "seed: Path"), "Path is no type of a parameter"),
+        (PARAMETERS.replace('params["seed"]', "random()"), "expected a literal"),
+        (PARAMETERS + "print(seed)\n", "expected `name: type = value`"),
+        (PARAMETERS + "if seed\n", "is not Python"),
+    ],
+)
+def test_a_parameters_cell_that_disagrees_is_refused(tiny: TinyProject, parameters: str, message: str) -> None:
+    tiny.notebook(WORK, parameters=parameters)
+    assert message in refused(tiny)
+
+
+def test_no_tagged_cell_is_refused(tiny: TinyProject) -> None:
+    tiny.notebook(WORK, tags=0)
+    assert "no cell is tagged `parameters`" in refused(tiny)
+
+
+def test_two_tagged_cells_are_refused_by_number(tiny: TinyProject) -> None:
+    tiny.notebook(WORK, tags=2)
+    assert "cells 1 and 2 are all tagged" in refused(tiny)
+
+
+def test_an_unused_parameter_is_refused(tiny: TinyProject) -> None:
+    tiny.notebook(WORK.replace("{seed}", "0"))
+    assert "unused parameter seed" in refused(tiny)
+
+
+def test_a_cell_that_is_not_python_is_refused_by_number(tiny: TinyProject) -> None:
+    tiny.notebook(WORK, "for x in")
+    assert "cell 3, line 1 is not Python" in refused(tiny)
+
+
+def test_magics_do_not_count_as_broken(tiny: TinyProject) -> None:
+    tiny.notebook("%matplotlib inline", "%%time\n" + WORK)
+    assert tiny.run().returncode == 0
+
+
+def test_a_key_that_params_yaml_lacks_is_refused(tiny: TinyProject) -> None:
+    tiny.write("params.yaml", "as_of: 2013-09-01\n")
+    assert "params.yaml has no seed, which stage fit@tree declares in dvc.yaml; it has as_of" in refused(tiny)
+
+
+@pytest.mark.parametrize("name", ["password", "db_password", "api_key", "secret", "github_token", "private_key"])
+def test_a_parameter_named_like_a_secret_is_refused_with_advice(tiny: TinyProject, name: str) -> None:
+    tiny.write("dvc.yaml", DVC.replace("[seed]", f"[seed, {name}]"))
+    tiny.write("params.yaml", f"seed: 7\n{name}: hunter2\n")
+    tiny.notebook(WORK, f"print({name})", parameters=f'{PARAMETERS}{name}: str = params["{name}"]\n')
+    said = refused(tiny)
+    assert f"parameter {name} looks like a secret" in said
+    assert "hunter2" not in said
+
+
+def test_a_nested_secret_is_refused_too(tiny: TinyProject) -> None:
+    tiny.write("dvc.yaml", DVC.replace("[seed]", "[seed, database]"))
+    tiny.write("params.yaml", "seed: 7\ndatabase: {host: here, password: hunter2}\n")
+    tiny.notebook(WORK, "print(database)", parameters=f'{PARAMETERS}database: dict = params["database"]\n')
+    assert "parameter database.password looks like a secret" in refused(tiny)
+
+
+def test_every_disagreement_is_said_at_once(tiny: TinyProject) -> None:
+    tiny.notebook(WORK, parameters='seed: str = "x"\nrounds: int = 3\n')
+    said = refused(tiny)
+    assert "unknown parameter rounds" in said
+    assert "missing parameter model" in said
+    assert "mistyped parameter seed" in said
+
+
+def test_a_literal_default_that_agrees_is_fine(tiny: TinyProject) -> None:
+    tiny.notebook(WORK, parameters='seed: int = 7\nmodel: str = "line"\n')
+    assert tiny.run().returncode == 0
+
+
+def test_a_stage_that_does_not_exist_is_refused_with_those_that_do(tiny: TinyProject) -> None:
+    result = tiny.command("recommit", "run", "notebooks/fit.ipynb", "--stage", "fit@bush")
+    assert result.returncode == 2
+    assert "dvc.yaml runs it as fit@tree, fit@line, not as fit@bush" in result.stderr
+
+
+def test_a_matrix_stage_needs_a_name(tiny: TinyProject) -> None:
+    result = tiny.command("recommit", "run", "notebooks/fit.ipynb")
+    assert result.returncode == 2
+    assert "name one with --stage: fit@tree, fit@line" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("nonsense", "not a notebook"),
+        ('{"cells": 3, "nbformat": 4, "nbformat_minor": 5, "metadata": {}}', "not a notebook"),
+        ("", "not a notebook"),
+    ],
+)
+def test_a_broken_notebook_file_is_refused(tiny: TinyProject, text: str, message: str) -> None:
+    tiny.write("notebooks/fit.ipynb", text)
+    assert message in refused(tiny)
+
+
+def test_a_missing_notebook_is_refused(tiny: TinyProject) -> None:
+    (tiny.folder / "notebooks" / "fit.ipynb").unlink()
+    assert "there is no such notebook" in refused(tiny)
+
+
+def test_a_broken_params_file_is_refused(tiny: TinyProject) -> None:
+    tiny.write("params.yaml", "seed: [1,\n")
+    assert "params.yaml is not YAML" in refused(tiny)
+
+
+def test_outside_a_project_the_command_says_so(tiny: TinyProject) -> None:
+    (tiny.folder / "dvc.yaml").unlink()
+    result = tiny.run()
+    assert result.returncode != 0
+    assert "no project" in result.stderr

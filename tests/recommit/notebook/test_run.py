@@ -1,0 +1,185 @@
+"""A stage's run: its bytes repeat, it gets only what it declares, and a failure leaves everything as it was."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.recommit.notebook.conftest import DVC, PARAMETERS, WORK, TinyProject
+
+SHOW = """\
+import sys
+import matplotlib.pyplot as plt
+print("to the reader", object(), Path.cwd())
+print("a warning", file=sys.stderr)
+plt.plot([1, 2]);
+"""
+
+
+def kernels_below(process: psutil.Process) -> list[psutil.Process]:
+    return [child for child in process.children(recursive=True) if "ipykernel_launcher" in " ".join(child.cmdline())]
+
+
+def wait_until(condition, seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def start(tiny: TinyProject) -> subprocess.Popen[str]:
+    """Start the stage as from a terminal, and come back when its last cell says that it is running."""
+    tiny.notebook(WORK, 'Path("running").touch()\nimport time\ntime.sleep(600)')
+    process = subprocess.Popen(
+        ["recommit", "run", "notebooks/fit.ipynb", "--stage", "fit@tree"],
+        cwd=tiny.folder,
+        env=tiny.environment,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    wait_until((tiny.folder / "running").exists)
+    return process
+
+
+def test_the_same_stage_gives_the_same_bytes_whatever_is_outside(tiny: TinyProject) -> None:
+    tiny.notebook(WORK, SHOW, "{'b', 'a', 'c'}")
+    assert tiny.run().returncode == 0
+    first = tiny.read("reports/tree.ipynb")
+    outside = {"PYTHONHASHSEED": "9", "OMP_NUM_THREADS": "3", "TZ": "Asia/Tokyo", "LC_ALL": "C", "COLUMNS": "40"}
+    assert tiny.run(**outside).returncode == 0
+    assert tiny.read("reports/tree.ipynb") == first
+
+
+def test_an_executed_notebook_keeps_what_was_shown_and_drops_the_noise(tiny: TinyProject) -> None:
+    tiny.notebook(WORK, SHOW)
+    assert tiny.run().returncode == 0
+    text = tiny.read("reports/tree.ipynb")
+    executed = json.loads(text)
+    shown = executed["cells"][-1]["outputs"]
+    assert [output.get("name") for output in shown] == ["stdout", "stderr", None]
+    assert shown[0]["text"] == ["to the reader <object object at 0x…> <project>\n"]
+    assert "image/png" in shown[2]["data"]
+    assert [cell["id"] for cell in executed["cells"]][1] == "injected-parameters"
+    for noise in ("papermill", "start_time", "duration", str(tiny.folder)):
+        assert noise not in text
+
+
+def test_papermill_with_our_engine_gives_the_same_bytes(tiny: TinyProject) -> None:
+    tiny.notebook(WORK, SHOW)
+    assert tiny.run("fit@line").returncode == 0
+    ours = tiny.read("reports/line.ipynb")
+    for chosen in (["-p", "model", "line"], []):
+        result = tiny.command(
+            "papermill", "--engine", "recommit", *chosen, "notebooks/fit.ipynb", "by-papermill.ipynb",
+            DVC_STAGE="fit@line",
+        )  # fmt: skip
+        assert result.returncode == 0, result.stderr
+        assert tiny.read("by-papermill.ipynb") == ours
+
+
+def test_papermill_cannot_pass_an_undeclared_parameter(tiny: TinyProject) -> None:
+    result = tiny.command("papermill", "--engine", "recommit", "-p", "seed", "8", "notebooks/fit.ipynb", "o.ipynb")
+    assert result.returncode != 0
+    assert not (tiny.folder / "models").exists()
+
+
+def test_a_notebook_gets_the_declared_part_of_a_parameter_and_nothing_else(tiny: TinyProject) -> None:
+    tiny.write("params.yaml", "seed: 7\nmodels:\n  tree: {depth: 3}\n  line: {penalty: 1.0}\n")
+    tiny.write("dvc.yaml", DVC.replace("[seed]", '[seed, "models.${item.model}"]'))
+    parameters = PARAMETERS + 'models: dict = params["models"]\n'
+    tiny.notebook(WORK, "print(models)", parameters=parameters)
+    assert tiny.run("fit@line").returncode == 0
+    injected = json.loads(tiny.read("reports/line.ipynb"))["cells"][1]["source"]
+    assert injected[1:] == ["seed = 7\n", 'models = {"line": {"penalty": 1.0}}\n', 'model = "line"\n']
+
+
+def test_a_notebook_does_not_see_the_environment_it_is_started_from(tiny: TinyProject) -> None:
+    tiny.notebook(WORK, 'import os\nprint(os.environ.get("OUTSIDE"), os.environ["OMP_NUM_THREADS"])')
+    assert tiny.run(OUTSIDE="seen", OMP_NUM_THREADS="2").returncode == 0
+    assert "None 1" in tiny.read("reports/tree.ipynb")
+
+
+def test_a_failing_cell_leaves_earlier_results_and_keeps_the_partial_notebook(tiny: TinyProject) -> None:
+    assert tiny.run().returncode == 0
+    before = {name: tiny.read(name) for name in ("reports/tree.ipynb", "models/tree.txt")}
+    tiny.notebook(WORK + 'Path("models/tree.txt").write_text("half")\n', "print(1)\nint('x')", "print('later')")
+    result = tiny.run()
+    assert result.returncode == 1
+    assert "stage fit@tree failed in notebooks/fit.ipynb, cell 4 of 5: ValueError: invalid literal" in result.stderr
+    assert len(result.stderr.strip().splitlines()) <= 3 + 5
+    for name, text in before.items():
+        assert tiny.read(name) == text
+    kept = Path(next(line for line in result.stderr.splitlines() if "reports/failed" in line).split(": ")[-1])
+    assert "invalid literal" in kept.read_text()
+
+
+def test_an_out_that_the_notebook_did_not_write_is_an_error(tiny: TinyProject) -> None:
+    assert tiny.run().returncode == 0
+    before = tiny.read("models/tree.txt")
+    tiny.notebook("print(seed, model)")
+    result = tiny.run()
+    assert result.returncode == 1
+    assert "declares models/tree.txt in dvc.yaml, but notebooks/fit.ipynb did not write it" in result.stderr
+    assert tiny.read("models/tree.txt") == before
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_stage_ends_its_kernel_and_restores_results(tiny: TinyProject, number: signal.Signals) -> None:
+    assert tiny.run().returncode == 0
+    before = tiny.read("models/tree.txt")
+    process = start(tiny)
+    kernels = kernels_below(psutil.Process(process.pid))
+    process.send_signal(number)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "interrupted; earlier results stay" in said
+    assert kernels
+    assert not any(kernel.is_running() and kernel.status() != psutil.STATUS_ZOMBIE for kernel in kernels)
+    assert tiny.read("models/tree.txt") == before
+
+
+def test_a_kernel_killed_by_the_system_is_named_and_nothing_is_lost(tiny: TinyProject) -> None:
+    assert tiny.run().returncode == 0
+    before = tiny.read("models/tree.txt")
+    process = start(tiny)
+    for kernel in kernels_below(psutil.Process(process.pid)):
+        os.kill(kernel.pid, signal.SIGKILL)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "cell 4 of 4: the kernel died" in said
+    assert tiny.read("models/tree.txt") == before
+
+
+def test_after_a_kill_of_the_run_itself_the_kernel_ends_and_the_next_run_recovers(tiny: TinyProject) -> None:
+    assert tiny.run().returncode == 0
+    before = tiny.read("models/tree.txt")
+    process = start(tiny)
+    kernels = kernels_below(psutil.Process(process.pid))
+    process.kill()
+    process.communicate(timeout=60)
+    wait_until(lambda: not any(kernel.is_running() for kernel in kernels))
+    tiny.notebook(WORK, "1 / 0")
+    assert tiny.run().returncode == 1
+    assert tiny.read("models/tree.txt") == before
+
+
+def test_a_full_disk_is_one_line_and_leaves_earlier_results(tiny: TinyProject) -> None:
+    assert tiny.run().returncode == 0
+    before = tiny.read("models/tree.txt")
+    tiny.notebook(WORK, 'import shutil\nwith open("/dev/full", "w") as full:\n    full.write("x")')
+    result = tiny.run()
+    assert result.returncode == 1
+    assert "OSError: [Errno 28] No space left on device" in result.stderr
+    assert tiny.read("models/tree.txt") == before
+
+
+def test_durations_go_to_a_log_beside_the_notebook(tiny: TinyProject) -> None:
+    result = tiny.run()
+    assert "fit@tree: cell 3 of 3:" in result.stderr
+    assert tiny.read("reports/tree.log").count(" s\n") == 3
