@@ -1,0 +1,93 @@
+"""Every model fits, repeats, becomes ONNX and says the same there."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from flights import features, models
+from flights.catalogue import categories
+from recommit.artifact import onnx
+
+SMALL = {
+    "baseline": {},
+    "logistic": {"max_iter": 300, "C": 0.01},
+    "boosting": {"max_iter": 10, "min_samples_leaf": 50},
+    "forest": {"n_estimators": 5, "max_depth": 6},
+}
+
+
+@pytest.fixture(scope="module")
+def rows(table) -> pd.DataFrame:
+    return table.sample(6000, random_state=0).sort_values("predicted_at", ignore_index=True)
+
+
+def fit(name, rows, columns, seed=7):
+    return models.build(name, SMALL[name], columns, seed).fit(rows[columns], rows["late"])
+
+
+@pytest.mark.parametrize("feature_set", ["schedule", "full"])
+@pytest.mark.parametrize("name", models.MODELS)
+def test_a_model_says_the_same_as_onnx_and_gives_the_same_file_again(name, feature_set, rows):
+    columns = features.names(feature_set)
+    model = fit(name, rows.iloc[:4000], columns)
+    content = onnx.export(model, rows[columns])
+    assert content == onnx.export(model, rows[columns])
+    assert content == onnx.export(fit(name, rows.iloc[:4000], columns), rows[columns])
+    expected = model.predict_proba(rows[columns])[:, 1]
+    np.testing.assert_allclose(onnx.Model(content).predict_proba(rows), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", models.MODELS)
+def test_a_model_copes_with_nothing_known_and_unknown_categories(name, rows):
+    columns = features.names("full")
+    model = fit(name, rows, columns)
+    blank = rows[columns].iloc[:2].copy()
+    for column in columns:
+        blank[column] = "unknown" if column in categories() else np.float32("nan")
+    blank = blank.astype(dict.fromkeys(categories(), "str"))
+    expected = model.predict_proba(blank)[:, 1]
+    assert np.isfinite(expected).all()
+    np.testing.assert_allclose(onnx.Model(onnx.export(model, blank)).predict_proba(blank), expected, atol=1e-5)
+
+
+# Boosting cannot: scikit-learn finds no bins. The schema refuses such a training table beforehand.
+@pytest.mark.parametrize("name", sorted({*models.MODELS} - {"boosting"}))
+def test_a_model_copes_with_a_column_that_is_empty_in_training(name, rows):
+    columns = features.names("weather")
+    empty = rows.assign(pressure=np.float32("nan"))
+    model = fit(name, empty, columns)
+    expected = model.predict_proba(rows[columns])[:, 1]
+    np.testing.assert_allclose(onnx.Model(onnx.export(model, rows[columns])).predict_proba(rows), expected, atol=1e-5)
+
+
+def test_the_baseline_is_the_share_of_late_flights(rows):
+    columns = features.names("schedule")
+    np.testing.assert_allclose(fit("baseline", rows, columns).predict_proba(rows[columns])[:, 1], rows["late"].mean())
+
+
+@pytest.mark.parametrize("name", ["logistic", "boosting", "forest"])
+def test_a_model_learns_and_more_features_help(name, rows):
+    train, test = rows.iloc[:4500], rows.iloc[4500:]
+    auc = {}
+    for feature_set in ("schedule", "full"):
+        columns = features.names(feature_set)
+        probability = fit(name, train, columns).predict_proba(test[columns])[:, 1]
+        auc[feature_set] = roc_auc_score(test["late"], probability)
+    assert auc["schedule"] > 0.52
+    assert auc["full"] > auc["schedule"]
+
+
+def test_one_feature_of_either_kind_is_enough(rows):
+    for columns in (["carrier"], ["distance"]):
+        for name in models.MODELS:
+            assert fit(name, rows, columns).predict_proba(rows[columns]).shape == (len(rows), 2)
+
+
+def test_wrong_requests_are_refused_in_one_line():
+    with pytest.raises(ValueError, match="no model 'magic'; there are baseline, logistic, boosting, forest"):
+        models.build("magic", {}, ["distance"], 7)
+    with pytest.raises(ValueError, match=r"model boosting: .*tree_count"):
+        models.build("boosting", {"tree_count": 3}, ["distance"], 7)
+    with pytest.raises(ValueError, match="given no features"):
+        models.build("boosting", {}, [], 7)

@@ -1,0 +1,171 @@
+"""Sound tables pass; every planted fault is caught, by table, column and rule."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from flights import schema, sources
+from flights.faults import DataError
+
+
+def broken(tables, **changed):
+    return schema.check({**tables, **changed})
+
+
+def spoil(table, row, column, value):
+    spoiled = table.copy()
+    spoiled.loc[spoiled.index[row], column] = value
+    return spoiled
+
+
+def test_the_real_tables_and_features_pass(tables, winter, table):
+    assert schema.check(tables).empty
+    assert schema.check({"flights": winter["flights"], "features": table}).empty
+    schema.check_features({"train": table, "upcoming": table.drop(columns=["late", "outcome_known_at"])})
+
+
+@pytest.mark.parametrize(
+    ("name", "column", "value", "rule"),
+    [
+        ("flights", "carrier", "ZZ", "is a known value"),
+        ("flights", "dest", "ZZZ", "is a known value"),
+        ("flights", "distance", 9, "is within 10 to 6000"),
+        ("flights", "flight_number", 0, "is within 1 to 9999"),
+        ("flights", "scheduled_departure", pd.NaT, "is never missing"),
+        ("flights", "departure_delay", 5000.0, "is within -120 to 1440"),
+        ("flights", "late", pd.NA, "is never missing"),
+        ("weather", "wind_speed", 1048.0, "is within 0 to 150"),
+        ("weather", "humid", 101.0, "is within 0 to 100"),
+        ("weather", "origin", "BOS", "is a known value"),
+        ("planes", "tailnum", "N102UW", "is unique"),
+        ("planes", "year", 1903.0, "is within 1950 to 2014"),
+        ("airports", "lat", 91.0, "is within -90 to 90"),
+        ("airlines", "name", np.nan, "is never missing"),
+    ],
+)
+def test_an_impossible_value_is_caught_by_name(winter, name, column, value, rule):
+    failures = broken(winter, **{name: spoil(winter[name], 5, column, value)})
+    caught = failures[(failures["table"] == name) & (failures["column"] == column)]
+    assert rule in set(caught["rule"])
+    assert caught["rows"].max() <= 2
+
+
+@pytest.mark.parametrize(
+    ("column", "change", "rule"),
+    [
+        ("late", lambda late: ~late, "is late when 15 minutes late"),
+        ("cancelled", lambda cancelled: ~cancelled, "ends in one way"),
+        ("landed_at", lambda at: at - pd.Timedelta(days=1), "landed after it left"),
+        ("outcome_known_at", lambda at: at - pd.Timedelta(days=1), "outcome is known after departure"),
+        ("scheduled_arrival", lambda at: at + pd.Timedelta(days=1), "lands 30 minutes to 14 hours after"),
+    ],
+)
+def test_columns_that_contradict_each_other_are_caught(winter, column, change, rule):
+    flights = winter["flights"].copy()
+    flights.loc[[7, 9], column] = change(flights.loc[[7, 9], column])
+    failures = broken(winter, flights=flights)
+    caught = failures[failures["rule"].str.startswith(rule)]
+    assert caught["rows"].tolist() == [2]
+    assert caught["first_rows"].item() == ", ".join(str(i) for i in flights.loc[[7, 9], "flight_id"])
+
+
+def test_a_doubled_key_is_caught(winter):
+    flights = pd.concat([winter["flights"], winter["flights"].iloc[[3]]], ignore_index=True)
+    failures = broken(winter, flights=flights)
+    assert failures[["column", "rule", "rows"]].to_numpy().tolist() == [["flight_id", "is unique", 2]]
+    weather = pd.concat([winter["weather"], winter["weather"].iloc[[3]]], ignore_index=True)
+    assert broken(winter, weather=weather)["rule"].tolist() == ["one reading an hour"]
+
+
+def test_missing_extra_and_mistyped_columns_are_caught(winter):
+    weather = winter["weather"].drop(columns="visib").assign(snow=1.0).astype({"temp": "float32"})
+    failures = broken(winter, weather=weather).set_index("column")["rule"].to_dict()
+    assert failures == {
+        "visib": "is there",
+        "snow": "is a column that the schema knows",
+        "temp": "is of type float64, not float32",
+    }
+
+
+def test_instants_that_lost_their_time_zone_are_caught(winter):
+    naive = winter["flights"]["departed_at"].dt.tz_localize(None)
+    failures = broken(winter, flights=winter["flights"].assign(departed_at=naive))
+    assert "departed_at" in set(failures["column"])
+
+
+def test_weather_known_too_early_is_caught(winter):
+    weather = winter["weather"].assign(taken_at=winter["weather"]["hour_start"])
+    assert "is known an hour after its hour starts, not before" in set(broken(winter, weather=weather)["rule"])
+
+
+def test_a_month_that_is_half_there_or_doubled_is_caught(tables):
+    flights = tables["flights"]
+    march = flights["scheduled_departure"].dt.strftime("%m") == "03"
+    failures = schema.check({"flights": flights[~march | (flights["flight_id"] % 2 == 0)]})
+    assert failures["first_rows"].tolist() == ["2013-03"]
+    doubled = flights[march].assign(flight_id=lambda t: t["flight_id"] + 10**6)
+    failures = schema.check({"flights": pd.concat([flights, doubled], ignore_index=True)})
+    assert failures["rule"].tolist() == ["has 20000 to 35000 rows a month"]
+
+
+def test_a_month_of_implausible_outcomes_is_caught(tables):
+    flights = tables["flights"]
+    landed_march = (flights["scheduled_departure"].dt.strftime("%m") == "03") & flights["landed_at"].notna()
+    flights = flights.assign(
+        late=flights["late"] | landed_march, arrival_delay=flights["arrival_delay"].mask(landed_march, 15.0)
+    )
+    failures = schema.check({"flights": flights})
+    assert failures[["column", "first_rows"]].to_numpy().tolist() == [["late", "2013-03"]]
+
+
+def test_a_sample_is_held_to_its_share_of_rows(tables):
+    sampled = sources.sample(tables, 0.1, seed=7)
+    assert schema.check(sampled, share=0.1).empty
+    assert not schema.check(sampled).empty
+
+
+def test_a_row_that_refers_to_nothing_is_caught(winter, table):
+    airlines = winter["airlines"].query("carrier != 'HA'")
+    failures = broken(winter, airlines=airlines)
+    assert failures[["column", "rule"]].to_numpy().tolist() == [["carrier", "is in airlines"]]
+    stranger = spoil(table, 0, "flight_id", 10**6)
+    failures = schema.check({"flights": winter["flights"], "features": stranger})
+    assert failures[["column", "rule", "rows"]].to_numpy().tolist() == [["flight_id", "is in flights", 1]]
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "rule"),
+    [
+        ("carrier", "??", "is a known value"),
+        ("origin_late_3h", np.float32(1.5), "is within 0 to 1"),
+        ("predicted_at", pd.Timestamp("2014-01-01", tz="UTC"), "is predicted no later than it leaves"),
+    ],
+)
+def test_a_broken_feature_stops_and_says_which_part(table, column, value, rule):
+    with pytest.raises(DataError) as caught:
+        schema.check_features({"train": table, "test": spoil(table, 4, column, value)})
+    assert f"test.{column} {rule}" in str(caught.value) or f"test {rule}" in str(caught.value)
+
+
+def test_a_feature_that_is_never_known_is_caught_where_it_is_to_be_learnt_from(table):
+    empty = table.assign(pressure=np.float32("nan"))
+    with pytest.raises(DataError, match=r"train\.pressure is known in some row: not so in"):
+        schema.check_features({"train": empty})
+    schema.check_features({"upcoming": empty.drop(columns=["late", "outcome_known_at"])})
+
+
+def test_what_stops_the_pipeline_says_what_where_and_what_to_do(winter):
+    failures = broken(winter, weather=spoil(winter["weather"], 5, "wind_speed", 1048.0))
+    with pytest.raises(DataError) as caught:
+        schema.stop_on_failure(failures)
+    assert str(caught.value).splitlines() == [
+        "1 rules of src/flights/schema.py do not hold:",
+        "  weather.wind_speed is within 0 to 150: not so in 1 rows (first: 5)",
+        "Mend the data in src/flights/sources.py, or change the rule if the world has changed.",
+    ]
+    schema.stop_on_failure(failures.iloc[:0])
+
+
+def test_a_table_without_schema_is_refused(winter):
+    with pytest.raises(ValueError, match="no schema for trains"):
+        schema.check({"trains": winter["flights"]})
