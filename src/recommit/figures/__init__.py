@@ -1,0 +1,16 @@
+"""One look for every figure, whatever a user's own matplotlib settings are."""
+
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+
+INK, SOFT, ACCENT, SECOND = "#1c2430", "#8a94a3", "#1f5fa8", "#c2571a"
+
+
+def axes(title: str, x: str, y: str, *, height: float = 3.6) -> Axes:
+    """Empty axes with a title and labels, units included in them; `height` is in inches, at page width."""
+    plt.style.use(["default", Path(__file__).with_name("recommit.mplstyle")])
+    _, ax = plt.subplots(figsize=(7.0, height))
+    ax.set(title=title, xlabel=x, ylabel=y)
+    return ax

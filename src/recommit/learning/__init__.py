@@ -1,0 +1,1 @@
+"""Judge models: splits by time, cross-validation, scores, selection, figures."""
