@@ -1,0 +1,126 @@
+"""Turn executed notebooks, metrics and figures into pages that open offline and hide code until asked."""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import nbformat
+from nbconvert.exporters import HTMLExporter
+from pygments.formatters import HtmlFormatter
+
+from recommit import Refusal
+from recommit.notebook.project import Stage, stages
+
+
+@dataclass(frozen=True)
+class Page:
+    """One executed notebook: its stage, its title and what it says it shows, and its page's path under reports/."""
+
+    stage: str
+    title: str
+    summary: str
+    path: str
+    body: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """Metrics of one stage: a row an item of its matrix, a column a metric."""
+
+    caption: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[str, ...]], ...]
+
+
+def write_report(folder: Path) -> None:
+    """Write reports/html/*.html and reports/index.html from what the stages of dvc.yaml in `folder` wrote.
+
+    Whatever an earlier report left in reports/html is removed first. Raises `Refusal` where a stage's notebook has
+    not been executed yet.
+    """
+    every = [stage for stage in stages(folder) if stage.notebook]
+    pages = [_page(folder, stage) for stage in every]
+    template = _templates().get_template("page.html")
+    shared = {"style": _style()}
+    html = folder / "reports" / "html"
+    shutil.rmtree(html, ignore_errors=True)
+    html.mkdir(parents=True)
+    for before, page, after in zip([None, *pages[:-1]], pages, [*pages[1:], None], strict=True):
+        text = template.render(page=page, before=before, after=after, **shared)
+        (folder / "reports" / page.path).write_text(text)
+    figures = [_figure(plot) for stage in every for plot in stage.plots if plot.endswith(".png")]
+    index = _templates().get_template("index.html")
+    text = index.render(
+        pages=pages,
+        tables=_tables(folder, every, {page.stage: page.title for page in pages}),
+        figures=figures,
+        **shared,
+    )
+    (folder / "reports" / "index.html").write_text(text)
+
+
+def _page(folder: Path, stage: Stage) -> Page:
+    path = folder / stage.executed
+    try:
+        notebook = nbformat.read(path, as_version=4)
+    except FileNotFoundError:
+        raise Refusal(f"{stage.executed}: stage {stage.name} has not run yet: `dvc repro` runs it") from None
+    exporter = HTMLExporter(template_name="basic", embed_images=True)
+    body, _ = exporter.from_notebook_node(notebook)
+    opening = next((cell.source for cell in notebook.cells if cell.cell_type == "markdown"), "")
+    title, _, summary = opening.partition("\n")
+    name = f"html/{stage.name.replace('@', '-')}.html"
+    return Page(stage.name, title.lstrip("# ") or stage.name, " ".join(summary.split()), name, body)
+
+
+def _tables(folder: Path, every: Sequence[Stage], titles: Mapping[str, str]) -> list[Table]:
+    """One table for each stage with metrics, the last stage first; a matrix is one stage."""
+    tables: list[Table] = []
+    for name in dict.fromkeys(stage.name.partition("@")[0] for stage in reversed(every) if stage.metrics):
+        items = [stage for stage in every if stage.name.partition("@")[0] == name]
+        values = {row: found for stage in items for row, found in _rows(folder, stage)}
+        columns = tuple(dict.fromkeys(column for found in values.values() for column in found))
+        rows = tuple((row, tuple(_number(found.get(column)) for column in columns)) for row, found in values.items())
+        tables.append(Table(titles[items[0].name], tuple(column.replace("_", " ") for column in columns), rows))
+    return tables
+
+
+def _rows(folder: Path, stage: Stage) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The rows that a stage's metrics files make: one an item of its matrix, or one a key that holds a mapping."""
+    content: dict[str, Any] = {}
+    for path in stage.metrics:
+        content |= json.loads((folder / path).read_text())
+    plain = {key: value for key, value in content.items() if not isinstance(value, dict)}
+    if plain:
+        yield stage.name.partition("@")[2] or stage.name, plain
+    yield from ((key, value) for key, value in content.items() if isinstance(value, dict))
+
+
+def _number(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    return "" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _figure(path: str) -> dict[str, str]:
+    return {"path": os.path.relpath(path, "reports"), "caption": Path(path).stem.replace("-", " ").replace("_", " ")}
+
+
+def _templates() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader("recommit.report", "templates"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _style() -> str:
+    own = (files("recommit.report") / "templates" / "style.css").read_text()
+    return own + HtmlFormatter(style="default").get_style_defs(".highlight")

@@ -1,0 +1,18 @@
+"""`recommit report`: pages for people from what the stages wrote."""
+
+import click
+
+
+@click.command(name="report")
+def command() -> None:
+    """Write reports/index.html and a page for each executed notebook: what the `report` stage calls.
+
+    \b
+    Example:
+      recommit report
+    Exit status: 0 done, 2 a stage has not run yet.
+    """
+    from recommit.notebook.project import root
+    from recommit.report.pages import write_report
+
+    write_report(root())
