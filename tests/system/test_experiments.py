@@ -1,0 +1,50 @@
+"""Experiments with plain DVC: in the workspace, in a temporary folder, from the queue; each runs its own code."""
+
+import json
+
+import pytest
+
+from tests.system.conftest import Project
+
+pytestmark = pytest.mark.system
+
+
+def candidate(project: Project, revision: str) -> dict:
+    """The candidate's test metrics of a revision or experiment, from `dvc exp show`."""
+    shown = json.loads(project.run("dvc", "exp", "show", "--json").stdout)
+    experiments = {
+        experiment["revs"][0].get("name"): experiment["revs"][0]["data"]
+        for baseline in shown
+        for experiment in baseline.get("experiments") or []
+    } | {baseline["name"]: baseline["data"] for baseline in shown}
+    return experiments[revision]["metrics"]["reports/metrics/test.json"]["data"]["candidate"]
+
+
+def test_an_experiment_sets_parameters_on_the_command_line(project: Project) -> None:
+    project.run("dvc", "exp", "run", "--name", "moved", "-S", "as_of=2013-10-01", "-S", "models.boosting.max_iter=12")
+    assert candidate(project, "moved") != candidate(project, "main")
+    changed = project.run("dvc", "metrics", "diff", "main", "moved").stdout
+    assert "candidate.auc" in changed
+    assert "reports/metrics/train/boosting-full.json" in changed
+    plots = project.run("dvc", "plots", "diff", "main", "moved").stdout
+    assert "index.html" in plots
+
+
+def test_queued_experiments_run_side_by_side(project: Project) -> None:
+    for rounds in (12, 14):
+        project.run(
+            "dvc", "exp", "run", "--queue", "--name", f"rounds-{rounds}", "-S", f"models.boosting.max_iter={rounds}"
+        )
+    project.run("dvc", "queue", "start", "-j", "2")
+    project.run("dvc", "queue", "logs", "--follow", "rounds-12", check=False)
+    project.run("dvc", "queue", "logs", "--follow", "rounds-14", check=False)
+    status = project.run("dvc", "queue", "status").stdout
+    assert status.count("Success") == 2, status
+    assert candidate(project, "rounds-12") != candidate(project, "rounds-14")
+
+
+def test_a_temporary_experiment_runs_the_code_of_its_own_tree(project: Project) -> None:
+    project.replace("src/recommit/learning/scores.py", '"auc": float(', '"auc": 0.25 + 0 * float(')
+    project.run("dvc", "exp", "run", "--temp", "--name", "other-code")
+    assert candidate(project, "other-code")["auc"] == 0.25
+    assert candidate(project, "main")["auc"] != 0.25

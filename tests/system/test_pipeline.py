@@ -1,0 +1,72 @@
+"""The pipeline as a user runs it: from nothing, again, after a change, on another machine."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.system.conftest import ELSEWHERE, Project
+
+pytestmark = pytest.mark.system
+
+
+def test_everything_that_dvc_yaml_declares_is_there(reproduced: Project) -> None:
+    lock = reproduced.run("dvc", "status").stdout
+    assert "up to date" in lock
+    assert (reproduced.folder / "reports/index.html").exists()
+    assert set(reproduced.json("reports/metrics/test.json")) == {"candidate", "baseline"}
+
+
+def test_a_second_run_does_nothing(project: Project) -> None:
+    assert project.repro() == []
+    assert project.run("git", "status", "--porcelain").stdout == ""
+
+
+def test_from_nothing_on_another_machine_every_byte_comes_back(reproduced: Project, tmp_path: Path) -> None:
+    second = tmp_path / "deeper" / "second clone"
+    second.parent.mkdir()
+    reproduced.run("git", "clone", "--quiet", str(reproduced.folder), str(second))
+    clone = Project(second)
+    clone.configure()
+    ran = clone.repro(**ELSEWHERE)
+    assert "ingest" in ran
+    assert "report" in ran
+    assert clone.run("git", "status", "--porcelain").stdout == ""
+    assert clone.read("dvc.lock") == reproduced.read("dvc.lock")
+
+
+def test_a_models_parameter_reruns_its_fits_and_what_follows(project: Project) -> None:
+    project.replace("params.yaml", "max_iter: 10", "max_iter: 12")
+    ran = project.repro()
+    assert ran[:2] == ["train@boosting-schedule", "train@boosting-full"]
+    assert set(ran[2:]) <= {"select", "evaluate", "predict", "report"}
+
+
+@pytest.mark.parametrize(
+    ("module", "stale"), [("src/flights/figures.py", {"explore"}), ("src/recommit/verbs/report.py", {"report"})]
+)
+def test_a_comment_in_a_module_touches_the_stages_that_use_it_alone(project: Project, module: str, stale: set) -> None:
+    with (project.folder / module).open("a") as file:
+        file.write("\n# a remark\n")
+    (project.folder / "src/flights/unrelated.py").write_text("# nobody imports this\n")
+    status = json.loads(project.run("dvc", "status", "--json").stdout)
+    assert set(status) == stale
+
+
+def test_moving_the_clock_by_a_month_gives_next_months_model_with_no_other_edit(project: Project) -> None:
+    before = project.json("reports/metrics/test.json")
+    project.replace("params.yaml", 'as_of: "2013-09-01"', 'as_of: "2013-10-01"')
+    assert "train@boosting-full" in project.repro()
+    assert project.json("reports/metrics/test.json") != before
+    assert "of the month before 2013-10-01" in project.read("reports/notebooks/evaluate.ipynb")
+
+
+def test_results_travel_by_the_default_remote_to_a_second_clone(project: Project) -> None:
+    project.run("dvc", "push")
+    beside = project.folder.parent / "beside"
+    project.run("git", "clone", "--quiet", str(project.folder), str(beside))
+    clone = Project(beside)
+    clone.configure()
+    clone.run("dvc", "pull")
+    assert clone.repro() == []
+    assert clone.read("reports/index.html") == project.read("reports/index.html")
