@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 from sklearn.metrics import roc_curve
 
 from recommit.figures import ACCENT, SECOND, SOFT, axes
+from recommit.learning.scores import HIGHER_IS_BETTER
 
 
 def calibration(bins: pd.DataFrame, name: str) -> Axes:
@@ -63,12 +64,18 @@ def distribution(probability: np.ndarray, late: np.ndarray, name: str) -> Axes:
     return ax
 
 
-def folds(scores: pd.DataFrame, metric: str, unit: str) -> Axes:
-    """A metric of each fit in each fold (columns fit, fold and the metric): a dot a fold, a bar for the mean."""
-    order = scores.groupby("fit")[metric].mean().sort_values(ascending=False)
-    ax = axes(f"Every fit on every fold: {metric.replace('_', ' ')}", unit, "", height=0.32 * len(order) + 1.2)
-    for place, fit in enumerate(order.index):
-        ax.scatter(scores.loc[scores["fit"] == fit, metric], [place] * (scores["fit"] == fit).sum(), color=SOFT, s=14)
-    ax.scatter(order, range(len(order)), color=ACCENT, marker="|", s=220, linewidth=2.5)
-    ax.set_yticks(range(len(order)), list(order.index))
+def folds(scores: pd.DataFrame, metric: str) -> Axes:
+    """A metric of each fit in each fold (columns fit, fold, the metric): a dot a fold, a bar for the mean; best on top.
+
+    Log loss is in nats a row; the other metrics have no unit.
+    """
+    higher = HIGHER_IS_BETTER[metric]
+    means = scores.groupby("fit")[metric].mean().sort_values(ascending=higher)
+    label = f"{metric.replace('_', ' ')}, {'higher' if higher else 'lower'} is better"
+    ax = axes("Every model on every feature set, month by month", label, "", height=0.3 * len(means) + 1.2)
+    place = {fit: row for row, fit in enumerate(means.index)}
+    ax.scatter(scores[metric], scores["fit"].map(place), color=SOFT, s=16, label="a fold")
+    ax.scatter(means, range(len(means)), color=ACCENT, marker="|", s=200, linewidth=2.5, label="mean")
+    ax.set_yticks(range(len(means)), list(means.index))
+    ax.legend()
     return ax

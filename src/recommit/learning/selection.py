@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-HIGHER_IS_BETTER = {"auc": True, "average_precision": True, "log_loss": False, "brier": False}
+from recommit.learning.scores import HIGHER_IS_BETTER
 
 
 def read_folds(folder: Path) -> pd.DataFrame:

@@ -28,6 +28,11 @@ class Page:
     path: str
     body: str
 
+    @property
+    def item(self) -> str:
+        """The item of the stage's matrix, or the empty string."""
+        return self.stage.partition("@")[2]
+
 
 @dataclass(frozen=True)
 class Table:
@@ -41,28 +46,27 @@ class Table:
 def write_report(folder: Path) -> None:
     """Write reports/html/*.html and reports/index.html from what the stages of dvc.yaml in `folder` wrote.
 
-    Whatever an earlier report left in reports/html is removed first. Raises `Refusal` where a stage's notebook has
-    not been executed yet.
+    They replace an earlier report when all of them are made. Raises `Refusal` where a stage's notebook has not been
+    executed yet.
     """
     every = [stage for stage in stages(folder) if stage.notebook]
     pages = [_page(folder, stage) for stage in every]
-    template = _templates().get_template("page.html")
-    shared = {"style": _style()}
-    html = folder / "reports" / "html"
-    shutil.rmtree(html, ignore_errors=True)
-    html.mkdir(parents=True)
+    templates, style = _templates(), _style()
+    reports = folder / "reports"
+    unfinished = reports / ".unfinished"
+    shutil.rmtree(unfinished, ignore_errors=True)
+    (unfinished / "html").mkdir(parents=True)
     for before, page, after in zip([None, *pages[:-1]], pages, [*pages[1:], None], strict=True):
-        text = template.render(page=page, before=before, after=after, **shared)
-        (folder / "reports" / page.path).write_text(text)
-    figures = [_figure(plot) for stage in every for plot in stage.plots if plot.endswith(".png")]
-    index = _templates().get_template("index.html")
-    text = index.render(
-        pages=pages,
-        tables=_tables(folder, every, {page.stage: page.title for page in pages}),
-        figures=figures,
-        **shared,
-    )
-    (folder / "reports" / "index.html").write_text(text)
+        text = templates.get_template("page.html").render(page=page, before=before, after=after, style=style)
+        (unfinished / page.path).write_text(text)
+    figures = [os.path.relpath(plot, "reports") for stage in every for plot in stage.plots if plot.endswith(".png")]
+    tables = _tables(folder, every, {page.stage: page.title for page in pages})
+    text = templates.get_template("index.html").render(pages=pages, tables=tables, figures=figures, style=style)
+    (unfinished / "index.html").write_text(text)
+    shutil.rmtree(reports / "html", ignore_errors=True)
+    (unfinished / "html").rename(reports / "html")
+    (unfinished / "index.html").replace(reports / "index.html")
+    unfinished.rmdir()
 
 
 def _page(folder: Path, stage: Stage) -> Page:
@@ -108,17 +112,21 @@ def _number(value: Any) -> str:
     return "" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def _figure(path: str) -> dict[str, str]:
-    return {"path": os.path.relpath(path, "reports"), "caption": Path(path).stem.replace("-", " ").replace("_", " ")}
-
-
 def _templates() -> jinja2.Environment:
-    return jinja2.Environment(
+    environment = jinja2.Environment(
         loader=jinja2.PackageLoader("recommit.report", "templates"),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["groups"] = _groups
+    return environment
+
+
+def _groups(pages: Sequence[Page]) -> list[tuple[str, list[Page]]]:
+    """The pages of each stage, a matrix being one stage."""
+    names = dict.fromkeys(page.stage.partition("@")[0] for page in pages)
+    return [(name, [page for page in pages if page.stage.partition("@")[0] == name]) for name in names]
 
 
 def _style() -> str:
