@@ -43,11 +43,11 @@ hooks: .venv/dev.stamp ## install the Git hooks that call these targets
 
 # A virtual environment that holds exactly the lock file, compiled, and the hook that finds the code of the current tree.
 .venv/recommit.stamp: locks/uv.txt locks/run.txt pyproject.toml $(wildcard install/* install/kernels/recommit/*)
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
 	  || { echo "make: $(PYTHON) is not Python 3.11, 3.12 or 3.13: name one that is, as in make PYTHON=python3.12 env"; exit 2; }
 	@echo "environment: .venv, from locks/run.txt"
 	@test -x $(UV) || { $(PYTHON) -m venv .venv && $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r locks/uv.txt; }
-	@$(UV) pip install --quiet --python $(BIN)/python --require-hashes --compile-bytecode -r locks/run.txt
+	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes --compile-bytecode locks/run.txt locks/uv.txt
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --reinstall --compile-bytecode .
 	@$(BIN)/dvc config --quiet --local core.site_cache_dir "$(CURDIR)/.dvc/tmp/site"
 	@touch $@

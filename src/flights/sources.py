@@ -233,8 +233,17 @@ def until(tables: dict[str, pd.DataFrame], instant: pd.Timestamp) -> dict[str, p
 
     For a pipeline that looks no further: what lies beyond cannot change its inputs. A flight that
     leaves before the instant keeps its outcome, even one known later; see `as_known_at`.
+
+    Raises DataError when no flight leaves before the instant, or none at or after it: then nobody
+    knows whether the flights up to it are all there.
     """
     flights, weather = tables["flights"], tables["weather"]
+    first, last = flights["scheduled_departure"].min(), flights["scheduled_departure"].max()
+    if not first < instant <= last:
+        raise DataError(
+            f"the flights cover {first:%Y-%m-%d} to {last:%Y-%m-%d}, and are asked for until {instant:%Y-%m-%d}: "
+            "move as_of, which needs flights before it and for the whole month after it"
+        )
     return tables | {
         "flights": flights[flights["scheduled_departure"] < instant].reset_index(drop=True),
         "weather": weather[weather["taken_at"] <= instant].reset_index(drop=True),

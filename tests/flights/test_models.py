@@ -7,7 +7,8 @@ from sklearn.metrics import roc_auc_score
 
 from flights import features, models
 from flights.catalogue import categories
-from recommit.artifact import onnx
+from recommit.artifact.export import export
+from recommit.artifact.model import Model
 
 SMALL = {
     "baseline": {},
@@ -31,11 +32,11 @@ def fit(name, rows, columns, seed=7):
 def test_a_model_says_the_same_as_onnx_and_gives_the_same_file_again(name, feature_set, rows):
     columns = features.names(feature_set)
     model = fit(name, rows.iloc[:4000], columns)
-    content = onnx.export(model, rows[columns])
-    assert content == onnx.export(model, rows[columns])
-    assert content == onnx.export(fit(name, rows.iloc[:4000], columns), rows[columns])
+    content = export(model, rows[columns])
+    assert content == export(model, rows[columns])
+    assert content == export(fit(name, rows.iloc[:4000], columns), rows[columns])
     expected = model.predict_proba(rows[columns])[:, 1]
-    np.testing.assert_allclose(onnx.Model(content).predict_proba(rows), expected, atol=1e-5)
+    np.testing.assert_allclose(Model(content).predict_proba(rows), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", models.MODELS)
@@ -48,7 +49,7 @@ def test_a_model_copes_with_nothing_known_and_unknown_categories(name, rows):
     blank = blank.astype(dict.fromkeys(categories(), "str"))
     expected = model.predict_proba(blank)[:, 1]
     assert np.isfinite(expected).all()
-    np.testing.assert_allclose(onnx.Model(onnx.export(model, blank)).predict_proba(blank), expected, atol=1e-5)
+    np.testing.assert_allclose(Model(export(model, blank)).predict_proba(blank), expected, atol=1e-5)
 
 
 # Boosting cannot: scikit-learn finds no bins. The schema refuses such a training table beforehand.
@@ -58,7 +59,7 @@ def test_a_model_copes_with_a_column_that_is_empty_in_training(name, rows):
     empty = rows.assign(pressure=np.float32("nan"))
     model = fit(name, empty, columns)
     expected = model.predict_proba(rows[columns])[:, 1]
-    np.testing.assert_allclose(onnx.Model(onnx.export(model, rows[columns])).predict_proba(rows), expected, atol=1e-5)
+    np.testing.assert_allclose(Model(export(model, rows[columns])).predict_proba(rows), expected, atol=1e-5)
 
 
 def test_the_baseline_is_the_share_of_late_flights(rows):

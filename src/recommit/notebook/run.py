@@ -52,8 +52,11 @@ def run(notebook: Path, name: str | None = None) -> None:
             raise Refusal(f"stage {stage.name} failed in {path}, {failure}\n{kept}\nearlier results stay", 1) from None
         except (KeyboardInterrupt, Terminated):
             raise Refusal(f"stage {stage.name} was interrupted; earlier results stay", 1) from None
-        _write(folder / executed, as_bytes(result))
-        _write((folder / executed).with_suffix(".log"), ("\n".join(durations) + "\n").encode())
+        try:
+            _write(folder / executed, as_bytes(result))
+            _write((folder / executed).with_suffix(".log"), ("\n".join(durations) + "\n").encode())
+        except OSError as error:
+            raise Refusal(f"{executed} could not be written: {error.strerror}; earlier results stay", 1) from None
         missing = [out for out in stage.outs if not (folder / out).exists()]
         if missing:
             raise Refusal(
@@ -83,7 +86,7 @@ def _read(path: Path) -> NotebookNode:
         notebook = nbformat.read(path, as_version=4)
         nbformat.validate(notebook)
     except (ValueError, AttributeError, KeyError, TypeError, nbformat.ValidationError) as error:
-        raise Refusal(f"{path}: not a notebook: {str(error).splitlines()[0]}") from None
+        raise Refusal(f"{path}: not a notebook: {str(error).splitlines()[0]}: mend or `git restore` it") from None
     return notebook
 
 

@@ -55,18 +55,20 @@ def write_report(folder: Path) -> None:
     reports = folder / "reports"
     unfinished = reports / ".unfinished"
     shutil.rmtree(unfinished, ignore_errors=True)
-    (unfinished / "html").mkdir(parents=True)
-    for before, page, after in zip([None, *pages[:-1]], pages, [*pages[1:], None], strict=True):
-        text = templates.get_template("page.html").render(page=page, before=before, after=after, style=style)
-        (unfinished / page.path).write_text(text)
-    figures = [os.path.relpath(plot, "reports") for stage in every for plot in stage.plots if plot.endswith(".png")]
-    tables = _tables(folder, every, {page.stage: page.title for page in pages})
-    text = templates.get_template("index.html").render(pages=pages, tables=tables, figures=figures, style=style)
-    (unfinished / "index.html").write_text(text)
-    shutil.rmtree(reports / "html", ignore_errors=True)
-    (unfinished / "html").rename(reports / "html")
-    (unfinished / "index.html").replace(reports / "index.html")
-    unfinished.rmdir()
+    try:
+        (unfinished / "html").mkdir(parents=True)
+        for before, page, after in zip([None, *pages[:-1]], pages, [*pages[1:], None], strict=True):
+            text = templates.get_template("page.html").render(page=page, before=before, after=after, style=style)
+            (unfinished / page.path).write_text(text)
+        figures = [os.path.relpath(plot, "reports") for stage in every for plot in stage.plots if plot.endswith(".png")]
+        tables = _tables(folder, every, {page.stage: page.title for page in pages})
+        text = templates.get_template("index.html").render(pages=pages, tables=tables, figures=figures, style=style)
+        (unfinished / "index.html").write_text(text)
+        shutil.rmtree(reports / "html", ignore_errors=True)
+        (unfinished / "html").rename(reports / "html")
+        (unfinished / "index.html").replace(reports / "index.html")
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def _page(folder: Path, stage: Stage) -> Page:

@@ -1,7 +1,7 @@
 """A model file is the same bytes each time, stands alone and predicts what the model did."""
 
 import numpy as np
-import onnx as onnx_format
+import onnx
 import pandas as pd
 import pytest
 from sklearn.compose import ColumnTransformer
@@ -10,7 +10,8 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from recommit.artifact import onnx
+from recommit.artifact.export import export
+from recommit.artifact.model import Model
 
 
 @pytest.fixture(scope="module")
@@ -30,12 +31,12 @@ def fitted(frame):
 
 
 def test_the_file_is_the_same_each_time_whatever_the_rows(fitted, frame):
-    assert onnx.export(fitted, frame) == onnx.export(fitted, frame.iloc[:1])
+    assert export(fitted, frame) == export(fitted, frame.iloc[:1])
 
 
 def test_the_file_predicts_what_the_model_did(fitted, frame, tmp_path):
-    (tmp_path / "model.onnx").write_bytes(onnx.export(fitted, frame))
-    model = onnx.Model.load(tmp_path / "model.onnx")
+    (tmp_path / "model.onnx").write_bytes(export(fitted, frame))
+    model = Model.load(tmp_path / "model.onnx")
     probability = model.predict_proba(frame)
     assert probability.shape == (500,)
     assert probability.dtype == np.float64
@@ -43,7 +44,7 @@ def test_the_file_predicts_what_the_model_did(fitted, frame, tmp_path):
 
 
 def test_one_row_is_scored_as_in_a_batch(fitted, frame):
-    model = onnx.Model(onnx.export(fitted, frame))
+    model = Model(export(fitted, frame))
     batch = model.predict_proba(frame)
     assert [model.predict_proba(frame.iloc[[i]])[0] for i in range(10)] == batch[:10].tolist()
 
@@ -53,7 +54,7 @@ def test_values_on_either_side_of_every_threshold_take_the_same_branch(fitted, f
     at = np.array(sorted(splits), dtype="float32")
     near = np.unique(np.concatenate([at, np.nextafter(at, np.float32(9)), np.nextafter(at, np.float32(-9))]))
     edge = pd.DataFrame({"number": near, "kind": "a"}).astype({"kind": "str"})
-    model = onnx.Model(onnx.export(fitted, frame))
+    model = Model(export(fitted, frame))
     np.testing.assert_allclose(model.predict_proba(edge), fitted.predict_proba(edge)[:, 1], atol=1e-6)
 
 
@@ -65,12 +66,12 @@ def test_neighbouring_values_are_told_apart_as_in_the_model():
     model = HistGradientBoostingClassifier(max_iter=200, min_samples_leaf=5, max_leaf_nodes=None).fit(frame, upper)
     expected = model.predict_proba(frame)[:, 1]
     assert ((expected > 0.5) == upper).all()
-    np.testing.assert_allclose(onnx.Model(onnx.export(model, frame)).predict_proba(frame), expected, atol=1e-6)
+    np.testing.assert_allclose(Model(export(model, frame)).predict_proba(frame), expected, atol=1e-6)
     np.testing.assert_array_equal(model.predict_proba(frame)[:, 1], expected)
 
 
 def test_columns_are_read_by_name_and_others_left_alone(fitted, frame):
-    model = onnx.Model(onnx.export(fitted, frame))
+    model = Model(export(fitted, frame))
     assert model.columns == {"number": "number", "kind": "text"}
     turned = frame[["kind", "number"]].assign(other=object())
     assert (model.predict_proba(turned) == model.predict_proba(frame)).all()
@@ -80,18 +81,18 @@ def test_columns_are_read_by_name_and_others_left_alone(fitted, frame):
 
 
 def test_the_file_refers_to_no_other_file(fitted, frame):
-    graph = onnx_format.load_from_string(onnx.export(fitted, frame)).graph
+    graph = onnx.load_from_string(export(fitted, frame)).graph
     assert not any(weights.external_data for weights in graph.initializer)
 
 
 def test_what_cannot_be_a_model_file_is_refused_in_one_line(fitted, frame, tmp_path):
     with pytest.raises(ValueError, match="column number is float64: a model takes float32 and text"):
-        onnx.export(fitted, frame.astype({"number": "float64"}))
+        export(fitted, frame.astype({"number": "float64"}))
     with pytest.raises(ValueError, match="DummyClassifier cannot become ONNX") as caught:
-        onnx.export(DummyClassifier().fit(frame, [0, 1] * 250), frame)
+        export(DummyClassifier().fit(frame, [0, 1] * 250), frame)
     assert "\n" not in str(caught.value)
     (tmp_path / "model.onnx").write_bytes(b"not a model")
     with pytest.raises(ValueError, match="not a readable ONNX model"):
-        onnx.Model.load(tmp_path / "model.onnx")
+        Model.load(tmp_path / "model.onnx")
     with pytest.raises(FileNotFoundError):
-        onnx.Model.load(tmp_path / "absent.onnx")
+        Model.load(tmp_path / "absent.onnx")

@@ -1,0 +1,67 @@
+"""Every command that the README and the docs show, run in a copy of the small project; every link leads somewhere."""
+
+import re
+import shlex
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.system.conftest import ROOT, Project
+
+PAGES = ["README.md", *sorted(str(page.relative_to(ROOT)) for page in (ROOT / "docs").glob("*.md"))]
+TOOLS = {"make", "dvc", "recommit", "papermill", "pytest", "git"}
+# These take the terminal, need the network or run this test again: that there is such a command must do.
+NOT_RUN = {"make lab": "make --dry-run lab", "make test": "make --dry-run test", "make lock": "make --dry-run lock"}
+NOT_RUN["recommit run"] = "recommit run --help"
+
+
+def commands(page: str) -> list[str]:
+    """The commands of a page in order: lines of its sh blocks, and inline code that begins with a tool's name."""
+    found = []
+    text = (ROOT / page).read_text()
+    for block, inline in re.findall(r"```sh\n(.*?)```|(?<!`)`([^`\n]+)`", text, flags=re.DOTALL):
+        lines = block.splitlines() if block else [inline]
+        words = [shlex.split(line, comments=True) for line in lines]
+        found += [shlex.join(line) for line in words if line and (block or (line[0] in TOOLS and len(line) > 1))]
+    return list(dict.fromkeys(found))
+
+
+def test_the_readme_shows_the_commands_that_matter() -> None:
+    shown = commands("README.md")
+    for command in ("make repro", "make test", "dvc repro", "dvc queue start -j 2", "dvc push", "make lab"):
+        assert command in shown
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_somewhere(page: str) -> None:
+    for target in re.findall(r"\]\((?!http)([^)#]+)\)", (ROOT / page).read_text()):
+        assert ((ROOT / page).parent / target).exists(), target
+
+
+@pytest.mark.system
+@pytest.mark.parametrize("page", PAGES)
+def test_every_command_runs(page: str, project: Project, tmp_path: Path) -> None:
+    lend_environment(project)
+    for command in commands(page):
+        project.run("sh", "-c", NOT_RUN.get(command, command).replace("/tmp/", f"{tmp_path}/"))
+        if command.startswith("dvc queue start"):
+            wait_for_queue(project)
+
+
+def wait_for_queue(project: Project) -> None:
+    deadline = time.monotonic() + 300
+    while re.search(r"Running|Queued", project.run("dvc", "queue", "status").stdout):
+        assert time.monotonic() < deadline, "the queue did not end"
+        time.sleep(1)
+    assert "Failed" not in project.run("dvc", "queue", "status").stdout
+
+
+def lend_environment(project: Project) -> None:
+    """Give the project the test's environment as if `make env` had just made it: nothing is installed."""
+    environment = project.folder / ".venv"
+    environment.mkdir()
+    (environment / "bin").symlink_to(Path(sys.executable).parent)
+    for stamp in ("recommit", "dev", "lab"):
+        (environment / f"{stamp}.stamp").touch()
