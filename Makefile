@@ -7,7 +7,7 @@ SHELL := /bin/bash
 RESOLVE = $(UV) pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url --upgrade
 .DEFAULT_GOAL := help
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
-.PHONY: help env repro test lab lock lint types check format hooks validate
+.PHONY: help env repro test lab lock lint types format hooks
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' | column -t -s'|'
@@ -42,7 +42,7 @@ hooks: .venv/dev.stamp ## install the Git hooks that call these targets
 	@pre-commit install
 
 # A virtual environment that holds exactly the lock file, compiled, and the hook that finds the code of the current tree.
-.venv/recommit.stamp: locks/uv.txt locks/run.txt pyproject.toml $(wildcard install/* install/kernels/recommit/*)
+.venv/recommit.stamp: locks/uv.txt locks/run.txt pyproject.toml $(wildcard install/*.* install/kernels/recommit/*)
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
 	  || { echo "make: $(PYTHON) is not Python 3.11, 3.12 or 3.13: name one that is, as in make PYTHON=python3.12 env"; exit 2; }
 	@echo "environment: .venv, from locks/run.txt"

@@ -80,7 +80,7 @@ def _problems(stage: dict[str, Any]) -> Iterator[str]:
     words, deps = stage["cmd"].split(), stage["deps"]
     needed = ["locks/run.txt"]
     if words[:2] == ["recommit", "run"]:
-        needed += [words[2], "install/kernels/recommit/kernel.json"]
+        needed += [words[2], "install/kernels/recommit"]
     used = used_by(stage)
     needed += sorted(filter(holds_code, used))
     for file in needed:
@@ -117,8 +117,10 @@ def test_a_dep_left_out_is_found_whichever_it_is() -> None:
 
 def test_a_dep_that_is_not_used_is_found() -> None:
     planted = copy.deepcopy(PIPELINE["validate"])
-    planted["deps"].append("src/recommit/learning/splits.py")
-    assert problems({"validate": planted}) == ["validate: declares src/recommit/learning/splits.py and does not use it"]
+    planted["deps"].append("src/recommit/learning/selection.py")
+    assert problems({"validate": planted}) == [
+        "validate: declares src/recommit/learning/selection.py and does not use it"
+    ]
 
 
 def of_package(name: str) -> list[Path]:

@@ -12,13 +12,12 @@ class DataError(ValueError):
 
 
 def lone_temperatures(weather: pd.DataFrame) -> pd.Series:
-    """Mark readings more than 30 °F from both neighbours of the same station (bool, same index).
+    """Mark readings more than 30 °F from each of the two before them at the same station (bool, same index).
 
-    Takes readings sorted by origin and time.
+    Takes readings sorted by origin and time. Looks back only: what a reading is worth must not depend on later ones.
     """
     temperature = weather.groupby("origin")["temp"]
-    before, after = temperature.diff(), temperature.diff(-1)
-    return (before.abs() > LONE_JUMP_F) & (after.abs() > LONE_JUMP_F) & (before * after > 0)
+    return (temperature.diff().abs() > LONE_JUMP_F) & (temperature.diff(2).abs() > LONE_JUMP_F)
 
 
 def find(raw: dict[str, pd.DataFrame], tables: dict[str, pd.DataFrame], repaired: dict[str, int]) -> pd.DataFrame:
@@ -30,7 +29,7 @@ def find(raw: dict[str, pd.DataFrame], tables: dict[str, pd.DataFrame], repaired
     rows += [
         ("weather", f"wind above {HIGHEST_WIND_MPH} mph", repaired["wind"], "wind speed blanked"),
         (
-            *("weather", "temperature 30 °F off both neighbours (written in Celsius)"),
+            *("weather", "temperature 30 °F off the two readings before (written in Celsius)"),
             *(repaired["temperature"], "temperature, dew point and humidity blanked"),
         ),
     ]

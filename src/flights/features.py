@@ -69,28 +69,24 @@ def build(tables: dict[str, pd.DataFrame], flights_to_score: pd.DataFrame, horiz
 
 
 def labelled(features: pd.DataFrame, flights: pd.DataFrame) -> pd.DataFrame:
-    """Add scheduled_departure, outcome_known_at (both UTC) and late (bool) to built features.
+    """Add scheduled_departure, label_known_at (both UTC) and late (bool) to built features.
 
-    Raises ValueError when a flight is not in `flights` or its outcome is not known there.
+    Raises ValueError when a flight is not in `flights` or it is not known there whether it was late.
     """
-    truth = flights[["flight_id", "scheduled_departure", "outcome_known_at", "late"]]
+    truth = flights[["flight_id", "scheduled_departure", "label_known_at", "late"]]
     table = features.merge(truth, on="flight_id", how="left", validate="many_to_one")
     unknown = table["late"].isna()
     if unknown.any():
         raise ValueError(f"{unknown.sum()} of {len(table)} flights have no known outcome to learn")
-    first = ["flight_id", "scheduled_departure", "predicted_at", "outcome_known_at", "late"]
+    first = ["flight_id", "scheduled_departure", "predicted_at", "label_known_at", "late"]
     rest = [column for column in features.columns if column not in first]
     return table[first + rest].astype({"late": "bool"})
 
 
-def upcoming(features: pd.DataFrame, flights: pd.DataFrame, clock: pd.Timestamp) -> pd.DataFrame:
-    """Keep the built features of flights predicted within a month from the clock (UTC) on.
-
-    Returns flight_id, scheduled_departure, predicted_at and the features; no outcomes.
-    """
-    ahead = (features["predicted_at"] >= clock) & (features["predicted_at"] < clock + pd.DateOffset(months=1))
+def upcoming(features: pd.DataFrame, flights: pd.DataFrame) -> pd.DataFrame:
+    """Add scheduled_departure (UTC) to the built features of flights to come; no outcomes."""
     plan = flights[["flight_id", "scheduled_departure"]]
-    table = features[ahead].merge(plan, on="flight_id", how="left", validate="many_to_one")
+    table = features.merge(plan, on="flight_id", how="left", validate="many_to_one")
     first = ["flight_id", "scheduled_departure", "predicted_at"]
     return table[first + [column for column in table.columns if column not in first]]
 
@@ -140,7 +136,8 @@ def _schedule(rows: pd.DataFrame, flights: pd.DataFrame, plan: pd.DataFrame) -> 
     log = windows.log(groups, windows.seconds(flights["scheduled_departure"]), {})
     itself = rows["flight_id"].isin(flights["flight_id"]).to_numpy()
     for span in (15, 60):
-        near = log.window(asked, leaves + span * 60, 2 * span / 60).count() - itself
+        # A window leaves out its first second; this one counts departures at both of its ends.
+        near = log.window(asked, leaves + span * 60, (2 * span * 60 + 1) / 3600).count() - itself
         columns[f"departures_{span}min"] = near.astype("float32")
     return columns | {
         "departure_minute": (local.dt.hour * 60 + local.dt.minute).astype("float32"),
@@ -157,13 +154,14 @@ def _weather(weather: pd.DataFrame, rows: pd.DataFrame, now: np.ndarray) -> dict
     last = log.window(asked, now, READING_HOURS)
     before = log.window(asked, now - 3 * 3600, READING_HOURS)
     angle = np.radians(weather["wind_dir"])
+    measured = weather["wind_speed"].notna()
     values = {
         "temperature": weather["temp"],
         "dew_point_spread": weather["temp"] - weather["dewp"],
         "wind_speed": weather["wind_speed"],
-        "wind_north": (weather["wind_speed"] * np.cos(angle)).fillna(0).round(3),
-        "wind_east": (weather["wind_speed"] * np.sin(angle)).fillna(0).round(3),
-        "gust_over_wind": (weather["wind_gust"] - weather["wind_speed"]).fillna(0),
+        "wind_north": (weather["wind_speed"] * np.cos(angle)).fillna(0).where(measured).round(3),
+        "wind_east": (weather["wind_speed"] * np.sin(angle)).fillna(0).where(measured).round(3),
+        "gust_over_wind": (weather["wind_gust"] - weather["wind_speed"]).fillna(0).where(measured),
         "visibility": weather["visib"],
         "pressure": weather["pressure"],
         "precipitation": weather["precip"],

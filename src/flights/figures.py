@@ -3,14 +3,13 @@
 import pandas as pd
 from matplotlib.axes import Axes
 
+from flights.vocabulary import ZONE
 from recommit.figures import ACCENT, SECOND, SOFT, axes
-
-_ZONE = "America/New_York"
 
 
 def late_by_month(flights: pd.DataFrame) -> Axes:
     """Share late by month of scheduled departure in New York, with how it came about: late, cancelled, diverted."""
-    month = flights["scheduled_departure"].dt.tz_convert(_ZONE).dt.strftime("%Y-%m")
+    month = flights["scheduled_departure"].dt.tz_convert(ZONE).dt.strftime("%Y-%m")
     kinds = pd.DataFrame(
         {
             "arrived 15 minutes late or more": flights["late"] & ~flights["cancelled"] & ~flights["diverted"],
@@ -29,7 +28,7 @@ def late_by_month(flights: pd.DataFrame) -> Axes:
 
 def late_by_hour(flights: pd.DataFrame) -> Axes:
     """Share late by hour of scheduled departure (New York), a line an airport; without hours of under 100 flights."""
-    hour = flights["scheduled_departure"].dt.tz_convert(_ZONE).dt.hour.rename("hour")
+    hour = flights["scheduled_departure"].dt.tz_convert(ZONE).dt.hour.rename("hour")
     table = (
         flights.assign(late=flights["late"].astype("float64")).groupby([hour, "origin"])["late"].agg(["mean", "size"])
     )
@@ -58,7 +57,7 @@ def late_by_carrier(flights: pd.DataFrame, airlines: pd.DataFrame) -> Axes:
 
 def late_by_day(flights: pd.DataFrame) -> Axes:
     """Share late on each day of departure, New York time: bad days come in runs."""
-    day = flights["scheduled_departure"].dt.tz_convert(_ZONE).dt.normalize().dt.tz_localize(None)
+    day = flights["scheduled_departure"].dt.tz_convert(ZONE).dt.normalize().dt.tz_localize(None)
     share = 100 * flights["late"].astype("float64").groupby(day).mean()
     ax = axes("A bad day is bad for everybody", "day of departure", "late flights, %", height=3.0)
     ax.plot(share.index, share, color=SOFT, linewidth=0.8, label="day")
@@ -74,7 +73,7 @@ def late_by_visibility(flights: pd.DataFrame, weather: pd.DataFrame) -> Axes:
     bands = pd.cut(
         joined["visib"],
         [-0.01, 0.5, 1, 2, 4, 6, 9.9, 10],
-        labels=["½", "1", "2", "4", "6", "<10", "10"],
+        labels=["½", "1", "2", "4", "6", "under 10", "10"],
     )
     share = 100 * joined["late"].astype("float64").groupby(bands, observed=True).mean()
     ax = axes("Fog delays", "visibility up to, miles", "late flights, %", height=3.0)

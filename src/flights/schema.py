@@ -51,6 +51,7 @@ _FLIGHTS = pa.DataFrameSchema(
         "cancelled": pa.Column("boolean"),
         "diverted": pa.Column("boolean"),
         "outcome_known_at": pa.Column(_INSTANT),
+        "label_known_at": pa.Column(_INSTANT),
         "late": pa.Column("boolean"),
     },
     checks=[
@@ -143,7 +144,7 @@ _FEATURES = pa.DataFrameSchema(
         "flight_id": pa.Column("int64", unique=True),
         "scheduled_departure": pa.Column(_INSTANT),
         "predicted_at": pa.Column(_INSTANT),
-        "outcome_known_at": pa.Column(_INSTANT, required=False),
+        "label_known_at": pa.Column(_INSTANT, required=False),
         "late": pa.Column("bool", required=False),
     }
     | {feature.name: _feature_column(feature) for feature in FEATURES},
@@ -152,7 +153,7 @@ _FEATURES = pa.DataFrameSchema(
             "is predicted no later than it leaves, and before its outcome is known",
             lambda t: (
                 (t["predicted_at"] <= t["scheduled_departure"])
-                & (t["predicted_at"] < t.get("outcome_known_at", t["scheduled_departure"] + pd.Timedelta(days=1)))
+                & (t["predicted_at"] < t.get("label_known_at", t["scheduled_departure"] + pd.Timedelta(days=1)))
             ),
         )
     ],
@@ -180,11 +181,12 @@ def rules(tables: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["table", "column", "type", "rule"])
 
 
-def check(tables: Mapping[str, pd.DataFrame], share: float = 1.0) -> pd.DataFrame:
+def check(tables: Mapping[str, pd.DataFrame], share: float = 1.0, clock: pd.Timestamp | None = None) -> pd.DataFrame:
     """Check tables by name: flights, weather, planes, airports, airlines, features.
 
     Tables may be absent; a rule between two is checked where both are there. `share` of all flights
-    is what `sources.sample` kept: the rows expected in a month go down with it.
+    is what `sources.sample` kept: the rows expected in a month go down with it. How many are late in
+    a month is judged for flights whose label is known before `clock` (UTC): nobody knows the others'.
 
     Returns a row a broken rule, none when all is well: table, column ("" for a rule on the whole
     row), rule, rows (how many break it), first_rows (up to five of their ids: flight_id where there
@@ -196,7 +198,7 @@ def check(tables: Mapping[str, pd.DataFrame], share: float = 1.0) -> pd.DataFram
     failures = [failure for name, table in tables.items() for failure in _broken(name, table)]
     # Rules across rows and tables need columns that are there and of the right type.
     if not failures:
-        failures = list(_across(tables, share))
+        failures = list(_across(tables, share, clock))
     return pd.DataFrame(failures, columns=FAILURES)
 
 
@@ -253,14 +255,16 @@ def _failure(name: str, table: pd.DataFrame, column: str, rule: str, rows: pd.In
     return name, column, rule, len(rows) if len(rows) else len(table), shown
 
 
-def _across(tables: Mapping[str, pd.DataFrame], share: float) -> Iterator[tuple[str, str, str, int, str]]:
+def _across(
+    tables: Mapping[str, pd.DataFrame], share: float, clock: pd.Timestamp | None
+) -> Iterator[tuple[str, str, str, int, str]]:
     flights, asked = tables.get("flights"), tables.get("features")
     if asked is not None and "late" in asked:
         for column in asked.columns[asked.isna().all()]:
             yield "features", column, "is known in some row", len(asked), ""
     if flights is None:
         return
-    yield from _monthly(flights, share)
+    yield from _monthly(flights, share, clock)
     for column, other, key in (("carrier", "airlines", "carrier"), ("origin", "airports", "faa")):
         if other in tables:
             absent = flights.index[~flights[column].isin(tables[other][key])]
@@ -272,7 +276,9 @@ def _across(tables: Mapping[str, pd.DataFrame], share: float) -> Iterator[tuple[
             yield _failure("features", asked, "flight_id", "is in flights", absent)
 
 
-def _monthly(flights: pd.DataFrame, share: float) -> Iterator[tuple[str, str, str, int, str]]:
+def _monthly(
+    flights: pd.DataFrame, share: float, clock: pd.Timestamp | None
+) -> Iterator[tuple[str, str, str, int, str]]:
     month = flights["scheduled_departure"].dt.tz_convert(ZONE).dt.strftime("%Y-%m")
     counts = month.value_counts().sort_index()
     least, most = (share * rows for rows in ROWS_PER_MONTH)
@@ -282,7 +288,8 @@ def _monthly(flights: pd.DataFrame, share: float) -> Iterator[tuple[str, str, st
     if len(odd):
         rule = f"has {least:.0f} to {most:.0f} rows a month"
         yield "flights", "", rule, int(odd.sum()), ", ".join(odd.index)
-    shares = flights["late"].astype("float64").groupby(month).mean()
+    known = flights[flights["label_known_at"] < clock] if clock is not None else flights
+    shares = known["late"].astype("float64").groupby(month).mean()
     low, high = LATE_SHARE_PER_MONTH
     # A share of few rows says little.
     odd = shares[~shares.between(low, high) & (counts.reindex(shares.index) > 1000)]

@@ -47,7 +47,7 @@ RAW = {
 KNOWN_AT = {
     "departed_at": ("departed_at", "departure_delay", "tailnum"),
     "outcome_known_at": (
-        *("landed_at", "arrival_delay", "air_time", "cancelled", "diverted", "late"),
+        *("landed_at", "arrival_delay", "air_time", "cancelled", "diverted"),
         "outcome_known_at",
     ),
 }
@@ -103,6 +103,9 @@ def tidy(raw: dict[str, pd.DataFrame]) -> tuple[dict[str, pd.DataFrame], pd.Data
     - `outcome_known_at`: the landing; for a cancelled flight the scheduled arrival; for a diverted
       one 3 hours after it would have landed, had it flown as long as planned. The data does not say
       when these were announced. Both are late enough to be safe: by then it has visibly not come;
+    - `label_known_at`: 15 minutes after scheduled arrival. By then every flight has arrived in time
+      or is late, so this instant, which the plan alone gives, is what rows are split by: splitting
+      by `outcome_known_at` would drop the very late flights before a cut and keep the punctual;
     - `late`: 15 minutes late or more at the gate, or cancelled, or diverted.
 
     Weather: `taken_at` is the end of the hour that the reading is labelled with. A station reports
@@ -163,6 +166,7 @@ def _flights(raw: pd.DataFrame, airports: pd.DataFrame) -> tuple[pd.DataFrame, d
             "cancelled": cancelled.astype("boolean"),
             "diverted": diverted.astype("boolean"),
             "outcome_known_at": known,
+            "label_known_at": arrival + _minutes(pd.Series([LATE_MINUTES]))[0],
             "late": late.astype("boolean"),
         }
     )
@@ -211,14 +215,17 @@ def as_known_at(tables: dict[str, pd.DataFrame], instant: pd.Timestamp) -> dict[
     """Return the tables as they were known at an instant (tz-aware); later facts are blank.
 
     Every row of the schedule is known in advance. A departure, with the tail number of the aircraft
-    that made it, is known from `departed_at`; an outcome from `outcome_known_at`; a weather reading
-    from `taken_at` (later ones are absent). Planes, airports and airlines do not change.
+    that made it, is known from `departed_at`; an outcome from `outcome_known_at`; whether a flight
+    is late from the earlier of that and `label_known_at`; a weather reading from `taken_at` (later
+    ones are absent). Planes, airports and airlines do not change.
 
     Raises ValueError when the instant has no time zone.
     """
     if instant.tzinfo is None:
         raise ValueError(f"instant {instant} has no time zone")
     flights = tables["flights"].copy()
+    settled = (flights["label_known_at"] <= instant) | (flights["outcome_known_at"] <= instant)
+    flights["late"] = flights["late"].mask(~settled)
     unknown = {clock: ~(flights[clock] <= instant) for clock in KNOWN_AT}
     for clock, columns in KNOWN_AT.items():
         for column in columns:

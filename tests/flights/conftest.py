@@ -64,6 +64,7 @@ def world(plans: list[dict], readings: list[dict]) -> dict[str, pd.DataFrame]:
             "cancelled": plan["cancelled"].astype("boolean"),
             "diverted": pd.Series(False, index=plan.index, dtype="boolean"),
             "outcome_known_at": landed.fillna(arrival).astype("datetime64[us, UTC]"),
+            "label_known_at": (arrival + pd.Timedelta(minutes=15)).astype("datetime64[us, UTC]"),
             "late": (plan["cancelled"] | (plan["lands"] >= 15)).astype("boolean"),
         }
     )

@@ -21,7 +21,7 @@ def spoil(table, row, column, value):
 def test_the_real_tables_and_features_pass(tables, winter, table):
     assert schema.check(tables).empty
     assert schema.check({"flights": winter["flights"], "features": table}).empty
-    schema.check_features({"train": table, "upcoming": table.drop(columns=["late", "outcome_known_at"])})
+    schema.check_features({"train": table, "upcoming": table.drop(columns=["late", "label_known_at"])})
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_a_feature_that_is_never_known_is_caught_where_it_is_to_be_learnt_from(t
     empty = table.assign(pressure=np.float32("nan"))
     with pytest.raises(DataError, match=r"train\.pressure is known in some row: not so in"):
         schema.check_features({"train": empty})
-    schema.check_features({"upcoming": empty.drop(columns=["late", "outcome_known_at"])})
+    schema.check_features({"upcoming": empty.drop(columns=["late", "label_known_at"])})
 
 
 def test_what_stops_the_pipeline_says_what_where_and_what_to_do(winter):

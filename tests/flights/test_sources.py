@@ -142,8 +142,12 @@ def test_the_world_as_known_has_no_later_fact(tables):
     assert known["weather"]["taken_at"].max() <= instant
     in_the_air = (tables["flights"]["departed_at"] <= instant) & (tables["flights"]["outcome_known_at"] > instant)
     assert flights.loc[in_the_air, "departure_delay"].notna().all()
-    for column in ("late", "cancelled", "diverted", "arrival_delay", "air_time", "landed_at"):
+    for column in ("cancelled", "diverted", "arrival_delay", "air_time", "landed_at"):
         assert flights.loc[in_the_air, column].isna().all()
+    overdue = in_the_air & (tables["flights"]["label_known_at"] <= instant)
+    assert overdue.any()
+    assert flights.loc[overdue, "late"].all()
+    assert flights.loc[in_the_air & ~overdue, "late"].isna().all()
     assert flights.loc[flights["departed_at"].isna(), "tailnum"].isna().all()
     plan = ["flight_id", "carrier", "flight_number", "origin", "dest", "scheduled_departure", "scheduled_arrival"]
     assert_frame_equal(flights[plan], tables["flights"][plan])
@@ -201,3 +205,20 @@ def test_a_missing_or_broken_file_is_named_in_one_line(tmp_path):
     with pytest.raises(sources.DataError, match="cannot be read") as caught:
         sources.read_package(tmp_path)
     assert "\n" not in str(caught.value)
+
+
+def test_by_the_label_instant_a_flight_is_in_time_or_late_whatever_comes_later(tables):
+    flights = tables["flights"]
+    arrived_in_time = flights["landed_at"] < flights["label_known_at"]
+    assert (flights["late"] == ~arrived_in_time).all()
+    plan = flights["label_known_at"] - flights["scheduled_arrival"]
+    assert (plan == pd.Timedelta(minutes=15)).all()
+
+
+def test_what_was_repaired_does_not_change_when_later_rows_come_in(raw):
+    cut = "2013-05-09T02:00:00Z"  # the hour of the reading in Celsius
+    earlier = raw | {"weather": raw["weather"][raw["weather"]["time_hour"] <= cut]}
+    then, now = (sources.tidy(tables)[0]["weather"] for tables in (earlier, raw))
+    now = now[now["taken_at"] <= then["taken_at"].max()].reset_index(drop=True)
+    pd.testing.assert_frame_equal(then, now)
+    assert then.loc[(then["origin"] == "JFK"), "temp"].isna().any()

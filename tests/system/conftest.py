@@ -21,6 +21,8 @@ ELSEWHERE = {
     "OPENBLAS_NUM_THREADS": "3",
     "TZ": "Asia/Tokyo",
     "LC_ALL": "C",
+    "PYTHONCOERCECLOCALE": "0",
+    "PYTHONUTF8": "0",
 }
 
 
@@ -91,11 +93,8 @@ def small_project(folder: Path) -> Project:
     project = Project(folder)
     project.replace("params.yaml", "sample: 1.0", "sample: 0.05")
     project.replace("params.yaml", "max_iter: 100", "max_iter: 10")
-    project.replace(
-        "dvc.yaml",
-        "{model: [baseline, logistic, boosting, forest], features: [schedule, weather, full]}",
-        "{model: [baseline, boosting], features: [schedule, full]}",
-    )
+    project.replace("params.yaml", "model: [baseline, logistic, boosting, forest]", "model: [baseline, boosting]")
+    project.replace("params.yaml", "features: [schedule, weather, full]", "features: [schedule, full]")
     project.run("git", "init", "--quiet", "--initial-branch=main")
     project.run("git", "config", "user.name", "Test")
     project.run("git", "config", "user.email", "test@example.org")

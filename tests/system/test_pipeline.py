@@ -40,6 +40,7 @@ def test_a_models_parameter_reruns_its_fits_and_what_follows(project: Project) -
     ran = project.repro()
     assert ran[:2] == ["train@boosting-schedule", "train@boosting-full"]
     assert set(ran[2:]) <= {"select", "evaluate", "predict", "report"}
+    assert {"select", "report"} <= set(ran[2:])
 
 
 @pytest.mark.parametrize(
@@ -70,3 +71,14 @@ def test_results_travel_by_the_default_remote_to_a_second_clone(project: Project
     clone.run("dvc", "pull")
     assert clone.repro() == []
     assert clone.read("reports/index.html") == project.read("reports/index.html")
+
+
+def test_a_fit_that_was_taken_away_is_not_selected_from(project: Project) -> None:
+    project.replace("params.yaml", "features: [schedule, full]", "features: [schedule]")
+    refused = project.run("dvc", "repro", check=False)
+    assert refused.returncode
+    assert "is no stage's out any more, and stage select would read it: delete it" in refused.stderr
+    for left in [*project.folder.glob("models/fits/*-full*"), *project.folder.glob("reports/**/*-full.*")]:
+        left.unlink()
+    project.repro()
+    assert "-full" not in project.read("reports/plots/folds.csv")

@@ -1,5 +1,6 @@
 """A fitted scikit-learn pipeline to the bytes of an ONNX file."""
 
+import warnings
 from copy import deepcopy
 from typing import Any
 
@@ -22,13 +23,16 @@ def export(estimator: Any, frame: pd.DataFrame) -> bytes:
     """
     inputs = [(name, _type(name, dtype)) for name, dtype in frame.dtypes.items()]
     try:
-        model = convert_sklearn(
-            _with_float32_thresholds(estimator),
-            name="model",
-            initial_types=inputs,
-            options={"zipmap": False},
-            target_opset=OPSET,
-        )
+        with warnings.catch_warnings():
+            # What protobuf 7 makes an error, and why it is pinned below.
+            warnings.filterwarnings("ignore", "Field onnx.AttributeProto", DeprecationWarning)
+            model = convert_sklearn(
+                _with_float32_thresholds(estimator),
+                name="model",
+                initial_types=inputs,
+                options={"zipmap": False},
+                target_opset=OPSET,
+            )
     except Exception as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise ValueError(f"{type(estimator).__name__} cannot become ONNX: {reason}") from error

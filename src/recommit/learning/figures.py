@@ -21,9 +21,9 @@ def calibration(bins: pd.DataFrame, name: str) -> Axes:
     return ax
 
 
-def roc_points(late: np.ndarray, probability: np.ndarray, points: int = 101) -> pd.DataFrame:
+def roc_points(outcome: np.ndarray, probability: np.ndarray, points: int = 101) -> pd.DataFrame:
     """The ROC curve at evenly spaced false positive rates: columns false_positive_rate, true_positive_rate."""
-    false_positive, true_positive, _ = roc_curve(late, probability)
+    false_positive, true_positive, _ = roc_curve(outcome, probability)
     grid = np.linspace(0, 1, points)
     return pd.DataFrame(
         {
@@ -48,12 +48,12 @@ def roc(points: pd.DataFrame, auc: float, name: str) -> Axes:
     return ax
 
 
-def distribution(probability: np.ndarray, late: np.ndarray, name: str) -> Axes:
+def distribution(probability: np.ndarray, outcome: np.ndarray, name: str) -> Axes:
     """How often each probability was given, to rows that turned out `name` and to the others."""
     ax = axes("How far the two are told apart", f"predicted probability of {name}", "rows", height=3.2)
     edges = [step / 40 for step in range(41)]
     ax.hist(
-        [probability[~late], probability[late]],
+        [probability[~outcome], probability[outcome]],
         bins=edges,
         stacked=True,
         color=[SOFT, SECOND],

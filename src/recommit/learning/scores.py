@@ -9,7 +9,7 @@ from sklearn import metrics
 HIGHER_IS_BETTER = {"auc": True, "average_precision": True, "log_loss": False, "brier": False}
 
 
-def scores(late: ArrayLike, probability: ArrayLike) -> dict[str, float]:
+def scores(outcome: ArrayLike, probability: ArrayLike) -> dict[str, float]:
     """Score probabilities, (n,) in 0 to 1, against outcomes, (n,) of 0 and 1.
 
     Returns auc and average_precision (higher is better: ranking), log_loss (in nats) and brier
@@ -18,7 +18,7 @@ def scores(late: ArrayLike, probability: ArrayLike) -> dict[str, float]:
     Raises ValueError when lengths differ, a probability is missing or outside 0 to 1, or there is
     but one kind of outcome.
     """
-    truth, chance = _checked(late, probability)
+    truth, chance = _checked(outcome, probability)
     if len(np.unique(truth)) < 2:
         raise ValueError("scores need both outcomes; every row has the same")
     return {
@@ -29,25 +29,25 @@ def scores(late: ArrayLike, probability: ArrayLike) -> dict[str, float]:
     }
 
 
-def calibration(late: ArrayLike, probability: ArrayLike, bins: int = 10) -> pd.DataFrame:
+def calibration(outcome: ArrayLike, probability: ArrayLike, bins: int = 10) -> pd.DataFrame:
     """Compare predicted with observed shares in bins of about as many rows each.
 
     Returns a row a bin, in order: predicted (mean), observed (share) and rows. Equal probabilities share a
     bin, so there may be fewer. Raises ValueError as `scores` does, save for one kind of outcome.
     """
-    truth, chance = _checked(late, probability)
+    truth, chance = _checked(outcome, probability)
     edges = np.unique(np.quantile(chance, np.linspace(0, 1, bins + 1)[1:-1]))
-    table = pd.DataFrame({"late": truth, "probability": chance})
+    table = pd.DataFrame({"outcome": truth, "probability": chance})
     grouped = table.groupby(np.searchsorted(edges, chance, side="left"))
     return grouped.agg(
         predicted=("probability", "mean"),
-        observed=("late", "mean"),
-        rows=("late", "size"),
+        observed=("outcome", "mean"),
+        rows=("outcome", "size"),
     ).reset_index(drop=True)
 
 
-def _checked(late: ArrayLike, probability: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    truth, chance = np.asarray(late, dtype="float64"), np.asarray(probability, dtype="float64")
+def _checked(outcome: ArrayLike, probability: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    truth, chance = np.asarray(outcome, dtype="float64"), np.asarray(probability, dtype="float64")
     if truth.shape != chance.shape or truth.ndim != 1 or not len(truth):
         raise ValueError(f"outcomes {truth.shape} and probabilities {chance.shape} do not match")
     if not np.isin(truth, (0, 1)).all():

@@ -1,5 +1,7 @@
 """Choose the candidate among all fits, by what they scored on the folds."""
 
+import itertools
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -7,21 +9,19 @@ import pandas as pd
 from recommit.learning.scores import HIGHER_IS_BETTER
 
 
-def read_folds(folder: Path) -> pd.DataFrame:
-    """Every fit's fold scores, from the files MODEL-FEATURES.csv in `folder`: fit, model, features, then their columns.
+def read_folds(folder: Path, models: Sequence[str], feature_sets: Sequence[str]) -> pd.DataFrame:
+    """The fold scores of every model on every feature set: columns fit, model, features, then those of the files.
 
-    Raises ValueError when there is none.
+    They are read from the files MODEL-FEATURES.csv in `folder`. Raises ValueError where one is missing.
     """
-    files = sorted(folder.glob("*.csv"))
-    if not files:
-        raise ValueError(f"{folder}: no fit has written its fold scores: `dvc repro train` makes them")
     tables = []
-    for file in files:
-        model, _, features = file.stem.rpartition("-")
-        table = pd.read_csv(file, dtype={"fold": "str"})
-        for place, (column, value) in enumerate({"fit": file.stem, "model": model, "features": features}.items()):
-            table.insert(place, column, value)
-        tables.append(table)
+    for model, features in itertools.product(models, feature_sets):
+        fit = f"{model}-{features}"
+        try:
+            table = pd.read_csv(folder / f"{fit}.csv", dtype={"fold": "str"})
+        except FileNotFoundError:
+            raise ValueError(f"{folder / fit}.csv is missing: `dvc repro train@{fit}` makes it") from None
+        tables.append(table.assign(fit=fit, model=model, features=features))
     return pd.concat(tables, ignore_index=True)
 
 

@@ -10,8 +10,8 @@ import pandas as pd
 class Split:
     """Rows to learn from and rows to test on, and the period that the test covers.
 
-    Every outcome in `train` was known before `starts`; every row of `test` was predicted at or
-    after `starts` and its outcome known before `ends` (both UTC).
+    Every label in `train` was known before `starts`; every row of `test` was predicted at or
+    after `starts` and its label known before `ends` (both UTC).
     """
 
     train: pd.DataFrame
@@ -21,11 +21,19 @@ class Split:
 
 
 def clock(as_of: str) -> pd.Timestamp:
-    """Read an ISO date as midnight UTC. Raises ValueError when it is anything else."""
+    """Read the first day of a month, as an ISO date, as midnight UTC. Raises ValueError for anything else."""
     try:
-        return pd.Timestamp(datetime.strptime(str(as_of), "%Y-%m-%d"), tz="UTC")
+        found = pd.Timestamp(datetime.strptime(str(as_of), "%Y-%m-%d"), tz="UTC")
     except ValueError:
         raise ValueError(f"as_of must be an ISO date like 2013-09-01, not {as_of!r}") from None
+    if found.day != 1:
+        raise ValueError(f"as_of must be the first of a month, since months are what is split by, not {as_of!r}")
+    return found
+
+
+def month_before(as_of: str) -> pd.Timestamp:
+    """The start of the month that ends at the clock, the test month (UTC). Raises ValueError as `clock` does."""
+    return clock(as_of) - pd.DateOffset(months=1)
 
 
 def month_after(as_of: str) -> pd.Timestamp:
@@ -36,7 +44,7 @@ def month_after(as_of: str) -> pd.Timestamp:
 def last_month(table: pd.DataFrame, as_of: str) -> Split:
     """Test on the month before the clock; train on all whose outcome was known before that month.
 
-    `table` has a row a prediction, with instants `predicted_at` and `outcome_known_at` (UTC). A row
+    `table` has a row a prediction, with instants `predicted_at` and `label_known_at` (UTC). A row
     whose outcome is known only at or after the clock is in neither part.
 
     Raises ValueError when the clock is not in the time that the table covers, or a part is empty.
@@ -60,7 +68,7 @@ def folds(table: pd.DataFrame, as_of: str, n: int) -> list[Split]:
 def _month_before(table: pd.DataFrame, ends: pd.Timestamp) -> Split:
     if table.empty:
         raise ValueError("no rows to split: the table is empty")
-    predicted_at, known_at = table["predicted_at"], table["outcome_known_at"]
+    predicted_at, known_at = table["predicted_at"], table["label_known_at"]
     starts = ends - pd.DateOffset(months=1)
     train = table[known_at < starts]
     test = table[(predicted_at >= starts) & (predicted_at < ends) & (known_at < ends)]

@@ -12,7 +12,7 @@ from nbformat import NotebookNode
 INJECTED_ID = "injected-parameters"
 _KEPT_CELL_METADATA = ("tags", "jupyter")
 # An object's address in its repr; scikit-learn's tables show the tail of one as `...x7f0123456789`.
-_ADDRESS = re.compile(r"(?<![0-9A-Za-z])0?x[0-9a-f]{9,12}\b")
+_ADDRESS = re.compile(r"(?<=\bat )0x[0-9a-f]+|(?<=\.\.\.)x[0-9a-f]{9,12}\b")
 _CELL_FILE = re.compile(re.escape(tempfile.gettempdir()) + r"/ipykernel_\d+/\d+\.py")
 
 
@@ -84,5 +84,5 @@ def _placeless(thing: Any, folder: Path) -> Any:
     paths = sysconfig.get_paths()
     places = {paths["purelib"]: "<packages>", paths["stdlib"]: "<python>", str(folder): "<project>"}
     for place in sorted(places, key=len, reverse=True):
-        thing = thing.replace(place, places[place])
+        thing = re.sub(rf"(?<![\w./-]){re.escape(place)}(?![\w-])", places[place], thing)
     return _ADDRESS.sub("0x…", _CELL_FILE.sub("<cell>", thing))

@@ -1,16 +1,18 @@
 """The contract: a notebook's parameters cell agrees with what its stage declares, checked before any cell runs."""
 
 import ast
+import keyword
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from nbformat import NotebookNode
 
 from recommit import Refusal
 from recommit.notebook.parameters import declared_values
-from recommit.notebook.project import Stage, root
+from recommit.notebook.project import Stage
 
 _SECRET = re.compile(r"passw(or)?d|passphrase|secret|credential|token$|(api|access|private)_?key|_pwd$", re.IGNORECASE)
 _TYPES: dict[str, tuple[type, ...]] = {
@@ -41,22 +43,22 @@ class _Default:
     value: Any
 
 
-def check_contract(notebook: NotebookNode, stage: Stage, siblings: list[Stage]) -> dict[str, Any]:
-    """The values that `stage` gives to `notebook`; raises `ContractError` with every disagreement.
+def check_contract(folder: Path, notebook: NotebookNode, stage: Stage, siblings: list[Stage]) -> dict[str, Any]:
+    """The values that `stage` of the project in `folder` gives to `notebook`; raises `ContractError` if they disagree.
 
-    `siblings` are all the stages that run the notebook: a literal default of a matrix stage is compared with the item
-    whose values the parameters cell itself names.
+    `siblings` are all the stages that run the notebook. A matrix stage's literal defaults are those of the item that
+    the parameters cell itself names; they are compared when that item runs.
     """
     problems: list[str] = []
-    values = declared_values(stage, root())
+    values = declared_values(stage, folder)
     problems += _secrets(values)
     try:
         index = _parameters_cell(notebook)
         defaults = _defaults(notebook.cells[index].source)
         problems += _names(defaults, values, stage)
         problems += _mistyped(defaults, values)
-        problems += _unlike(defaults, stage, siblings)
-        problems += _unused(notebook, index, set(defaults) & set(values))
+        problems += _unlike(defaults, values, stage, siblings)
+        problems += _uses(notebook, index, set(defaults) & set(values))
     except _Unreadable as error:
         problems.append(str(error))
     if problems:
@@ -70,6 +72,8 @@ class _Unreadable(Exception):
 
 def _parameters_cell(notebook: NotebookNode) -> int:
     tagged = [i for i, cell in enumerate(notebook.cells) if "parameters" in cell.metadata.get("tags", [])]
+    if any("injected-parameters" in cell.metadata.get("tags", []) for cell in notebook.cells):
+        raise _Unreadable("a cell is tagged `injected-parameters`, as in an executed notebook: take that cell out")
     if not tagged:
         raise _Unreadable("no cell is tagged `parameters`: tag the one cell that sets the parameters")
     if len(tagged) > 1:
@@ -79,13 +83,15 @@ def _parameters_cell(notebook: NotebookNode) -> int:
 
 
 def _parse(source: str, where: str) -> ast.Module:
-    """The syntax tree of a cell, without its magics."""
-    lines = source.splitlines()
-    if lines and lines[0].startswith("%%"):
-        lines[0] = ""
-    plain = (re.sub(r"^(\s*)[%!?].*", r"\1pass", line) for line in lines)
+    """The syntax tree of a cell; magics and shell commands as the calls that IPython makes of them."""
     try:
-        return ast.parse("\n".join(plain))
+        return ast.parse(source)
+    except SyntaxError:
+        from IPython.core.inputtransformer2 import TransformerManager
+    magic, _, body = source.partition("\n")
+    python_below = magic.split()[:1] in (["%%time"], ["%%timeit"], ["%%capture"], ["%%prun"])
+    try:
+        return ast.parse(TransformerManager().transform_cell("\n" + body if python_below else source))
     except SyntaxError as error:
         raise _Unreadable(f"{where}, line {error.lineno} is not Python: {error.msg}") from None
 
@@ -93,7 +99,8 @@ def _parse(source: str, where: str) -> ast.Module:
 def _defaults(source: str) -> dict[str, _Default]:
     defaults = {}
     for node in _parse(source, "the parameters cell").body:
-        if isinstance(node, ast.Import | ast.ImportFrom):
+        remark = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        if remark or isinstance(node, ast.Import | ast.ImportFrom):
             continue
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value is not None:
             name, types, value = node.target.id, _annotated(node.annotation), node.value
@@ -103,6 +110,8 @@ def _defaults(source: str) -> dict[str, _Default]:
             raise _Unreadable(
                 f"the parameters cell, line {node.lineno}: expected `name: type = value`, found `{ast.unparse(node)}`"
             )
+        if name in defaults:
+            raise _Unreadable(f"the parameters cell, line {node.lineno} sets {name} a second time: leave one")
         defaults[name] = _Default(types, _value(name, value))
         if types is None and defaults[name].value is _FROM_PARAMS:
             raise _Unreadable(f'the parameters cell: {name} has no type: write `{name}: int = params["{name}"]`, say')
@@ -149,6 +158,9 @@ def _names(defaults: Mapping[str, _Default], values: Mapping[str, Any], stage: S
             f"add it to the stage's params, or take it out of the cell"
         )
     for name in values.keys() - defaults.keys():
+        if not name.isidentifier() or keyword.iskeyword(name):
+            yield f"parameter {name} of params.yaml is no Python name: a notebook cannot receive it: rename it"
+            continue
         kind = "matrix value" if name in stage.item else "parameter"
         yield f"missing parameter {name}: dvc.yaml declares the {kind}, the parameters cell does not set it"
 
@@ -170,26 +182,40 @@ def _mistyped(defaults: Mapping[str, _Default], values: Mapping[str, Any]) -> It
                 yield f"mistyped parameter {name}: expected {' or '.join(types)}, {origin} is {value!r}"
 
 
-def _unlike(defaults: Mapping[str, _Default], stage: Stage, siblings: list[Stage]) -> Iterator[str]:
+def _unlike(
+    defaults: Mapping[str, _Default], values: Mapping[str, Any], stage: Stage, siblings: list[Stage]
+) -> Iterator[str]:
     named = {name: default.value for name, default in defaults.items() if name in stage.item}
+    if _FROM_PARAMS in named.values():
+        yield f"{' and '.join(named)}: the default of a matrix value is a literal, the item to see in Jupyter"
+        return
     fitting = [sibling for sibling in siblings if dict(sibling.item) == named]
     if stage.item and set(named) == set(stage.item) and not fitting:
         yield f"the defaults {named} are no item of the stage's matrix"
-    expected = declared_values(fitting[0] if fitting else stage, root())
+    # What another item declares otherwise is that item's to compare, not this stage's to read.
+    elsewhere = {key.split(".")[0] for sibling in fitting for key in set(sibling.params) ^ set(stage.params)}
     for name, default in defaults.items():
-        literal = default.value is not _FROM_PARAMS and name in expected and name not in stage.item
-        if literal and default.value != expected[name]:
+        literal = default.value is not _FROM_PARAMS and name in values and name not in {*stage.item, *elsewhere}
+        if literal and default.value != values[name]:
             yield (
-                f"default of {name} is unlike params.yaml: {default.value!r} in the cell, {expected[name]!r} there: "
-                f'write `{name}: {type(expected[name]).__name__} = params["{name}"]`, so that it stands in one place'
+                f"default of {name} is unlike params.yaml: {default.value!r} in the cell, {values[name]!r} there: "
+                f'write `{name}: {type(values[name]).__name__} = params["{name}"]`, so that it stands in one place'
             )
 
 
-def _unused(notebook: NotebookNode, parameters: int, names: set[str]) -> Iterator[str]:
+def _uses(notebook: NotebookNode, parameters: int, names: set[str]) -> Iterator[str]:
+    """Parameters that no cell reads, that a cell sets anew, and cells that read more than was declared."""
     used: set[str] = set()
     for index, cell in enumerate(notebook.cells):
-        if cell.cell_type == "code" and index != parameters:
-            tree = _parse(cell.source, f"cell {index + 1}")
-            used |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+        if cell.cell_type != "code" or index == parameters:
+            continue
+        where = f"cell {index + 1}"
+        tree = _parse(cell.source, where)
+        found = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
+        used |= {node.id for node in found if isinstance(node.ctx, ast.Load)}
+        for name in sorted({node.id for node in found if not isinstance(node.ctx, ast.Load)} & names):
+            yield f"{where} sets the parameter {name} anew: give the new value another name"
+        if "params" in {node.id for node in found}:
+            yield f"{where} reads params: only the parameters cell does; declare what the notebook needs in dvc.yaml"
     for name in sorted(names - used):
         yield f"unused parameter {name}: no cell reads it: use it, or take it out of dvc.yaml and of the cell"

@@ -4,7 +4,7 @@ import os
 import signal
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -18,12 +18,14 @@ from nbformat import NotebookNode
 from papermill.engines import Engine
 from papermill.parameterize import parameterize_notebook
 
+from recommit import Refusal
 from recommit.notebook.canonical import INJECTED_ID, as_bytes, canonical
 from recommit.notebook.contract import check_contract
-from recommit.notebook.project import Stage, find_stage, root, stages
+from recommit.notebook.project import find_stage, root, stages
 
+KERNEL = Path("install/kernels/recommit")
 # All that a kernel sees of the environment it is started from; the kernel spec adds what makes results repeat.
-_PASSED_ON = ("HOME", "PATH", "TMPDIR", "DVC_STAGE")
+_PASSED_ON = ("HOME", "PATH", "TMPDIR")
 
 CellDone = Callable[[int, int, float], None]
 """Called with a cell's number from 1, the number of code cells, and the seconds that it took."""
@@ -35,10 +37,6 @@ class CellFailed(Exception):
     def __init__(self, cell: int, cells: int, reason: str, partial: NotebookNode) -> None:
         super().__init__(f"cell {cell} of {cells}: {reason}")
         self.partial = partial
-
-
-class Terminated(BaseException):
-    """SIGTERM came: unwinds like Ctrl-C, so that the kernel ends with the command."""
 
 
 class RecommitEngine(Engine):
@@ -55,17 +53,19 @@ class RecommitEngine(Engine):
         output_path: str | None = None,
         *,
         input_path: str,
-        stage: Stage | None = None,
+        values: Mapping[str, Any] | None = None,
         cell_done: CellDone = lambda cell, cells, seconds: None,
         **_: Any,
     ) -> NotebookNode:
-        """Check, inject, execute and canonicalise `nb`; raises `ContractError` or `CellFailed`."""
+        """Inject, execute and canonicalise `nb`; raises `CellFailed`.
+
+        `values` are the checked parameters; without them, the stage is looked up and its contract checked here.
+        """
         folder = root(Path(input_path).parent)
-        path = Path(input_path).resolve().relative_to(folder).as_posix()
-        asked = dict(nb.metadata.papermill.get("parameters", {}))
-        stage = stage or find_stage(folder, path, os.environ.get("DVC_STAGE") if not asked else None, asked)
-        source = nbformat.read(input_path, as_version=4)
-        values = check_contract(source, stage, [other for other in stages(folder) if other.notebook == path])
+        if not (folder / KERNEL / "kernel.json").is_file():
+            raise Refusal(f"{KERNEL}/kernel.json is missing: it pins what makes results repeat; `git restore` it")
+        if values is None:
+            values = _checked(folder, input_path, dict(nb.metadata.papermill.get("parameters", {})))
         nb = parameterize_notebook(nb, values, kernel_name=kernel_name, language="python")
         for cell in nb.cells:
             if cell.cell_type == "code":
@@ -77,11 +77,27 @@ class RecommitEngine(Engine):
         return nbformat.reads(as_bytes(canonical(nb, folder)).decode(), as_version=4)
 
 
+def _checked(folder: Path, input_path: str, asked: dict[str, Any]) -> dict[str, Any]:
+    """What papermill's own command gives the notebook: `asked` are its -p, which may name the item of a matrix."""
+    path = Path(input_path).resolve().relative_to(folder).as_posix()
+    stage = find_stage(folder, path, os.environ.get("DVC_STAGE") if not asked else None, asked)
+    siblings = [other for other in stages(folder) if other.notebook == path]
+    return check_contract(folder, nbformat.read(input_path, as_version=4), stage, siblings)
+
+
 def _execute(nb: NotebookNode, folder: Path, cell_done: CellDone) -> None:
     """Run the code cells of `nb` in place, in a kernel of their own that ends with this call however it ends."""
     code = [index for index, cell in enumerate(nb.cells) if cell.cell_type == "code" and cell.source.strip()]
     with _kernel(folder) as manager:
-        client = NotebookClient(nb, km=manager, timeout=None, store_widget_state=False, record_timing=False)
+        client = NotebookClient(
+            nb,
+            km=manager,
+            timeout=None,
+            store_widget_state=False,
+            record_timing=False,
+            skip_cells_with_tag="",  # a tag neither skips a cell nor lets it fail: what ran is what is read
+            force_raise_errors=True,
+        )
         number = 0
         try:
             client.start_new_kernel_client()
@@ -89,10 +105,12 @@ def _execute(nb: NotebookNode, folder: Path, cell_done: CellDone) -> None:
                 started = time.monotonic()
                 client.execute_cell(nb.cells[index], index, execution_count=number)
                 cell_done(number, len(code), time.monotonic() - started)
+        except KeyboardInterrupt as error:
+            raise CellFailed(number, len(code), "interrupted", canonical(nb, folder)) from error
         except CellExecutionError as error:
             raise CellFailed(number, len(code), f"{error.ename}: {error.evalue}", canonical(nb, folder)) from error
         except (DeadKernelError, RuntimeError) as error:
-            reason = f"the kernel died ({error}): out of memory, or ended from outside"
+            reason = f"the kernel died ({error}): out of memory, ended from outside, or by the cell"
             raise CellFailed(number, len(code), reason, canonical(nb, folder)) from error
         finally:
             if client.kc is not None:
@@ -105,10 +123,11 @@ def _kernel(folder: Path) -> Iterator[AsyncKernelManager]:
 
     Whatever happens, its whole process group is gone afterwards: the kernel and any workers that it started.
     """
-    specs = KernelSpecManager(kernel_dirs=[str(folder / "install" / "kernels")], ensure_native_kernel=False)
-    with tempfile.TemporaryDirectory(prefix="recommit-") as private, _terminating():
+    specs = KernelSpecManager(kernel_dirs=[str(folder / KERNEL.parent)], ensure_native_kernel=False)
+    short = "/tmp" if len(tempfile.gettempdir()) > 60 else None  # a socket's path may have about 100 bytes
+    with tempfile.TemporaryDirectory(prefix="recommit-", dir=short) as private:
         manager = AsyncKernelManager(
-            kernel_name="recommit",
+            kernel_name=KERNEL.name,
             kernel_spec_manager=specs,
             transport="ipc",
             connection_file=f"{private}/kernel.json",
@@ -116,7 +135,9 @@ def _kernel(folder: Path) -> Iterator[AsyncKernelManager]:
         env = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
         client = NotebookClient(nbformat.v4.new_notebook(), km=manager)
         try:
-            client.start_new_kernel(cwd=str(folder), env={**env, "IPYTHONDIR": private})
+            # Neither the user's start-up files nor their figure settings: the same cells give the same bytes.
+            settings = {"IPYTHONDIR": private, "MATPLOTLIBRC": str(folder / KERNEL / "matplotlibrc")}
+            client.start_new_kernel(cwd=str(folder), env=env | settings)
             yield manager
         finally:
             _end(manager)
@@ -130,17 +151,3 @@ def _end(manager: AsyncKernelManager) -> None:
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-
-
-@contextmanager
-def _terminating() -> Iterator[None]:
-    """Turn SIGTERM into an exception for as long as a kernel runs."""
-
-    def stop(*_: object) -> None:
-        raise Terminated
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -44,6 +44,7 @@ def declared_values(stage: Stage, folder: Path) -> dict[str, Any]:
             source = _inside(source, part, key, stage)
             target = target.setdefault(part, {})
         target[last] = _inside(source, last, key, stage)
+    _refuse_other_keys(values)
     for name, value in stage.item.items():
         if name in values:
             raise Refusal(f"dvc.yaml: stage {stage.name}: {name} is both a parameter and a matrix value: rename one")
@@ -56,3 +57,15 @@ def _inside(source: Any, part: str, key: str, stage: Stage) -> Any:
         known = f"; it has {', '.join(map(str, source))}" if isinstance(source, Mapping) else ""
         raise Refusal(f"params.yaml has no {key}, which stage {stage.name} declares in dvc.yaml{known}")
     return source[part]
+
+
+def _refuse_other_keys(values: Any, above: str = "") -> None:
+    """Keys that are not text would reach the notebook as text: then Jupyter and the pipeline would differ."""
+    if isinstance(values, list):
+        for value in values:
+            _refuse_other_keys(value, above)
+    if isinstance(values, Mapping):
+        for key, value in values.items():
+            if not isinstance(key, str):
+                raise Refusal(f"params.yaml: key {key!r} in {above.rstrip('.')} is not text: quote it")
+            _refuse_other_keys(value, f"{above}{key}.")

@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+import posixpath
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -47,7 +48,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     yaml = YAML(typ="safe", pure=True)
     yaml.Constructor = _PlainDates
     try:
-        content = yaml.load(path.read_text())
+        content = yaml.load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise Refusal(f"{path}: there is no such file") from None
     except YAMLError as error:
@@ -75,7 +76,7 @@ class Stage:
     def notebook(self) -> str | None:
         """The notebook that the stage's command runs, relative to the project, or None."""
         words = self.cmd.split()
-        return words[2] if words[:2] == ["recommit", "run"] and len(words) > 2 else None
+        return posixpath.normpath(words[2]) if words[:2] == ["recommit", "run"] and len(words) > 2 else None
 
     @property
     def executed(self) -> str:
@@ -91,7 +92,7 @@ class Stage:
 def stages(folder: Path) -> list[Stage]:
     """Every stage that dvc.yaml in `folder` declares, in its order, matrix stages item by item."""
     content = read_yaml(folder / "dvc.yaml")
-    return [stage for name, entry in content.get("stages", {}).items() for stage in _expand(folder, name, entry)]
+    return [stage for name, entry in (content.get("stages") or {}).items() for stage in _expand(folder, name, entry)]
 
 
 def find_stage(folder: Path, notebook: str, name: str | None, item: Mapping[str, Any] | None = None) -> Stage:
@@ -106,9 +107,29 @@ def find_stage(folder: Path, notebook: str, name: str | None, item: Mapping[str,
     if len(fitting) == 1:
         return fitting[0]
     names = ", ".join(stage.name for stage in candidates)
+    if len({stage.name for stage in fitting}) < len(fitting):
+        raise Refusal(f"dvc.yaml: two items of a matrix are both called {fitting[0].name}: rename a value with a dash")
     if not fitting:
         raise Refusal(f"{notebook}: dvc.yaml runs it as {names}, not as {name or dict(item or {})}")
     raise Refusal(f"{notebook} is run by several stages: name one with --stage: {names}")
+
+
+def refuse_strays(folder: Path, stage: Stage, every: list[Stage]) -> None:
+    """Refuse files in a folder that `stage` depends on which are no stage's outs.
+
+    DVC leaves the outs of a stage or matrix item that was taken away; a fresh clone has none of them, so a result made
+    with them would not come back.
+    """
+    outs = {out for other in every for out in other.outs}
+    for dep in (folder / dep for dep in stage.deps):
+        made = {out for out in outs if (folder / out).is_relative_to(dep)}
+        if not dep.is_dir() or not made:
+            continue
+        for path in sorted(dep.rglob("*")):
+            name = path.relative_to(folder).as_posix()
+            ignored = path.is_dir() or path.name.startswith(".") or path.suffix == ".log"
+            if not ignored and not any(name == out or name.startswith(f"{out}/") for out in made):
+                raise Refusal(f"{name} is no stage's out any more, and stage {stage.name} would read it: delete it")
 
 
 def _fits(stage: Stage, item: Mapping[str, Any]) -> bool:
@@ -116,14 +137,17 @@ def _fits(stage: Stage, item: Mapping[str, Any]) -> bool:
 
 
 def _expand(folder: Path, name: str, entry: dict[str, Any]) -> Iterator[Stage]:
-    if "foreach" in entry or "wdir" in entry:
-        unsupported = "foreach" if "foreach" in entry else "wdir"
-        raise Refusal(f"dvc.yaml: stage {name} uses {unsupported}: use matrix, and paths from the project's folder")
+    for unsupported in {"foreach", "wdir", "vars"} & entry.keys():
+        raise Refusal(
+            f"dvc.yaml: stage {name} uses {unsupported}: use matrix, paths from the project's folder, and params.yaml"
+        )
     variables = functools.cache(lambda: read_yaml(folder / "params.yaml"))
     matrix = {key: _fill(values, name, variables, {}) for key, values in entry.get("matrix", {}).items()}
     for values in itertools.product(*matrix.values()):
         item = dict(zip(matrix, values, strict=True))
-        full_name = f"{name}@{'-'.join(map(str, values))}" if matrix else name
+        if any(isinstance(value, list | dict) for value in values):
+            raise Refusal(f"dvc.yaml: stage {name}: its matrix holds {list(values)}: expected plain values")
+        full_name = f"{name}@{'-'.join(map(_as_dvc_writes, values))}" if matrix else name
 
         def fill(thing: Any, full_name: str = full_name, item: Mapping[str, Any] = item) -> Any:
             return _fill(thing, full_name, variables, item)
@@ -133,7 +157,7 @@ def _expand(folder: Path, name: str, entry: dict[str, Any]) -> Iterator[Stage]:
         )
         yield Stage(
             name=full_name,
-            cmd=fill(entry.get("cmd", "")),
+            cmd=fill(" && ".join(entry["cmd"]) if isinstance(entry.get("cmd"), list) else entry.get("cmd", "")),
             params=tuple(_param_keys(full_name, entry.get("params", []), fill)),
             item=item,
             deps=tuple(map(fill, entry.get("deps", []))),
@@ -141,6 +165,10 @@ def _expand(folder: Path, name: str, entry: dict[str, Any]) -> Iterator[Stage]:
             metrics=metrics,
             plots=plots,
         )
+
+
+def _as_dvc_writes(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _paths(entries: list[Any]) -> Iterator[str]:

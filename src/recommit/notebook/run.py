@@ -1,7 +1,10 @@
 """Run one notebook as its stage: all its outs appear, or the earlier ones stay."""
 
+import fcntl
+import json
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +16,7 @@ from nbformat import NotebookNode
 from recommit import Refusal
 from recommit.notebook.canonical import as_bytes
 from recommit.notebook.contract import check_contract
-from recommit.notebook.project import Stage, find_stage, root, stages
+from recommit.notebook.project import Stage, find_stage, refuse_strays, root, stages
 
 
 def run(notebook: Path, name: str | None = None) -> None:
@@ -28,13 +31,15 @@ def run(notebook: Path, name: str | None = None) -> None:
     stage = find_stage(folder, path, name or _from_dvc(folder, path))
     executed = stage.executed
     source = _read(folder / path)
-    check_contract(source, stage, [other for other in stages(folder) if other.notebook == path])
+    every = stages(folder)
+    values = check_contract(folder, source, stage, [other for other in every if other.notebook == path])
+    refuse_strays(folder, stage, every)
 
     # JupyterLab's extras bring this package in: it takes a second to import, and jsonschema does without it.
     sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
     import papermill
 
-    from recommit.notebook.engine import CellFailed, Terminated
+    from recommit.notebook.engine import CellFailed
 
     durations: list[str] = []
 
@@ -42,15 +47,22 @@ def run(notebook: Path, name: str | None = None) -> None:
         durations.append(f"cell {cell} of {cells}: {seconds:.2f} s")
         _progress(f"{stage.name}: {durations[-1]}", last=cell == cells)
 
-    with _whole_or_nothing(folder, stage):
+    with _ending_in_order(), _alone(folder, stage), _whole_or_nothing(folder, stage):
         try:
             result = papermill.execute_notebook(
-                folder / path, None, engine_name="recommit", progress_bar=False, stage=stage, cell_done=cell_done
+                str(folder / path).replace("{", "{{").replace("}", "}}"),  # papermill fills in braces
+                None,
+                engine_name="recommit",
+                kernel_name="recommit",
+                language="python",
+                progress_bar=False,
+                values=values,
+                cell_done=cell_done,
             )
         except CellFailed as failure:
             kept = _keep(folder, stage, failure.partial)
             raise Refusal(f"stage {stage.name} failed in {path}, {failure}\n{kept}\nearlier results stay", 1) from None
-        except (KeyboardInterrupt, Terminated):
+        except KeyboardInterrupt:
             raise Refusal(f"stage {stage.name} was interrupted; earlier results stay", 1) from None
         try:
             _write(folder / executed, as_bytes(result))
@@ -85,9 +97,42 @@ def _read(path: Path) -> NotebookNode:
     try:
         notebook = nbformat.read(path, as_version=4)
         nbformat.validate(notebook)
+        content = json.loads(path.read_text(encoding="utf-8"))
+        without_id = [number for number, cell in enumerate(content["cells"], start=1) if "id" not in cell]
     except (ValueError, AttributeError, KeyError, TypeError, nbformat.ValidationError) as error:
         raise Refusal(f"{path}: not a notebook: {str(error).splitlines()[0]}: mend or `git restore` it") from None
+    if without_id:
+        cells = ", ".join(map(str, without_id))
+        raise Refusal(f"{path}: cells without an id ({cells}) get a random one in each run: save it in JupyterLab")
     return notebook
+
+
+@contextmanager
+def _ending_in_order() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP unwind as Ctrl-C does, so that the kernel ends and the outs come back."""
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _alone(folder: Path, stage: Stage) -> Iterator[None]:
+    """Refuse to run a stage that is being run: both would move the same outs. The lock ends with the process."""
+    path = folder / ".recommit" / f"{stage.name}.lock"
+    path.parent.mkdir(exist_ok=True)
+    with path.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Refusal(f"stage {stage.name} is being run already: wait for that run, or end it") from None
+        yield
 
 
 @contextmanager
@@ -99,7 +144,7 @@ def _whole_or_nothing(folder: Path, stage: Stage) -> Iterator[None]:
     aside = folder / ".recommit" / "aside" / stage.name
     _bring_back(folder, aside, stage.outs)
     for out in stage.outs:
-        if (folder / out).exists():
+        if os.path.lexists(folder / out):
             (aside / out).parent.mkdir(parents=True, exist_ok=True)
             (folder / out).rename(aside / out)
         (folder / out).parent.mkdir(parents=True, exist_ok=True)
@@ -115,7 +160,7 @@ def _whole_or_nothing(folder: Path, stage: Stage) -> Iterator[None]:
 
 def _bring_back(folder: Path, aside: Path, outs: tuple[str, ...]) -> None:
     for out in outs:
-        if (aside / out).exists():
+        if os.path.lexists(aside / out):
             _remove(folder / out)
             (folder / out).parent.mkdir(parents=True, exist_ok=True)
             (aside / out).rename(folder / out)

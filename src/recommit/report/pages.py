@@ -15,7 +15,8 @@ from nbconvert.exporters import HTMLExporter
 from pygments.formatters import HtmlFormatter
 
 from recommit import Refusal
-from recommit.notebook.project import Stage, stages
+from recommit.notebook.parameters import declared_values
+from recommit.notebook.project import Stage, refuse_strays, stages
 
 
 @dataclass(frozen=True)
@@ -36,9 +37,10 @@ class Page:
 
 @dataclass(frozen=True)
 class Table:
-    """Metrics of one stage: a row an item of its matrix, a column a metric."""
+    """Metrics of one stage, with its page's title and summary: a row an item of its matrix, a column a metric."""
 
-    caption: str
+    title: str
+    summary: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, tuple[str, ...]], ...]
 
@@ -49,7 +51,12 @@ def write_report(folder: Path) -> None:
     They replace an earlier report when all of them are made. Raises `Refusal` where a stage's notebook has not been
     executed yet.
     """
-    every = [stage for stage in stages(folder) if stage.notebook]
+    declared = stages(folder)
+    params: dict[str, Any] = {}
+    for stage in (stage for stage in declared if stage.cmd == "recommit report"):
+        refuse_strays(folder, stage, declared)
+        params = declared_values(stage, folder)
+    every = [stage for stage in declared if stage.notebook]
     pages = [_page(folder, stage) for stage in every]
     templates, style = _templates(), _style()
     reports = folder / "reports"
@@ -59,11 +66,13 @@ def write_report(folder: Path) -> None:
         (unfinished / "html").mkdir(parents=True)
         for before, page, after in zip([None, *pages[:-1]], pages, [*pages[1:], None], strict=True):
             text = templates.get_template("page.html").render(page=page, before=before, after=after, style=style)
-            (unfinished / page.path).write_text(text)
+            (unfinished / page.path).write_text(text, encoding="utf-8")
         figures = [os.path.relpath(plot, "reports") for stage in every for plot in stage.plots if plot.endswith(".png")]
-        tables = _tables(folder, every, {page.stage: page.title for page in pages})
-        text = templates.get_template("index.html").render(pages=pages, tables=tables, figures=figures, style=style)
-        (unfinished / "index.html").write_text(text)
+        tables = _tables(folder, every, {page.stage: page for page in pages})
+        text = templates.get_template("index.html").render(
+            pages=pages, params=params, tables=tables, figures=figures, style=style
+        )
+        (unfinished / "index.html").write_text(text, encoding="utf-8")
         shutil.rmtree(reports / "html", ignore_errors=True)
         (unfinished / "html").rename(reports / "html")
         (unfinished / "index.html").replace(reports / "index.html")
@@ -85,7 +94,7 @@ def _page(folder: Path, stage: Stage) -> Page:
     return Page(stage.name, title.lstrip("# ") or stage.name, " ".join(summary.split()), name, body)
 
 
-def _tables(folder: Path, every: Sequence[Stage], titles: Mapping[str, str]) -> list[Table]:
+def _tables(folder: Path, every: Sequence[Stage], pages: Mapping[str, Page]) -> list[Table]:
     """One table for each stage with metrics, the last stage first; a matrix is one stage."""
     tables: list[Table] = []
     for name in dict.fromkeys(stage.name.partition("@")[0] for stage in reversed(every) if stage.metrics):
@@ -93,7 +102,8 @@ def _tables(folder: Path, every: Sequence[Stage], titles: Mapping[str, str]) -> 
         values = {row: found for stage in items for row, found in _rows(folder, stage)}
         columns = tuple(dict.fromkeys(column for found in values.values() for column in found))
         rows = tuple((row, tuple(_number(found.get(column)) for column in columns)) for row, found in values.items())
-        tables.append(Table(titles[items[0].name], tuple(column.replace("_", " ") for column in columns), rows))
+        page = pages[items[0].name]
+        tables.append(Table(page.title, page.summary, tuple(column.replace("_", " ") for column in columns), rows))
     return tables
 
 
@@ -101,7 +111,7 @@ def _rows(folder: Path, stage: Stage) -> Iterator[tuple[str, dict[str, Any]]]:
     """The rows that a stage's metrics files make: one an item of its matrix, or one a key that holds a mapping."""
     content: dict[str, Any] = {}
     for path in stage.metrics:
-        content |= json.loads((folder / path).read_text())
+        content |= json.loads((folder / path).read_text(encoding="utf-8"))
     plain = {key: value for key, value in content.items() if not isinstance(value, dict)}
     if plain:
         yield stage.name.partition("@")[2] or stage.name, plain
@@ -132,5 +142,5 @@ def _groups(pages: Sequence[Page]) -> list[tuple[str, list[Page]]]:
 
 
 def _style() -> str:
-    own = (files("recommit.report") / "templates" / "style.css").read_text()
+    own = (files("recommit.report") / "templates" / "style.css").read_text(encoding="utf-8")
     return own + HtmlFormatter(style="default").get_style_defs(".highlight")

@@ -52,7 +52,8 @@ def test_a_picture_keeps_its_place_among_streams() -> None:
         ("<object object at 0x7f0123456789>", "<object object at 0x…>"),
         ("<sklearn.tree...x7f0123456789>", "<sklearn.tree...0x…>"),
         ("/home/someone/project/data/raw", "<project>/data/raw"),
-        ("0xff and x1 and 0x1234", "0xff and x1 and 0x1234"),
+        ("/home/someone/projects and a/home/someone/project", "/home/someone/projects and a/home/someone/project"),
+        ("0xdeadbeef1234 and x0123456789ab", "0xdeadbeef1234 and x0123456789ab"),
     ],
 )
 def test_addresses_and_places_are_replaced_in_text(text: str, canonical_text: str) -> None:

@@ -1,5 +1,7 @@
 """Each way in which a notebook can disagree with its stage is its own error, before the first cell runs."""
 
+import re
+
 import pytest
 
 from tests.recommit.notebook.conftest import DVC, PARAMETERS, WORK, TinyProject
@@ -53,6 +55,29 @@ def test_an_unused_parameter_is_refused(tiny: TinyProject) -> None:
     assert "unused parameter seed" in refused(tiny)
 
 
+def test_a_cell_that_sets_a_parameter_anew_is_refused(tiny: TinyProject) -> None:
+    tiny.notebook(WORK, "seed = 8\nprint(seed)")
+    assert "cell 3 sets the parameter seed anew" in refused(tiny)
+
+
+def test_a_cell_that_reads_more_than_was_declared_is_refused(tiny: TinyProject) -> None:
+    tiny.notebook(WORK, 'print(params["as_of"])')
+    assert "cell 3 reads params: only the parameters cell does" in refused(tiny)
+
+
+def test_an_item_of_a_matrix_needs_its_own_parameters_alone(tiny: TinyProject) -> None:
+    tiny.write("params.yaml", "seed: 7\nmodels:\n  line: {penalty: 1.0}\n")
+    tiny.write("dvc.yaml", DVC.replace("[seed]", '[seed, "models.${item.model}"]'))
+    tiny.notebook(WORK, "print(models)", parameters=PARAMETERS + 'models: dict = params["models"]\n')
+    assert tiny.run("fit@line").returncode == 0
+
+
+def test_a_matrix_may_come_from_params_yaml(tiny: TinyProject) -> None:
+    tiny.write("params.yaml", "seed: 7\nmodels: [tree, line]\n")
+    tiny.write("dvc.yaml", DVC.replace("[tree, line]", '"${models}"'))
+    assert tiny.run("fit@line").returncode == 0
+
+
 def test_a_cell_that_is_not_python_is_refused_by_number(tiny: TinyProject) -> None:
     tiny.notebook(WORK, "for x in")
     assert "cell 3, line 1 is not Python" in refused(tiny)
@@ -61,6 +86,47 @@ def test_a_cell_that_is_not_python_is_refused_by_number(tiny: TinyProject) -> No
 def test_magics_do_not_count_as_broken(tiny: TinyProject) -> None:
     tiny.notebook("%matplotlib inline", "%%time\n" + WORK)
     assert tiny.run().returncode == 0
+
+
+@pytest.mark.parametrize(
+    "cell", ["files = !ls\n", "%%bash\necho hello\n", "rest = (\n    seed\n    % 3\n)\n", "len?\n"]
+)
+def test_what_jupyter_runs_is_not_called_broken(tiny: TinyProject, cell: str) -> None:
+    tiny.notebook(WORK, cell)
+    result = tiny.run()
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        (PARAMETERS + "seed: int = 7\n", "sets seed a second time"),
+        (PARAMETERS.replace('"tree"', 'params["model"]'), "the default of a matrix value is a literal"),
+    ],
+)
+def test_a_doubtful_default_is_refused(tiny: TinyProject, parameters: str, message: str) -> None:
+    tiny.notebook(WORK, parameters=parameters)
+    assert message in refused(tiny)
+
+
+@pytest.mark.parametrize(
+    ("key", "message"), [("a-b", "parameter a-b of params.yaml is no Python name"), ("class", "is no Python name")]
+)
+def test_a_key_that_is_no_name_is_refused(tiny: TinyProject, key: str, message: str) -> None:
+    tiny.write("dvc.yaml", DVC.replace("[seed]", f"[seed, {key}]"))
+    tiny.write("params.yaml", f"seed: 7\n{key}: 1\n")
+    assert message in refused(tiny)
+
+
+def test_a_key_that_is_no_text_is_refused(tiny: TinyProject) -> None:
+    tiny.write("params.yaml", "seed: {1: a}\n")
+    assert "key 1 in seed is not text: quote it" in refused(tiny)
+
+
+def test_cells_without_ids_are_refused_by_number(tiny: TinyProject) -> None:
+    text = tiny.read("notebooks/fit.ipynb")
+    tiny.write("notebooks/fit.ipynb", re.sub(r'"id": "[^"]+",', "", text, count=1))
+    assert "cells without an id (1) get a random one" in refused(tiny)
 
 
 def test_a_key_that_params_yaml_lacks_is_refused(tiny: TinyProject) -> None:

@@ -70,6 +70,27 @@ def test_an_executed_notebook_keeps_what_was_shown_and_drops_the_noise(tiny: Tin
         assert noise not in text
 
 
+def test_a_users_figure_settings_do_not_change_the_bytes(tiny: TinyProject) -> None:
+    tiny.notebook(WORK, SHOW, '%config InlineBackend.figure_formats = ["svg"]\n' + SHOW)
+    assert tiny.run().returncode == 0
+    first = tiny.read("reports/tree.ipynb")
+    tiny.write("home/.config/matplotlib/matplotlibrc", "figure.dpi: 30\n")
+    tiny.write("home/.ipython/profile_default/startup/first.py", "print('from a startup file')\n")
+    assert tiny.run(HOME=str(tiny.folder / "home")).returncode == 0
+    assert tiny.read("reports/tree.ipynb") == first
+
+
+@pytest.mark.parametrize("tag", ["skip-execution", "raises-exception"])
+def test_a_tag_neither_skips_a_cell_nor_lets_it_fail(tiny: TinyProject, tag: str) -> None:
+    tiny.notebook(WORK, "1 / 0")
+    text = tiny.read("notebooks/fit.ipynb")
+    start = text.rindex('"metadata": {}', 0, text.index("1 / 0"))
+    tiny.write("notebooks/fit.ipynb", text[:start] + f'"metadata": {{"tags": ["{tag}"]}}' + text[start + 14 :])
+    result = tiny.run()
+    assert result.returncode == 1
+    assert "cell 4 of 4: ZeroDivisionError" in result.stderr
+
+
 def test_papermill_with_our_engine_gives_the_same_bytes(tiny: TinyProject) -> None:
     tiny.notebook(WORK, SHOW)
     assert tiny.run("fit@line").returncode == 0
@@ -129,7 +150,7 @@ def test_an_out_that_the_notebook_did_not_write_is_an_error(tiny: TinyProject) -
     assert tiny.read("models/tree.txt") == before
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupted_stage_ends_its_kernel_and_restores_results(tiny: TinyProject, number: signal.Signals) -> None:
     assert tiny.run().returncode == 0
     before = tiny.read("models/tree.txt")
@@ -138,10 +159,35 @@ def test_an_interrupted_stage_ends_its_kernel_and_restores_results(tiny: TinyPro
     process.send_signal(number)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 1
-    assert "interrupted; earlier results stay" in said
+    assert "cell 4 of 4: interrupted" in said
+    assert "earlier results stay" in said
+    assert "running" in (tiny.folder / "reports/failed/fit@tree.ipynb").read_text()
     assert kernels
     assert not any(kernel.is_running() and kernel.status() != psutil.STATUS_ZOMBIE for kernel in kernels)
     assert tiny.read("models/tree.txt") == before
+
+
+def test_a_stage_that_is_being_run_is_not_run_twice(tiny: TinyProject) -> None:
+    process = start(tiny)
+    second = tiny.run()
+    process.terminate()
+    process.communicate(timeout=60)
+    assert second.returncode == 2
+    assert "stage fit@tree is being run already" in second.stderr
+
+
+def test_a_file_that_no_stage_makes_any_more_is_refused_where_it_would_be_read(tiny: TinyProject) -> None:
+    pick = "  pick:\n    cmd: recommit run notebooks/pick.ipynb\n    deps: [models]\n    outs: [reports/pick.ipynb]\n"
+    tiny.write("dvc.yaml", DVC + pick)
+    assert tiny.run("fit@tree").returncode == 0
+    tiny.notebook("print('picked')", parameters="")
+    (tiny.folder / "notebooks/fit.ipynb").rename(tiny.folder / "notebooks/pick.ipynb")
+    tiny.write("models/bush.txt", "left by an earlier matrix")
+    refused = tiny.command("recommit", "run", "notebooks/pick.ipynb")
+    assert refused.returncode == 2
+    assert "models/bush.txt is no stage's out any more" in refused.stderr
+    (tiny.folder / "models/bush.txt").unlink()
+    assert tiny.command("recommit", "run", "notebooks/pick.ipynb").returncode == 0
 
 
 def test_a_kernel_killed_by_the_system_is_named_and_nothing_is_lost(tiny: TinyProject) -> None:
