@@ -74,12 +74,13 @@ def ingest(params: dict, out: Folder) -> Tables:
     tables = sources.until(tables, splits.month_after(params["as_of"]))
     tables = sources.sample(tables, params["sample"], params["seed"])
     out.tables("data/raw", tables)
-    print(findings, sources.monthly(tables), sep="\n")
+    known = sources.as_known_at(tables, splits.clock(params["as_of"]))
+    print(findings, sources.monthly(known), sep="\n")
     return tables
 
 
 def explore(raw: Tables, params: dict, out: Folder) -> None:
-    flights = raw["flights"][raw["flights"]["outcome_known_at"] < splits.clock(params["as_of"])]
+    flights = raw["flights"][raw["flights"]["label_known_at"] < splits.month_before(params["as_of"])]
     out.figure("late-by-month", looks.late_by_month(flights))
     out.figure("late-by-hour", looks.late_by_hour(flights))
     out.figure("late-by-carrier", looks.late_by_carrier(flights, raw["airlines"]))
@@ -88,18 +89,20 @@ def explore(raw: Tables, params: dict, out: Folder) -> None:
 
 
 def validate(raw: Tables, params: dict, out: Folder) -> None:
-    broken = schema.check(raw, share=params["sample"])
+    broken = schema.check(raw, share=params["sample"], clock=splits.clock(params["as_of"]))
     schema.stop_on_failure(broken)
     rows = {name: len(table) for name, table in raw.items()}
-    out.json("data/raw/checked.json", {"rules": len(schema.rules(list(raw))), "rows": rows, "broken": len(broken)})
+    out.json("data/raw/checked.json", {"rows": rows, "broken": len(broken)})
 
 
 def make_features(raw: Tables, params: dict, out: Folder) -> Tables:
-    flights, clock = raw["flights"], splits.clock(params["as_of"])
-    table = features.build(raw, flights, params["horizon_hours"])
-    known = features.labelled(table[flights["outcome_known_at"] < clock], flights)
-    split = splits.last_month(known, params["as_of"])
-    parts = {"train": split.train, "test": split.test, "upcoming": features.upcoming(table, flights, clock)}
+    clock, horizon = splits.clock(params["as_of"]), params["horizon_hours"]
+    known = sources.as_known_at(raw, clock)
+    past = known["flights"][known["flights"]["label_known_at"] < clock]
+    split = splits.last_month(features.labelled(features.build(known, past, horizon), past), params["as_of"])
+    ahead = raw["flights"][raw["flights"]["scheduled_departure"] >= clock]
+    upcoming = features.upcoming(features.build(raw, ahead, horizon), ahead)
+    parts = {"train": split.train, "test": split.test, "upcoming": upcoming}
     schema.check_features(parts)
     out.tables("data/features", parts)
     return parts
@@ -107,7 +110,7 @@ def make_features(raw: Tables, params: dict, out: Folder) -> Tables:
 
 def train(table: pd.DataFrame, params: dict, out: Folder, model: str, features: str) -> None:
     columns = catalogue.names(features)
-    table = table[["predicted_at", "outcome_known_at", "late", *columns]]
+    table = table[["predicted_at", "label_known_at", "late", *columns]]
 
     def build() -> Pipeline:
         return models.build(model, params["models"][model], columns, params["seed"])
@@ -123,7 +126,7 @@ def train(table: pd.DataFrame, params: dict, out: Folder, model: str, features: 
 
 def select(params: dict, out: Folder) -> Model:
     metric = params["selection"]["metric"]
-    folds = selection.read_folds(out.path("reports/folds"))
+    folds = selection.read_folds(out.path("reports/folds"), params["fits"]["model"], params["fits"]["features"])
     best = selection.rank(folds, metric).iloc[0]
     content = out.path(f"models/fits/{best['fit']}.onnx").read_bytes()
     out.path("models/candidate/model.onnx").write_bytes(content)
