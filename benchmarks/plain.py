@@ -71,6 +71,7 @@ def main(out: Folder) -> None:
 
 def ingest(params: dict, out: Folder) -> Tables:
     tables, findings = sources.tidy(sources.read_package())
+    sources.require_span(tables, splits.month_before(params["as_of"]), splits.month_after(params["as_of"]))
     tables = sources.until(tables, splits.month_after(params["as_of"]))
     tables = sources.sample(tables, params["sample"], params["seed"])
     out.tables("data/raw", tables)

@@ -235,22 +235,26 @@ def as_known_at(tables: dict[str, pd.DataFrame], instant: pd.Timestamp) -> dict[
     return tables | {"flights": flights, "weather": weather}
 
 
+def require_span(tables: dict[str, pd.DataFrame], starts: pd.Timestamp, ends: pd.Timestamp) -> None:
+    """Raise DataError unless flights leave before `starts` and at or after `ends` (tz-aware).
+
+    Without one at or after the end, nobody knows whether the flights up to it are all there.
+    """
+    first, last = tables["flights"]["scheduled_departure"].agg(["min", "max"])
+    if not first < starts < ends <= last:
+        raise DataError(
+            f"the flights cover {first:%Y-%m-%d} to {last:%Y-%m-%d}, and {starts:%Y-%m-%d} to {ends:%Y-%m-%d} is asked "
+            "for: move as_of, which needs flights before its test month and for the whole month after it"
+        )
+
+
 def until(tables: dict[str, pd.DataFrame], instant: pd.Timestamp) -> dict[str, pd.DataFrame]:
     """Keep flights scheduled to leave before an instant (tz-aware), and weather taken by then.
 
     For a pipeline that looks no further: what lies beyond cannot change its inputs. A flight that
     leaves before the instant keeps its outcome, even one known later; see `as_known_at`.
-
-    Raises DataError when no flight leaves before the instant, or none at or after it: then nobody
-    knows whether the flights up to it are all there.
     """
     flights, weather = tables["flights"], tables["weather"]
-    first, last = flights["scheduled_departure"].min(), flights["scheduled_departure"].max()
-    if not first < instant <= last:
-        raise DataError(
-            f"the flights cover {first:%Y-%m-%d} to {last:%Y-%m-%d}, and are asked for until {instant:%Y-%m-%d}: "
-            "move as_of, which needs flights before it and for the whole month after it"
-        )
     return tables | {
         "flights": flights[flights["scheduled_departure"] < instant].reset_index(drop=True),
         "weather": weather[weather["taken_at"] <= instant].reset_index(drop=True),

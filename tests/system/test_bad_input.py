@@ -136,12 +136,13 @@ def test_a_model_or_feature_set_that_does_not_exist_is_named_with_those_that_do(
 @pytest.mark.parametrize(
     ("as_of", "expected"),
     [
-        ("2012-01-01", "the flights cover 2013-01-01 to 2014-01-01, and are asked for until 2012-02-01"),
-        ("2020-01-01", "the flights cover 2013-01-01 to 2014-01-01, and are asked for until 2020-02-01"),
-        ("2014-01-01", "the flights cover 2013-01-01 to 2014-01-01, and are asked for until 2014-02-01"),
+        ("2012-01-01", "the flights cover 2013-01-01 to 2014-01-01, and 2011-12-01 to 2012-02-01 is asked"),
+        ("2020-01-01", "the flights cover 2013-01-01 to 2014-01-01, and 2019-12-01 to 2020-02-01 is asked"),
+        ("2014-01-01", "the flights cover 2013-01-01 to 2014-01-01, and 2013-12-01 to 2014-02-01 is asked"),
+        ("2013-02-01", "the flights cover 2013-01-01 to 2014-01-01, and 2013-01-01 to 2013-03-01 is asked"),
         ("soon", "as_of must be an ISO date like 2013-09-01, not 'soon'"),
     ],
-    ids=["before the data", "after the data", "no month to predict", "no date"],
+    ids=["before the data", "after the data", "no month to predict", "no month to train on", "no date"],
 )
 def test_a_clock_outside_the_data_is_refused_before_anything_is_written(
     project: Project, as_of: str, expected: str
