@@ -22,7 +22,7 @@ repro: env ## run the whole pipeline on all the data; does again only what chang
 	@echo "Inside:   source .venv/bin/activate, then plain dvc, jupyter and recommit"
 
 test: lint types .venv/dev.stamp ## lint, type-check and run all tests
-	@pytest -n 2 --dist loadgroup
+	@pytest -n 2
 
 lab: .venv/lab.stamp ## add JupyterLab to the environment and start it
 	@cd notebooks && jupyter lab

@@ -41,7 +41,7 @@ def main() -> None:
         error.show()
         sys.exit(2)
     except OSError as error:
-        click.echo(f"recommit: {error}: see to the disk or the file, then run it again; earlier results stay", err=True)
+        click.echo(f"recommit: {error}: see to the disk or the file, then run it again", err=True)
         sys.exit(1)
     except (click.Abort, KeyboardInterrupt):
         click.echo("recommit: interrupted", err=True)

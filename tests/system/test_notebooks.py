@@ -65,7 +65,7 @@ def test_nbval_catches_a_changed_number(project: Project) -> None:
 @pytest.mark.system
 def test_jupyter_shows_in_the_notebooks_folder_what_the_pipeline_showed(project: Project) -> None:
     by_stage = {stage.name: stage for stage in stages(project.folder) if stage.notebook}
-    default = find_stage(project.folder, "notebooks/train.ipynb", "train@boosting-full")
+    default = find_stage(stages(project.folder), "notebooks/train.ipynb", "train@boosting-full")
     expected = {
         stage.notebook: nbformat.read(project.folder / stage.executed, 4)
         for stage in (*by_stage.values(), default)

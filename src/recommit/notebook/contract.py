@@ -49,9 +49,10 @@ def check_contract(folder: Path, notebook: NotebookNode, stage: Stage, siblings:
     `siblings` are all the stages that run the notebook. A matrix stage's literal defaults are those of the item that
     the parameters cell itself names; they are compared when that item runs.
     """
-    problems: list[str] = []
     values = declared_values(stage, folder)
-    problems += _secrets(values)
+    problems = list(_secrets(values))
+    if problems:  # and nothing else: another message could show the secret
+        raise ContractError(stage.notebook or "", stage.name, problems)
     try:
         index = _parameters_cell(notebook)
         defaults = _defaults(notebook.cells[index].source)
@@ -152,12 +153,12 @@ def _secrets(values: Mapping[str, Any], above: str = "") -> Iterator[str]:
 
 
 def _names(defaults: Mapping[str, _Default], values: Mapping[str, Any], stage: Stage) -> Iterator[str]:
-    for name in defaults.keys() - values.keys():
+    for name in sorted(defaults.keys() - values.keys()):
         yield (
             f"unknown parameter {name}: the parameters cell sets it, dvc.yaml does not declare it: "
             f"add it to the stage's params, or take it out of the cell"
         )
-    for name in values.keys() - defaults.keys():
+    for name in sorted(values.keys() - defaults.keys()):
         if not name.isidentifier() or keyword.iskeyword(name):
             yield f"parameter {name} of params.yaml is no Python name: a notebook cannot receive it: rename it"
             continue

@@ -80,8 +80,8 @@ class RecommitEngine(Engine):
 def _checked(folder: Path, input_path: str, asked: dict[str, Any]) -> dict[str, Any]:
     """What papermill's own command gives the notebook: `asked` are its -p, which may name the item of a matrix."""
     path = Path(input_path).resolve().relative_to(folder).as_posix()
-    stage = find_stage(folder, path, os.environ.get("DVC_STAGE") if not asked else None, asked)
     siblings = [other for other in stages(folder) if other.notebook == path]
+    stage = find_stage(siblings, path, os.environ.get("DVC_STAGE") if not asked else None, asked)
     return check_contract(folder, nbformat.read(input_path, as_version=4), stage, siblings)
 
 

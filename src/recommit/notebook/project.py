@@ -95,12 +95,13 @@ def stages(folder: Path) -> list[Stage]:
     return [stage for name, entry in (content.get("stages") or {}).items() for stage in _expand(folder, name, entry)]
 
 
-def find_stage(folder: Path, notebook: str, name: str | None, item: Mapping[str, Any] | None = None) -> Stage:
-    """The stage that runs `notebook` (relative to `folder`): the one called `name`, or the only one there is.
+def find_stage(
+    candidates: list[Stage], notebook: str, name: str | None, item: Mapping[str, Any] | None = None
+) -> Stage:
+    """Among the stages that run `notebook` (relative to the project), the one called `name`, or the only one.
 
     `item` narrows a matrix stage down by some of its values.
     """
-    candidates = [stage for stage in stages(folder) if stage.notebook == notebook]
     if not candidates:
         raise Refusal(f"dvc.yaml has no stage whose cmd is `recommit run {notebook}`: add one, or check the path")
     fitting = [stage for stage in candidates if name in (None, stage.name) and _fits(stage, item or {})]

@@ -28,11 +28,11 @@ def run(notebook: Path, name: str | None = None) -> None:
     """
     folder = root()
     path = _relative(notebook, folder)
-    stage = find_stage(folder, path, name or _from_dvc(folder, path))
-    executed = stage.executed
-    source = _read(folder / path)
     every = stages(folder)
-    values = check_contract(folder, source, stage, [other for other in every if other.notebook == path])
+    siblings = [other for other in every if other.notebook == path]
+    stage = find_stage(siblings, path, name or _from_dvc(siblings))
+    executed = stage.executed
+    values = check_contract(folder, _read(folder / path), stage, siblings)
     refuse_strays(folder, stage, every)
 
     # JupyterLab's extras bring this package in: it takes a second to import, and jsonschema does without it.
@@ -78,10 +78,10 @@ def run(notebook: Path, name: str | None = None) -> None:
             )
 
 
-def _from_dvc(folder: Path, path: str) -> str | None:
+def _from_dvc(siblings: list[Stage]) -> str | None:
     """The stage that DVC says it is running, unless that is another notebook's."""
     name = os.environ.get("DVC_STAGE")
-    return name if name in {stage.name for stage in stages(folder) if stage.notebook == path} else None
+    return name if name in {stage.name for stage in siblings} else None
 
 
 def _relative(notebook: Path, folder: Path) -> str:
@@ -95,15 +95,16 @@ def _relative(notebook: Path, folder: Path) -> str:
 
 def _read(path: Path) -> NotebookNode:
     try:
-        notebook = nbformat.read(path, as_version=4)
+        text = path.read_text(encoding="utf-8")
+        notebook = nbformat.reads(text, as_version=4)
         nbformat.validate(notebook)
-        content = json.loads(path.read_text(encoding="utf-8"))
-        without_id = [number for number, cell in enumerate(content["cells"], start=1) if "id" not in cell]
+        cells = json.loads(text)["cells"]
+        without_id = [str(number) for number, cell in enumerate(cells, start=1) if "id" not in cell]
     except (ValueError, AttributeError, KeyError, TypeError, nbformat.ValidationError) as error:
         raise Refusal(f"{path}: not a notebook: {str(error).splitlines()[0]}: mend or `git restore` it") from None
     if without_id:
-        cells = ", ".join(map(str, without_id))
-        raise Refusal(f"{path}: cells without an id ({cells}) get a random one in each run: save it in JupyterLab")
+        numbers = ", ".join(without_id)
+        raise Refusal(f"{path}: cells without an id ({numbers}) get a random one in each run: save it in JupyterLab")
     return notebook
 
 

@@ -204,3 +204,43 @@ def test_outside_a_project_the_command_says_so(tiny: TinyProject) -> None:
     result = tiny.run()
     assert result.returncode != 0
     assert "no project" in result.stderr
+
+
+def test_a_mistyped_secret_is_not_shown(tiny: TinyProject) -> None:
+    tiny.write("dvc.yaml", DVC.replace("[seed]", "[seed, password]"))
+    tiny.write("params.yaml", "seed: 7\npassword: hunter2\n")
+    tiny.notebook(WORK, "print(password)", parameters=f'{PARAMETERS}password: int = params["password"]\n')
+    assert "hunter2" not in refused(tiny)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("params: [seed]", "params: [seed, model]", "model is both a parameter and a matrix value"),
+        (
+            "params: [seed]",
+            "params: [other.yaml: [seed]]",
+            "takes params from other.yaml: params.yaml is the one place",
+        ),
+        ("    matrix: {model: [tree, line]}", "    foreach: [tree, line]", "uses foreach"),
+        ("    params:", "    vars: [other.yaml]\n    params:", "uses vars"),
+        ("[tree, line]", "[{a: 1}]", "expected plain values"),
+        ("[tree, line]", "[tree, tree]", "two items of a matrix are both called fit@tree"),
+        ("[tree, line]", '"${shrubs}"', "${shrubs} is neither a matrix value nor in params.yaml"),
+        ("models/${item.model}.txt", "models/${item.model}.ipynb", "has 2 .ipynb outs, expected one"),
+        ("notebooks/fit.ipynb\n    params", "notebooks/other.ipynb\n    params", "dvc.yaml has no stage whose cmd"),
+    ],
+)
+def test_a_stage_that_cannot_be_read_is_refused_by_name(tiny: TinyProject, old: str, new: str, message: str) -> None:
+    assert old in DVC
+    tiny.write("params.yaml", "seed: 7\nmodel: tree\n")
+    tiny.write("dvc.yaml", DVC.replace(old, new))
+    assert message in refused(tiny)
+
+
+def test_a_tree_without_its_kernel_is_refused(tiny: TinyProject) -> None:
+    (tiny.folder / "install/kernels/recommit/kernel.json").unlink()
+    result = tiny.run()
+    assert result.returncode == 2
+    assert "kernel.json is missing: it pins what makes results repeat" in result.stderr
+    assert not [path for name in ("models", "reports") for path in (tiny.folder / name).rglob("*") if path.is_file()]

@@ -229,3 +229,14 @@ def test_durations_go_to_a_log_beside_the_notebook(tiny: TinyProject) -> None:
     result = tiny.run()
     assert "fit@tree: cell 3 of 3:" in result.stderr
     assert tiny.read("reports/tree.log").count(" s\n") == 3
+
+
+def test_odd_folders_do_not_matter(tiny: TinyProject) -> None:
+    assert tiny.run().returncode == 0
+    before = tiny.read("reports/tree.ipynb")
+    moved = TinyProject(tiny.folder.rename(tiny.folder.with_name("a {brace} and a space")))
+    far = moved.folder / ("long-" * 20)
+    far.mkdir()
+    result = moved.run(TMPDIR=str(far))
+    assert result.returncode == 0, result.stderr
+    assert moved.read("reports/tree.ipynb") == before
