@@ -7,7 +7,7 @@ SHELL := /bin/bash
 RESOLVE = $(UV) pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url --upgrade
 .DEFAULT_GOAL := help
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
-.PHONY: help env repro test lab lock lint types format hooks
+.PHONY: help env repro test verify lab lock lint types format hooks
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' | column -t -s'|'
@@ -24,12 +24,15 @@ repro: env ## run the whole pipeline on all the data; does again only what chang
 test: lint types .venv/dev.stamp ## lint, type-check and run all tests
 	@pytest -n 2
 
+verify: env ## prove the last commit: replay every stage, compare every output, write it into docs/proof.json and README
+	@recommit verify --record docs/proof.json --badge README.md
+
 lab: .venv/lab.stamp ## add JupyterLab to the environment and start it
 	@cd notebooks && jupyter lab
 
-lint: .venv/dev.stamp ## check style, formatting and that notebooks are committed without noise
+lint: .venv/dev.stamp ## check style, formatting, and what stages and notebooks declare
 	@ruff check . && ruff format --check .
-	@nbstripout --verify --keep-id notebooks/*.ipynb
+	@recommit check
 
 types: .venv/dev.stamp ## check types
 	@mypy

@@ -90,7 +90,8 @@ def _ordinal(texts: list[str]) -> OrdinalEncoder:
 
 
 def _one_hot(texts: list[str]) -> OneHotEncoder:
-    return OneHotEncoder(categories=_vocabularies(texts), dtype=np.float32, sparse_output=False, drop=None)
+    # float64 makes the whole table so: then the linear algebra of other CPU families agrees to 14 digits, not to 6.
+    return OneHotEncoder(categories=_vocabularies(texts), dtype=np.float64, sparse_output=False, drop=None)
 
 
 def _vocabularies(texts: list[str]) -> list[list[str]]:

@@ -26,6 +26,13 @@ ELSEWHERE = {
 }
 
 
+def need(program: str) -> None:
+    """A program of the system that a test cannot do without: CI has it installed, elsewhere the test says so."""
+    if not shutil.which(program):
+        reason = f"{program} is not installed: install/system-packages installs it"
+        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+
+
 @dataclass(frozen=True)
 class Project:
     """A checkout of the small project."""

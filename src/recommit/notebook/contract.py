@@ -60,31 +60,34 @@ def check_contract(folder: Path, notebook: NotebookNode, stage: Stage, siblings:
         problems += _mistyped(defaults, values)
         problems += _unlike(defaults, values, stage, siblings)
         problems += _uses(notebook, index, set(defaults) & set(values))
-    except _Unreadable as error:
+    except Unreadable as error:
         problems.append(str(error))
     if problems:
         raise ContractError(stage.notebook or "", stage.name, problems)
     return values
 
 
-class _Unreadable(Exception):
-    """The parameters cell, or another, cannot be read at all."""
+class Unreadable(Exception):
+    """A cell, the parameters cell or another, cannot be read at all."""
 
 
 def _parameters_cell(notebook: NotebookNode) -> int:
     tagged = [i for i, cell in enumerate(notebook.cells) if "parameters" in cell.metadata.get("tags", [])]
     if any("injected-parameters" in cell.metadata.get("tags", []) for cell in notebook.cells):
-        raise _Unreadable("a cell is tagged `injected-parameters`, as in an executed notebook: take that cell out")
+        raise Unreadable("a cell is tagged `injected-parameters`, as in an executed notebook: take that cell out")
     if not tagged:
-        raise _Unreadable("no cell is tagged `parameters`: tag the one cell that sets the parameters")
+        raise Unreadable("no cell is tagged `parameters`: tag the one cell that sets the parameters")
     if len(tagged) > 1:
         cells = " and ".join(str(i + 1) for i in tagged)
-        raise _Unreadable(f"cells {cells} are all tagged `parameters`: one cell sets them, untag the others")
+        raise Unreadable(f"cells {cells} are all tagged `parameters`: one cell sets them, untag the others")
     return tagged[0]
 
 
-def _parse(source: str, where: str) -> ast.Module:
-    """The syntax tree of a cell; magics and shell commands as the calls that IPython makes of them."""
+def parse(source: str, where: str) -> ast.Module:
+    """The syntax tree of a cell; magics and shell commands as the calls that IPython makes of them.
+
+    Raises `Unreadable`, which names the cell by `where`, if it is not Python.
+    """
     try:
         return ast.parse(source)
     except SyntaxError:
@@ -94,12 +97,12 @@ def _parse(source: str, where: str) -> ast.Module:
     try:
         return ast.parse(TransformerManager().transform_cell("\n" + body if python_below else source))
     except SyntaxError as error:
-        raise _Unreadable(f"{where}, line {error.lineno} is not Python: {error.msg}") from None
+        raise Unreadable(f"{where}, line {error.lineno} is not Python: {error.msg}") from None
 
 
 def _defaults(source: str) -> dict[str, _Default]:
     defaults = {}
-    for node in _parse(source, "the parameters cell").body:
+    for node in parse(source, "the parameters cell").body:
         remark = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
         if remark or isinstance(node, ast.Import | ast.ImportFrom):
             continue
@@ -108,14 +111,14 @@ def _defaults(source: str) -> dict[str, _Default]:
         elif isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
             name, types, value = node.targets[0].id, None, node.value
         else:
-            raise _Unreadable(
+            raise Unreadable(
                 f"the parameters cell, line {node.lineno}: expected `name: type = value`, found `{ast.unparse(node)}`"
             )
         if name in defaults:
-            raise _Unreadable(f"the parameters cell, line {node.lineno} sets {name} a second time: leave one")
+            raise Unreadable(f"the parameters cell, line {node.lineno} sets {name} a second time: leave one")
         defaults[name] = _Default(types, _value(name, value))
         if types is None and defaults[name].value is _FROM_PARAMS:
-            raise _Unreadable(f'the parameters cell: {name} has no type: write `{name}: int = params["{name}"]`, say')
+            raise Unreadable(f'the parameters cell: {name} has no type: write `{name}: int = params["{name}"]`, say')
     return defaults
 
 
@@ -123,7 +126,7 @@ def _annotated(annotation: ast.expr) -> tuple[str, ...]:
     types = tuple(part.split("[")[0].strip() for part in ast.unparse(annotation).split(" | "))
     for name in types:
         if name not in _TYPES:
-            raise _Unreadable(f"the parameters cell: {name} is no type of a parameter: {', '.join(_TYPES)} are")
+            raise Unreadable(f"the parameters cell: {name} is no type of a parameter: {', '.join(_TYPES)} are")
     return types
 
 
@@ -131,12 +134,12 @@ def _value(name: str, node: ast.expr) -> Any:
     if isinstance(node, ast.Subscript) and ast.unparse(node.value) == "params":
         key = ast.literal_eval(node.slice) if isinstance(node.slice, ast.Constant) else ast.unparse(node.slice)
         if key != name:
-            raise _Unreadable(f"the parameters cell: {name} takes {ast.unparse(node)}: a parameter keeps its name")
+            raise Unreadable(f"the parameters cell: {name} takes {ast.unparse(node)}: a parameter keeps its name")
         return _FROM_PARAMS
     try:
         return ast.literal_eval(node)
     except ValueError:
-        raise _Unreadable(
+        raise Unreadable(
             f'the parameters cell: {name} is `{ast.unparse(node)}`: expected a literal or params["{name}"]'
         ) from None
 
@@ -211,7 +214,7 @@ def _uses(notebook: NotebookNode, parameters: int, names: set[str]) -> Iterator[
         if cell.cell_type != "code" or index == parameters:
             continue
         where = f"cell {index + 1}"
-        tree = _parse(cell.source, where)
+        tree = parse(cell.source, where)
         found = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
         used |= {node.id for node in found if isinstance(node.ctx, ast.Load)}
         for name in sorted({node.id for node in found if not isinstance(node.ctx, ast.Load)} & names):

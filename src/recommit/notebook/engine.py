@@ -25,7 +25,13 @@ from recommit.notebook.project import find_stage, root, stages
 
 KERNEL = Path("install/kernels/recommit")
 # All that a kernel sees of the environment it is started from; the kernel spec adds what makes results repeat.
-_PASSED_ON = ("HOME", "PATH", "TMPDIR")
+_PASSED_ON = (
+    *("HOME", "PATH", "TMPDIR"),
+    # What stands for another machine, so that `recommit verify` can try one: its CPU family, its date (libfaketime).
+    # The kernel spec's own values win.
+    *("OPENBLAS_CORETYPE", "NPY_DISABLE_CPU_FEATURES"),
+    *("LD_PRELOAD", "FAKETIME", "FAKETIME_DISABLE_SHM", "NO_FAKE_STAT"),
+)
 
 CellDone = Callable[[int, int, float], None]
 """Called with a cell's number from 1, the number of code cells, and the seconds that it took."""

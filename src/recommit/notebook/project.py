@@ -95,6 +95,25 @@ def stages(folder: Path) -> list[Stage]:
     return [stage for name, entry in (content.get("stages") or {}).items() for stage in _expand(folder, name, entry)]
 
 
+def alone(folder: Path, name: str) -> dict[str, Any]:
+    """What dvc.yaml in `folder` would hold if it declared the stage `name` only, `train@boosting-full` say.
+
+    A matrix keeps all its values; every other template is filled in, so that params.yaml may be cut down as well.
+    """
+    variables = functools.cache(lambda: read_yaml(folder / "params.yaml"))
+    base = name.partition("@")[0]
+
+    def fill(thing: Any) -> Any:
+        if isinstance(thing, dict):
+            return {fill(key): fill(value) for key, value in thing.items()}
+        if isinstance(thing, list):
+            return [fill(part) for part in thing]
+        about_item = isinstance(thing, str) and any(key.startswith("item.") for key in _TEMPLATE.findall(thing))
+        return thing if about_item else _fill(thing, base, variables, {})
+
+    return {"stages": {base: fill(read_yaml(folder / "dvc.yaml")["stages"][base])}}
+
+
 def find_stage(
     candidates: list[Stage], notebook: str, name: str | None, item: Mapping[str, Any] | None = None
 ) -> Stage:

@@ -9,9 +9,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from warnings import catch_warnings
 
 import nbformat
 from nbformat import NotebookNode
+from nbformat.warnings import MissingIDFieldWarning
 
 from recommit import Refusal
 from recommit.notebook.canonical import as_bytes
@@ -32,7 +34,7 @@ def run(notebook: Path, name: str | None = None) -> None:
     siblings = [other for other in every if other.notebook == path]
     stage = find_stage(siblings, path, name or _from_dvc(siblings))
     executed = stage.executed
-    values = check_contract(folder, _read(folder / path), stage, siblings)
+    values = check_contract(folder, read_notebook(folder / path), stage, siblings)
     refuse_strays(folder, stage, every)
 
     # JupyterLab's extras bring this package in: it takes a second to import, and jsonschema does without it.
@@ -47,7 +49,7 @@ def run(notebook: Path, name: str | None = None) -> None:
         durations.append(f"cell {cell} of {cells}: {seconds:.2f} s")
         _progress(f"{stage.name}: {durations[-1]}", last=cell == cells)
 
-    with _ending_in_order(), _alone(folder, stage), _whole_or_nothing(folder, stage):
+    with ending_in_order(), _alone(folder, stage), _whole_or_nothing(folder, stage):
         try:
             result = papermill.execute_notebook(
                 str(folder / path).replace("{", "{{").replace("}", "}}"),  # papermill fills in braces
@@ -93,11 +95,13 @@ def _relative(notebook: Path, folder: Path) -> str:
     return absolute.relative_to(folder).as_posix()
 
 
-def _read(path: Path) -> NotebookNode:
+def read_notebook(path: Path) -> NotebookNode:
+    """The notebook that a stage can run, every cell with its id; `Refusal` says why another file is none."""
     try:
         text = path.read_text(encoding="utf-8")
-        notebook = nbformat.reads(text, as_version=4)
-        nbformat.validate(notebook)
+        with catch_warnings(action="ignore", category=MissingIDFieldWarning):  # refused below
+            notebook = nbformat.reads(text, as_version=4)
+            nbformat.validate(notebook)
         cells = json.loads(text)["cells"]
         without_id = [str(number) for number, cell in enumerate(cells, start=1) if "id" not in cell]
     except (ValueError, AttributeError, KeyError, TypeError, nbformat.ValidationError) as error:
@@ -109,8 +113,8 @@ def _read(path: Path) -> NotebookNode:
 
 
 @contextmanager
-def _ending_in_order() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP unwind as Ctrl-C does, so that the kernel ends and the outs come back."""
+def ending_in_order() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP unwind as Ctrl-C does, so that what was begun is put in order."""
 
     def stop(*_: object) -> None:
         raise KeyboardInterrupt

@@ -1,9 +1,8 @@
 """Turn executed notebooks, metrics and figures into pages that open offline and hide code until asked."""
 
 import json
-import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -16,7 +15,7 @@ from pygments.formatters import HtmlFormatter
 
 from recommit import Refusal
 from recommit.notebook.parameters import declared_values
-from recommit.notebook.project import Stage, refuse_strays, stages
+from recommit.notebook.project import refuse_strays, stages
 
 
 @dataclass(frozen=True)
@@ -46,20 +45,34 @@ class Table:
 
 
 def write_report(folder: Path) -> None:
-    """Write reports/html/*.html and reports/index.html from what the stages of dvc.yaml in `folder` wrote.
+    """Write reports/html/*.html and reports/index.html from what the `report` stage of dvc.yaml in `folder` declares.
 
-    They replace an earlier report when all of them are made. Raises `Refusal` where a stage's notebook has not been
-    executed yet.
+    Its deps under reports/ are taken in their order, a folder's files by name: each notebook is a page, and metrics
+    stand under the title of the notebook they follow. A folder of notebooks is a matrix stage, its files the items. The
+    pages replace an earlier report when all of them are made. Raises `Refusal` where a dep is not there yet.
     """
     declared = stages(folder)
-    params: dict[str, Any] = {}
-    for stage in (stage for stage in declared if stage.cmd == "recommit report"):
-        refuse_strays(folder, stage, declared)
-        params = declared_values(stage, folder)
-    every = [stage for stage in declared if stage.notebook]
-    pages = [_page(folder, stage) for stage in every]
+    stage = next((stage for stage in declared if stage.cmd == "recommit report"), None)
+    if stage is None:
+        raise Refusal("dvc.yaml has no stage whose cmd is `recommit report`: add one, with its deps in reading order")
+    refuse_strays(folder, stage, declared)
+    params = declared_values(stage, folder)
+    pages: list[Page] = []
+    tables: list[Table] = []
+    figures: list[str] = []
+    for dep in (dep for dep in stage.deps if dep.startswith("reports/")):
+        files = _files(folder / dep)
+        pages += [_page(file, _stage(dep, file)) for file in files if file.suffix == ".ipynb"]
+        figures += [file.relative_to(folder / "reports").as_posix() for file in files if file.suffix == ".png"]
+        metrics = [file for file in files if file.suffix == ".json"]
+        if metrics:
+            tables.insert(0, _table(metrics, pages[-1] if pages else None))
+    _write(folder / "reports", pages, params=params, tables=tables, figures=figures)
+
+
+def _write(reports: Path, pages: Sequence[Page], **index: Any) -> None:
+    """Write the pages, and the index with what else it shows; an earlier report stays until all of them are made."""
     templates, style = _templates(), _style()
-    reports = folder / "reports"
     unfinished = reports / ".unfinished"
     shutil.rmtree(unfinished, ignore_errors=True)
     try:
@@ -67,11 +80,7 @@ def write_report(folder: Path) -> None:
         for before, page, after in zip([None, *pages[:-1]], pages, [*pages[1:], None], strict=True):
             text = templates.get_template("page.html").render(page=page, before=before, after=after, style=style)
             (unfinished / page.path).write_text(text, encoding="utf-8")
-        figures = [os.path.relpath(plot, "reports") for stage in every for plot in stage.plots if plot.endswith(".png")]
-        tables = _tables(folder, every, {page.stage: page for page in pages})
-        text = templates.get_template("index.html").render(
-            pages=pages, params=params, tables=tables, figures=figures, style=style
-        )
+        text = templates.get_template("index.html").render(pages=pages, style=style, **index)
         (unfinished / "index.html").write_text(text, encoding="utf-8")
         shutil.rmtree(reports / "html", ignore_errors=True)
         (unfinished / "html").rename(reports / "html")
@@ -80,41 +89,42 @@ def write_report(folder: Path) -> None:
         shutil.rmtree(unfinished, ignore_errors=True)
 
 
-def _page(folder: Path, stage: Stage) -> Page:
-    path = folder / stage.executed
-    try:
-        notebook = nbformat.read(path, as_version=4)
-    except FileNotFoundError:
-        raise Refusal(f"{stage.executed}: stage {stage.name} has not run yet: `dvc repro` runs it") from None
+def _files(dep: Path) -> list[Path]:
+    if not dep.exists():
+        raise Refusal(f"{dep}: the stage that writes it has not run yet: `dvc repro` runs it")
+    return sorted(dep.iterdir()) if dep.is_dir() else [dep]
+
+
+def _stage(dep: str, file: Path) -> str:
+    """The stage whose executed notebook the file is; one in a folder is that of an item."""
+    return file.stem if dep.endswith(file.name) else f"{Path(dep).name}@{file.stem}"
+
+
+def _page(path: Path, stage: str) -> Page:
+    notebook = nbformat.read(path, as_version=4)
     exporter = HTMLExporter(template_name="basic", embed_images=True)
     body, _ = exporter.from_notebook_node(notebook)
     opening = next((cell.source for cell in notebook.cells if cell.cell_type == "markdown"), "")
     title, _, summary = opening.partition("\n")
-    name = f"html/{stage.name.replace('@', '-')}.html"
-    return Page(stage.name, title.lstrip("# ") or stage.name, " ".join(summary.split()), name, body)
+    name = f"html/{stage.replace('@', '-')}.html"
+    return Page(stage, title.lstrip("# ") or stage, " ".join(summary.split()), name, body)
 
 
-def _tables(folder: Path, every: Sequence[Stage], pages: Mapping[str, Page]) -> list[Table]:
-    """One table for each stage with metrics, the last stage first; a matrix is one stage."""
-    tables: list[Table] = []
-    for name in dict.fromkeys(stage.name.partition("@")[0] for stage in reversed(every) if stage.metrics):
-        items = [stage for stage in every if stage.name.partition("@")[0] == name]
-        values = {row: found for stage in items for row, found in _rows(folder, stage)}
-        columns = tuple(dict.fromkeys(column for found in values.values() for column in found))
-        rows = tuple((row, tuple(_number(found.get(column)) for column in columns)) for row, found in values.items())
-        page = pages[items[0].name]
-        tables.append(Table(page.title, page.summary, tuple(column.replace("_", " ") for column in columns), rows))
-    return tables
+def _table(metrics: Sequence[Path], page: Page | None) -> Table:
+    """The metrics in a stage's files, with its page's title and summary."""
+    values = {row: found for path in metrics for row, found in _rows(path)}
+    columns = tuple(dict.fromkeys(column for found in values.values() for column in found))
+    rows = tuple((row, tuple(_number(found.get(column)) for column in columns)) for row, found in values.items())
+    title, summary = (page.title, page.summary) if page else ("Metrics", "")
+    return Table(title, summary, tuple(column.replace("_", " ") for column in columns), rows)
 
 
-def _rows(folder: Path, stage: Stage) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The rows that a stage's metrics files make: one an item of its matrix, or one a key that holds a mapping."""
-    content: dict[str, Any] = {}
-    for path in stage.metrics:
-        content |= json.loads((folder / path).read_text(encoding="utf-8"))
+def _rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The rows that a metrics file makes: one of its own name, and one a key that holds a mapping."""
+    content = json.loads(path.read_text(encoding="utf-8"))
     plain = {key: value for key, value in content.items() if not isinstance(value, dict)}
     if plain:
-        yield stage.name.partition("@")[2] or stage.name, plain
+        yield path.stem, plain
     yield from ((key, value) for key, value in content.items() if isinstance(value, dict))
 
 

@@ -7,6 +7,8 @@ import click
 def command() -> None:
     """Write reports/index.html and a page for each executed notebook: what the `report` stage calls.
 
+    What it shows, and in which order, is what that stage of dvc.yaml lists under deps.
+
     \b
     Example:
       recommit report

@@ -1,0 +1,282 @@
+"""The static half of the proof: what the project declares, against what its notebooks and modules say. Nothing runs."""
+
+import itertools
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from posixpath import normpath
+from typing import Any
+
+from nbformat import NotebookNode
+
+from recommit import Refusal
+from recommit.notebook.contract import ContractError, check_contract
+from recommit.notebook.parameters import declared_values
+from recommit.notebook.project import Stage, read_yaml, stages
+from recommit.notebook.run import read_notebook
+from recommit.proof.uses import Code, files_named
+
+_TEMPLATE = re.compile(r"\$\{([^}]*)\}")
+# What `nbstripout --keep-id` takes out, and with it `make format`.
+_CELL_NOISE = ("collapsed", "ExecuteTime", "execution", "heading_collapsed", "hidden", "scrolled")
+_FIGURES = (".png", ".svg", ".jpg", ".jpeg", ".gif")
+_CURVES = (".csv", ".tsv", ".json")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing to mend: the file and stage that it is in, and what was found, expected and is to be done."""
+
+    where: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}"
+
+
+@dataclass(frozen=True)
+class Declared:
+    """What the project in a folder says of itself; a file is read when it is first asked for, and once."""
+
+    folder: Path
+
+    @cached_property
+    def pipeline(self) -> dict[str, Any]:
+        """dvc.yaml as it is written."""
+        return read_yaml(self.folder / "dvc.yaml")
+
+    @cached_property
+    def entries(self) -> dict[str, Any]:
+        """The stages as they are written, by name."""
+        return self.pipeline.get("stages") or {}
+
+    @cached_property
+    def stages(self) -> list[Stage]:
+        """The stages with their templates filled in, matrix stages item by item."""
+        return stages(self.folder)
+
+    @cached_property
+    def notebooks(self) -> list[str]:
+        """Every notebook of notebooks/, and those elsewhere that a stage runs, there or not."""
+        found = (path.relative_to(self.folder) for path in (self.folder / "notebooks").rglob("*.ipynb"))
+        seen = {path.as_posix() for path in found if ".ipynb_checkpoints" not in path.parts}
+        return sorted(seen | {stage.notebook for stage in self.stages if stage.notebook})
+
+    @cached_property
+    def _read(self) -> dict[str, NotebookNode | Finding]:
+        return {name: _notebook(self.folder, name) for name in self.notebooks}
+
+    @property
+    def readable(self) -> dict[str, NotebookNode]:
+        """The notebooks by name, but for those that are none."""
+        return {name: read for name, read in self._read.items() if not isinstance(read, Finding)}
+
+    @property
+    def unreadable(self) -> list[Finding]:
+        """Why the others are none."""
+        return [read for read in self._read.values() if isinstance(read, Finding)]
+
+
+def check(declared: Declared) -> list[Finding]:
+    """Everything to mend in the project, each once; raises `Refusal` where dvc.yaml itself cannot be read."""
+    code = Code(declared.folder)
+    found = [*_described(declared), *declared.unreadable, *_noise(declared), *_contracts(declared)]
+    for stage in declared.stages:
+        if not stage.notebook or stage.notebook in declared.readable:
+            found += [*undeclared_code(stage, code, declared.folder), *_undeclared_files(stage, code)]
+    found += [*_outs(declared), *_unregistered(declared), *_unwritten(declared), *_idle_parameters(declared)]
+    return list(dict.fromkeys(found))
+
+
+def undeclared_code(stage: Stage, code: Code, folder: Path) -> list[Finding]:
+    """Where a stage's deps are not the very code that its command runs: modules, notebook, kernel and lock file."""
+    words = stage.cmd.split()
+    if words[:1] != ["recommit"] or len(words) < 2:
+        return []
+    try:
+        used = code.used_by(stage)
+        needed = ["locks/run.txt", *sorted(filter(code.holds_code, used))]
+    except Refusal as refusal:
+        where, _, what = str(refusal).removeprefix(f"{folder}/").partition(": ")
+        return [Finding(where, what)]
+    if stage.notebook:
+        needed += [stage.notebook, "install/kernels/recommit"]
+    deps = [normpath(dep) for dep in stage.deps]
+    missing = [file for file in needed if not any(_within(file, dep) for dep in deps)]
+    modules = [dep for dep in deps if dep.startswith("src/") and _holds_modules(folder / dep)]
+    idle = [dep for dep in modules if not any(_within(file, dep) for file in used)]
+    return [
+        *(Finding(_entry(stage), f"uses {file} and does not declare it: add it to deps") for file in missing),
+        *(Finding(_entry(stage), f"declares {dep} and does not use it: take it out of deps") for dep in idle),
+    ]
+
+
+def _notebook(folder: Path, name: str) -> NotebookNode | Finding:
+    if not (folder / name).is_file():
+        return Finding(name, "there is no such notebook, and a stage of dvc.yaml runs it: add it, or mend the path")
+    try:
+        return read_notebook(folder / name)
+    except Refusal as refusal:
+        return Finding(name, str(refusal).removeprefix(f"{folder / name}: "))
+
+
+def _described(declared: Declared) -> Iterator[Finding]:
+    for name, entry in declared.entries.items():
+        if not str(entry.get("desc") or "").strip():
+            yield Finding(f"dvc.yaml: stage {name}", "it has no desc: say in a line what it does")
+
+
+def _noise(declared: Declared) -> Iterator[Finding]:
+    """What running, or an editor, left in a notebook that should hold sources alone; and notebooks no stage runs."""
+    run = {stage.notebook for stage in declared.stages}
+    for name, notebook in declared.readable.items():
+        if name not in run:
+            yield Finding(name, "no stage of dvc.yaml runs it: add one, or delete the notebook")
+        noise = {"metadata widgets"} if "widgets" in notebook.metadata else set()
+        for cell in notebook.cells:
+            noise |= {f"cell metadata {key}" for key in _CELL_NOISE if key in cell.metadata}
+            noise |= {key.replace("_", " ") for key in ("outputs", "execution_count") if cell.get(key)}
+        if noise:
+            yield Finding(name, f"it holds {', '.join(sorted(noise))}; expected sources alone: `make format` mends it")
+
+
+def _contracts(declared: Declared) -> Iterator[Finding]:
+    """Where a parameters cell, dvc.yaml and params.yaml disagree; what several items share is told of the first."""
+    told: set[tuple[str | None, str]] = set()
+    for stage in declared.stages:
+        siblings = [other for other in declared.stages if other.notebook == stage.notebook]
+        notebook = declared.readable.get(stage.notebook or "")
+        try:
+            if notebook:
+                check_contract(declared.folder, notebook, stage, siblings)
+            else:
+                declared_values(stage, declared.folder)
+        except Refusal as refusal:
+            problems = refusal.problems if isinstance(refusal, ContractError) else [str(refusal)]
+            where = f"{stage.notebook} (stage {stage.name})" if notebook else _entry(stage)
+            yield from (Finding(where, what) for what in problems if (stage.notebook, what) not in told)
+            told |= {(stage.notebook, what) for what in problems}
+
+
+def _undeclared_files(stage: Stage, code: Code) -> Iterator[Finding]:
+    """Files that a notebook's cells name and its stage does not; of an f-string, what is known before a run counts."""
+    if not stage.notebook:
+        return
+    places = [normpath(place) for place in (*stage.deps, *stage.outs)]
+    for name, whole in files_named(code.tree(stage.notebook), stage.item):
+        if whole and not any(_within(name, place) or _within(place, name) for place in places):
+            known = name
+        elif not whole and not any(place.startswith(name) or name.startswith(f"{place}/") for place in places):
+            known = f"{name}..."
+        else:
+            continue
+        yield Finding(
+            f"{stage.notebook} (stage {_family(stage)})",
+            f"it names {known}, which is neither under a dep nor an out of the stage: declare it in dvc.yaml",
+        )
+
+
+def _outs(declared: Declared) -> Iterator[Finding]:
+    """Outs that another stage writes too, or that their own stage reads."""
+    outs = [(stage, normpath(out)) for stage in declared.stages for out in stage.outs]
+    for (one, out), (other, another) in itertools.combinations(outs, 2):
+        if out == another:
+            yield Finding(_entry(one), f"{out} is an out of stage {_family(other)} too: give each a file of its own")
+        elif _within(out, another):
+            yield Finding(_entry(one), f"{out} lies inside {another}, an out of stage {_family(other)}: move one")
+        elif _within(another, out):
+            yield Finding(_entry(other), f"{another} lies inside {out}, an out of stage {_family(one)}: move one")
+    for stage, out in outs:
+        for dep in map(normpath, stage.deps):
+            if _within(out, dep) or _within(dep, out):
+                yield Finding(_entry(stage), f"it reads {dep} and writes {out}: a stage's inputs are not its outputs")
+
+
+def _unregistered(declared: Declared) -> Iterator[Finding]:
+    """Outs that `dvc metrics` and `dvc plots` would not show; data/ and models/ may hold what they like."""
+    listed = {section: [normpath(path) for path in _listed(declared, section)] for section in ("metrics", "plots")}
+    for stage in declared.stages:
+        plain = set(stage.outs) - {*stage.metrics, *stage.plots}
+        for out in sorted(plain):
+            section = _section(PurePosixPath(normpath(out)))
+            if section and not any(_within(normpath(out), path) for path in listed[section]):
+                yield Finding(_entry(stage), f"`dvc {section} show` leaves {out} out: list it under {section}")
+
+
+def _section(out: PurePosixPath) -> str | None:
+    """Where an out belongs, by its name: `metrics`, `plots` or neither."""
+    if out.parts[0] in ("data", "models"):
+        return None
+    drawn = out.suffix in _CURVES and out.parts[:2] in (("reports", "plots"), ("reports", "figures"))
+    if drawn or out.suffix in _FIGURES:
+        return "plots"
+    return "metrics" if out.suffix == ".json" else None
+
+
+def _unwritten(declared: Declared) -> Iterator[Finding]:
+    """Metrics and plots that dvc.yaml lists outside its stages, by hand, and that no stage writes any more."""
+    outs = [normpath(out) for stage in declared.stages for out in stage.outs]
+    for section in ("metrics", "plots"):
+        for path in map(normpath, _listed(declared, section)):
+            if not any(_within(path, out) or _within(out, path) for out in outs):
+                yield Finding(f"dvc.yaml: {section}", f"{path} is no stage's out: take it out, or declare it")
+
+
+def _listed(declared: Declared, section: str) -> Iterator[str]:
+    """The files that dvc.yaml lists under `metrics` or `plots` outside its stages; a plot's axes may name them."""
+    for entry in declared.pipeline.get(section) or []:
+        if isinstance(entry, str):
+            yield entry
+        else:
+            for name, drawn in entry.items():
+                axes = [axis for axis in (drawn or {}).values() if isinstance(axis, dict)]
+                yield from (path for axis in axes for path in axis) if axes else [name]
+
+
+def _idle_parameters(declared: Declared) -> Iterator[Finding]:
+    """Parameters that no stage declares and no template takes; a matrix value in a key stands for all there are."""
+    templates = {key.strip() for text in _texts(declared.pipeline) for key in _TEMPLATE.findall(text)}
+    params = {key for entry in declared.entries.values() for key in entry.get("params", [])}
+    used = {key for key in templates if not key.startswith("item.")} | {_TEMPLATE.sub("*", key) for key in params}
+    for leaf in _leaves(read_yaml(declared.folder / "params.yaml")):
+        if not any(fnmatchcase(leaf, key) or fnmatchcase(leaf, f"{key}.*") for key in used):
+            yield Finding("params.yaml", f"no stage declares {leaf}: declare it in dvc.yaml, or take it out")
+
+
+def _texts(thing: Any) -> Iterator[str]:
+    if isinstance(thing, str):
+        yield thing
+    elif isinstance(thing, Mapping):
+        yield from (text for pair in thing.items() for part in pair for text in _texts(part))
+    elif isinstance(thing, list):
+        yield from (text for part in thing for text in _texts(part))
+
+
+def _leaves(values: Mapping[str, Any], above: str = "") -> Iterator[str]:
+    for key, value in values.items():
+        if isinstance(value, Mapping) and value:
+            yield from _leaves(value, f"{above}{key}.")
+        else:
+            yield f"{above}{key}"
+
+
+def _family(stage: Stage) -> str:
+    """The stage's name, without its item."""
+    return stage.name.partition("@")[0]
+
+
+def _entry(stage: Stage) -> str:
+    return f"dvc.yaml: stage {_family(stage)}"
+
+
+def _within(file: str, place: str) -> bool:
+    """Whether a path is the other, or lies below it."""
+    return file == place or file.startswith(f"{place}/")
+
+
+def _holds_modules(dep: Path) -> bool:
+    """Whether a dep is code, so that imports tell if it is used; other files that lie beside modules are read."""
+    return dep.suffix == ".py" or not dep.exists() or any(dep.rglob("*.py"))

@@ -1,0 +1,142 @@
+"""What a notebook or module uses, read from its text and not by running it: other modules, files of the project."""
+
+import ast
+import json
+import posixpath
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from recommit import Refusal
+from recommit.notebook.contract import Unreadable, parse
+from recommit.notebook.project import Stage
+
+_IMPORTING = ("importlib.import_module", "import_module", "__import__")
+
+
+def tree_of(path: Path) -> ast.Module:
+    """The syntax tree of a module, or of a notebook's code cells; a cell that is not Python is the contract's to name.
+
+    A module that is not Python is refused.
+    """
+    text = path.read_text(encoding="utf-8")
+    if path.suffix != ".ipynb":
+        try:
+            return ast.parse(text)
+        except SyntaxError as error:
+            raise Refusal(f"{path}: line {error.lineno} is not Python: {error.msg}") from None
+    merged = ast.Module(body=[], type_ignores=[])
+    for cell in json.loads(text)["cells"]:
+        if cell["cell_type"] == "code":
+            with suppress(Unreadable):
+                merged.body += parse("".join(cell["source"]), path.name).body
+    return merged
+
+
+def imports(tree: ast.AST, package: str = "") -> Iterator[str]:
+    """The dotted names that code imports anywhere in it, functions included; each may be a module or a name in one.
+
+    `package` is where its relative imports begin. `importlib.import_module` counts where the name is a literal.
+    """
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import(names=names):
+                yield from (alias.name for alias in names)
+            case ast.ImportFrom(module=module, names=names, level=level):
+                source = _absolute("." * level + (module or ""), package)
+                yield source
+                yield from (f"{source}.{alias.name}" for alias in names)
+            case ast.Call(func=function, args=[ast.Constant(value=str(name)), *_]):
+                if ast.unparse(function) in _IMPORTING:
+                    yield _absolute(name, package)
+
+
+def _absolute(name: str, package: str) -> str:
+    rest = name.lstrip(".")
+    if rest == name:
+        return name
+    above = package.split(".")
+    return ".".join([*above[: len(above) - (len(name) - len(rest)) + 1], *filter(None, [rest])])
+
+
+def files_named(tree: ast.AST, item: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
+    """What a notebook's cells give to the project's `path(...)`: each name, and whether it is the whole of it.
+
+    An f-string is filled in with the values of the matrix `item`, as far as it holds nothing else.
+    """
+    if "recommit.notebook.path" not in imports(tree):
+        return
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(func=ast.Name(id="path"), args=[ast.Constant(value=str(name))]):
+                yield posixpath.normpath(name), True
+            case ast.Call(func=ast.Name(id="path"), args=[ast.JoinedStr(values=pieces)]):
+                yield _filled(pieces, item)
+
+
+def _filled(pieces: list[ast.expr], item: Mapping[str, Any]) -> tuple[str, bool]:
+    """An f-string's text up to the first piece that only a run can tell, and whether that is all."""
+    text = ""
+    for piece in pieces:
+        match piece:
+            case ast.Constant(value=value):
+                text += str(value)
+            case ast.FormattedValue(value=ast.Name(id=name), conversion=-1, format_spec=None) if name in item:
+                text += str(item[name])
+            case _:
+                return text, False
+    return posixpath.normpath(text), True
+
+
+class Code:
+    """The modules under src/ in a project, and what they import, each read once."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._trees: dict[str, ast.Module] = {}
+        self._imports: dict[str, set[str]] = {}
+        modules = (folder / "src").rglob("*.py")
+        self._modules = {_dotted(path, folder): path.relative_to(folder).as_posix() for path in modules}
+
+    def tree(self, file: str) -> ast.Module:
+        """The syntax tree of a module or notebook, by its path in the project."""
+        if file not in self._trees:
+            self._trees[file] = tree_of(self._folder / file)
+        return self._trees[file]
+
+    def holds_code(self, file: str) -> bool:
+        """Whether a module is more than its docstring: an empty `__init__` cannot change a result."""
+        body = self.tree(file).body
+        return not all(isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) for node in body)
+
+    def used_by(self, stage: Stage) -> set[str]:
+        """The files of the modules that the stage's `recommit` verb and notebook import, and what those import."""
+        names = {"recommit.cli", f"recommit.verbs.{stage.cmd.split()[1]}"}
+        if stage.notebook:
+            names |= self._imported_by(stage.notebook)
+        found: set[str] = set()
+        while names:
+            new = {file for name in names for file in self._files_of(name)} - found
+            found |= new
+            names = {name for file in new for name in self._imported_by(file)}
+        return found
+
+    def _imported_by(self, file: str) -> set[str]:
+        if file not in self._imports:
+            package = Path(file).parent.relative_to("src") if file.startswith("src/") else Path()
+            self._imports[file] = set(imports(self.tree(file), ".".join(package.parts)))
+        return self._imports[file]
+
+    def _files_of(self, name: str) -> Iterator[str]:
+        """The files that importing a dotted name runs: each package's `__init__` on the way, and the module."""
+        parts = name.split(".")
+        for length in range(1, len(parts) + 1):
+            file = self._modules.get(".".join(parts[:length]))
+            if file:
+                yield file
+
+
+def _dotted(module: Path, folder: Path) -> str:
+    relative = module.relative_to(folder / "src").with_suffix("")
+    return ".".join(relative.parent.parts if relative.name == "__init__" else relative.parts)

@@ -1,0 +1,37 @@
+"""`recommit check`: what can be told of the project without running it."""
+
+import json
+
+import click
+
+from recommit import Refusal
+
+
+@click.command(name="check")
+@click.option("--json", "as_json", is_flag=True, help="Print a list of objects with `where` and `what`.")
+def command(as_json: bool) -> None:
+    """Compare what dvc.yaml and params.yaml declare with what notebooks and modules use, and run nothing.
+
+    Parameters cells, deps against imports and file names, outs, metrics and plots, unused parameters, notebooks with
+    outputs or without a stage: everything to mend is a line. It takes about a second, so that a Git hook can call it.
+
+    \b
+    Example:
+      recommit check
+    Exit status: 0 nothing to mend, 1 something, 2 it could not start.
+    """
+    from recommit.notebook.project import root
+    from recommit.proof.declared import Declared, check
+
+    declared = Declared(root())
+    found = check(declared)
+    if as_json:
+        click.echo(json.dumps([vars(finding) for finding in found], indent=1))
+    else:
+        for finding in found:
+            click.echo(finding)
+    if found:
+        raise Refusal(f"{len(found)} to mend", 1)
+    if not as_json:
+        counted = f"{len(declared.entries)} stages, {len(declared.notebooks)} notebooks"
+        click.echo(f"recommit check: {counted}: nothing to mend")
