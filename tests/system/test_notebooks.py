@@ -1,6 +1,8 @@
 """Notebooks are committed without noise, give in Jupyter what the pipeline gives, and nbval confirms what they show."""
 
+import base64
 import copy
+import io
 import json
 import re
 import runpy
@@ -8,10 +10,13 @@ import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import nbformat
 import pytest
+from nbclient import NotebookClient
 from nbformat import NotebookNode
+from PIL import Image
 
 from recommit.notebook.canonical import INJECTED_ID, canonical
 from recommit.notebook.project import find_stage, stages
@@ -20,28 +25,18 @@ from tests.system.conftest import ROOT, Project
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 
-def nbval(project: Project, *notebooks: str) -> subprocess.CompletedProcess[str]:
+PLUGIN = ("-p", "recommit.proof.nbval")
+
+
+def nbval(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """Run every cell of executed notebooks again and compare what it shows with what is stored."""
-    config = ROOT / "tests" / "nbval.cfg"
-    return project.run(
-        *(sys.executable, "-m", "pytest", "--nbval", "--nbval-sanitize-with", str(config), "--rootdir", "."),
-        *(
-            "-p",
-            "no:cacheprovider",
-            "-p",
-            "no:xdist",
-            "-o",
-            "addopts=",
-            "-q",
-            *notebooks,
-        ),
-        check=False,
-    )
+    alone = ("--rootdir", ".", "-o", "addopts=", "-p", "no:cacheprovider", "-p", "no:xdist", "--color=no")
+    return Project(folder).run(sys.executable, "-m", "pytest", "--nbval", *alone, *words, check=False)
 
 
 @pytest.mark.system
 def test_nbval_finds_every_cell_of_the_executed_notebooks_as_stored(project: Project) -> None:
-    result = nbval(project, "reports/notebooks")
+    result = nbval(project.folder, *PLUGIN, "reports/notebooks")
     assert result.returncode == 0, result.stdout
     executed = [nbformat.read(path, 4) for path in (project.folder / "reports/notebooks").rglob("*.ipynb")]
     cells = sum(cell.cell_type == "code" for notebook in executed for cell in notebook.cells)
@@ -49,17 +44,86 @@ def test_nbval_finds_every_cell_of_the_executed_notebooks_as_stored(project: Pro
     assert project.run("git", "status", "--porcelain").stdout == ""
 
 
+DRAW = "import matplotlib.pyplot as plt; _, ax = plt.subplots(); ax.plot([0, {height}]); plt.show()"
+SHOWN = {
+    "as-stored": "print('share', 1 / 3)",
+    "figure-as-stored": DRAW.format(height=1),
+    "an-address": "print(object())",
+    "changed-number": "print('share', 1 / 3)",
+    "changed-word": "print('share', 1 / 3)",
+    "last-digit": "print('share', 1 / 3)",
+    "swapped-figure": DRAW.format(height=1),
+    "lost-figure": DRAW.format(height=1),
+    "lost-output": "display(1, 2)",
+    "as-if-never-run": "print('share', 1 / 3)",
+}
+
+
+def plant(cells: dict[str, NotebookNode]) -> None:
+    """Change what the executed cells show, as their ids say."""
+
+    def edit(name: str, old: str, new: str) -> None:
+        assert old in cells[name].outputs[0].text
+        cells[name].outputs[0].text = cells[name].outputs[0].text.replace(old, new)
+
+    edit("changed-number", "0.333", "0.334")
+    edit("changed-word", "share", "shore")
+    edit("last-digit", "0.3333333333333333", "0.3333333333336666")
+    picture = io.BytesIO()
+    with Image.open(io.BytesIO(base64.b64decode(cells["swapped-figure"].outputs[0].data["image/png"]))) as figure:
+        figure.transpose(Image.Transpose.FLIP_TOP_BOTTOM).save(picture, "PNG")
+    cells["swapped-figure"].outputs[0].data["image/png"] = base64.b64encode(picture.getvalue()).decode()
+    del cells["lost-figure"].outputs[0].data["image/png"]
+    del cells["lost-output"].outputs[1]
+    cells["as-if-never-run"].update(outputs=[], execution_count=None)
+
+
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[dict[str, bool], str]]:
+    """Which cells of a planted notebook pass by nbval alone and with the plugin, and what each prints."""
+    folder = tmp_path_factory.mktemp("planted")
+    (folder / "dvc.yaml").touch()
+    (folder / "src").symlink_to(ROOT / "src")
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(source, id=name) for name, source in SHOWN.items()],
+        metadata={"kernelspec": {"name": "recommit", "display_name": "Recommit", "language": "python"}},
+    )
+    NotebookClient(notebook, resources={"metadata": {"path": folder}}).execute()
+    executed = canonical(notebook, folder)
+    plant({cell.id: cell for cell in executed.cells})
+    nbformat.write(executed, folder / "planted.ipynb")
+    found = {}
+    for way, plugin in (("alone", ()), ("plugin", PLUGIN)):
+        printed = nbval(folder, "-v", *plugin, "planted.ipynb").stdout
+        outcomes = re.findall(r"^planted.*::Cell \d+ (PASSED|FAILED)", printed, re.MULTILINE)
+        found[way] = dict(zip(SHOWN, [outcome == "PASSED" for outcome in outcomes], strict=True)), printed
+    return found
+
+
 @pytest.mark.system
-def test_nbval_catches_a_changed_number(project: Project) -> None:
-    name = "reports/notebooks/predict.ipynb"
-    shown = re.search(r"([\d,]+) flights from", project.read(name))
-    assert shown
-    (project.folder / name).chmod(0o644)
-    project.replace(name, shown[0], f"1{shown[0]}")
-    result = nbval(project, name)
-    assert result.returncode == 1
-    assert "1 failed" in result.stdout
-    assert f"1{shown[0]}" in result.stdout
+@pytest.mark.parametrize(
+    ("name", "alone", "plugin"),
+    [
+        ("as-stored", True, ""),
+        ("figure-as-stored", True, ""),
+        ("an-address", False, ""),
+        ("last-digit", False, ""),
+        ("changed-number", False, "text: line 1: 0.3343333333333333 became 0.3333333333333333 (relative difference"),
+        ("changed-word", False, "text: line 1: 'shore 0.33"),
+        ("swapped-figure", True, "image/png: pixels are "),
+        ("lost-figure", True, "shown as text/plain became shown as image/png, text/plain"),
+        ("lost-output", False, "1 output (display_data) became 2 outputs (display_data, display_data)"),
+        ("as-if-never-run", True, "0 outputs became 1 output (stream)"),
+    ],
+)
+def test_what_nbval_sees_alone_and_with_the_plugin(judged: Any, name: str, alone: bool, plugin: str) -> None:
+    """`plugin` is what the plugin prints of a cell that it fails; "" for one that it passes."""
+    assert judged["alone"][0][name] == alone
+    passed, printed = judged["plugin"]
+    assert passed[name] == (not plugin)
+    messages = [line for line in printed.splitlines() if line.startswith(f"cell {name}, ")]
+    assert len(messages) == bool(plugin)
+    assert all(plugin in message for message in messages), messages
 
 
 @pytest.mark.system
@@ -107,7 +171,7 @@ def test_jupyter_saves_a_notebook_without_noise() -> None:
 
 
 def verify(*notebooks: Path) -> subprocess.CompletedProcess[str]:
-    """What `make lint` asks of notebooks."""
+    """Whether `make format` would leave the notebooks as they are."""
     command = [str(Path(sys.executable).with_name("nbstripout")), "--verify", "--keep-id", *map(str, notebooks)]
     return subprocess.run(command, capture_output=True, text=True)
 

@@ -1,0 +1,48 @@
+"""A pytest plugin: nbval compares what a cell shows in its canonical form, figures too, decimals within tolerance.
+
+`pytest -p recommit.proof.nbval --nbval reports/notebooks/evaluate.ipynb`
+"""
+
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from nbformat import NotebookNode, v4
+from nbval.plugin import IPyNbCell
+
+from recommit.notebook.canonical import canonical
+from recommit.notebook.project import root
+from recommit.proof.compare_notebook import compare_outputs
+from recommit.proof.tolerance import read_tolerance
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Let each cell that nbval collects compare its outputs our way.
+
+    nbval has no hook for it. So we set two attributes of its items that it does not promise to keep, which is why
+    pyproject.toml stops below its next version.
+    """
+    if isinstance(item, IPyNbCell):
+        item.compare_outputs = functools.partial(_compare, item)
+        if item.cell.execution_count is None:
+            # nbval does not look at what a cell without a count shows; in an executed notebook every cell was run.
+            item.cell.execution_count = 0
+
+
+def _compare(item: IPyNbCell, test: Sequence[NotebookNode], reference: Sequence[NotebookNode]) -> bool:
+    """What `IPyNbCell.compare_outputs` is for: whether the outputs agree; if not, `comparison_traceback` says why."""
+    folder = root(item.path.parent)
+    recorded, new = (_canonical(outputs, folder) for outputs in (reference, test))
+    found = compare_outputs(recorded, new, read_tolerance(folder))
+    item.comparison_traceback = [f"cell {item.cell.get('id', item.cell_num)}, {found.where}"]
+    return found.verdict != "different"
+
+
+def _canonical(outputs: Sequence[NotebookNode], folder: Path) -> list[NotebookNode]:
+    """The outputs as an executed notebook keeps them, without counts: those depend on the cells that ran before."""
+    notebook = v4.new_notebook(cells=[v4.new_code_cell("", outputs=list(outputs))])
+    outputs = canonical(notebook, folder).cells[0].outputs
+    return [
+        NotebookNode({key: value for key, value in output.items() if key != "execution_count"}) for output in outputs
+    ]

@@ -1,0 +1,61 @@
+"""How far a result made again may be from the recorded one and still count as equal."""
+
+import math
+import tomllib
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from recommit import Refusal
+
+# A relative difference says nothing about numbers that are rounding's remains of zero: those below this size are
+# compared as if they had it.
+NEAR_ZERO = 1e-3
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """The table [tool.recommit.tolerance] of pyproject.toml, where each is explained."""
+
+    numbers: float = 1e-9
+    predictions: float = 1e-6
+    figures: float = 0.1
+
+
+def read_tolerance(folder: Path) -> Tolerance:
+    """The tolerance that pyproject.toml in `folder` sets; what it does not set has its default.
+
+    Raises Refusal for a file that is not TOML, an unknown name, or a value that is not a number of 0 or more.
+    """
+    file = folder / "pyproject.toml"
+    try:
+        content = tomllib.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    except ValueError as error:
+        raise Refusal(f"{file} is not TOML: {error}") from None
+    table = content
+    for name in ("tool", "recommit", "tolerance"):
+        table = table.get(name, {})
+        if not isinstance(table, dict):
+            raise Refusal(f"{file}: [tool.recommit.tolerance] is not a table: write `numbers = 1e-9` and such under it")
+    known = [field.name for field in fields(Tolerance)]
+    for name, value in table.items():
+        if name not in known:
+            raise Refusal(f"{file}: [tool.recommit.tolerance] has {name}: it knows {', '.join(known)}")
+        if type(value) not in (int, float) or not (0 <= value < math.inf):
+            raise Refusal(f"{file}: [tool.recommit.tolerance] {name} is {value!r}: expected a number, 0 or more")
+    return Tolerance(**table)
+
+
+def relative_difference(was: ArrayLike, now: ArrayLike) -> np.ndarray:
+    """Each difference of two numbers over the larger one's size, or over NEAR_ZERO where both are smaller.
+
+    The same number, NaN twice included, gives 0; NaN or infinity against anything else is infinitely far.
+    """
+    was, now = np.asarray(was, dtype="float64"), np.asarray(now, dtype="float64")
+    with np.errstate(invalid="ignore", over="ignore"):
+        size = np.maximum(np.maximum(np.abs(was), np.abs(now)), NEAR_ZERO)
+        difference = np.abs(was - now) / size
+    same = (was == now) | (np.isnan(was) & np.isnan(now))
+    return np.where(same, 0.0, np.where(np.isnan(difference), np.inf, difference))
