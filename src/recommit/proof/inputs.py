@@ -1,0 +1,144 @@
+"""What a stage's declared inputs are, file by file, and whether the commit agrees with itself about them."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from recommit import Refusal
+from recommit.notebook.parameters import declared_values
+from recommit.notebook.project import Stage, read_yaml, stages
+from recommit.proof.commit import Commit, Contents, LockedStage, hash_of, is_in, md5_of_folder
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The files that a stage's sandbox holds, path to hash, and in words why the stage cannot be replayed, if so."""
+
+    files: Mapping[str, str]
+    stale: tuple[str, ...]
+
+
+def know_tree(commit: Commit, contents: Contents) -> dict[str, str]:
+    """Hash the commit's tracked files that any stage depends on or made; path to hash."""
+    paths = {recorded.path for stage in commit.stages for recorded in (*stage.deps, *stage.outs)}
+    files = (file for path in paths for file in commit.beneath(path))
+    return {file: contents.know(commit.folder / file) for file in files if (commit.folder / file).is_file()}
+
+
+def inputs_of(stage: LockedStage, commit: Commit, contents: Contents, tree: Mapping[str, str]) -> Inputs:
+    """What `stage` reads, as dvc.lock records it; `tree` holds the hashes of the commit's own files."""
+    made = {out.path: out.md5 for other in commit.stages for out in other.outs}
+    files: dict[str, str] = {}
+    stale = list(_stale_declaration(stage, commit))
+    for dep in stage.deps:
+        if not dep.md5.endswith(".dir"):
+            files[dep.path] = dep.md5
+            if dep.path in tree and dep.path not in made and tree[dep.path] != dep.md5:
+                stale.append(_older(dep.path))
+            continue
+        listing = _listing(dep.path, made, contents, tree)
+        if md5_of_folder(listing) != dep.md5:
+            kept = contents.listing(dep.md5)
+            from_stages = any(is_in(out, dep.path) for out in made)
+            if kept is None:
+                stale.append(
+                    f"dvc.lock was edited by hand, or only in part committed: the files that it records beneath "
+                    f"{dep.path} do not give the hash that it records for the folder"
+                    if from_stages
+                    else _older(dep.path)
+                )
+                continue
+            listing = kept
+        files |= {f"{dep.path}/{name}": md5 for name, md5 in listing.items()}
+    return Inputs(files, tuple(stale))
+
+
+def _older(path: str) -> str:
+    return (
+        f"dvc.lock is older than {path}: the commit holds another content than the stage ran on: "
+        "`dvc repro`, then commit dvc.lock"
+    )
+
+
+def _listing(path: str, made: Mapping[str, str], contents: Contents, tree: Mapping[str, str]) -> dict[str, str]:
+    """The files of a folder, name in it to hash: those that stages made, as recorded, and the commit's own."""
+    found = {file: md5 for file, md5 in tree.items() if is_in(file, path)}
+    for out, md5 in made.items():
+        if is_in(out, path) and md5.endswith(".dir"):
+            found |= {f"{out}/{name}": hashed for name, hashed in (contents.listing(md5) or {}).items()}
+        elif is_in(out, path):
+            found[out] = md5
+    return {file[len(path) + 1 :]: md5 for file, md5 in found.items()}
+
+
+def _stale_declaration(stage: LockedStage, commit: Commit) -> Iterator[str]:
+    declared = {other.name: other for other in stages(commit.folder)}.get(stage.name)
+    if declared is None:
+        yield "dvc.lock records it, dvc.yaml declares it no more: `dvc repro`, then commit dvc.lock"
+        return
+    if declared.cmd != stage.cmd:
+        yield f"dvc.lock is older than dvc.yaml: it records the command `{stage.cmd}`, not `{declared.cmd}`"
+    for kind, now, then in (
+        ("deps", set(declared.deps), {dep.path for dep in stage.deps}),
+        ("outs", set(declared.outs), {out.path for out in stage.outs}),
+    ):
+        if now != then:
+            yield f"dvc.lock is older than dvc.yaml: {kind} differ in {', '.join(sorted(now ^ then))}"
+    yield from _stale_params(stage, declared, commit)
+
+
+def _stale_params(stage: LockedStage, declared: Stage, commit: Commit) -> Iterator[str]:
+    try:
+        declared_values(declared, commit.folder)
+    except Refusal as refusal:
+        yield str(refusal)
+        return
+    params = read_yaml(commit.folder / "params.yaml") if declared.params else {}
+    for key in sorted({*declared.params, *stage.params}):
+        value = params
+        for part in key.split("."):
+            value = value.get(part, {}) if isinstance(value, dict) else {}
+        if key not in stage.params or key not in declared.params:
+            yield f"dvc.lock is older than dvc.yaml: parameter {key} is declared in one of them only"
+        elif stage.params[key] != value:
+            yield (
+                f"dvc.lock is older than params.yaml: {key} is {value!r} there, and the stage ran on "
+                f"{stage.params[key]!r}: `dvc repro`, then commit dvc.lock"
+            )
+
+
+def contradictions(commit: Commit, tree: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Where the commit contradicts itself: pairs of a stage's name, or "", and what is wrong, in words.
+
+    A stage never committed, a result in Git that is not the recorded one, a dvc.lock edited by hand.
+    """
+    recorded = {stage.name for stage in commit.stages}
+    for declared in stages(commit.folder):
+        if declared.name not in recorded:
+            yield declared.name, "its results were never committed: dvc.yaml declares it, dvc.lock does not record it"
+    made = {out.path: (stage.name, out.md5) for stage in commit.stages for out in stage.outs}
+    for name, out in ((stage.name, out) for stage in commit.stages for out in stage.outs):
+        path = commit.folder / out.path
+        here = tree.get(out.path) or (hash_of(path) if path.is_dir() and any(commit.beneath(out.path)) else None)
+        if here not in (None, out.md5):
+            yield name, f"{out.path} was edited after the run: what is committed is not what dvc.lock records"
+    for stage in commit.stages:
+        for dep in stage.deps:
+            maker, md5 = made.get(dep.path, ("", dep.md5))
+            if md5 != dep.md5:
+                yield (
+                    stage.name,
+                    f"dvc.lock was edited by hand, or only in part committed: {dep.path} is {dep.md5[:8]} where "
+                    f"{stage.name} reads it and {md5[:8]} where {maker} made it",
+                )
+
+
+def standing_orders(commit: Commit) -> Iterator[tuple[str, str]]:
+    """Stages that DVC does not treat as others, by name, and what that means."""
+    means = {
+        "frozen": "is frozen: `dvc repro` never runs it again, whatever its inputs say",
+        "always_changed": "is always_changed: `dvc repro` runs it every time, whatever its inputs say",
+    }
+    for name, entry in (read_yaml(commit.folder / "dvc.yaml").get("stages") or {}).items():
+        for key, meaning in means.items():
+            if entry.get(key):
+                yield name, meaning

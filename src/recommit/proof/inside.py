@@ -1,0 +1,48 @@
+"""Put into a sandbox as `sitecustomize`: what every Python there does otherwise, before it does anything else."""
+
+import os
+from typing import Any
+
+
+def reverse_folders() -> None:
+    """Let `os.listdir` and `os.scandir`, and so glob and pathlib, give names in reverse order."""
+    listdir, scandir = os.listdir, os.scandir
+
+    class Reversed:
+        def __init__(self, path: Any = None) -> None:
+            with scandir(path) as found:
+                self._entries = iter(sorted(found, key=lambda entry: entry.name, reverse=True))
+
+        def __iter__(self) -> "Reversed":
+            return self
+
+        def __next__(self) -> os.DirEntry:
+            return next(self._entries)
+
+        def __enter__(self) -> "Reversed":
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            self.close()
+
+        def close(self) -> None:
+            self._entries = iter(())
+
+    def listed(path: Any = None) -> list[Any]:
+        return sorted(listdir(path), reverse=True)
+
+    os.listdir, os.scandir = listed, Reversed  # type: ignore[assignment]
+
+
+def count_one_cpu() -> None:
+    """Let Python count one CPU, as the process's own affinity says."""
+    os.cpu_count = lambda: 1
+
+
+def seed_generators() -> None:
+    """Let Python's and numpy's generators start from a seed where the code gives none."""
+    import random
+    import secrets
+
+    random.seed(0)
+    secrets.randbits = random.Random(0).getrandbits  # type: ignore[assignment]  # where numpy takes its entropy from

@@ -1,0 +1,97 @@
+"""What a proof says of where it was made: Python, packages, processor, linear algebra, operating system."""
+
+import hashlib
+import os
+import platform
+import subprocess
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from packaging.requirements import InvalidRequirement, Requirement
+
+LOCK = "locks/run.txt"
+
+
+@dataclass(frozen=True)
+class Unlike:
+    """A package whose installed version, None if absent, is not the one that the commit's lock file names."""
+
+    name: str
+    locked: str
+    installed: str | None
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.locked} ({'not installed' if self.installed is None else f'here {self.installed}'})"
+
+
+def unlike_the_lock(folder: Path) -> list[Unlike]:
+    """Where the environment that runs this differs from locks/run.txt in `folder`."""
+    if not (folder / LOCK).is_file():
+        return []
+    found = []
+    for line in (folder / LOCK).read_text(encoding="utf-8").splitlines():
+        if not line[:1].isalnum():
+            continue
+        with suppress(InvalidRequirement):
+            requirement = Requirement(line.rstrip("\\ "))
+            if requirement.marker is not None and not requirement.marker.evaluate():
+                continue
+            locked = next((spec.version for spec in requirement.specifier if spec.operator == "=="), None)
+            installed = _version(requirement.name)
+            if locked is not None and installed != locked:
+                found.append(Unlike(requirement.name, locked, installed))
+    return found
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def machine(folder: Path, python: Path) -> dict[str, Any]:
+    """Facts for the record; `folder` is the commit's project, `python` what its stages run on."""
+    return {
+        "python": _asked(python, "import platform; print(platform.python_version())"),
+        "lock_sha256": hashlib.sha256((folder / LOCK).read_bytes()).hexdigest() if (folder / LOCK).is_file() else None,
+        "cpu": _cpu(),
+        "cpus": len(os.sched_getaffinity(0)),
+        "blas": _blas(python, {}),
+        "blas_pinned": _blas(python, _pins(folder)),
+        "system": f"{platform.system()} {platform.release()}",
+    }
+
+
+def _pins(folder: Path) -> Mapping[str, str]:
+    import json
+
+    with suppress(OSError, ValueError, KeyError):
+        return json.loads((folder / "install/kernels/recommit/kernel.json").read_text())["env"]
+    return {}
+
+
+def _blas(python: Path, env: Mapping[str, str]) -> str | None:
+    """The kernel that the linear algebra library chooses in this environment: Haswell, Zen, SkylakeX."""
+    code = (
+        "import numpy, threadpoolctl; "
+        "print(next((i['architecture'] for i in threadpoolctl.threadpool_info() if 'architecture' in i), ''))"
+    )
+    return _asked(python, code, env) or None
+
+
+def _asked(python: Path, code: str, env: Mapping[str, str] | None = None) -> str:
+    result = subprocess.run([str(python), "-c", code], capture_output=True, text=True, env=os.environ | dict(env or {}))
+    return result.stdout.strip()
+
+
+def _cpu() -> str:
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

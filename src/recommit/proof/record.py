@@ -1,0 +1,97 @@
+"""A proof in words: the table for the terminal, the record file, the line for a README."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from recommit import Refusal
+from recommit.proof.verdict import WORST_LAST, StageVerdict
+from recommit.proof.verify import Proof
+
+_BADGE = re.compile(r"(<!-- proof -->\n).*?(<!-- /proof -->)", re.DOTALL)
+
+
+def as_record(proof: Proof) -> dict[str, Any]:
+    """The proof as plain data, as `--json` prints it and the record file holds it."""
+    record = asdict(proof)
+    for stage, verdict in zip(record["stages"], proof.stages, strict=True):
+        stage["verdict"] = verdict.word
+    record["varied"] = {variation.kind: variation.how for variation in proof.varied}
+    return record
+
+
+def write_record(record: Mapping[str, Any], path: Path) -> None:
+    """Write the record as JSON; the file appears whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.unfinished")
+    try:
+        unfinished.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def table(proof: Proof) -> Iterator[str]:
+    """The verdict, a line a stage, and below each what is wrong with it."""
+    width = max([len(stage.stage) for stage in proof.stages] + [5])
+    yield f"{'stage':<{width}}  {'verdict':<10}  {'outputs':>7}  {'seconds':>7}"
+    for stage in proof.stages:
+        yield f"{stage.stage:<{width}}  {stage.word:<10}  {len(stage.outputs):>7}  {stage.seconds:>7.1f}"
+        yield from (f"    {line}" for line in _details(stage))
+    yield ""
+    yield f"commit {proof.commit[:10]}: {summary(as_record(proof))}"
+    varied = ", ".join(f"{variation.kind}" for variation in proof.varied)
+    yield f"varied: {varied or 'nothing, as asked'}"
+    if proof.watched != "strace":
+        yield f"not watched: files and addresses outside the sandbox ({proof.watched})"
+
+
+def _details(stage: StageVerdict) -> Iterator[str]:
+    yield from (f"note: {note}" for note in stage.notes)
+    yield from stage.problems
+    yield from (f"undeclared: {line}" for line in stage.undeclared)
+    if stage.said:
+        yield from (
+            f"it failed: {line}" if number == 0 else f"  {line}" for number, line in enumerate(stage.said.splitlines())
+        )
+    for output in stage.outputs:
+        if output.verdict != "identical" and not stage.said and output.where != "not replayed":
+            yield f"{output.path}: {output.verdict}: {output.where}"
+    if stage.cause:
+        yield f"what breaks it: {stage.cause}"
+
+
+def summary(record: Mapping[str, Any]) -> str:
+    """How many outputs came back, in words."""
+    counts = Counter(output["verdict"] for stage in record["stages"] for output in stage["outputs"])
+    total = sum(counts.values())
+    words = [f"{counts[word]} {word}" for word in WORST_LAST if counts[word]]
+    undeclared = sum(bool(stage["undeclared"]) for stage in record["stages"])
+    wrong = sum(bool(stage["problems"]) for stage in record["stages"])
+    if undeclared:
+        words.append(f"{undeclared} stages touched what they do not declare")
+    if wrong:
+        words.append(f"{wrong} stages with a wrong record")
+    return f"{total} outputs of {len(record['stages'])} stages: {', '.join(words) or 'nothing to prove'}"
+
+
+def badge(record: Mapping[str, Any]) -> str:
+    """The line for a README: what was proved, by which command, where."""
+    machine, varied = record["machine"], record["varied"]
+    return (
+        f"**Proved:** `make verify` replayed the commit's stages, each in a folder with its declared inputs alone "
+        f"and with {len(varied)} things otherwise ({', '.join(varied)}). {summary(record)}. "
+        f"Python {machine['python']}, {machine['cpu']}: [record](docs/proof.json).\n"
+    )
+
+
+def update_badge(path: Path, record: Mapping[str, Any]) -> None:
+    """Put the line of `record` between the two `proof` comments of a text file."""
+    text = path.read_text(encoding="utf-8")
+    if not _BADGE.search(text):
+        raise Refusal(f"{path} has no place for the line: put <!-- proof --> and <!-- /proof --> on lines of their own")
+    path.write_text(_BADGE.sub(lambda match: match[1] + badge(record) + match[2], text), encoding="utf-8")

@@ -1,0 +1,41 @@
+"""Where contents that are in no cache may come from: the project's DVC remotes, into a private cache."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+
+def cache_of(project: Path, programs: Path) -> Path | None:
+    """The folder of the project's DVC cache."""
+    result = _dvc(project, programs, "cache", "dir")
+    return Path(result.stdout.strip()) if result.returncode == 0 else None
+
+
+def fetch(project: Path, commit: Path, cache: Path, programs: Path) -> str:
+    """Fetch what the commit's stages recorded into `cache`, as far as a remote has it; why not, or "".
+
+    Runs in the commit's own clone, with the remotes and credentials of the user's `project`, whose cache and
+    configuration stay as they are.
+    """
+    remotes = _dvc(project, programs, "remote", "list")
+    listed = [line.split(maxsplit=1) for line in remotes.stdout.splitlines() if line.strip()]
+    if not listed:
+        return "no remote is configured"
+    local = project / ".dvc/config.local"
+    if local.is_file():
+        shutil.copyfile(local, commit / ".dvc/config.local")
+    _dvc(commit, programs, "config", "--local", "cache.dir", str(cache))
+    _dvc(commit, programs, "config", "--local", "core.site_cache_dir", str(cache.parent / "site"))
+    for name, url in (words for words in listed if len(words) == 2):
+        url = url.rsplit("(default)")[0].strip()
+        _dvc(commit, programs, "remote", "modify", "--local", name, "url", url)
+    result = _dvc(commit, programs, "fetch", "--quiet")
+    said = [line for line in result.stderr.splitlines() if line.strip()]
+    return said[0].removeprefix("ERROR: ") if result.returncode and said else ""
+
+
+def _dvc(folder: Path, programs: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    env = {name: value for name, value in os.environ.items() if not name.startswith("DVC_")}
+    env["PATH"] = f"{programs}{os.pathsep}{env.get('PATH', os.defpath)}"
+    return subprocess.run(["dvc", *words], cwd=folder, env=env, capture_output=True, text=True)

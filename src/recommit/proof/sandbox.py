@@ -1,0 +1,226 @@
+"""Run one stage in a folder that holds what it declares and nothing else of the project."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from recommit.notebook.project import alone, read_yaml
+from recommit.proof import inside, launch, watch
+from recommit.proof.commit import Commit, Contents, LockedStage, hash_of, is_in
+from recommit.proof.variations import Variation, environment
+
+_WITNESS = "src/sitecustomize.py"
+_NOT_RESULTS = (".log", ".pyc", ".unfinished")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a replay gave: the command's exit status, its last words, each out's hash, and what was not declared."""
+
+    status: int
+    said: str
+    outs: Mapping[str, str]
+    undeclared: tuple[str, ...]
+    folder: Path
+
+    @property
+    def digest(self) -> tuple[int, tuple[tuple[str, str], ...]]:
+        """All that counts when two replays are compared."""
+        return self.status, tuple(sorted(self.outs.items()))
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """Where and with what a stage is replayed: a private `place`, the user's `project`, an environment's programs."""
+
+    place: Path
+    project: Path
+    programs: Path
+    commit: Commit
+    contents: Contents
+    stopped: threading.Event = field(default_factory=threading.Event)
+
+    def run(
+        self,
+        stage: LockedStage,
+        files: Mapping[str, str],
+        varied: Collection[Variation],
+        cpu: int | None = None,
+        watching: bool = True,
+    ) -> Outcome:
+        """Replay `stage` on `files`, path to hash, with `varied` otherwise than here; whoever is done removes it.
+
+        A `file` or `parameter` among `varied` is one that the sandbox withholds; all others are there.
+        """
+        if self.stopped.is_set():
+            raise KeyboardInterrupt
+        kinds = {variation.kind for variation in varied}
+        top = self.place / ("another place" if "path" in kinds else "place")
+        shutil.rmtree(top, ignore_errors=True)
+        folder, home, tmp = top / "project", top / "home", top / "t"
+        for made in (folder / "src", home, tmp):
+            made.mkdir(parents=True)
+        self._fill(folder, stage, files, varied)
+        witness = _witness(kinds)
+        if witness and not (folder / _WITNESS).exists():
+            (folder / _WITNESS).write_text(witness)
+        before = {name: _stamp(folder / name) for name in files}
+        log = top / "opened" if watching and not watch.strace() else None
+        status, said = self._execute(stage, top, varied, cpu, log)
+        return Outcome(
+            status=status,
+            said=said,
+            outs={
+                out.path: hash_of(folder / out.path, _NOT_RESULTS) for out in stage.outs if (folder / out.path).exists()
+            },
+            undeclared=(*self._opened(stage, folder, top, log), *_left_behind(stage, folder, home, before)),
+            folder=folder,
+        )
+
+    def _fill(self, folder: Path, stage: LockedStage, files: Mapping[str, str], varied: Collection[Variation]) -> None:
+        """Lay out the declared inputs, dvc.yaml with this stage alone, params.yaml with its keys alone."""
+        for name in sorted(files, reverse=True):
+            self.contents.put(files[name], folder / name)
+        for out in stage.outs:
+            (folder / out.path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "dvc.yaml").write_text(json.dumps(alone(self.commit.folder, stage.name)), encoding="utf-8")
+        params = read_yaml(self.commit.folder / "params.yaml") if (self.commit.folder / "params.yaml").exists() else {}
+        withheld = {variation.how for variation in varied if variation.kind == "parameter"}
+        kept = [key for key in leaves(params) if key not in withheld]
+        (folder / "params.yaml").write_text(json.dumps(pruned(params, kept)), encoding="utf-8")
+
+    def _execute(
+        self,
+        stage: LockedStage,
+        top: Path,
+        varied: Collection[Variation],
+        cpu: int | None,
+        log: Path | None,
+    ) -> tuple[int, str]:
+        kinds = {variation.kind for variation in varied}
+        command = ["/bin/sh", "-c", stage.cmd]
+        one_cpu = str(cpu) if cpu is not None and "visible CPUs" in kinds else "-"
+        words = [
+            sys.executable,
+            "-I",
+            "-S",
+            launch.__file__,
+            str(os.getpid()),
+            "077" if "umask" in kinds else "-",
+            one_cpu,
+        ]
+        env = environment(set(varied), str(top / "home"), str(top / "t"), str(self.programs))
+        env |= {"DVC_STAGE": stage.name, "DVC_ROOT": str(top / "project")}
+        with (top / "said").open("wb") as said:
+            process = subprocess.Popen(
+                [*words, *(watch.watched(command, log) if log else command)],
+                cwd=top / "project",
+                env=env,
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=said,
+                start_new_session=True,
+            )
+            try:
+                status = process.wait()
+            finally:
+                end(process)
+        return status, _last_words((top / "said").read_text(encoding="utf-8", errors="replace"))
+
+    def _opened(self, stage: LockedStage, folder: Path, top: Path, log: Path | None) -> Iterator[str]:
+        if log is None or not log.exists():
+            return
+        recorded = {out.path for other in self.commit.stages for out in other.outs}
+        bounds = watch.Bounds(
+            folder=folder,
+            declared=frozenset({"dvc.yaml", "params.yaml", _WITNESS, *(io.path for io in (*stage.deps, *stage.outs))}),
+            known=self.commit.files | recorded,
+            ours=(str(top), str(self.commit.folder), "/tmp/recommit-"),
+            project=self.project,
+            environment=self.programs.parent,
+        )
+        yield from watch.undeclared(watch.read(log), bounds)
+
+
+def end(process: subprocess.Popen) -> None:
+    """Ask a replay's processes to end, and see to it that its command is gone."""
+    if process.poll() is None:
+        for number, seconds in ((signal.SIGTERM, 10), (signal.SIGKILL, 10)):
+            try:
+                os.killpg(process.pid, number)
+                process.wait(seconds)
+            except (ProcessLookupError, subprocess.TimeoutExpired):
+                continue
+
+
+def leaves(params: Mapping[str, Any], above: str = "") -> Iterator[str]:
+    """The dotted keys of params.yaml's values: `models.boosting.max_iter`."""
+    for key, value in params.items():
+        if isinstance(value, Mapping) and value:
+            yield from leaves(value, f"{above}{key}.")
+        else:
+            yield f"{above}{key}"
+
+
+def pruned(params: Mapping[str, Any], kept: Collection[str], above: str = "") -> dict[str, Any]:
+    """`params` with the dotted keys `kept` alone, in their order."""
+    found: dict[str, Any] = {}
+    for key, value in params.items():
+        name = f"{above}{key}"
+        if name in kept:
+            found[key] = value
+        elif isinstance(value, Mapping) and any(other.startswith(f"{name}.") for other in kept):
+            found[key] = pruned(value, kept, f"{name}.")
+    return found
+
+
+def _witness(kinds: set[str]) -> str:
+    """What every Python in the sandbox runs first."""
+    calls = {
+        "directory order": "reverse_folders()",
+        "visible CPUs": "count_one_cpu()",
+        "random numbers": "seed_generators()",
+    }
+    wanted = [call for kind, call in calls.items() if kind in kinds]
+    return "\n".join([Path(inside.__file__).read_text(encoding="utf-8"), *wanted, ""]) if wanted else ""
+
+
+def _stamp(path: Path) -> tuple[int, int, int]:
+    found = path.stat()
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+def _left_behind(
+    stage: LockedStage, folder: Path, home: Path, before: Mapping[str, tuple[int, int, int]]
+) -> Iterator[str]:
+    """Inputs that the stage changed, and files that it left without declaring them."""
+    outs = [out.path for out in stage.outs]
+    for name, stamp in before.items():
+        if not any(is_in(name, out) for out in outs) and (
+            not (folder / name).exists() or _stamp(folder / name) != stamp
+        ):
+            yield f"changed its own input {name}"
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        ours = name in (*before, "dvc.yaml", "params.yaml", _WITNESS) or name.startswith(
+            (".recommit/", "reports/failed/")
+        )
+        declared = any(is_in(name, out) for out in outs) or name.endswith(_NOT_RESULTS)
+        if path.is_file() and not ours and not declared:
+            yield f"wrote {name}"
+    yield from (f"wrote ~/{path.name}" for path in sorted(home.iterdir()) if not path.name.startswith("."))
+
+
+def _last_words(text: str) -> str:
+    """What a command said when it failed: the refusal, or its last lines."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    refusals = [index for index, line in enumerate(lines) if line.startswith("recommit: ")]
+    return "\n".join(lines[refusals[-1] :][:2]) if refusals else "\n".join(lines[-3:])
