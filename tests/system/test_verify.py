@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -44,11 +45,11 @@ def probe(project: Project, *words: str, **environment: str) -> dict[str, Any]:
     return stage
 
 
-def declare(project: Project, **entry: Any) -> None:
-    """Add the stage `probe` to dvc.yaml."""
+def declare(project: Project, name: str = "probe", **entry: Any) -> None:
+    """Add a stage to dvc.yaml."""
     yaml = YAML()
     content = yaml.load(project.read("dvc.yaml"))
-    content["stages"]["probe"] = {"desc": "A stage with a fault planted in it", **entry}
+    content["stages"][name] = {"desc": "A stage with a fault planted in it", **entry}
     with (project.folder / "dvc.yaml").open("w") as file:
         yaml.dump(content, file)
 
@@ -159,7 +160,7 @@ def test_a_result_that_depends_on_the_number_of_cpus(project: Project) -> None:
     code = """
 import os
 workers = len(os.sched_getaffinity(0))
-parts = [sum(0.1 * n for n in range(worker, 999, workers)) for worker in range(workers)]
+parts = [sum(1 / n for n in range(worker + 1, 999, workers)) for worker in range(workers)]
 """
     notebook(project, write("sum(parts)", code))
     assert "visible CPUs" in probe(project)["cause"]
@@ -169,7 +170,7 @@ def test_a_result_that_depends_on_the_number_of_threads(project: Project) -> Non
     code = """
 import os
 threads = int(os.environ.get("OMP_NUM_THREADS", "1"))
-parts = [sum(0.1 * n for n in range(thread, 999, threads)) for thread in range(threads)]
+parts = [sum(1 / n for n in range(thread + 1, 999, threads)) for thread in range(threads)]
 open("data/probe.txt", "w").write(repr(sum(parts)))
 """
     script(project, code, OMP_NUM_THREADS="1")
@@ -238,7 +239,8 @@ def server() -> Iterator[int]:
 
 def test_a_network_call_even_when_the_answer_is_always_the_same(project: Project, server: int) -> None:
     need("strace")
-    notebook(project, write(f"socket.create_connection(('127.0.0.1', {server})).recv(9)", "import socket"))
+    call = f"with socket.create_connection(('127.0.0.1', {server})) as calling: heard = calling.recv(9)"
+    notebook(project, write("heard", f"import socket\n{call}"))
     stage = probe(project)
     assert {output["verdict"] for output in stage["outputs"]} == {"identical"}
     assert stage["undeclared"] == [f"called the network: 127.0.0.1 port {server}"]
@@ -286,6 +288,104 @@ def test_a_forged_hash(project: Project) -> None:
     stage = probe(project)
     assert stage["verdict"] == "different"
     assert "edited or forged" in stage["cause"]
+
+
+def test_a_command_that_writes_its_results_and_then_fails(project: Project) -> None:
+    code = """
+import os
+open("data/probe.txt", "w").write("1")
+assert "GREETING" in os.environ, "nobody said hello"
+"""
+    script(project, code, GREETING="hello")
+    stage = probe(project, GREETING="hello")
+    assert {output["verdict"] for output in stage["outputs"]} == {"identical"}
+    assert "nobody said hello" in stage["said"]
+    assert "environment variable GREETING" in stage["cause"]
+
+
+def sleepers() -> set[int]:
+    return {process.pid for process in psutil.process_iter(["cmdline"]) if process.info["cmdline"] == ["sleep", "607"]}
+
+
+def test_a_process_that_is_left_running_holds_nothing_up_and_is_ended(project: Project) -> None:
+    code = """
+import subprocess
+subprocess.Popen(["sleep", "607"], start_new_session=True, cwd="/")
+open("data/probe.txt", "w").write("1")
+"""
+    (project.folder / "probe.py").write_text(code)
+    declare(project, cmd="python probe.py > /dev/null 2>&1", deps=["probe.py"], outs=["data/probe.txt"])
+    try:
+        project.repro("probe")
+        project.commit()
+        left = sleepers()
+        assert left
+        assert verify(project, "--stage", "probe")[0] == 0
+        assert sleepers() == left
+    finally:
+        for pid in sleepers():
+            os.kill(pid, signal.SIGKILL)
+
+
+def test_a_folder_that_another_stage_made_is_proved_from_nothing(project: Project) -> None:
+    code = "import os; os.makedirs('data/parts'); [open(f'data/parts/{n}.txt', 'w').write(n) for n in 'ab']"
+    script(project, code, outs=["data/parts"])
+    count = "import os; open('data/names.txt', 'w').write(str(len(os.listdir('data/parts'))))"
+    (project.folder / "after.py").write_text(count)
+    declare(project, "after", cmd="python after.py", deps=["after.py", "data/parts"], outs=["data/names.txt"])
+    project.repro("after")
+    project.commit()
+    shutil.rmtree(project.folder / ".dvc/cache")
+    status, record = verify(project, "--stage", "probe", "--stage", "after")
+    assert status == 0, record
+    assert record["inputs_from"] == ["commit", "replays"]
+
+
+def test_a_file_that_dvc_tracks_is_an_input_and_an_older_lock_is_named(project: Project) -> None:
+    given = project.folder / "data/given.csv"
+    given.write_text("1")
+    project.run("dvc", "add", "--quiet", "data/given.csv")
+    script(project, "open('data/probe.txt', 'w').write(open('data/given.csv').read())", "data/given.csv")
+    assert verify(project, "--stage", "probe")[0] == 0
+    given.unlink()
+    given.write_text("2")
+    project.run("dvc", "add", "--quiet", "data/given.csv")
+    project.commit()
+    assert "dvc.lock is older than data/given.csv" in str(probe(project)["problems"])
+
+
+def test_a_git_hook_that_names_the_repository_leads_nothing_astray(project: Project) -> None:
+    script(project, "open('data/probe.txt', 'w').write('1')")
+    git = str(project.folder / ".git")
+    assert verify(project, "--stage", "probe", GIT_DIR=git, GIT_INDEX_FILE=f"{git}/index")[0] == 0
+    assert project.run("git", "symbolic-ref", "--short", "HEAD").stdout == "main\n"
+
+
+def test_nothing_is_varied_when_that_is_asked(project: Project) -> None:
+    script(project, "import time; open('data/probe.txt', 'w').write(time.strftime('%H:%M', time.localtime(0)))")
+    status, record = verify(project, "--stage", "probe", "--stage", "evaluate", "--as-is")
+    assert status == 0, record
+    assert record["varied"] == {}
+
+
+def test_the_line_of_a_page_is_written_only_when_all_is_proved(project: Project, tmp_path: Path) -> None:
+    page, record = tmp_path / "page.md", tmp_path / "record.json"
+    page.write_text("<!-- proof -->\n<!-- /proof -->\n")
+    script(project, "open('data/probe.txt', 'w').write('1')")
+    project.run("recommit", "verify", "--stage", "probe", "--badge", str(page), "--record", str(record))
+    assert "Proved" not in page.read_text()
+    assert json.loads(record.read_text())["whole"] is False
+
+
+def test_an_environment_unlike_the_lock_is_said_first(project: Project) -> None:
+    script(project, "open('data/probe.txt', 'w').write('1')")
+    lock = re.sub(r"(?m)^(pandas==)\S+", r"\g<1>0.25.3", project.read("locks/run.txt"))
+    (project.folder / "locks/run.txt").write_text(lock)
+    project.commit()
+    result = project.run("recommit", "verify", "--stage", "probe")
+    first = result.stderr.splitlines()[0]
+    assert "this environment is not the commit's" in first
+    assert "pandas 0.25.3" in first
 
 
 def test_a_forged_hash_that_another_stage_contradicts(project: Project) -> None:
@@ -339,7 +439,8 @@ def test_a_notebook_whose_stored_output_was_edited(project: Project) -> None:
     edited = project.folder / "reports/notebooks/probe.ipynb"
     text = edited.read_text()
     edited.unlink()
-    edited.write_text(text.replace("42 flights", "43 flights"))
+    assert text.count('"42 flights\\n"') == 1
+    edited.write_text(text.replace('"42 flights\\n"', '"43 flights\\n"'))
     project.run("dvc", "commit", "--force", "probe")
     project.commit()
     (output,) = probe(project)["outputs"]
@@ -434,28 +535,28 @@ def test_what_cannot_run_says_so(project: Project) -> None:
         assert "Traceback" not in result.stderr
 
 
-def test_a_killed_verify_leaves_the_user_alone_and_the_next_run_clears_up(project: Project, tmp_path: Path) -> None:
+@pytest.mark.parametrize("moment", ["laying out", "replaying"])
+def test_a_killed_verify_leaves_the_user_alone_and_the_next_run_clears_up(
+    project: Project, tmp_path: Path, moment: str
+) -> None:
     before = snapshot(project.folder)
     environment = project.environment() | {"TMPDIR": str(tmp_path)}
     killed = subprocess.Popen(["recommit", "verify", "--stage", "predict"], cwd=project.folder, env=environment)
 
-    def kernels() -> list[psutil.Process]:
-        inside = []
+    def inside() -> list[str]:
+        """The command lines of what runs in the private place."""
+        found = []
         for process in psutil.process_iter():
-            try:
-                if Path(process.cwd()).is_relative_to(tmp_path / "recommit-verify-") or str(process.cwd()).startswith(
-                    str(tmp_path / "recommit-verify-")
-                ):
-                    inside.append(process)
-            except (psutil.Error, OSError):
-                continue
-        return [process for process in inside if "ipykernel" in " ".join(process.cmdline())]
+            with suppress(psutil.Error, OSError):
+                if process.cwd().startswith(f"{tmp_path}/recommit-verify-"):
+                    found.append(" ".join(process.cmdline()))
+        return found
 
     deadline = time.monotonic() + 120
-    while not kernels():
+    while not (any("ipykernel" in words for words in inside()) if moment == "replaying" else inside()):
         assert killed.poll() is None
         assert time.monotonic() < deadline
-        time.sleep(0.05)
+        time.sleep(0.01)
     killed.send_signal(signal.SIGKILL)
     killed.wait()
     left = list(tmp_path.glob("recommit-verify-*/"))
@@ -464,5 +565,5 @@ def test_a_killed_verify_leaves_the_user_alone_and_the_next_run_clears_up(projec
     result = project.run("recommit", "verify", "--stage", "predict", TMPDIR=str(tmp_path))
     assert result.returncode == 0
     assert not list(tmp_path.glob("recommit-verify-*/"))
-    assert not kernels()
+    assert not inside()
     assert snapshot(project.folder) == before

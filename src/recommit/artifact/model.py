@@ -1,12 +1,15 @@
 """A model file, ready to predict."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 import pandas as pd
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read when the library is loaded: nothing is collected, nothing sent
+import onnxruntime
 
 
 class Model:

@@ -26,11 +26,9 @@ def canonical(notebook: NotebookNode, folder: Path) -> NotebookNode:
     """
     clean = nbformat.from_dict(notebook)
     kernel = notebook.metadata.get("kernelspec", {})
+    named = {key: kernel[key] for key in ("display_name", "language", "name") if key in kernel}
     clean.metadata = nbformat.from_dict(
-        {
-            "kernelspec": {key: kernel[key] for key in ("display_name", "language", "name") if key in kernel},
-            "language_info": {"name": "python"},
-        }
+        ({"kernelspec": named} if named else {}) | {"language_info": {"name": "python"}}  # an empty one is not valid
     )
     clean.cells = [_cell(cell, folder) for cell in notebook.cells]
     return clean

@@ -27,11 +27,11 @@ KERNEL = Path("install/kernels/recommit")
 # All that a kernel sees of the environment it is started from; the kernel spec adds what makes results repeat.
 _PASSED_ON = (
     *("HOME", "PATH", "TMPDIR"),
-    # What stands for another machine, so that `recommit verify` can try one: its CPU family, its date (libfaketime).
-    # The kernel spec's own values win.
+    # What stands for another machine, so that `recommit verify` can try one; the kernel spec's own values win.
     *("OPENBLAS_CORETYPE", "NPY_DISABLE_CPU_FEATURES"),
-    *("LD_PRELOAD", "FAKETIME", "FAKETIME_DISABLE_SHM", "NO_FAKE_STAT"),
 )
+# The same for another date, by libfaketime; without FAKETIME none of them is passed on.
+_ANOTHER_DATE = ("FAKETIME", "LD_PRELOAD", "FAKETIME_DISABLE_SHM", "NO_FAKE_STAT")
 
 CellDone = Callable[[int, int, float], None]
 """Called with a cell's number from 1, the number of code cells, and the seconds that it took."""
@@ -131,14 +131,15 @@ def _kernel(folder: Path) -> Iterator[AsyncKernelManager]:
     """
     specs = KernelSpecManager(kernel_dirs=[str(folder / KERNEL.parent)], ensure_native_kernel=False)
     short = "/tmp" if len(tempfile.gettempdir()) > 60 else None  # a socket's path may have about 100 bytes
-    with tempfile.TemporaryDirectory(prefix="recommit-", dir=short) as private:
+    with tempfile.TemporaryDirectory(prefix="recommit-kernel-", dir=short) as private:
         manager = AsyncKernelManager(
             kernel_name=KERNEL.name,
             kernel_spec_manager=specs,
             transport="ipc",
             connection_file=f"{private}/kernel.json",
         )
-        env = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+        names = (*_PASSED_ON, *(_ANOTHER_DATE if "FAKETIME" in os.environ else ()))
+        env = {name: os.environ[name] for name in names if name in os.environ}
         client = NotebookClient(nbformat.v4.new_notebook(), km=manager)
         try:
             # Neither the user's start-up files nor their figure settings: the same cells give the same bytes.

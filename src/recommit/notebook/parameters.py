@@ -52,6 +52,15 @@ def declared_values(stage: Stage, folder: Path) -> dict[str, Any]:
     return values
 
 
+def leaves(params: Mapping[str, Any], above: str = "") -> Iterator[str]:
+    """The dotted keys of params.yaml's values: `models.boosting.max_iter`."""
+    for key, value in params.items():
+        if isinstance(value, Mapping) and value:
+            yield from leaves(value, f"{above}{key}.")
+        else:
+            yield f"{above}{key}"
+
+
 def _inside(source: Any, part: str, key: str, stage: Stage) -> Any:
     if not isinstance(source, Mapping) or part not in source:
         known = f"; it has {', '.join(map(str, source))}" if isinstance(source, Mapping) else ""

@@ -73,6 +73,11 @@ class Stage:
     plots: tuple[str, ...] = ()
 
     @property
+    def family(self) -> str:
+        """The name in dvc.yaml: an item of a matrix stage without its item."""
+        return self.name.partition("@")[0]
+
+    @property
     def notebook(self) -> str | None:
         """The notebook that the stage's command runs, relative to the project, or None."""
         words = self.cmd.split()
@@ -108,10 +113,23 @@ def alone(folder: Path, name: str) -> dict[str, Any]:
             return {fill(key): fill(value) for key, value in thing.items()}
         if isinstance(thing, list):
             return [fill(part) for part in thing]
-        about_item = isinstance(thing, str) and any(key.startswith("item.") for key in _TEMPLATE.findall(thing))
-        return thing if about_item else _fill(thing, base, variables, {})
+        if not isinstance(thing, str) or _TEMPLATE.fullmatch(thing):
+            return thing if _about_item(thing) else _fill(thing, base, variables, {})
+        return _TEMPLATE.sub(
+            lambda match: match[0] if _about_item(match[0]) else str(_fill(match[0], base, variables, {})), thing
+        )
 
     return {"stages": {base: fill(read_yaml(folder / "dvc.yaml")["stages"][base])}}
+
+
+def _about_item(thing: Any) -> bool:
+    template = _TEMPLATE.fullmatch(thing) if isinstance(thing, str) else None
+    return template is not None and template[1].strip().startswith("item.")
+
+
+def is_in(file: str, path: str) -> bool:
+    """Whether `file` is `path` or lies beneath it; both are written alike."""
+    return file == path or file.startswith(f"{path}/")
 
 
 def find_stage(
@@ -148,7 +166,7 @@ def refuse_strays(folder: Path, stage: Stage, every: list[Stage]) -> None:
         for path in sorted(dep.rglob("*")):
             name = path.relative_to(folder).as_posix()
             ignored = path.is_dir() or path.name.startswith(".") or path.suffix == ".log"
-            if not ignored and not any(name == out or name.startswith(f"{out}/") for out in made):
+            if not ignored and not any(is_in(name, out) for out in made):
                 raise Refusal(f"{name} is no stage's out any more, and stage {stage.name} would read it: delete it")
 
 
@@ -209,8 +227,9 @@ def _fill(thing: Any, stage: str, variables: Any, item: Mapping[str, Any]) -> An
         return thing
 
     def value(key: str) -> Any:
+        key = key.strip()
         found: Any = {**variables(), "item": item} if not key.startswith("item.") else {"item": item}
-        for part in key.strip().split("."):
+        for part in key.split("."):
             if not isinstance(found, Mapping) or part not in found:
                 raise Refusal(f"dvc.yaml: stage {stage}: ${{{key}}} is neither a matrix value nor in params.yaml")
             found = found[part]

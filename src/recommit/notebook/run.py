@@ -67,8 +67,8 @@ def run(notebook: Path, name: str | None = None) -> None:
         except KeyboardInterrupt:
             raise Refusal(f"stage {stage.name} was interrupted; earlier results stay", 1) from None
         try:
-            _write(folder / executed, as_bytes(result))
-            _write((folder / executed).with_suffix(".log"), ("\n".join(durations) + "\n").encode())
+            write_whole(folder / executed, as_bytes(result))
+            write_whole((folder / executed).with_suffix(".log"), ("\n".join(durations) + "\n").encode())
         except OSError as error:
             raise Refusal(f"{executed} could not be written: {error.strerror}; earlier results stay", 1) from None
         missing = [out for out in stage.outs if not (folder / out).exists()]
@@ -183,13 +183,13 @@ def _keep(folder: Path, stage: Stage, partial: NotebookNode) -> str:
     """Keep the partial notebook aside, and say where; a full disk must not hide the first failure."""
     path = folder / "reports" / "failed" / f"{stage.name}.ipynb"
     try:
-        _write(path, as_bytes(partial))
+        write_whole(path, as_bytes(partial))
     except OSError as error:
         return f"the notebook up to there could not be kept: {error.strerror}"
     return f"the notebook up to there, with the traceback: {path}"
 
 
-def _write(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes) -> None:
     """The file appears whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.unfinished")

@@ -1,9 +1,7 @@
 """A commit as it was written down: its tree, and the stages that its dvc.lock records."""
 
-import hashlib
-import json
 import os
-import shutil
+import posixpath
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from recommit import Refusal
-from recommit.notebook.project import read_yaml, stages
+from recommit.notebook.project import is_in, read_yaml
 
 
 @dataclass(frozen=True)
@@ -27,10 +25,15 @@ class LockedStage:
     """One stage of dvc.lock."""
 
     name: str
-    cmd: str
+    cmd: tuple[str, ...]
     deps: tuple[Recorded, ...]
     params: Mapping[str, Any]
     outs: tuple[Recorded, ...]
+
+    @property
+    def family(self) -> str:
+        """The name in dvc.yaml: an item of a matrix stage without its item."""
+        return self.name.partition("@")[0]
 
 
 @dataclass(frozen=True)
@@ -41,15 +44,12 @@ class Commit:
     folder: Path
     files: frozenset[str]
     stages: tuple[LockedStage, ...]
+    added: Mapping[str, str]
+    """What `dvc add` tracks, path to hash."""
 
     def beneath(self, path: str) -> Iterator[str]:
         """The tracked files that are `path` or lie beneath it."""
         return (file for file in sorted(self.files) if is_in(file, path))
-
-
-def is_in(file: str, path: str) -> bool:
-    """Whether `file` is `path` or lies beneath it; both are relative to the project."""
-    return file == path or file.startswith(f"{path}/")
 
 
 def lay_out(project: Path, rev: str, folder: Path) -> Commit:
@@ -64,13 +64,34 @@ def lay_out(project: Path, rev: str, folder: Path) -> Commit:
     inside = folder / project.resolve().relative_to(Path(top).resolve())
     if not (inside / "dvc.yaml").is_file():
         raise Refusal(f"commit {sha[:10]} has no dvc.yaml: there is no pipeline to prove")
-    files = _git(inside, "ls-files", "-z").split("\0")
-    return Commit(sha, inside, frozenset(filter(None, files)), tuple(read_lock(inside)))
+    files = frozenset(filter(None, _git(inside, "ls-files", "-z").split("\0")))
+    locked = tuple(read_lock(inside))
+    if not locked:
+        raise Refusal(f"dvc.lock of commit {sha[:10]} records no stage: there is nothing to prove")
+    return Commit(sha, inside, files, locked, dict(_added(inside, files)))
+
+
+def _added(folder: Path, files: frozenset[str]) -> Iterator[tuple[str, str]]:
+    for name in sorted(file for file in files if file.endswith(".dvc")):
+        for out in read_yaml(folder / name).get("outs") or []:
+            if "md5" in out:
+                yield posixpath.normpath(posixpath.join(posixpath.dirname(name), out["path"])), str(out["md5"])
+
+
+def head_of(project: Path) -> str:
+    """The commit that is checked out."""
+    return _git(project, "rev-parse", "HEAD")
+
+
+def without_git(environment: Mapping[str, str]) -> dict[str, str]:
+    """An environment that names no repository: a Git hook's GIT_DIR would lead commands into the user's own."""
+    return {name: value for name, value in environment.items() if not name.startswith("GIT_")}
 
 
 def _git(folder: Path, *words: str, missing: str = "") -> str:
     try:
-        result = subprocess.run(["git", "-C", str(folder), *words], capture_output=True, text=True)
+        env = without_git(os.environ)
+        result = subprocess.run(["git", "-C", str(folder), *words], capture_output=True, text=True, env=env)
     except FileNotFoundError:
         raise Refusal("git is not installed, and a commit is read with it: install git") from None
     if result.returncode:
@@ -90,89 +111,10 @@ def read_lock(folder: Path) -> Iterator[LockedStage]:
         try:
             yield LockedStage(
                 name=name,
-                cmd=" && ".join(entry["cmd"]) if isinstance(entry["cmd"], list) else entry["cmd"],
+                cmd=tuple(entry["cmd"]) if isinstance(entry["cmd"], list) else (entry["cmd"],),
                 deps=tuple(Recorded(dep["path"], str(dep["md5"])) for dep in entry.get("deps", [])),
                 params=entry.get("params", {}).get("params.yaml", {}),
                 outs=tuple(Recorded(out["path"], str(out["md5"])) for out in entry.get("outs", [])),
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise Refusal(f"dvc.lock, stage {name}: {error} is missing or unreadable: `dvc repro` writes it") from None
-
-
-def md5_of(path: Path) -> str:
-    """A file's hash as DVC 3 records it."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-
-
-def md5_of_folder(files: Mapping[str, str]) -> str:
-    """A folder's hash as DVC 3 records it, from its files' hashes by their path in it."""
-    listed = [{"md5": files[name], "relpath": name} for name in sorted(files)]
-    content = json.dumps(listed, sort_keys=True).encode()
-    return hashlib.md5(content, usedforsecurity=False).hexdigest() + ".dir"
-
-
-def hash_of(path: Path, ignored: tuple[str, ...] = ()) -> str:
-    """The hash of a file or folder on disk; names that end like one of `ignored` do not count."""
-    if not path.is_dir():
-        return md5_of(path)
-    files = (file for file in path.rglob("*") if file.is_file() and not file.name.endswith(ignored))
-    return md5_of_folder({file.relative_to(path).as_posix(): md5_of(file) for file in files})
-
-
-class Contents:
-    """What is known by its hash: DVC's caches, which are only read, and what replays made."""
-
-    def __init__(self, made: Path, caches: list[Path]) -> None:
-        self.made = made
-        self.caches = caches
-        self._places: dict[str, Path] = {}
-        made.mkdir(parents=True, exist_ok=True)
-
-    def find(self, md5: str) -> Path | None:
-        """A file with these contents, or None. A cached file that is not what its name says is none."""
-        if md5 in self._places:
-            return self._places[md5]
-        for cache in self.caches:
-            path = cache / "files" / "md5" / md5[:2] / md5[2:]
-            if path.is_file() and (md5.endswith(".dir") or md5_of(path) == md5):
-                self._places[md5] = path
-                return path
-        return None
-
-    def add(self, path: Path, md5: str) -> None:
-        """Keep a file whose hash is known for the replays to come; `path` is moved."""
-        if md5 not in self._places:
-            os.replace(path, self.made / md5)
-            self._places[md5] = self.made / md5
-
-    def know(self, path: Path) -> str:
-        """Know a file that stays where it is by its hash, which is returned."""
-        md5 = md5_of(path)
-        self._places.setdefault(md5, path)
-        return md5
-
-    def add_folder(self, files: Mapping[str, str]) -> None:
-        """Know a folder by its files' hashes."""
-        md5 = md5_of_folder(files)
-        if self.find(md5) is None:
-            listed = [{"md5": files[name], "relpath": name} for name in sorted(files)]
-            (self.made / md5).write_text(json.dumps(listed, sort_keys=True))
-            self._places[md5] = self.made / md5
-
-    def listing(self, md5: str) -> dict[str, str] | None:
-        """The files of a folder, path in it to hash, where they are known."""
-        path = self.find(md5)
-        return None if path is None else {entry["relpath"]: entry["md5"] for entry in json.loads(path.read_text())}
-
-    def put(self, md5: str, to: Path) -> None:
-        """Write a copy of the contents: a stage that changes its input must not reach the cache."""
-        found = self.find(md5)
-        assert found, md5
-        to.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(found, to)
-
-
-def declared_outs(folder: Path) -> dict[str, str]:
-    """Each out that dvc.yaml in `folder` declares, with its stage's name."""
-    return {out: stage.name for stage in stages(folder) for out in stage.outs}

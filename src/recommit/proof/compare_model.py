@@ -70,6 +70,7 @@ def _read_graph(content: bytes) -> dict[str, Any]:
         "operator sets": {operators.domain or "onnx": operators.version for operators in model.opset_import},
         "graph": _plain(model.graph),
         "functions": _plain(model.functions),
+        "metadata": {entry.key: entry.value for entry in model.metadata_props},
     }
 
 

@@ -11,9 +11,7 @@ from recommit.proof.compare_figure import compare_encoded_figures
 from recommit.proof.compare_text import compare_text
 from recommit.proof.compare_values import ANOTHER_WAY, compare_values
 from recommit.proof.comparison import Comparison, at, count, different, exactly, first, read_both, within
-from recommit.proof.tolerance import Tolerance
-
-_EXACTLY = Tolerance(0, 0, 0)
+from recommit.proof.tolerance import EXACTLY, Tolerance
 
 
 def compare_notebooks(was: bytes, now: bytes, tolerance: Tolerance) -> Comparison:
@@ -30,7 +28,7 @@ def compare_notebooks(was: bytes, now: bytes, tolerance: Tolerance) -> Compariso
     if len(before.cells) != len(after.cells):
         counts = f"{count(len(before.cells), 'cell')} became {len(after.cells)}"
         return Comparison("different", f"{counts}; {cells.where}" if cells.verdict == "different" else counts)
-    around = compare_values({**before, "cells": []}, {**after, "cells": []}, _EXACTLY)
+    around = compare_values({**before, "cells": []}, {**after, "cells": []}, EXACTLY)
     return first([cells, around, ANOTHER_WAY])
 
 
@@ -55,7 +53,7 @@ def _compare_cells(was: NotebookNode, now: NotebookNode, tolerance: Tolerance) -
             yield at(key, exactly(str(was.get(key)), str(now.get(key))))
         yield at("source", exactly(was.source, now.source))
         yield compare_outputs(was.get("outputs", []), now.get("outputs", []), tolerance)
-        yield compare_values({**was, "outputs": []}, {**now, "outputs": []}, _EXACTLY)
+        yield compare_values({**was, "outputs": []}, {**now, "outputs": []}, EXACTLY)
 
     return first(parts())
 
@@ -69,7 +67,7 @@ def _compare_output(was: NotebookNode, now: NotebookNode, tolerance: Tolerance) 
         yield at(kind, _compare_shown(kind, shown[0][kind], shown[1][kind], tolerance))
     yield at("text", compare_text(_text(was), _text(now), tolerance))
     compared = {"data": {}, "text": "", "traceback": []}
-    yield compare_values({**was, **compared}, {**now, **compared}, _EXACTLY)
+    yield compare_values({**was, **compared}, {**now, **compared}, EXACTLY)
 
 
 def _compare_shown(kind: str, was: Any, now: Any, tolerance: Tolerance) -> Comparison:

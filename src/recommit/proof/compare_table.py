@@ -22,9 +22,7 @@ from recommit.proof.comparison import (
     read_both,
     within,
 )
-from recommit.proof.tolerance import Tolerance, relative_difference
-
-_EXACTLY = Tolerance(0, 0, 0)
+from recommit.proof.tolerance import EXACTLY, Tolerance, relative_difference
 
 
 def compare_parquet(was: bytes, now: bytes, tolerance: Tolerance) -> Comparison:
@@ -43,7 +41,7 @@ def compare_parquet(was: bytes, now: bytes, tolerance: Tolerance) -> Comparison:
         return shape
     columns = zip(before.column_names, before.columns, after.columns, strict=True)
     cells = first(within(f"column {named(name)}", _compare_columns(old, new, tolerance)) for name, old, new in columns)
-    notes = compare_values(notes_before, notes_after, _EXACTLY)
+    notes = compare_values(notes_before, notes_after, EXACTLY)
     written = Comparison("equal", f"the same values; {notes.where}") if notes.where else ANOTHER_WAY
     return first([cells, written])
 
@@ -75,7 +73,7 @@ def _compare_shapes(before: pa.Table, after: pa.Table) -> Iterator[Comparison]:
         yield different(count(len(old), "column"), str(len(new)))
     if before.num_rows != after.num_rows:
         yield different(count(before.num_rows, "row"), str(after.num_rows))
-    yield compare_values(_index(before), _index(after), _EXACTLY, "index")
+    yield compare_values(_index(before), _index(after), EXACTLY, "index")
 
 
 def _index(table: pa.Table) -> Any:
@@ -87,7 +85,7 @@ def _compare_columns(was: pa.ChunkedArray, now: pa.ChunkedArray, tolerance: Tole
         return IDENTICAL
     if pa.types.is_dictionary(was.type):
         plain = was.type.value_type
-        categories = compare_values(_categories(was), _categories(now), _EXACTLY, "categories")
+        categories = compare_values(_categories(was), _categories(now), EXACTLY, "categories")
         return first([_compare_columns(was.cast(plain), now.cast(plain), tolerance), categories])
     if pa.types.is_nested(was.type):
         return first(_compare_one_by_one(was, now, tolerance))

@@ -14,9 +14,10 @@ from nbformat import NotebookNode
 
 from recommit import Refusal
 from recommit.notebook.contract import ContractError, check_contract
-from recommit.notebook.parameters import declared_values
-from recommit.notebook.project import Stage, read_yaml, stages
+from recommit.notebook.parameters import declared_values, leaves
+from recommit.notebook.project import Stage, is_in, read_yaml, stages
 from recommit.notebook.run import read_notebook
+from recommit.proof.machine import LOCK
 from recommit.proof.uses import Code, files_named
 
 _TEMPLATE = re.compile(r"\$\{([^}]*)\}")
@@ -98,16 +99,16 @@ def undeclared_code(stage: Stage, code: Code, folder: Path) -> list[Finding]:
         return []
     try:
         used = code.used_by(stage)
-        needed = ["locks/run.txt", *sorted(filter(code.holds_code, used))]
+        needed = [LOCK, *sorted(filter(code.holds_code, used))]
     except Refusal as refusal:
         where, _, what = str(refusal).removeprefix(f"{folder}/").partition(": ")
         return [Finding(where, what)]
     if stage.notebook:
         needed += [stage.notebook, "install/kernels/recommit"]
     deps = [normpath(dep) for dep in stage.deps]
-    missing = [file for file in needed if not any(_within(file, dep) for dep in deps)]
+    missing = [file for file in needed if not any(is_in(file, dep) for dep in deps)]
     modules = [dep for dep in deps if dep.startswith("src/") and _holds_modules(folder / dep)]
-    idle = [dep for dep in modules if not any(_within(file, dep) for file in used)]
+    idle = [dep for dep in modules if not any(is_in(file, dep) for file in used)]
     return [
         *(Finding(_entry(stage), f"uses {file} and does not declare it: add it to deps") for file in missing),
         *(Finding(_entry(stage), f"declares {dep} and does not use it: take it out of deps") for dep in idle),
@@ -167,14 +168,14 @@ def _undeclared_files(stage: Stage, code: Code) -> Iterator[Finding]:
         return
     places = [normpath(place) for place in (*stage.deps, *stage.outs)]
     for name, whole in files_named(code.tree(stage.notebook), stage.item):
-        if whole and not any(_within(name, place) or _within(place, name) for place in places):
+        if whole and not any(is_in(name, place) or is_in(place, name) for place in places):
             known = name
         elif not whole and not any(place.startswith(name) or name.startswith(f"{place}/") for place in places):
             known = f"{name}..."
         else:
             continue
         yield Finding(
-            f"{stage.notebook} (stage {_family(stage)})",
+            f"{stage.notebook} (stage {stage.family})",
             f"it names {known}, which is neither under a dep nor an out of the stage: declare it in dvc.yaml",
         )
 
@@ -184,14 +185,14 @@ def _outs(declared: Declared) -> Iterator[Finding]:
     outs = [(stage, normpath(out)) for stage in declared.stages for out in stage.outs]
     for (one, out), (other, another) in itertools.combinations(outs, 2):
         if out == another:
-            yield Finding(_entry(one), f"{out} is an out of stage {_family(other)} too: give each a file of its own")
-        elif _within(out, another):
-            yield Finding(_entry(one), f"{out} lies inside {another}, an out of stage {_family(other)}: move one")
-        elif _within(another, out):
-            yield Finding(_entry(other), f"{another} lies inside {out}, an out of stage {_family(one)}: move one")
+            yield Finding(_entry(one), f"{out} is an out of stage {other.family} too: give each a file of its own")
+        elif is_in(out, another):
+            yield Finding(_entry(one), f"{out} lies inside {another}, an out of stage {other.family}: move one")
+        elif is_in(another, out):
+            yield Finding(_entry(other), f"{another} lies inside {out}, an out of stage {one.family}: move one")
     for stage, out in outs:
         for dep in map(normpath, stage.deps):
-            if _within(out, dep) or _within(dep, out):
+            if is_in(out, dep) or is_in(dep, out):
                 yield Finding(_entry(stage), f"it reads {dep} and writes {out}: a stage's inputs are not its outputs")
 
 
@@ -202,7 +203,7 @@ def _unregistered(declared: Declared) -> Iterator[Finding]:
         plain = set(stage.outs) - {*stage.metrics, *stage.plots}
         for out in sorted(plain):
             section = _section(PurePosixPath(normpath(out)))
-            if section and not any(_within(normpath(out), path) for path in listed[section]):
+            if section and not any(is_in(normpath(out), path) for path in listed[section]):
                 yield Finding(_entry(stage), f"`dvc {section} show` leaves {out} out: list it under {section}")
 
 
@@ -221,7 +222,7 @@ def _unwritten(declared: Declared) -> Iterator[Finding]:
     outs = [normpath(out) for stage in declared.stages for out in stage.outs]
     for section in ("metrics", "plots"):
         for path in map(normpath, _listed(declared, section)):
-            if not any(_within(path, out) or _within(out, path) for out in outs):
+            if not any(is_in(path, out) or is_in(out, path) for out in outs):
                 yield Finding(f"dvc.yaml: {section}", f"{path} is no stage's out: take it out, or declare it")
 
 
@@ -241,7 +242,7 @@ def _idle_parameters(declared: Declared) -> Iterator[Finding]:
     templates = {key.strip() for text in _texts(declared.pipeline) for key in _TEMPLATE.findall(text)}
     params = {key for entry in declared.entries.values() for key in entry.get("params", [])}
     used = {key for key in templates if not key.startswith("item.")} | {_TEMPLATE.sub("*", key) for key in params}
-    for leaf in _leaves(read_yaml(declared.folder / "params.yaml")):
+    for leaf in leaves(read_yaml(declared.folder / "params.yaml")):
         if not any(fnmatchcase(leaf, key) or fnmatchcase(leaf, f"{key}.*") for key in used):
             yield Finding("params.yaml", f"no stage declares {leaf}: declare it in dvc.yaml, or take it out")
 
@@ -255,26 +256,8 @@ def _texts(thing: Any) -> Iterator[str]:
         yield from (text for part in thing for text in _texts(part))
 
 
-def _leaves(values: Mapping[str, Any], above: str = "") -> Iterator[str]:
-    for key, value in values.items():
-        if isinstance(value, Mapping) and value:
-            yield from _leaves(value, f"{above}{key}.")
-        else:
-            yield f"{above}{key}"
-
-
-def _family(stage: Stage) -> str:
-    """The stage's name, without its item."""
-    return stage.name.partition("@")[0]
-
-
 def _entry(stage: Stage) -> str:
-    return f"dvc.yaml: stage {_family(stage)}"
-
-
-def _within(file: str, place: str) -> bool:
-    """Whether a path is the other, or lies below it."""
-    return file == place or file.startswith(f"{place}/")
+    return f"dvc.yaml: stage {stage.family}"
 
 
 def _holds_modules(dep: Path) -> bool:

@@ -18,16 +18,17 @@ class Cause:
     words: str
 
 
-def diagnose(replay: Replay, varied: Sequence[Variation], recorded: Mapping[str, str]) -> Cause:
+def diagnose(replay: Replay, varied: Sequence[Variation], broken: Outcome, recorded: Mapping[str, str]) -> Cause:
     """Find one of `varied` that changes what the stage gives, or say that none does.
 
-    `recorded` are the outs' hashes. Costs two replays, and then about log2 of the number of variations.
+    `broken` is what it gave with all of them, `recorded` are the outs' hashes. Costs two replays, and then about log2
+    of the number of variations.
     """
     first, again = replay(()), replay(())
     if first.digest != again.digest:
         return _unstable(replay)
     low, high = 0, len(varied)
-    if replay(varied).digest == first.digest:
+    if broken.digest == first.digest:
         return _constant(first, recorded)
     while high - low > 1:
         middle = (low + high) // 2
@@ -35,6 +36,8 @@ def diagnose(replay: Replay, varied: Sequence[Variation], recorded: Mapping[str,
             low = middle
         else:
             high = middle
+    if high == len(varied) and replay(varied).digest == first.digest:
+        return _constant(first, recorded)
     return _named(varied[high - 1])
 
 
@@ -48,13 +51,13 @@ def _unstable(replay: Replay) -> Cause:
 
 def _constant(outcome: Outcome, recorded: Mapping[str, str]) -> Cause:
     if outcome.status:
-        return Cause("failure", "it fails here whatever is varied")
+        return Cause("failure", "it fails here, whatever is varied")
     if outcome.digest[1] == tuple(sorted(recorded.items())):
         return Cause("once", "it did not come back once, and did in every further replay: a rare race, or the machine")
     return Cause(
         "record",
         "nothing that was varied matters, and the recorded result is not what this commit's code gives here: it was "
-        "edited or forged, or made by another environment or another kind of machine",
+        "edited or forged, or made by another environment, on another kind of machine, at its own path or date",
     )
 
 

@@ -5,51 +5,60 @@ from dataclasses import dataclass
 
 from recommit import Refusal
 from recommit.notebook.parameters import declared_values
-from recommit.notebook.project import Stage, read_yaml, stages
-from recommit.proof.commit import Commit, Contents, LockedStage, hash_of, is_in, md5_of_folder
+from recommit.notebook.project import Stage, is_in, read_yaml, stages
+from recommit.proof.commit import Commit, LockedStage
+from recommit.proof.contents import Contents, files_in, ignored_by_dvc, md5_of_folder
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """The files that a stage's sandbox holds, path to hash, and in words why the stage cannot be replayed, if so."""
+    """The files that a stage's sandbox holds, path to hash.
+
+    `unknown` are folders whose files only their maker's replay can tell; `stale` says in words why the stage cannot be
+    replayed at all.
+    """
 
     files: Mapping[str, str]
+    unknown: tuple[str, ...]
     stale: tuple[str, ...]
 
 
 def know_tree(commit: Commit, contents: Contents) -> dict[str, str]:
     """Hash the commit's tracked files that any stage depends on or made; path to hash."""
+    ignored = ignored_by_dvc(commit.folder)
     paths = {recorded.path for stage in commit.stages for recorded in (*stage.deps, *stage.outs)}
-    files = (file for path in paths for file in commit.beneath(path))
+    files = (file for path in paths for file in commit.beneath(path) if file == path or not ignored(file))
     return {file: contents.know(commit.folder / file) for file in files if (commit.folder / file).is_file()}
 
 
 def inputs_of(stage: LockedStage, commit: Commit, contents: Contents, tree: Mapping[str, str]) -> Inputs:
     """What `stage` reads, as dvc.lock records it; `tree` holds the hashes of the commit's own files."""
     made = {out.path: out.md5 for other in commit.stages for out in other.outs}
+    sources = {**commit.added, **made}
     files: dict[str, str] = {}
+    unknown: list[str] = []
     stale = list(_stale_declaration(stage, commit))
     for dep in stage.deps:
-        if not dep.md5.endswith(".dir"):
+        now = commit.added.get(dep.path) or (tree.get(dep.path) if dep.path not in made else None)
+        if now not in (None, dep.md5):
+            stale.append(_older(dep.path))
+        elif not dep.md5.endswith(".dir"):
             files[dep.path] = dep.md5
-            if dep.path in tree and dep.path not in made and tree[dep.path] != dep.md5:
+        else:
+            listing = contents.listing(dep.md5) or _listing(dep.path, sources, contents, tree)
+            own = md5_of_folder(_listing(dep.path, {}, contents, tree) or {})
+            if listing is None:
+                unknown.append(dep.path)
+            elif not any(is_in(out, dep.path) or is_in(dep.path, out) for out in sources) and own != dep.md5:
                 stale.append(_older(dep.path))
-            continue
-        listing = _listing(dep.path, made, contents, tree)
-        if md5_of_folder(listing) != dep.md5:
-            kept = contents.listing(dep.md5)
-            from_stages = any(is_in(out, dep.path) for out in made)
-            if kept is None:
+            elif md5_of_folder(listing) != dep.md5:
                 stale.append(
                     f"dvc.lock was edited by hand, or only in part committed: the files that it records beneath "
                     f"{dep.path} do not give the hash that it records for the folder"
-                    if from_stages
-                    else _older(dep.path)
                 )
-                continue
-            listing = kept
-        files |= {f"{dep.path}/{name}": md5 for name, md5 in listing.items()}
-    return Inputs(files, tuple(stale))
+            else:
+                files |= {f"{dep.path}/{name}": md5 for name, md5 in listing.items()}
+    return Inputs(files, tuple(unknown), tuple(stale))
 
 
 def _older(path: str) -> str:
@@ -59,14 +68,20 @@ def _older(path: str) -> str:
     )
 
 
-def _listing(path: str, made: Mapping[str, str], contents: Contents, tree: Mapping[str, str]) -> dict[str, str]:
-    """The files of a folder, name in it to hash: those that stages made, as recorded, and the commit's own."""
+def _listing(
+    path: str, sources: Mapping[str, str], contents: Contents, tree: Mapping[str, str]
+) -> dict[str, str] | None:
+    """The files of a folder, name in it to hash: the commit's own, and those of `sources`; None if not known yet."""
     found = {file: md5 for file, md5 in tree.items() if is_in(file, path)}
-    for out, md5 in made.items():
-        if is_in(out, path) and md5.endswith(".dir"):
-            found |= {f"{out}/{name}": hashed for name, hashed in (contents.listing(md5) or {}).items()}
-        elif is_in(out, path):
-            found[out] = md5
+    for out, md5 in sources.items():
+        if not md5.endswith(".dir"):
+            found |= {out: md5} if is_in(out, path) else {}
+        elif is_in(out, path) or is_in(path, out):
+            inside = contents.listing(md5)
+            if inside is None:
+                return None
+            files = {f"{out}/{name}": hashed for name, hashed in inside.items()}
+            found |= {file: hashed for file, hashed in files.items() if is_in(file, path)}
     return {file[len(path) + 1 :]: md5 for file, md5 in found.items()}
 
 
@@ -75,8 +90,9 @@ def _stale_declaration(stage: LockedStage, commit: Commit) -> Iterator[str]:
     if declared is None:
         yield "dvc.lock records it, dvc.yaml declares it no more: `dvc repro`, then commit dvc.lock"
         return
-    if declared.cmd != stage.cmd:
-        yield f"dvc.lock is older than dvc.yaml: it records the command `{stage.cmd}`, not `{declared.cmd}`"
+    if declared.cmd != " && ".join(stage.cmd):
+        recorded = " && ".join(stage.cmd)
+        yield f"dvc.lock is older than dvc.yaml: it records the command `{recorded}`, not `{declared.cmd}`"
     for kind, now, then in (
         ("deps", set(declared.deps), {dep.path for dep in stage.deps}),
         ("outs", set(declared.outs), {out.path for out in stage.outs}),
@@ -87,14 +103,16 @@ def _stale_declaration(stage: LockedStage, commit: Commit) -> Iterator[str]:
 
 
 def _stale_params(stage: LockedStage, declared: Stage, commit: Commit) -> Iterator[str]:
+    if not declared.params and not stage.params:
+        return
     try:
         declared_values(declared, commit.folder)
+        params = read_yaml(commit.folder / "params.yaml")
     except Refusal as refusal:
-        yield str(refusal)
+        yield str(refusal).replace(f"{commit.folder}/", "")
         return
-    params = read_yaml(commit.folder / "params.yaml") if declared.params else {}
     for key in sorted({*declared.params, *stage.params}):
-        value = params
+        value: object = params
         for part in key.split("."):
             value = value.get(part, {}) if isinstance(value, dict) else {}
         if key not in stage.params or key not in declared.params:
@@ -116,9 +134,12 @@ def contradictions(commit: Commit, tree: Mapping[str, str]) -> Iterator[tuple[st
         if declared.name not in recorded:
             yield declared.name, "its results were never committed: dvc.yaml declares it, dvc.lock does not record it"
     made = {out.path: (stage.name, out.md5) for stage in commit.stages for out in stage.outs}
+    ignored = ignored_by_dvc(commit.folder)
     for name, out in ((stage.name, out) for stage in commit.stages for out in stage.outs):
-        path = commit.folder / out.path
-        here = tree.get(out.path) or (hash_of(path) if path.is_dir() and any(commit.beneath(out.path)) else None)
+        here = tree.get(out.path)
+        if out.md5.endswith(".dir") and any(commit.beneath(out.path)):
+            inside = files_in(commit.folder / out.path, out.path, ignored)
+            here = md5_of_folder({file: tree[f"{out.path}/{file}"] for file in inside})
         if here not in (None, out.md5):
             yield name, f"{out.path} was edited after the run: what is committed is not what dvc.lock records"
     for stage in commit.stages:

@@ -11,7 +11,7 @@ def reverse_folders() -> None:
     class Reversed:
         def __init__(self, path: Any = None) -> None:
             with scandir(path) as found:
-                self._entries = iter(sorted(found, key=lambda entry: entry.name, reverse=True))
+                self._entries = reversed(list(found))
 
         def __iter__(self) -> "Reversed":
             return self
@@ -26,10 +26,10 @@ def reverse_folders() -> None:
             self.close()
 
         def close(self) -> None:
-            self._entries = iter(())
+            self._entries = reversed([])
 
     def listed(path: Any = None) -> list[Any]:
-        return sorted(listdir(path), reverse=True)
+        return listdir(path)[::-1]
 
     os.listdir, os.scandir = listed, Reversed  # type: ignore[assignment]
 
@@ -44,5 +44,10 @@ def seed_generators() -> None:
     import random
     import secrets
 
+    class Seeded(random.Random):
+        def __init__(self, seed: Any = 0) -> None:
+            super().__init__(0 if seed is None else seed)
+
     random.seed(0)
-    secrets.randbits = random.Random(0).getrandbits  # type: ignore[assignment]  # where numpy takes its entropy from
+    random.Random = Seeded  # type: ignore[assignment, misc]
+    secrets.randbits = Seeded().getrandbits  # type: ignore[assignment]  # where numpy takes its entropy from

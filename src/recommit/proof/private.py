@@ -3,6 +3,7 @@
 import fcntl
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -21,37 +22,36 @@ def private_place() -> Iterator[Path]:
     Clears first what killed runs of this user left: their folders, whose lock nobody holds, and their processes.
     """
     top = Path(tempfile.gettempdir()).resolve()
-    with (top / f"{_PREFIX}{os.getuid()}.lock").open("w") as gate:
+    with _opened(top / f"{_PREFIX}{os.getuid()}.lock") as gate:
         fcntl.flock(gate, fcntl.LOCK_EX)
-        for left in top.glob(f"{_PREFIX}*/"):
-            if left.is_dir() and left.stat().st_uid == os.getuid():
+        for left in top.glob(f"{_PREFIX}*"):
+            with suppress(OSError):
                 _clear_if_left(left)
         place = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=top))
-        held = _lock(place)
+        held = _opened(place / "lock")
+        fcntl.flock(held, fcntl.LOCK_EX)
     try:
         yield place
     finally:
         clear(place)
-        if held:
-            held.close()
+        held.close()
 
 
-def _lock(place: Path) -> IO[str] | None:
-    """The place's lock, held; None where another process holds it."""
-    lock = (place / "lock").open("w")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        lock.close()
-        return None
-    return lock
+def _opened(path: Path) -> IO[str]:
+    """A lock file, made if it is not there; never through a link, which might be anybody's."""
+    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "r+")
 
 
 def _clear_if_left(place: Path) -> None:
-    lock = _lock(place)
-    if lock is not None:
+    found = place.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+        return
+    with _opened(place / "lock") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return
         clear(place)
-        lock.close()
 
 
 def clear(place: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from recommit import Refusal
+from recommit.notebook.run import write_whole
 from recommit.proof.verdict import WORST_LAST, StageVerdict
 from recommit.proof.verify import Proof
 
@@ -26,13 +27,7 @@ def as_record(proof: Proof) -> dict[str, Any]:
 
 def write_record(record: Mapping[str, Any], path: Path) -> None:
     """Write the record as JSON; the file appears whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    try:
-        unfinished.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    write_whole(path, (json.dumps(record, indent=1, ensure_ascii=False) + "\n").encode())
 
 
 def table(proof: Proof) -> Iterator[str]:
@@ -54,12 +49,9 @@ def _details(stage: StageVerdict) -> Iterator[str]:
     yield from (f"note: {note}" for note in stage.notes)
     yield from stage.problems
     yield from (f"undeclared: {line}" for line in stage.undeclared)
-    if stage.said:
-        yield from (
-            f"it failed: {line}" if number == 0 else f"  {line}" for number, line in enumerate(stage.said.splitlines())
-        )
+    yield from ("it failed: " * (not number) + line for number, line in enumerate(stage.said.splitlines()))
     for output in stage.outputs:
-        if output.verdict != "identical" and not stage.said and output.where != "not replayed":
+        if output.verdict != "identical" and stage.status == 0:
             yield f"{output.path}: {output.verdict}: {output.where}"
     if stage.cause:
         yield f"what breaks it: {stage.cause}"
@@ -70,28 +62,35 @@ def summary(record: Mapping[str, Any]) -> str:
     counts = Counter(output["verdict"] for stage in record["stages"] for output in stage["outputs"])
     total = sum(counts.values())
     words = [f"{counts[word]} {word}" for word in WORST_LAST if counts[word]]
-    undeclared = sum(bool(stage["undeclared"]) for stage in record["stages"])
-    wrong = sum(bool(stage["problems"]) for stage in record["stages"])
-    if undeclared:
-        words.append(f"{undeclared} stages touched what they do not declare")
-    if wrong:
-        words.append(f"{wrong} stages with a wrong record")
+    for kind, what in (
+        ("status", "failed"),
+        ("undeclared", "touched what they do not declare"),
+        ("problems", "have a wrong record"),
+    ):
+        stages = sum(bool(stage[kind]) for stage in record["stages"])
+        words += [f"stages that {what}: {stages}"] if stages else []
     return f"{total} outputs of {len(record['stages'])} stages: {', '.join(words) or 'nothing to prove'}"
 
 
 def badge(record: Mapping[str, Any]) -> str:
     """The line for a README: what was proved, by which command, where."""
-    machine, varied = record["machine"], record["varied"]
+    machine, varied = record["machine"], ", ".join(record["varied"])
     return (
-        f"**Proved:** `make verify` replayed the commit's stages, each in a folder with its declared inputs alone "
-        f"and with {len(varied)} things otherwise ({', '.join(varied)}). {summary(record)}. "
-        f"Python {machine['python']}, {machine['cpu']}: [record](docs/proof.json).\n"
+        f"**Proved:** `make verify` replayed the stages of commit {record['commit'][:10]}, each in a folder with its\n"
+        f"declared inputs alone, with other {varied}.\n"
+        f"{summary(record)}. Python {machine['python']}, {machine['cpu']}: [record](docs/proof.json).\n"
     )
 
 
-def update_badge(path: Path, record: Mapping[str, Any]) -> None:
-    """Put the line of `record` between the two `proof` comments of a text file."""
-    text = path.read_text(encoding="utf-8")
+def page_with_badge(path: Path) -> str:
+    """The text of a page that has a place for the line. Raises Refusal where it has none."""
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
     if not _BADGE.search(text):
         raise Refusal(f"{path} has no place for the line: put <!-- proof --> and <!-- /proof --> on lines of their own")
-    path.write_text(_BADGE.sub(lambda match: match[1] + badge(record) + match[2], text), encoding="utf-8")
+    return text
+
+
+def update_badge(path: Path, record: Mapping[str, Any]) -> None:
+    """Put the line of `record` between the two `proof` comments of a page."""
+    text = _BADGE.sub(lambda match: match[1] + badge(record) + match[2], page_with_badge(path))
+    write_whole(path, text.encode())

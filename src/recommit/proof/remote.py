@@ -5,6 +5,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from recommit.proof.commit import without_git
+
 
 def cache_of(project: Path, programs: Path) -> Path | None:
     """The folder of the project's DVC cache."""
@@ -36,6 +38,6 @@ def fetch(project: Path, commit: Path, cache: Path, programs: Path) -> str:
 
 
 def _dvc(folder: Path, programs: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    env = {name: value for name, value in os.environ.items() if not name.startswith("DVC_")}
+    env = {name: value for name, value in without_git(os.environ).items() if not name.startswith("DVC_")}
     env["PATH"] = f"{programs}{os.pathsep}{env.get('PATH', os.defpath)}"
     return subprocess.run(["dvc", *words], cwd=folder, env=env, capture_output=True, text=True)

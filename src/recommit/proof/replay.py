@@ -2,16 +2,21 @@
 
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from recommit.proof.commit import Contents, LockedStage, Recorded, md5_of
+from recommit import Refusal
+from recommit.notebook.parameters import leaves
+from recommit.notebook.project import is_in
+from recommit.proof.commit import LockedStage, Recorded
 from recommit.proof.compare import compare
+from recommit.proof.contents import files_in
 from recommit.proof.diagnosis import Replay, diagnose
-from recommit.proof.sandbox import Outcome, Sandbox, leaves
+from recommit.proof.sandbox import Outcome, Sandbox
 from recommit.proof.tolerance import Tolerance
 from recommit.proof.variations import Variation
 from recommit.proof.verdict import OutputVerdict, StageVerdict
@@ -19,12 +24,17 @@ from recommit.proof.verdict import OutputVerdict, StageVerdict
 
 @dataclass(frozen=True)
 class Prover:
-    """Replays stages of one commit in `sandbox`, each with `varied` otherwise; `params` is the commit's params.yaml."""
+    """Replays stages of one commit in `sandbox`, each with `varied` otherwise.
+
+    `params` is the commit's params.yaml; `unlike` says that the environment is not the commit's.
+    """
 
     sandbox: Sandbox
     varied: tuple[Variation, ...]
     tolerance: Tolerance
-    params: Mapping[str, object]
+    params: Mapping[str, Any]
+    unlike: bool
+    say: Callable[[str], None]
 
     def prove(self, stage: LockedStage, files: Mapping[str, str], place: Path, cpu: int) -> StageVerdict:
         """Replay `stage` on `files` in `place`, which is gone afterwards."""
@@ -38,27 +48,51 @@ class Prover:
             broken = outcome.status != 0 or any(output.verdict in ("different", "missing") for output in outputs)
             cause = ""
             if broken and not outcome.undeclared:
-                others = self._undeclared_files(files)
-                recorded = {out.path: out.md5 for out in stage.outs}
-                withheld = [*self.varied, *hidden, *(Variation("file", name) for name in others)]
-                cause = diagnose(self._again(sandbox, stage, files, others, cpu), withheld, recorded).words
+                cause = self._cause(sandbox, stage, files, hidden, outcome, cpu)
             return StageVerdict(
                 stage=stage.name,
                 outputs=outputs,
                 undeclared=outcome.undeclared,
-                said=outcome.said if outcome.status else "",
+                status=outcome.status,
+                said=outcome.said,
                 cause=cause,
                 seconds=round(seconds, 2),
             )
+        except (OSError, Refusal):
+            raise
+        except Exception as error:  # one stage's oddity must not take the others' verdicts away
+            problem = f"verify could not judge it: {type(error).__name__}: {error}"
+            return StageVerdict(stage.name, (), problems=(problem,), status=None)
         finally:
             shutil.rmtree(place, ignore_errors=True)
+
+    def _cause(
+        self,
+        sandbox: Sandbox,
+        stage: LockedStage,
+        files: Mapping[str, str],
+        hidden: Sequence[Variation],
+        broken: Outcome,
+        cpu: int,
+    ) -> str:
+        if self.unlike:
+            return "not looked for, as this environment is not the commit's: --rebuild makes that"
+        self.say(f"{stage.name} did not come back: replaying it further, to find what breaks it")
+        others = self._undeclared_files(files)
+        withheld = [*self.varied, *hidden, *(Variation("file", name) for name in others)]
+        recorded = {out.path: out.md5 for out in stage.outs}
+        return diagnose(self._again(sandbox, stage, files, others, cpu), withheld, broken, recorded).words
 
     def _output(self, out: Recorded, outcome: Outcome) -> OutputVerdict:
         made = outcome.outs.get(out.path)
         if made is None:
             return OutputVerdict(out.path, "missing", "the replay did not write it", out.md5)
         if made == out.md5:
-            _keep(outcome.folder / out.path, out, self.sandbox.contents)
+            path = outcome.folder / out.path
+            if path.is_dir():
+                self.sandbox.contents.add_folder(path, out.path, self.sandbox.ignored)
+            else:
+                self.sandbox.contents.add(path, made)
             return OutputVerdict(out.path, "identical", "", out.md5, made)
         word, where = self._compared(out, outcome.folder / out.path)
         return OutputVerdict(out.path, word, where, out.md5, made)
@@ -80,7 +114,7 @@ class Prover:
         listing = self.sandbox.contents.listing(out.md5)
         if listing is None or not path.is_dir():
             return "different", f"dvc.lock records {out.md5[:8]}, whose files are neither in the cache nor in a remote"
-        made = {file.relative_to(path).as_posix() for file in path.rglob("*") if file.is_file()}
+        made = set(files_in(path, out.path, self.sandbox.ignored))
         for name in sorted(made ^ set(listing)):
             return "different", f"{name} is {'new' if name in made else 'gone'}"
         found = [
@@ -106,15 +140,14 @@ class Prover:
     def _undeclared_files(self, files: Mapping[str, str]) -> dict[str, str]:
         """All else that the project held when the stage ran, path to hash: the commit's files and others' outs."""
         commit, contents = self.sandbox.commit, self.sandbox.contents
-        outs = {out.path for stage in commit.stages for out in stage.outs}
-        ours = {"dvc.yaml", "params.yaml", "dvc.lock", *outs}
+        recorded = {out.path: out.md5 for stage in commit.stages for out in stage.outs} | dict(commit.added)
+        ours = {"dvc.yaml", "params.yaml", "dvc.lock", *recorded}
         tracked = (name for name in sorted(commit.files) if name not in ours and (commit.folder / name).is_file())
         found = {name: contents.know(commit.folder / name) for name in tracked if name not in files}
-        for stage in commit.stages:
-            for out in stage.outs:
-                if out.path not in files and contents.find(out.md5) and not out.md5.endswith(".dir"):
-                    found[out.path] = out.md5
-        return found
+        for path, md5 in recorded.items():
+            inside = contents.listing(md5) or {} if md5.endswith(".dir") else {"": md5}
+            found |= {f"{path}/{name}".rstrip("/"): hashed for name, hashed in inside.items()}
+        return {name: md5 for name, md5 in found.items() if name not in files and contents.find(md5)}
 
     def _again(
         self,
@@ -128,7 +161,11 @@ class Prover:
 
         def replay(varied: Sequence[Variation]) -> Outcome:
             hidden = {variation.how for variation in varied if variation.kind == "file"}
-            there = {name: md5 for name, md5 in others.items() if name not in hidden | own}
+            there = {
+                name: md5
+                for name, md5 in others.items()
+                if name not in hidden and not any(is_in(name, out) for out in own)
+            }
             return sandbox.run(stage, {**there, **files}, varied, cpu, watching=False)
 
         return replay
@@ -136,17 +173,3 @@ class Prover:
 
 def _declared(key: str, stage: LockedStage) -> bool:
     return any(key == declared or key.startswith(f"{declared}.") for declared in stage.params)
-
-
-def _keep(path: Path, out: Recorded, contents: Contents) -> None:
-    """Keep an out that came back for the stages that read it."""
-    if not path.is_dir():
-        contents.add(path, out.md5)
-        return
-    listing = {}
-    for file in sorted(path.rglob("*")):
-        if file.is_file():
-            md5 = md5_of(file)
-            contents.add(file, md5)
-            listing[file.relative_to(path).as_posix()] = md5
-    contents.add_folder(listing)

@@ -1,24 +1,30 @@
 """Run one stage in a folder that holds what it declares and nothing else of the project."""
 
+import io
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from recommit.notebook.project import alone, read_yaml
-from recommit.proof import inside, launch, watch
-from recommit.proof.commit import Commit, Contents, LockedStage, hash_of, is_in
-from recommit.proof.variations import Variation, environment
+from ruamel.yaml import YAML
+
+from recommit.notebook.parameters import leaves
+from recommit.notebook.project import alone, is_in, read_yaml
+from recommit.proof import inside, launch, supervise, watch
+from recommit.proof.commit import Commit, LockedStage
+from recommit.proof.contents import Contents, Ignored, hash_of
+from recommit.proof.variations import Variation, environment, shell
 
 _WITNESS = "src/sitecustomize.py"
-_NOT_RESULTS = (".log", ".pyc", ".unfinished")
 
 
 @dataclass(frozen=True)
@@ -46,7 +52,16 @@ class Sandbox:
     programs: Path
     commit: Commit
     contents: Contents
+    ignored: Ignored
     stopped: threading.Event = field(default_factory=threading.Event)
+    running: set[subprocess.Popen] = field(default_factory=set)
+
+    def stop(self) -> None:
+        """End every replay that runs, in whatever thread, and begin no other."""
+        self.stopped.set()
+        for process in list(self.running):
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
 
     def run(
         self,
@@ -79,9 +94,11 @@ class Sandbox:
             status=status,
             said=said,
             outs={
-                out.path: hash_of(folder / out.path, _NOT_RESULTS) for out in stage.outs if (folder / out.path).exists()
+                out.path: hash_of(folder / out.path, out.path, self.ignored)
+                for out in stage.outs
+                if (folder / out.path).exists()
             },
-            undeclared=(*self._opened(stage, folder, top, log), *_left_behind(stage, folder, home, before)),
+            undeclared=(*self._opened(stage, top, kinds, log), *_left_behind(stage, folder, home, before)),
             folder=folder,
         )
 
@@ -92,10 +109,11 @@ class Sandbox:
         for out in stage.outs:
             (folder / out.path).parent.mkdir(parents=True, exist_ok=True)
         (folder / "dvc.yaml").write_text(json.dumps(alone(self.commit.folder, stage.name)), encoding="utf-8")
-        params = read_yaml(self.commit.folder / "params.yaml") if (self.commit.folder / "params.yaml").exists() else {}
-        withheld = {variation.how for variation in varied if variation.kind == "parameter"}
-        kept = [key for key in leaves(params) if key not in withheld]
-        (folder / "params.yaml").write_text(json.dumps(pruned(params, kept)), encoding="utf-8")
+        params = self.commit.folder / "params.yaml"
+        if params.is_file():
+            withheld = {variation.how for variation in varied if variation.kind == "parameter"}
+            kept = {key for key in leaves(read_yaml(params)) if key not in withheld}
+            (folder / "params.yaml").write_text(cut_params(params.read_text("utf-8"), kept), encoding="utf-8")
 
     def _execute(
         self,
@@ -106,17 +124,13 @@ class Sandbox:
         log: Path | None,
     ) -> tuple[int, str]:
         kinds = {variation.kind for variation in varied}
-        command = ["/bin/sh", "-c", stage.cmd]
+        shells = [[shell(kinds), "-c", command] for command in stage.cmd]
+        command = shells[0] if len(shells) == 1 else ["/bin/sh", "-c", " && ".join(map(shlex.join, shells))]
+        shutil.copyfile(supervise.__file__, top / "supervise.py")  # no stage may read the checkout, nor does this
+        command = [sys.executable, "-I", "-S", str(top / "supervise.py"), *command]
         one_cpu = str(cpu) if cpu is not None and "visible CPUs" in kinds else "-"
-        words = [
-            sys.executable,
-            "-I",
-            "-S",
-            launch.__file__,
-            str(os.getpid()),
-            "077" if "umask" in kinds else "-",
-            one_cpu,
-        ]
+        mask = "077" if "umask" in kinds else "-"
+        words = [sys.executable, "-I", "-S", launch.__file__, str(os.getpid()), mask, one_cpu]
         env = environment(set(varied), str(top / "home"), str(top / "t"), str(self.programs))
         env |= {"DVC_STAGE": stage.name, "DVC_ROOT": str(top / "project")}
         with (top / "said").open("wb") as said:
@@ -129,57 +143,53 @@ class Sandbox:
                 stderr=said,
                 start_new_session=True,
             )
+            self.running.add(process)
+            if self.stopped.is_set():
+                self.stop()
             try:
                 status = process.wait()
             finally:
-                end(process)
-        return status, _last_words((top / "said").read_text(encoding="utf-8", errors="replace"))
+                self.running.discard(process)
+        text = (top / "said").read_text(encoding="utf-8", errors="replace")
+        return status, (_last_words(text) or f"exit status {status}") if status else ""
 
-    def _opened(self, stage: LockedStage, folder: Path, top: Path, log: Path | None) -> Iterator[str]:
+    def _opened(self, stage: LockedStage, top: Path, kinds: set[str], log: Path | None) -> Iterator[str]:
         if log is None or not log.exists():
             return
         recorded = {out.path for other in self.commit.stages for out in other.outs}
+        # A kernel's sockets, see the engine; and what programs keep in the user's home, where that is not another.
+        theirs = ("/tmp/recommit-kernel-", *([] if "home" in kinds else [f"{Path.home()}/."]))
+        declared = {listed.path for listed in (*stage.deps, *stage.outs)}
         bounds = watch.Bounds(
-            folder=folder,
-            declared=frozenset({"dvc.yaml", "params.yaml", _WITNESS, *(io.path for io in (*stage.deps, *stage.outs))}),
-            known=self.commit.files | recorded,
-            ours=(str(top), str(self.commit.folder), "/tmp/recommit-"),
+            folder=top / "project",
+            declared=frozenset({"dvc.yaml", "params.yaml", _WITNESS, *declared}),
+            known=self.commit.files | recorded | self.commit.added.keys(),
+            ours=(f"{top}/", f"{self.commit.folder}/", *theirs),
             project=self.project,
             environment=self.programs.parent,
         )
         yield from watch.undeclared(watch.read(log), bounds)
 
 
-def end(process: subprocess.Popen) -> None:
-    """Ask a replay's processes to end, and see to it that its command is gone."""
-    if process.poll() is None:
-        for number, seconds in ((signal.SIGTERM, 10), (signal.SIGKILL, 10)):
-            try:
-                os.killpg(process.pid, number)
-                process.wait(seconds)
-            except (ProcessLookupError, subprocess.TimeoutExpired):
+def cut_params(text: str, kept: Collection[str]) -> str:
+    """params.yaml with the dotted keys `kept` alone, every value written as it was."""
+    yaml = YAML()
+    content = yaml.load(text)
+
+    def prune(params: Any, above: str) -> None:
+        for key in list(params):
+            name = f"{above}{key}"
+            if name in kept:
                 continue
+            if isinstance(params[key], Mapping) and any(other.startswith(f"{name}.") for other in kept):
+                prune(params[key], f"{name}.")
+            else:
+                del params[key]
 
-
-def leaves(params: Mapping[str, Any], above: str = "") -> Iterator[str]:
-    """The dotted keys of params.yaml's values: `models.boosting.max_iter`."""
-    for key, value in params.items():
-        if isinstance(value, Mapping) and value:
-            yield from leaves(value, f"{above}{key}.")
-        else:
-            yield f"{above}{key}"
-
-
-def pruned(params: Mapping[str, Any], kept: Collection[str], above: str = "") -> dict[str, Any]:
-    """`params` with the dotted keys `kept` alone, in their order."""
-    found: dict[str, Any] = {}
-    for key, value in params.items():
-        name = f"{above}{key}"
-        if name in kept:
-            found[key] = value
-        elif isinstance(value, Mapping) and any(other.startswith(f"{name}.") for other in kept):
-            found[key] = pruned(value, kept, f"{name}.")
-    return found
+    prune(content, "")
+    written = io.StringIO()
+    yaml.dump(content, written)
+    return written.getvalue()
 
 
 def _witness(kinds: set[str]) -> str:
@@ -203,6 +213,7 @@ def _left_behind(
 ) -> Iterator[str]:
     """Inputs that the stage changed, and files that it left without declaring them."""
     outs = [out.path for out in stage.outs]
+    durations = {out.removesuffix(".ipynb") + ".log" for out in outs if out.endswith(".ipynb")}  # of `recommit run`
     for name, stamp in before.items():
         if not any(is_in(name, out) for out in outs) and (
             not (folder / name).exists() or _stamp(folder / name) != stamp
@@ -213,7 +224,7 @@ def _left_behind(
         ours = name in (*before, "dvc.yaml", "params.yaml", _WITNESS) or name.startswith(
             (".recommit/", "reports/failed/")
         )
-        declared = any(is_in(name, out) for out in outs) or name.endswith(_NOT_RESULTS)
+        declared = any(is_in(name, out) for out in outs) or name in durations or "__pycache__" in name
         if path.is_file() and not ours and not declared:
             yield f"wrote {name}"
     yield from (f"wrote ~/{path.name}" for path in sorted(home.iterdir()) if not path.name.startswith("."))

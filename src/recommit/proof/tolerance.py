@@ -24,6 +24,9 @@ class Tolerance:
     figures: float = 0.1
 
 
+EXACTLY = Tolerance(0, 0, 0)
+
+
 def read_tolerance(folder: Path) -> Tolerance:
     """The tolerance that pyproject.toml in `folder` sets; what it does not set has its default.
 

@@ -6,18 +6,18 @@ The idea is that of reprotest, of the reproducible-builds project: build twice, 
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
-# Never handed on: they would bring another project's code, or another run's name, into the sandbox.
-_NEVER = ("PYTHON", "DVC_", "PYTEST_", "RECOMMIT_", "FAKETIME", "VIRTUAL_ENV")
+# Never handed on: the name of another run, of another repository, of another date.
+_NEVER = ("DVC_", "GIT_", "RECOMMIT_", "FAKETIME", "PYTHONHASHSEED", "PYTHONDONTWRITEBYTECODE")
+_NEVER_ALONE = ("_", "PWD", "OLDPWD", "SHLVL")
 # Always handed on: where programs are, and what stands for the machine itself.
 _ALWAYS = ("PATH", "OPENBLAS_CORETYPE", "NPY_DISABLE_CPU_FEATURES", "LD_LIBRARY_PATH")
 _LOCALE = ("LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "LC_COLLATE", "LC_NUMERIC", "LC_TIME", "LC_MESSAGES")
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 _DAYS_ON = 400
-_SET_BY_US = {"HOME", "TMPDIR", "TZ", "SHELL", "LD_PRELOAD", *_LOCALE, *_THREADS}
+_SET_BY_US = {"HOME", "TMPDIR", "TZ", "SHELL", *_LOCALE, *_THREADS}
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,7 @@ def surroundings() -> list[Variation]:
         Variation("time zone", _other_zone()),
         Variation("locale", _other_locale()),
         Variation("umask", "077"),
+        Variation("shell", "/bin/sh"),
         Variation("hash seed", "4242 where a process is free to choose"),
         Variation("thread count", "3 where a process is free to choose"),
         Variation("directory order", "folders list in reverse"),
@@ -52,18 +53,22 @@ def surroundings() -> list[Variation]:
 
 def withheld_variables() -> list[Variation]:
     """The user's environment variables that a replay does not see."""
-    names = (name for name in os.environ if not name.startswith(_NEVER) and name not in {*_ALWAYS, *_SET_BY_US})
-    return [Variation("variable", name) for name in sorted(names) if name not in ("_", "PWD", "OLDPWD", "SHLVL")]
+    return [Variation("variable", name) for name in sorted(_users()) if name not in {*_ALWAYS, *_SET_BY_US}]
+
+
+def _users() -> dict[str, str]:
+    names = (name for name in os.environ if not name.startswith(_NEVER) and name not in _NEVER_ALONE)
+    return {name: os.environ[name] for name in names}
 
 
 def environment(varied: set[Variation], home: str, tmp: str, programs: str) -> dict[str, str]:
     """The environment of a replay's command; `programs` is the folder of the environment's own commands."""
     kinds = {variation.kind for variation in varied}
     gone = {variation.how for variation in varied if variation.kind == "variable"}
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(_NEVER) and name not in gone}
+    kept = {name: value for name, value in _users().items() if name not in gone}
     ours = {
         "PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
-        "SHELL": "/bin/sh",
+        "SHELL": shell(kinds),
         "TMPDIR": tmp,
         "PYTHONHASHSEED": "4242" if "hash seed" in kinds else "0",
         "PYTHONDONTWRITEBYTECODE": "1",
@@ -85,6 +90,11 @@ def environment(varied: set[Variation], home: str, tmp: str, programs: str) -> d
     return kept | ours
 
 
+def shell(kinds: set[str]) -> str:
+    """The shell that runs a command: the user's, as DVC has it, or another."""
+    return "/bin/sh" if "shell" in kinds else os.environ.get("SHELL") or "/bin/sh"
+
+
 @cache
 def libfaketime() -> str:
     """What to preload for another date, or "" where libfaketime is not installed."""
@@ -102,6 +112,6 @@ def _other_zone() -> str:
     return "NPT-5:45" if os.environ.get("TZ") != "NPT-5:45" else "UTC"
 
 
-def _other_locale(current: Mapping[str, str] = os.environ) -> str:
-    name = next((current[key] for key in ("LC_ALL", "LC_CTYPE", "LANG") if current.get(key)), "C")
+def _other_locale() -> str:
+    name = next((os.environ[key] for key in ("LC_ALL", "LC_CTYPE", "LANG") if os.environ.get(key)), "C")
     return "C.UTF-8" if name in ("C", "POSIX") else "C"

@@ -23,7 +23,8 @@ class StageVerdict:
     """One stage of a commit.
 
     `undeclared` are files and addresses that it touched without declaring them, `problems` what is wrong with its
-    record, `notes` what is worth knowing; `cause` is what was found to break it, and `seconds` the replay's wall time.
+    record, `notes` what is worth knowing. `status` is the command's exit status and `said` its last words if it failed,
+    None if it was not replayed; `cause` is what was found to break it, and `seconds` the replay's wall time.
     """
 
     stage: str
@@ -31,6 +32,7 @@ class StageVerdict:
     undeclared: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    status: int | None = 0
     said: str = ""
     cause: str = ""
     seconds: float = 0.0
@@ -39,6 +41,8 @@ class StageVerdict:
     def word(self) -> Word:
         """The worst that can be said of the stage."""
         words: list[Word] = [output.verdict for output in self.outputs]
+        if self.status:
+            words.append("missing")
         if self.undeclared:
             words.append("undeclared")
         if self.problems:

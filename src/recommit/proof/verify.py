@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
@@ -12,14 +13,15 @@ from typing import Any
 from recommit import Refusal
 from recommit.notebook.project import read_yaml
 from recommit.proof import watch
-from recommit.proof.commit import Commit, Contents, LockedStage, lay_out, md5_of
+from recommit.proof.commit import Commit, LockedStage, head_of, lay_out
+from recommit.proof.contents import Contents, ignored_by_dvc, md5_of
 from recommit.proof.inputs import Inputs, contradictions, inputs_of, know_tree, standing_orders
 from recommit.proof.machine import machine, unlike_the_lock
 from recommit.proof.private import end_processes, private_place
 from recommit.proof.remote import cache_of, fetch
 from recommit.proof.replay import Prover
 from recommit.proof.sandbox import Sandbox
-from recommit.proof.tolerance import read_tolerance
+from recommit.proof.tolerance import Tolerance, read_tolerance
 from recommit.proof.variations import Variation, surroundings, withheld_variables
 from recommit.proof.verdict import OutputVerdict, StageVerdict
 
@@ -40,37 +42,58 @@ class Request:
 
 @dataclass(frozen=True)
 class Proof:
-    """What a verification found, and where and how it was made: the record."""
+    """What a verification found, and where and how it was made: the record.
+
+    `whole` says that every stage was asked for, `inputs_from` where inputs came from: the commit itself, the cache, a
+    remote, or the replays before.
+    """
 
     commit: str
     lock_md5: str
+    whole: bool
     varied: tuple[Variation, ...]
+    tolerance: Tolerance
+    rebuilt: bool
+    inputs_from: tuple[str, ...]
     watched: str
     notes: tuple[str, ...]
     stages: tuple[StageVerdict, ...]
     machine: Mapping[str, Any]
-    whole: bool
     seconds: float
 
-    def proves(self, allow_equal: bool) -> bool:
+    def proves(self, allow_equal: bool = False) -> bool:
         """Whether every output came back."""
         enough = {"identical", "equal"} if allow_equal else {"identical"}
         return all(stage.word in enough for stage in self.stages)
 
 
+@dataclass(frozen=True)
+class _Planned:
+    """The commit with what is known of its contents; the plan of a stage gets better as replays tell more."""
+
+    commit: Commit
+    contents: Contents
+    tree: Mapping[str, str]
+
+    def inputs(self, stage: LockedStage) -> Inputs:
+        return inputs_of(stage, self.commit, self.contents, self.tree)
+
+    def lacking(self, stage: LockedStage) -> list[str]:
+        """The inputs whose contents are not there (yet)."""
+        plan = self.inputs(stage)
+        return [*plan.unknown, *(name for name, md5 in plan.files.items() if self.contents.find(md5) is None)]
+
+
 def verify(project: Path, request: Request, say: Say) -> Proof:
     """Prove a commit of the repository around `project`. Raises Refusal where that cannot be begun."""
-    import time
-
     started = time.monotonic()
     with private_place() as place:
         commit = lay_out(project, request.rev, place / "commit")
         chosen = _chosen(commit, request.stages)
         programs = Path(sys.executable).parent
         notes = list(_uncommitted(project, commit))
-        if request.rebuild:
-            programs = _rebuilt(commit.folder, say)
-        elif unlike := unlike_the_lock(commit.folder):
+        unlike = [] if request.rebuild else unlike_the_lock(commit.folder)
+        if unlike:
             named = ", ".join(map(str, unlike[:3])) + (f" and {len(unlike) - 3} more" if len(unlike) > 3 else "")
             notes.append(
                 f"this environment is not the commit's: its lock file says {named}: results may differ for that "
@@ -78,54 +101,68 @@ def verify(project: Path, request: Request, say: Say) -> Proof:
             )
         for note in notes:
             say(note)
+        if request.rebuild:
+            programs = _rebuilt(commit.folder, say)
         cache = cache_of(project, programs)
-        contents = Contents(place / "made", [cache] if cache else [])
-        tree = know_tree(commit, contents)
-        plans = {stage.name: inputs_of(stage, commit, contents, tree) for stage in chosen}
-        if any(contents.find(md5) is None for plan in plans.values() for md5 in plan.files.values()):
-            say("inputs that are in no cache: asking the remote")
-            contents.caches.append(place / "fetched")
-            reason = fetch(project, commit.folder, place / "fetched", programs)
-            if reason:
-                say(f"no remote has them ({reason}): each stage waits for those that make its inputs")
-            plans = {stage.name: inputs_of(stage, commit, contents, tree) for stage in chosen}
+        contents = Contents(place / "made", {"cache": cache} if cache else {})
+        planned = _Planned(commit, contents, know_tree(commit, contents))
+        outs = [out.md5 for stage in chosen for out in stage.outs]
+        if any(map(planned.lacking, chosen)) or not all(map(contents.find, outs)):
+            _fetch(project, place / "fetched", programs, planned, say)
         varied = () if request.as_is else tuple(surroundings())
         prover = Prover(
-            sandbox=Sandbox(place, project.resolve(), programs, commit, contents),
-            varied=varied if request.as_is else (*varied, *withheld_variables()),
+            sandbox=Sandbox(place, project.resolve(), programs, commit, contents, ignored_by_dvc(commit.folder)),
+            varied=() if request.as_is else (*varied, *withheld_variables()),
             tolerance=read_tolerance(commit.folder),
             params=read_yaml(commit.folder / "params.yaml") if (commit.folder / "params.yaml").exists() else {},
+            unlike=bool(unlike),
+            say=say,
         )
         say(f"replaying {len(chosen)} stages of {commit.sha[:10]}, with {len(varied)} things otherwise than here")
-        found = _replay_all(chosen, plans, prover, request.jobs, say)
+        found = _replay_all(chosen, planned, prover, request.jobs, say)
         return Proof(
             commit=commit.sha,
             lock_md5=md5_of(commit.folder / "dvc.lock"),
+            whole=not request.stages,
             varied=varied,
+            tolerance=prover.tolerance,
+            rebuilt=request.rebuild,
+            inputs_from=tuple(_origins(chosen, planned)),
             watched=watch.strace() or "strace",
             notes=tuple(notes),
-            stages=tuple(_with_record(found, commit, chosen, tree, whole=not request.stages)),
+            stages=tuple(_with_record(found, planned, chosen, whole=not request.stages)),
             machine=machine(commit.folder, programs / "python"),
-            whole=not request.stages,
             seconds=round(time.monotonic() - started, 1),
         )
+
+
+def _fetch(project: Path, cache: Path, programs: Path, planned: _Planned, say: Say) -> None:
+    say("not everything is in the cache: asking the remote")
+    planned.contents.caches["remote"] = cache
+    reason = fetch(project, planned.commit.folder, cache, programs)
+    if reason:
+        say(f"no remote has it ({reason}): a stage whose inputs are nowhere waits for those that make them")
+
+
+def _origins(chosen: Sequence[LockedStage], planned: _Planned) -> list[str]:
+    hashes = {md5 for stage in chosen for md5 in planned.inputs(stage).files.values()}
+    return sorted({planned.contents.origin(md5) for md5 in hashes if planned.contents.find(md5)})
 
 
 def _chosen(commit: Commit, names: Sequence[str]) -> list[LockedStage]:
     if not names:
         return list(commit.stages)
-    chosen = [stage for stage in commit.stages if {stage.name, stage.name.partition("@")[0]} & set(names)]
+    chosen = [stage for stage in commit.stages if {stage.name, stage.family} & set(names)]
     for name in names:
-        if not any(name in (stage.name, stage.name.partition("@")[0]) for stage in chosen):
+        if not any(name in (stage.name, stage.family) for stage in chosen):
             known = ", ".join(stage.name for stage in commit.stages)
             raise Refusal(f"dvc.lock of {commit.sha[:10]} has no stage {name}: it has {known}")
     return chosen
 
 
 def _uncommitted(project: Path, commit: Commit) -> list[str]:
-    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=project, capture_output=True, text=True).stdout.strip()
-    here = project / "dvc.lock"
-    if commit.sha != head or not here.is_file() or here.read_bytes() == (commit.folder / "dvc.lock").read_bytes():
+    here, committed = project / "dvc.lock", (commit.folder / "dvc.lock").read_bytes()
+    if commit.sha != head_of(project) or not here.is_file() or here.read_bytes() == committed:
         return []
     return ["the results in the working tree were never committed (its dvc.lock is another): this proves the commit's"]
 
@@ -141,12 +178,11 @@ def _rebuilt(folder: Path, say: Say) -> Path:
 
 
 def _replay_all(
-    chosen: Sequence[LockedStage], plans: Mapping[str, Inputs], prover: Prover, jobs: int, say: Say
+    chosen: Sequence[LockedStage], planned: _Planned, prover: Prover, jobs: int, say: Say
 ) -> dict[str, StageVerdict]:
     """Replay side by side whatever has its inputs; a stage whose inputs nobody can give is not replayed."""
     cpus = sorted(os.sched_getaffinity(0))
     free = list(range(jobs or len(cpus)))
-    contents = prover.sandbox.contents
     waiting = list(chosen)
     running: dict[Future[StageVerdict], int] = {}
     found: dict[str, StageVerdict] = {}
@@ -159,12 +195,11 @@ def _replay_all(
         try:
             while waiting or running:
                 for stage in list(waiting):
-                    plan = plans[stage.name]
-                    ready = all(contents.find(md5) for md5 in plan.files.values())
+                    plan = planned.inputs(stage)
                     if plan.stale:
                         waiting.remove(stage)
                         done(_not_replayed(stage, plan.stale))
-                    elif ready and free:
+                    elif free and not planned.lacking(stage):
                         waiting.remove(stage)
                         worker = free.pop()
                         place = prover.sandbox.place / f"w{worker}"
@@ -172,49 +207,45 @@ def _replay_all(
                         running[pool.submit(prover.prove, stage, plan.files, place, cpu)] = worker
                 if not running:
                     for stage in waiting:
-                        done(_not_replayed(stage, (_lacking(stage, plans[stage.name], contents),)))
+                        done(_not_replayed(stage, (_lacking(stage, planned),)))
                     break
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
                     free.append(running.pop(future))
                     done(future.result())
         except BaseException:
-            prover.sandbox.stopped.set()
+            prover.sandbox.stop()
             while wait(running, timeout=0.2).not_done:
+                prover.sandbox.stop()
                 end_processes(prover.sandbox.place)
             raise
     return found
 
 
-def _lacking(stage: LockedStage, plan: Inputs, contents: Contents) -> str:
-    lacking = next(name for name, md5 in plan.files.items() if contents.find(md5) is None)
+def _lacking(stage: LockedStage, planned: _Planned) -> str:
     return (
-        f"not replayed: its input {lacking}, as dvc.lock records it, is in no cache or remote, and no stage that was "
-        "replayed gave it"
+        f"its input {planned.lacking(stage)[0]}, as dvc.lock records it, is in no cache or remote, and no stage that "
+        "was replayed gave it"
     )
 
 
 def _not_replayed(stage: LockedStage, problems: tuple[str, ...]) -> StageVerdict:
     outputs = tuple(OutputVerdict(out.path, "missing", "not replayed", out.md5) for out in stage.outs)
-    return StageVerdict(stage.name, outputs, problems=problems)
+    return StageVerdict(stage.name, outputs, problems=problems, status=None)
 
 
 def _with_record(
-    found: Mapping[str, StageVerdict],
-    commit: Commit,
-    chosen: Sequence[LockedStage],
-    tree: Mapping[str, str],
-    whole: bool,
+    found: Mapping[str, StageVerdict], planned: _Planned, chosen: Sequence[LockedStage], whole: bool
 ) -> list[StageVerdict]:
     """The verdicts in dvc.lock's order, with what the commit's own record of each stage says against it."""
     wrong: dict[str, list[str]] = {}
-    for name, words in contradictions(commit, tree):
+    for name, words in contradictions(planned.commit, planned.tree):
         wrong.setdefault(name, []).append(words)
     orders: dict[str, list[str]] = {}
-    for name, words in standing_orders(commit):
+    for name, words in standing_orders(planned.commit):
         orders.setdefault(name, []).append(words)
     verdicts = [found[stage.name] for stage in chosen]
     if whole:
-        verdicts += [StageVerdict(name, ()) for name in wrong if name not in found]
+        verdicts += [StageVerdict(name, (), status=None) for name in wrong if name not in found]
     return [
         replace(
             verdict,

@@ -1,5 +1,6 @@
 """What a replay opened, wrote and called outside what its stage declares, seen with strace."""
 
+import posixpath
 import re
 import shutil
 import subprocess
@@ -10,21 +11,21 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from recommit.proof.commit import is_in
+from recommit.notebook.project import is_in
 
-_CALLS = "?open,openat,?openat2,?creat,connect,sendto"
-# `1234 openat(AT_FDCWD</cwd>, "name", O_RDONLY) = 3</real/path>`; strings may hold escapes.
-_OPENED = re.compile(
-    r'\b(?:open|openat|openat2|creat)\((?:[^",]*?<(?P<base>[^>]*)>, )?"(?P<name>(?:[^"\\]|\\.)*)", ?(?P<how>.*)'
-)
+_CALLS = "?open,openat,?openat2,?creat,?rename,?renameat,renameat2,?unlink,unlinkat,connect,sendto,sendmsg"
+# `1234 openat(AT_FDCWD</cwd>, "name", O_RDONLY) = 3</real/path>`; strings may hold escapes, of bytes.
+_CALL = re.compile(r"^\d+ +(?P<call>[a-z0-9]+)\((?P<rest>.*)")
+_PATH = re.compile(r'(?:<(?P<base>[^>]*)>, )?"(?P<name>(?:[^"\\]|\\.)*)"')
 _RESULT = re.compile(r"\) += (?P<code>-?\d+)")
 _ADDRESS = re.compile(
     r"sa_family=AF_INET6?, sin6?_port=htons\((?P<port>\d+)\).*?"
     r'(?:inet_addr\("(?P<v4>[^"]+)"\)|inet_pton\(AF_INET6, "(?P<v6>[^"]+)")'
 )
+_WRITING = ("O_WRONLY", "O_RDWR", "O_CREAT", "O_TRUNC")
 # What is the machine's own and not the project's: programs, libraries, settings, fonts and their caches.
 _SYSTEM = (
-    *("/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin", "/etc", "/proc", "/sys", "/dev", "/run", "/opt", "/nix"),
+    *("/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin", "/etc", "/proc", "/sys", "/dev", "/nix"),
     *("/var/cache/fontconfig", "/.dockerenv"),
 )
 _SCRATCH = ("/dev", "/proc", "/var/cache/fontconfig")
@@ -49,75 +50,62 @@ class Seen:
 
 @cache
 def strace() -> str:
-    """Why opened files cannot be watched here, or "" where they can."""
+    """Why opened files cannot be watched here, or "" where they can, as a trial with one file and one call shows."""
     if not shutil.which("strace"):
         return "strace is not installed"
-    with tempfile.NamedTemporaryFile() as log:
-        command = ["strace", "-f", "--seccomp-bpf", "-qq", "-y", "-e", f"trace={_CALLS}", "-o", log.name, "true"]
-        result = subprocess.run(command, capture_output=True, text=True)
-    said = result.stderr.strip().splitlines() or ["it failed"]
-    return f"strace does not work here: {said[-1]}" if result.returncode else ""
+    code = "import socket; open('seen').close(); socket.socket(type=socket.SOCK_DGRAM).connect(('127.0.0.1', 9))"
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder).resolve() / "seen"
+        path.touch()
+        command = watched([sys.executable, "-I", "-S", "-c", code], Path(folder) / "log")
+        result = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+        said = result.stderr.strip().splitlines() or ["it failed"]
+        if result.returncode:
+            return f"strace does not work here: {said[-1]}"
+        seen = read(Path(folder) / "log")
+    if Opened(str(path), to_write=False, succeeded=True) not in seen.opened or not seen.called:
+        return "this strace does not show what it must: 5.16 or later does"
+    return ""
 
 
 def watched(command: list[str], log: Path) -> list[str]:
-    """The command under strace, which writes to `log`; costs little, as only opening and calling stop the process."""
-    return [
-        "strace",
-        "-f",
-        "--seccomp-bpf",
-        "-qq",
-        "-y",
-        "-s",
-        "4096",
-        "-e",
-        f"trace={_CALLS}",
-        "-o",
-        str(log),
-        *command,
-    ]
+    """The command under strace, which writes to `log`; only these few calls stop the process, so it costs little."""
+    options = ["-f", "--seccomp-bpf", "-qq", "-y", "-s", "4096", "-e", f"trace={_CALLS}", "-o", str(log)]
+    return ["strace", *options, *command]
 
 
 def read(log: Path) -> Seen:
     """What the log of `watched` says."""
-    opened, called = set(), set()
-    with log.open(encoding="utf-8", errors="replace") as lines:
-        for line in lines:
-            if match := _OPENED.search(line):
-                opened.add(_opened(match))
-            elif match := _ADDRESS.search(line):
-                called.add(f"{match['v4'] or match['v6']} port {match['port']}")
+    opened: set[Opened] = set()
+    called: set[str] = set()
+    with log.open(encoding="utf-8", errors="surrogateescape") as lines:
+        for match in filter(None, map(_CALL.match, lines)):
+            if match["call"] not in ("connect", "sendto", "sendmsg"):
+                opened.update(_opened(match["call"], match["rest"]))
+            elif address := _ADDRESS.search(match["rest"]):
+                called.add(f"{address['v4'] or address['v6']} port {address['port']}")
     return Seen(frozenset(opened), frozenset(called))
 
 
-def _opened(match: re.Match[str]) -> Opened:
-    path = Path(_plain(match["base"] or "/")) / _plain(match["name"])
-    result = _RESULT.search(match["how"])  # absent where another thread's call came between: then it is not known
-    flags = match["how"].partition(")")[0]
-    return Opened(
-        path=str(Path(_normal(path))),
-        to_write=any(flag in flags for flag in ("O_WRONLY", "O_RDWR", "O_CREAT", "O_TRUNC")),
-        succeeded=result is None or int(result["code"]) >= 0,
-    )
+def _opened(call: str, rest: str) -> Iterator[Opened]:
+    """The paths of one call; renaming and removing write."""
+    result = _RESULT.search(rest)  # absent where another thread's call came between: then it is not known
+    names = list(_PATH.finditer(rest.partition(" = ")[0]))
+    to_write = not call.startswith("open") or any(flag in rest.partition(" = ")[0] for flag in _WRITING)
+    for match in names:
+        path = Path(_plain(match["base"] or "/")) / _plain(match["name"])
+        yield Opened(posixpath.normpath(path), to_write, succeeded=result is None or int(result["code"]) >= 0)
 
 
 def _plain(quoted: str) -> str:
     """A string without strace's escapes, which are of bytes."""
-    return quoted.encode("latin-1", "backslashreplace").decode("unicode_escape").encode("latin-1").decode("utf-8")
-
-
-def _normal(path: Path) -> str:
-    parts: list[str] = []
-    for part in path.parts[1:]:
-        if part == "..":
-            del parts[-1:]
-        else:
-            parts.append(part)
-    return "/" + "/".join(parts)
+    escaped = quoted.encode("latin-1", "backslashreplace").decode("unicode_escape")
+    return escaped.encode("latin-1").decode("utf-8", "surrogateescape")
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """What a stage may open: `declared` in the sandbox `folder`; `ours` are folders of the replay itself.
+    """What a stage may open: `declared` in the sandbox `folder`; what begins like one of `ours` is the replay's own.
 
     `known` are the project's files and outs: to try to open one of them is to depend on it, there or not. `project`
     is the user's checkout, which no stage may read, but for the environment in it.
@@ -143,20 +131,20 @@ def _trespass(opened: Opened, bounds: Bounds) -> Iterator[str]:
     if _in(path, [str(bounds.folder)]):
         name = path[len(str(bounds.folder)) + 1 :]
         declared = any(is_in(name, declared) for declared in bounds.declared)
-        if name in bounds.known and not declared and not opened.to_write:
+        if not declared and not opened.to_write and any(is_in(name, known) for known in bounds.known):
             yield f"read {name}"
         return
-    if not opened.succeeded or _in(path, bounds.ours):
+    if not opened.succeeded or path.startswith(bounds.ours):
         return
-    in_environment = _in(path, [str(bounds.environment), sys.base_prefix])
-    if _in(path, [str(bounds.project)]) and not in_environment:
-        what = path[len(str(bounds.project)) + 1 :]
-        if Path(path).is_file():
+    in_environment = _in(path, [str(bounds.environment)])
+    if _in(path, [str(bounds.project)]):
+        if not in_environment and Path(path).exists():
+            what = path[len(str(bounds.project)) + 1 :] or "the folder"
             yield f"{'wrote' if opened.to_write else 'read'} {what} of the checkout itself, {path}"
     elif opened.to_write:
         if not _in(path, _SCRATCH) and "__pycache__" not in path:
             yield f"wrote {path}"
-    elif not in_environment and not _in(path, _SYSTEM) and Path(path).is_file():
+    elif not in_environment and not _in(path, [sys.base_prefix, *_SYSTEM]) and Path(path).is_file():
         yield f"read {path}"
 
 

@@ -1,5 +1,7 @@
 """`recommit verify`: prove that a commit's recorded results come back."""
 
+import json
+import sys
 from pathlib import Path
 
 import click
@@ -14,7 +16,7 @@ import click
 @click.option("--rebuild", is_flag=True, help="Make the commit's own environment first (downloads packages).")
 @click.option("--json", "as_json", is_flag=True, help="Print the record instead of the table.")
 @click.option("--record", metavar="FILE", type=click.Path(path_type=Path), help="Where to write the record.")
-@click.option("--badge", metavar="FILE", type=click.Path(path_type=Path), help="Put what was proved into this page.")
+@click.option("--badge", metavar="FILE", type=click.Path(path_type=Path), help="If all is proved, say so in this page.")
 def command(
     rev: str,
     stages: tuple[str, ...],
@@ -38,27 +40,31 @@ def command(
       recommit verify HEAD~1 --stage train@boosting-full
     Exit status: 0 every output came back, 1 one did not, 2 it could not run.
     """
-    import json
-    import sys
 
     from recommit import Refusal
     from recommit.notebook.project import root
     from recommit.notebook.run import ending_in_order
-    from recommit.proof.record import as_record, table, update_badge, write_record
+    from recommit.proof.record import as_record, page_with_badge, table, update_badge, write_record
     from recommit.proof.verify import Request, verify
 
     folder = root()
-    request = Request(rev, stages, jobs or 0, as_is, rebuild)
+    if badge:
+        page_with_badge(badge)
     try:
         with ending_in_order():
+            request = Request(rev, stages, jobs or 0, as_is, rebuild)
             proof = verify(folder, request, say=lambda line: click.echo(line, err=True))
+        found = as_record(proof)
+        click.echo(json.dumps(found, indent=1, ensure_ascii=False) if as_json else "\n".join(table(proof)))
+        path = record or folder / ".recommit" / "proofs" / f"{proof.commit[:10]}.json"
+        write_record(found, path)
+        if badge and proof.whole and proof.varied and proof.proves():
+            update_badge(badge, found)
+        elif badge:
+            click.echo(f"{badge} keeps its line: not all of the commit was proved", err=True)
     except OSError as error:
-        raise Refusal(f"the proof could not be made: {error}: see to the disk, then run it again") from None
-    found = as_record(proof)
-    path = record or folder / ".recommit" / "proofs" / f"{proof.commit[:10]}.json"
-    write_record(found, path)
-    if badge:
-        update_badge(badge, found)
-    click.echo(json.dumps(found, indent=1, ensure_ascii=False) if as_json else "\n".join(table(proof)))
+        raise Refusal(f"it could not be done: {error}: see to the disk or the file, then run it again") from None
+    except KeyboardInterrupt:
+        raise Refusal("interrupted: nothing of yours was touched") from None
     click.echo(f"record: {path}", err=True)
     sys.exit(0 if proof.proves(allow_equal) else 1)

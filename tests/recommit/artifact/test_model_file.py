@@ -1,5 +1,9 @@
 """A model file is the same bytes each time, stands alone and predicts what the model did."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import onnx
 import pandas as pd
@@ -96,3 +100,15 @@ def test_what_cannot_be_a_model_file_is_refused_in_one_line(fitted, frame, tmp_p
         Model.load(tmp_path / "model.onnx")
     with pytest.raises(FileNotFoundError):
         Model.load(tmp_path / "absent.onnx")
+
+
+def test_nothing_is_collected_about_who_reads_a_model(fitted, frame, tmp_path):
+    (tmp_path / "model.onnx").write_bytes(export(fitted, frame))
+    code = (
+        "import sys; from pathlib import Path; from recommit.artifact.model import Model; Model.load(Path(sys.argv[1]))"
+    )
+    home = tmp_path / "home"
+    home.mkdir()
+    command = [sys.executable, "-c", code, str(tmp_path / "model.onnx")]
+    subprocess.run(command, env=os.environ | {"HOME": str(home)}, check=True)
+    assert list(home.rglob("*")) == []

@@ -25,7 +25,8 @@ def test_times_of_execution_do_not_reach_the_file() -> None:
     noisy.metadata["papermill"] = {"start_time": "now"}
     noisy.metadata["language_info"] = {"name": "python", "version": "3.11.7"}
     clean = canonical(noisy, Path("/p"))
-    assert clean.metadata == {"kernelspec": {}, "language_info": {"name": "python"}}
+    assert clean.metadata == {"language_info": {"name": "python"}}
+    nbformat.validate(clean)
     assert clean.cells[0].metadata == {"tags": ["parameters"]}
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from recommit.proof.diagnosis import Replay, diagnose
+from recommit.proof.diagnosis import Cause, Replay, diagnose
 from recommit.proof.sandbox import Outcome
 from recommit.proof.variations import Variation
 
@@ -31,22 +31,26 @@ def breaking(*broken: Variation) -> Replay:
     return replay
 
 
+def found(replay: Replay, recorded: dict[str, str] | None = None) -> Cause:
+    return diagnose(replay, VARIED, replay(VARIED), recorded or {})
+
+
 @pytest.mark.parametrize("variation", VARIED, ids=str)
 def test_whatever_breaks_a_result_is_named(variation: Variation) -> None:
-    cause = diagnose(breaking(variation), VARIED, {"out": "recorded"})
+    cause = found(breaking(variation), {"out": "recorded"})
     assert cause.kind == variation.kind
     assert variation.how in cause.words
 
 
 def test_of_two_things_that_break_it_one_is_named() -> None:
-    assert diagnose(breaking(VARIED[4], VARIED[2]), VARIED, {}).kind in ("time zone", "umask")
+    assert found(breaking(VARIED[4], VARIED[2])).kind in ("time zone", "umask")
 
 
 def test_a_failure_that_a_withheld_file_causes_is_named_too() -> None:
     def replay(varied: Sequence[Variation]) -> Outcome:
         return outcome("", status=1) if VARIED[-1] in varied else outcome("fine")
 
-    assert "src/flights/vocabulary.py" in diagnose(replay, VARIED, {}).words
+    assert "src/flights/vocabulary.py" in found(replay).words
 
 
 def test_randomness_is_told_from_the_clock() -> None:
@@ -56,13 +60,14 @@ def test_randomness_is_told_from_the_clock() -> None:
         seeded = any(variation.kind == "random numbers" for variation in varied)
         return outcome("seeded" if seeded else str(next(drawn)))
 
-    assert diagnose(random, VARIED, {}).kind == "randomness"
-    assert diagnose(lambda varied: outcome(str(next(drawn))), VARIED, {}).kind == "clock"
+    assert found(random).kind == "randomness"
+    assert found(lambda varied: outcome(str(next(drawn)))).kind == "clock"
 
 
 def test_a_record_that_no_replay_gives_is_called_that() -> None:
-    assert "edited or forged" in diagnose(breaking(), VARIED, {"out": "forged"}).words
+    assert "edited or forged" in found(breaking(), {"out": "forged"}).words
 
 
 def test_a_result_that_differed_once_only_is_not_called_forged() -> None:
-    assert diagnose(breaking(), VARIED, {"out": "[]"}).kind == "once"
+    cause = diagnose(breaking(), VARIED, outcome("once"), {"out": "[]"})
+    assert cause.kind == "once"

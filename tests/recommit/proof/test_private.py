@@ -43,8 +43,8 @@ def test_what_a_killed_run_left_is_cleared_and_a_living_one_is_left_alone(tmp_pa
 def test_a_folder_of_that_name_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
     precious = tmp_path / "precious"
     precious.mkdir()
-    (precious / "thesis.txt").touch()
+    (precious / "lock").write_text("the only copy")
     (tmp_path / "recommit-verify-link").symlink_to(precious)
     with private_place():
         pass
-    assert (precious / "thesis.txt").exists()
+    assert (precious / "lock").read_text() == "the only copy"

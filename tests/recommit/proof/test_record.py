@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from recommit import Refusal
-from recommit.proof.commit import md5_of
+from recommit.proof.contents import md5_of
 from recommit.proof.record import as_record, badge, summary, table, update_badge, write_record
+from recommit.proof.tolerance import Tolerance
 from recommit.proof.variations import Variation
 from recommit.proof.verdict import OutputVerdict, StageVerdict
 from recommit.proof.verify import Proof
@@ -18,7 +19,20 @@ GOOD = StageVerdict("train@a", (OutputVerdict("models/a.onnx", "identical"), Out
 
 
 def proof(*stages: StageVerdict) -> Proof:
-    return Proof("0123456789abcdef", "", (Variation("path", "x"),), "strace", (), stages, MACHINE, True, 1.0)
+    return Proof(
+        commit="0123456789abcdef",
+        lock_md5="",
+        whole=True,
+        varied=(Variation("path", "x"),),
+        tolerance=Tolerance(),
+        rebuilt=False,
+        inputs_from=("cache",),
+        watched="strace",
+        notes=(),
+        stages=stages,
+        machine=MACHINE,
+        seconds=1.0,
+    )
 
 
 @pytest.mark.parametrize(
@@ -30,7 +44,10 @@ def proof(*stages: StageVerdict) -> Proof:
         ),
         (StageVerdict("s", (), undeclared=("read x.csv",)), "undeclared: read x.csv"),
         (StageVerdict("s", (), problems=("dvc.lock is older than n.ipynb",)), "dvc.lock is older than n.ipynb"),
-        (StageVerdict("s", (OutputVerdict("o", "missing"),), said="KeyError: 'x'"), "it failed: KeyError: 'x'"),
+        (
+            StageVerdict("s", (OutputVerdict("o", "identical"),), status=1, said="KeyError: 'x'"),
+            "it failed: KeyError: 'x'",
+        ),
         (StageVerdict("s", (OutputVerdict("o", "different"),), cause="the time zone"), "what breaks it: the time zone"),
     ],
 )

@@ -16,7 +16,7 @@ def bounds(folder: Path, **changed: object) -> Bounds:
         "folder": folder / "sandbox",
         "declared": frozenset({"data/in.csv", "src/machinery"}),
         "known": frozenset({"data/in.csv", "data/other.csv", "src/machinery/run.py"}),
-        "ours": (str(folder / "home"),),
+        "ours": (f"{folder}/home/",),
         "project": folder / "checkout",
         "environment": Path(sys.prefix),
     }
