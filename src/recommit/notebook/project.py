@@ -51,6 +51,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
         content = yaml.load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise Refusal(f"{path}: there is no such file") from None
+    except UnicodeDecodeError as error:
+        raise Refusal(f"{path} is not UTF-8: {error.reason} at byte {error.start}") from None
     except YAMLError as error:
         raise Refusal(f"{path} is not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(content, dict):
@@ -81,7 +83,10 @@ class Stage:
     def notebook(self) -> str | None:
         """The notebook that the stage's command runs, relative to the project, or None."""
         words = self.cmd.split()
-        return posixpath.normpath(words[2]) if words[:2] == ["recommit", "run"] and len(words) > 2 else None
+        found = (
+            (word for word in words[2:] if word.endswith(".ipynb")) if words[:2] == ["recommit", "run"] else iter(())
+        )
+        return next(map(posixpath.normpath, found), None)
 
     @property
     def executed(self) -> str:
@@ -96,8 +101,10 @@ class Stage:
 
 def stages(folder: Path) -> list[Stage]:
     """Every stage that dvc.yaml in `folder` declares, in its order, matrix stages item by item."""
-    content = read_yaml(folder / "dvc.yaml")
-    return [stage for name, entry in (content.get("stages") or {}).items() for stage in _expand(folder, name, entry)]
+    declared = read_yaml(folder / "dvc.yaml").get("stages") or {}
+    if not isinstance(declared, dict):
+        raise Refusal("dvc.yaml: stages: expected a stage's entry by each name")
+    return [stage for name, entry in declared.items() for stage in _expand(folder, name, entry)]
 
 
 def alone(folder: Path, name: str) -> dict[str, Any]:
@@ -174,13 +181,18 @@ def _fits(stage: Stage, item: Mapping[str, Any]) -> bool:
     return all(key in stage.item and stage.item[key] == value for key, value in item.items())
 
 
-def _expand(folder: Path, name: str, entry: dict[str, Any]) -> Iterator[Stage]:
+def _expand(folder: Path, name: str, entry: Any) -> Iterator[Stage]:
+    if not isinstance(entry, dict) or not entry.get("cmd"):
+        raise Refusal(f"dvc.yaml: stage {name} has no cmd: say what it runs")
+    for section in ("params", "deps", "outs", "metrics", "plots"):
+        if not all(isinstance(listed, str | dict) for listed in _listed(entry, section, name)):
+            raise Refusal(f"dvc.yaml: stage {name}: {section}: expected names, found {entry[section]}")
     for unsupported in {"foreach", "wdir", "vars"} & entry.keys():
         raise Refusal(
             f"dvc.yaml: stage {name} uses {unsupported}: use matrix, paths from the project's folder, and params.yaml"
         )
     variables = functools.cache(lambda: read_yaml(folder / "params.yaml"))
-    matrix = {key: _fill(values, name, variables, {}) for key, values in entry.get("matrix", {}).items()}
+    matrix = {key: _fill(values, name, variables, {}) for key, values in (entry.get("matrix") or {}).items()}
     for values in itertools.product(*matrix.values()):
         item = dict(zip(matrix, values, strict=True))
         if any(isinstance(value, list | dict) for value in values):
@@ -191,14 +203,15 @@ def _expand(folder: Path, name: str, entry: dict[str, Any]) -> Iterator[Stage]:
             return _fill(thing, full_name, variables, item)
 
         outs, metrics, plots = (
-            tuple(map(fill, _paths(entry.get(section, [])))) for section in ("outs", "metrics", "plots")
+            tuple(posixpath.normpath(fill(path)) for path in _paths(_listed(entry, section, name)))
+            for section in ("outs", "metrics", "plots")
         )
         yield Stage(
             name=full_name,
-            cmd=fill(" && ".join(entry["cmd"]) if isinstance(entry.get("cmd"), list) else entry.get("cmd", "")),
-            params=tuple(_param_keys(full_name, entry.get("params", []), fill)),
+            cmd=fill(" && ".join(entry["cmd"]) if isinstance(entry["cmd"], list) else entry["cmd"]),
+            params=tuple(_param_keys(full_name, _listed(entry, "params", name), fill)),
             item=item,
-            deps=tuple(map(fill, entry.get("deps", []))),
+            deps=tuple(posixpath.normpath(fill(dep)) for dep in _listed(entry, "deps", name)),
             outs=outs + metrics + plots,
             metrics=metrics,
             plots=plots,
@@ -207,6 +220,13 @@ def _expand(folder: Path, name: str, entry: dict[str, Any]) -> Iterator[Stage]:
 
 def _as_dvc_writes(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _listed(entry: Mapping[str, Any], section: str, stage: str) -> list[Any]:
+    found = entry.get(section) or []
+    if not isinstance(found, list):
+        raise Refusal(f"dvc.yaml: stage {stage}: {section}: expected a list, found {found}")
+    return found
 
 
 def _paths(entries: list[Any]) -> Iterator[str]:

@@ -78,6 +78,15 @@ def _added(folder: Path, files: frozenset[str]) -> Iterator[tuple[str, str]]:
                 yield posixpath.normpath(posixpath.join(posixpath.dirname(name), out["path"])), str(out["md5"])
 
 
+def unkept(commit: Commit, paths: set[str]) -> set[str]:
+    """Those of the project's `paths` that Git neither tracks nor ignores: somebody was to commit them."""
+    absent = sorted(path for path in paths if not any(commit.beneath(path)))
+    command = ["git", "-C", str(commit.folder), "check-ignore", "--no-index", "-z", "--stdin"]
+    said = "\0".join(absent).encode()
+    result = subprocess.run(command, input=said, capture_output=True, env=without_git(os.environ))
+    return set(absent) - set(result.stdout.decode().split("\0"))
+
+
 def head_of(project: Path) -> str:
     """The commit that is checked out."""
     return _git(project, "rev-parse", "HEAD")
@@ -107,14 +116,25 @@ def read_lock(folder: Path) -> Iterator[LockedStage]:
     if not (folder / "dvc.lock").is_file():
         raise Refusal("the commit has no dvc.lock: its pipeline was never run, or its results were never committed")
     content = read_yaml(folder / "dvc.lock")
+    if not isinstance(content.get("stages") or {}, dict):
+        raise Refusal("dvc.lock: stages: expected a record by each stage's name: `git restore dvc.lock`")
     for name, entry in (content.get("stages") or {}).items():
         try:
             yield LockedStage(
                 name=name,
                 cmd=tuple(entry["cmd"]) if isinstance(entry["cmd"], list) else (entry["cmd"],),
-                deps=tuple(Recorded(dep["path"], str(dep["md5"])) for dep in entry.get("deps", [])),
+                deps=tuple(_recorded(dep, name) for dep in entry.get("deps", [])),
                 params=entry.get("params", {}).get("params.yaml", {}),
-                outs=tuple(Recorded(out["path"], str(out["md5"])) for out in entry.get("outs", [])),
+                outs=tuple(_recorded(out, name) for out in entry.get("outs", [])),
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise Refusal(f"dvc.lock, stage {name}: {error} is missing or unreadable: `dvc repro` writes it") from None
+
+
+def _recorded(entry: Mapping[str, Any], stage: str) -> Recorded:
+    path = posixpath.normpath(entry["path"])
+    if posixpath.isabs(path) or path.startswith("../") or "://" in entry["path"]:
+        raise Refusal(
+            f"dvc.lock, stage {stage}: {entry['path']} is outside the project: a replay would touch it itself"
+        )
+    return Recorded(path, str(entry["md5"]))

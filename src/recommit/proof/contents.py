@@ -9,6 +9,8 @@ from pathlib import Path
 
 from pathspec import GitIgnoreSpec
 
+from recommit import Refusal
+
 Ignored = Callable[[str], bool]
 """Whether DVC leaves a path of the project out of folders."""
 
@@ -105,10 +107,12 @@ class Contents:
         path = self.find(md5)
         return None if path is None else {entry["relpath"]: entry["md5"] for entry in json.loads(path.read_bytes())}
 
-    def put(self, md5: str, to: Path) -> None:
-        """Write a copy of the contents: a stage that changes its input must not reach the cache."""
-        found = self.find(md5)
+    def put(self, md5: str, folder: Path, name: str) -> None:
+        """Write a copy of the contents into `folder`: a stage that changes its input must not reach the cache."""
+        found, to = self.find(md5), folder / name
         assert found, md5
+        if not Path(os.path.normpath(to)).is_relative_to(folder):
+            raise Refusal(f"{name} leads out of the project: a cache or dvc.lock was tampered with")
         to.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(found, to)
         if os.access(found, os.X_OK):

@@ -57,7 +57,7 @@ def _constant(outcome: Outcome, recorded: Mapping[str, str]) -> Cause:
     return Cause(
         "record",
         "nothing that was varied matters, and the recorded result is not what this commit's code gives here: it was "
-        "edited or forged, or made by another environment, on another kind of machine, at its own path or date",
+        "made on another kind of machine, by another environment, at its own path or date; or it was edited or forged",
     )
 
 

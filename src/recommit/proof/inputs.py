@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from recommit import Refusal
 from recommit.notebook.parameters import declared_values
 from recommit.notebook.project import Stage, is_in, read_yaml, stages
-from recommit.proof.commit import Commit, LockedStage
+from recommit.proof.commit import Commit, LockedStage, unkept
 from recommit.proof.contents import Contents, files_in, ignored_by_dvc, md5_of_folder
 
 
@@ -142,6 +142,9 @@ def contradictions(commit: Commit, tree: Mapping[str, str]) -> Iterator[tuple[st
             here = md5_of_folder({file: tree[f"{out.path}/{file}"] for file in inside})
         if here not in (None, out.md5):
             yield name, f"{out.path} was edited after the run: what is committed is not what dvc.lock records"
+    makers = {out.path: stage.name for stage in commit.stages for out in stage.outs}
+    for path in sorted(unkept(commit, set(makers))):
+        yield makers[path], f"{path} is not in the commit, and Git was to keep it: it was deleted, or never added"
     for stage in commit.stages:
         for dep in stage.deps:
             maker, md5 = made.get(dep.path, ("", dep.md5))

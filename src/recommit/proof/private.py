@@ -13,6 +13,7 @@ from typing import IO
 import psutil
 
 _PREFIX = "recommit-verify-"
+_LOCK = ".held-by-recommit-verify"  # no folder of anybody else's holds such a file
 
 
 @contextmanager
@@ -28,7 +29,7 @@ def private_place() -> Iterator[Path]:
             with suppress(OSError):
                 _clear_if_left(left)
         place = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=top))
-        held = _opened(place / "lock")
+        held = _opened(place / _LOCK)
         fcntl.flock(held, fcntl.LOCK_EX)
     try:
         yield place
@@ -44,9 +45,10 @@ def _opened(path: Path) -> IO[str]:
 
 def _clear_if_left(place: Path) -> None:
     found = place.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+    ours = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and (place / _LOCK).is_file()
+    if not ours:
         return
-    with _opened(place / "lock") as lock:
+    with _opened(place / _LOCK) as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -45,7 +45,7 @@ class Prover:
             outcome = sandbox.run(stage, files, [*self.varied, *hidden], cpu)
             seconds = time.monotonic() - started
             outputs = tuple(self._output(out, outcome) for out in stage.outs)
-            broken = outcome.status != 0 or any(output.verdict in ("different", "missing") for output in outputs)
+            broken = outcome.status != 0 or any(output.verdict != "identical" for output in outputs)
             cause = ""
             if broken and not outcome.undeclared:
                 cause = self._cause(sandbox, stage, files, hidden, outcome, cpu)
@@ -172,4 +172,5 @@ class Prover:
 
 
 def _declared(key: str, stage: LockedStage) -> bool:
-    return any(key == declared or key.startswith(f"{declared}.") for declared in stage.params)
+    whole = any(dep.path == "params.yaml" for dep in stage.deps)
+    return whole or any(key == declared or key.startswith(f"{declared}.") for declared in stage.params)

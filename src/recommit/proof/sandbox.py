@@ -25,6 +25,8 @@ from recommit.proof.contents import Contents, Ignored, hash_of
 from recommit.proof.variations import Variation, environment, shell
 
 _WITNESS = "src/sitecustomize.py"
+# What programs keep in a home of their own accord.
+_PROGRAMS_OWN = (".cache", ".config", ".local", ".ipython", ".jupyter", ".keras", ".nv")
 
 
 @dataclass(frozen=True)
@@ -105,12 +107,12 @@ class Sandbox:
     def _fill(self, folder: Path, stage: LockedStage, files: Mapping[str, str], varied: Collection[Variation]) -> None:
         """Lay out the declared inputs, dvc.yaml with this stage alone, params.yaml with its keys alone."""
         for name in sorted(files, reverse=True):
-            self.contents.put(files[name], folder / name)
+            self.contents.put(files[name], folder, name)
         for out in stage.outs:
             (folder / out.path).parent.mkdir(parents=True, exist_ok=True)
         (folder / "dvc.yaml").write_text(json.dumps(alone(self.commit.folder, stage.name)), encoding="utf-8")
         params = self.commit.folder / "params.yaml"
-        if params.is_file():
+        if params.is_file() and "params.yaml" not in files:
             withheld = {variation.how for variation in varied if variation.kind == "parameter"}
             kept = {key for key in leaves(read_yaml(params)) if key not in withheld}
             (folder / "params.yaml").write_text(cut_params(params.read_text("utf-8"), kept), encoding="utf-8")
@@ -227,7 +229,7 @@ def _left_behind(
         declared = any(is_in(name, out) for out in outs) or name in durations or "__pycache__" in name
         if path.is_file() and not ours and not declared:
             yield f"wrote {name}"
-    yield from (f"wrote ~/{path.name}" for path in sorted(home.iterdir()) if not path.name.startswith("."))
+    yield from (f"wrote ~/{path.name}" for path in sorted(home.iterdir()) if path.name not in _PROGRAMS_OWN)
 
 
 def _last_words(text: str) -> str:

@@ -39,7 +39,7 @@ def imports(tree: ast.AST, package: str = "") -> Iterator[str]:
 
     `package` is where its relative imports begin. `importlib.import_module` counts where the name is a literal.
     """
-    for node in ast.walk(tree):
+    for node in _run(tree):
         match node:
             case ast.Import(names=names):
                 yield from (alias.name for alias in names)
@@ -50,6 +50,14 @@ def imports(tree: ast.AST, package: str = "") -> Iterator[str]:
             case ast.Call(func=function, args=[ast.Constant(value=str(name)), *_]):
                 if ast.unparse(function) in _IMPORTING:
                     yield _absolute(name, package)
+
+
+def _run(tree: ast.AST) -> Iterator[ast.AST]:
+    """All of the code but what stands under `if TYPE_CHECKING:`, which nothing runs."""
+    yield tree
+    for node in ast.iter_child_nodes(tree):
+        if not (isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")):
+            yield from _run(node)
 
 
 def _absolute(name: str, package: str) -> str:

@@ -16,7 +16,8 @@ _NEVER_ALONE = ("_", "PWD", "OLDPWD", "SHLVL")
 _ALWAYS = ("PATH", "OPENBLAS_CORETYPE", "NPY_DISABLE_CPU_FEATURES", "LD_LIBRARY_PATH")
 _LOCALE = ("LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "LC_COLLATE", "LC_NUMERIC", "LC_TIME", "LC_MESSAGES")
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
-_DAYS_ON = 400
+# Not a number of whole days: the hour is another, too.
+_LATER_SECONDS = (400 * 24 + 7) * 3600 + 13 * 60
 _SET_BY_US = {"HOME", "TMPDIR", "TZ", "SHELL", *_LOCALE, *_THREADS}
 
 
@@ -47,7 +48,7 @@ def surroundings() -> list[Variation]:
     if _cpus() > 1:
         found.append(Variation("visible CPUs", f"1 of {_cpus()}"))
     if libfaketime():
-        found.append(Variation("date", f"{_DAYS_ON} days on"))
+        found.append(Variation("date", "400 days, 7 hours and 13 minutes on"))
     return found
 
 
@@ -85,7 +86,7 @@ def environment(varied: set[Variation], home: str, tmp: str, programs: str) -> d
         if _other_locale() == "C":  # or Python would quietly make it UTF-8
             ours |= {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     if "date" in kinds:
-        ours |= {"LD_PRELOAD": libfaketime(), "FAKETIME": f"+{_DAYS_ON}d"}
+        ours |= {"LD_PRELOAD": libfaketime(), "FAKETIME": f"+{_LATER_SECONDS}"}
         ours |= {"FAKETIME_DISABLE_SHM": "1", "NO_FAKE_STAT": "1"}
     return kept | ours
 

@@ -86,54 +86,61 @@ class _Planned:
 
 def verify(project: Path, request: Request, say: Say) -> Proof:
     """Prove a commit of the repository around `project`. Raises Refusal where that cannot be begun."""
-    started = time.monotonic()
     with private_place() as place:
-        commit = lay_out(project, request.rev, place / "commit")
-        chosen = _chosen(commit, request.stages)
-        programs = Path(sys.executable).parent
-        notes = list(_uncommitted(project, commit))
-        unlike = [] if request.rebuild else unlike_the_lock(commit.folder)
-        if unlike:
-            named = ", ".join(map(str, unlike[:3])) + (f" and {len(unlike) - 3} more" if len(unlike) > 3 else "")
-            notes.append(
-                f"this environment is not the commit's: its lock file says {named}: results may differ for that "
-                "alone; --rebuild makes the commit's own"
-            )
-        for note in notes:
-            say(note)
-        if request.rebuild:
-            programs = _rebuilt(commit.folder, say)
-        cache = cache_of(project, programs)
-        contents = Contents(place / "made", {"cache": cache} if cache else {})
-        planned = _Planned(commit, contents, know_tree(commit, contents))
-        outs = [out.md5 for stage in chosen for out in stage.outs]
-        if any(map(planned.lacking, chosen)) or not all(map(contents.find, outs)):
-            _fetch(project, place / "fetched", programs, planned, say)
-        varied = () if request.as_is else tuple(surroundings())
-        prover = Prover(
-            sandbox=Sandbox(place, project.resolve(), programs, commit, contents, ignored_by_dvc(commit.folder)),
-            varied=() if request.as_is else (*varied, *withheld_variables()),
-            tolerance=read_tolerance(commit.folder),
-            params=read_yaml(commit.folder / "params.yaml") if (commit.folder / "params.yaml").exists() else {},
-            unlike=bool(unlike),
-            say=say,
+        try:
+            return _verify(project, request, say, place)
+        except Refusal as refusal:  # by the name that the user knows a file by
+            raise Refusal(str(refusal).replace(f"{place}/commit/", f"{request.rev}:"), refusal.status) from None
+
+
+def _verify(project: Path, request: Request, say: Say, place: Path) -> Proof:
+    started = time.monotonic()
+    commit = lay_out(project, request.rev, place / "commit")
+    chosen = _chosen(commit, request.stages)
+    programs = Path(sys.executable).parent
+    notes = list(_uncommitted(project, commit))
+    unlike = [] if request.rebuild else unlike_the_lock(commit.folder)
+    if unlike:
+        named = ", ".join(map(str, unlike[:3])) + (f" and {len(unlike) - 3} more" if len(unlike) > 3 else "")
+        notes.append(
+            f"this environment is not the commit's: its lock file says {named}: results may differ for that "
+            "alone; --rebuild makes the commit's own"
         )
-        say(f"replaying {len(chosen)} stages of {commit.sha[:10]}, with {len(varied)} things otherwise than here")
-        found = _replay_all(chosen, planned, prover, request.jobs, say)
-        return Proof(
-            commit=commit.sha,
-            lock_md5=md5_of(commit.folder / "dvc.lock"),
-            whole=not request.stages,
-            varied=varied,
-            tolerance=prover.tolerance,
-            rebuilt=request.rebuild,
-            inputs_from=tuple(_origins(chosen, planned)),
-            watched=watch.strace() or "strace",
-            notes=tuple(notes),
-            stages=tuple(_with_record(found, planned, chosen, whole=not request.stages)),
-            machine=machine(commit.folder, programs / "python"),
-            seconds=round(time.monotonic() - started, 1),
-        )
+    for note in notes:
+        say(note)
+    if request.rebuild:
+        programs = _rebuilt(commit.folder, say)
+    cache = cache_of(project, programs)
+    contents = Contents(place / "made", {"cache": cache} if cache else {})
+    planned = _Planned(commit, contents, know_tree(commit, contents))
+    outs = [out.md5 for stage in chosen for out in stage.outs]
+    if any(map(planned.lacking, chosen)) or not all(map(contents.find, outs)):
+        _fetch(project, place / "fetched", programs, planned, say)
+    varied = () if request.as_is else tuple(surroundings())
+    prover = Prover(
+        sandbox=Sandbox(place, project.resolve(), programs, commit, contents, ignored_by_dvc(commit.folder)),
+        varied=() if request.as_is else (*varied, *withheld_variables()),
+        tolerance=read_tolerance(commit.folder),
+        params=read_yaml(commit.folder / "params.yaml") if (commit.folder / "params.yaml").exists() else {},
+        unlike=bool(unlike),
+        say=say,
+    )
+    say(f"replaying {len(chosen)} stages of {commit.sha[:10]}, with {len(varied)} things otherwise than here")
+    found = _replay_all(chosen, planned, prover, request.jobs, say)
+    return Proof(
+        commit=commit.sha,
+        lock_md5=md5_of(commit.folder / "dvc.lock"),
+        whole=not request.stages,
+        varied=varied,
+        tolerance=prover.tolerance,
+        rebuilt=request.rebuild,
+        inputs_from=tuple(_origins(chosen, planned)),
+        watched=watch.strace() or "strace",
+        notes=tuple(notes),
+        stages=tuple(_with_record(found, planned, chosen, whole=not request.stages)),
+        machine=machine(commit.folder, programs / "python"),
+        seconds=round(time.monotonic() - started, 1),
+    )
 
 
 def _fetch(project: Path, cache: Path, programs: Path, planned: _Planned, say: Say) -> None:

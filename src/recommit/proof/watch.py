@@ -13,11 +13,11 @@ from pathlib import Path
 
 from recommit.notebook.project import is_in
 
-_CALLS = "?open,openat,?openat2,?creat,?rename,?renameat,renameat2,?unlink,unlinkat,connect,sendto,sendmsg"
+_CALLS = "?open,openat,?openat2,?creat,?rename,?renameat,renameat2,?unlink,unlinkat,execve,connect,sendto,sendmsg"
 # `1234 openat(AT_FDCWD</cwd>, "name", O_RDONLY) = 3</real/path>`; strings may hold escapes, of bytes.
 _CALL = re.compile(r"^\d+ +(?P<call>[a-z0-9]+)\((?P<rest>.*)")
 _PATH = re.compile(r'(?:<(?P<base>[^>]*)>, )?"(?P<name>(?:[^"\\]|\\.)*)"')
-_RESULT = re.compile(r"\) += (?P<code>-?\d+)")
+_RESULT = re.compile(r"\) += (?P<code>-?\d+)(?:<(?P<real>/[^>]*)>)?")
 _ADDRESS = re.compile(
     r"sa_family=AF_INET6?, sin6?_port=htons\((?P<port>\d+)\).*?"
     r'(?:inet_addr\("(?P<v4>[^"]+)"\)|inet_pton\(AF_INET6, "(?P<v6>[^"]+)")'
@@ -29,6 +29,9 @@ _SYSTEM = (
     *("/var/cache/fontconfig", "/.dockerenv"),
 )
 _SCRATCH = ("/dev", "/proc", "/var/cache/fontconfig")
+_SOCKET = re.compile(r'sa_family=AF_UNIX, sun_path="(?P<path>/[^"]+)"')
+# What a process asks of the machine of its own accord: names of users and hosts, its log.
+_SERVICES = ("/run/nscd/", "/var/run/nscd/", "/run/systemd/", "/var/run/dbus/", "/run/dbus/", "/dev/log")
 
 
 @dataclass(frozen=True)
@@ -84,16 +87,21 @@ def read(log: Path) -> Seen:
                 opened.update(_opened(match["call"], match["rest"]))
             elif address := _ADDRESS.search(match["rest"]):
                 called.add(f"{address['v4'] or address['v6']} port {address['port']}")
+            elif socket := _SOCKET.search(match["rest"]):
+                called.add(_plain(socket["path"]))
     return Seen(frozenset(opened), frozenset(called))
 
 
 def _opened(call: str, rest: str) -> Iterator[Opened]:
     """The paths of one call; renaming and removing write."""
     result = _RESULT.search(rest)  # absent where another thread's call came between: then it is not known
-    names = list(_PATH.finditer(rest.partition(" = ")[0]))
-    to_write = not call.startswith("open") or any(flag in rest.partition(" = ")[0] for flag in _WRITING)
+    names = list(_PATH.finditer(rest.partition(" = ")[0]))[: 1 if call.startswith(("open", "exec")) else None]
+    to_write = not call.startswith(("open", "exec")) or any(flag in rest.partition(" = ")[0] for flag in _WRITING)
     for match in names:
-        path = Path(_plain(match["base"] or "/")) / _plain(match["name"])
+        real = result["real"] if result and call.startswith("open") else None  # past links
+        path = Path(_plain(real or match["base"] or "")) / ("" if real else _plain(match["name"]))
+        if not path.is_absolute():  # rename(2) and its like do not say from where; moves inside show in the folder
+            continue
         yield Opened(posixpath.normpath(path), to_write, succeeded=result is None or int(result["code"]) >= 0)
 
 
@@ -123,7 +131,11 @@ def undeclared(seen: Seen, bounds: Bounds) -> Iterator[str]:
     """Each file that was read or written, and each address that was called, without being declared; in words."""
     found = {line for opened in seen.opened for line in _trespass(opened, bounds)}
     yield from sorted(found)
-    yield from (f"called the network: {address}" for address in sorted(seen.called))
+    for address in sorted(seen.called):
+        if not address.startswith("/"):
+            yield f"called the network: {address}"
+        elif not address.startswith((*bounds.ours, *_SERVICES)):
+            yield f"called the socket {address}"
 
 
 def _trespass(opened: Opened, bounds: Bounds) -> Iterator[str]:
@@ -144,8 +156,12 @@ def _trespass(opened: Opened, bounds: Bounds) -> Iterator[str]:
     elif opened.to_write:
         if not _in(path, _SCRATCH) and "__pycache__" not in path:
             yield f"wrote {path}"
-    elif not in_environment and not _in(path, [sys.base_prefix, *_SYSTEM]) and Path(path).is_file():
+    elif not in_environment and not _machines_own(path) and Path(path).is_file():
         yield f"read {path}"
+
+
+def _machines_own(path: str) -> bool:
+    return _in(path, [sys.base_prefix, *_SYSTEM]) and not _in(path, ["/dev/shm"])
 
 
 def _in(path: str, folders: Iterable[str]) -> bool:

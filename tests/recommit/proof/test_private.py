@@ -30,6 +30,7 @@ def test_a_place_is_gone_afterwards_with_its_processes() -> None:
 def test_what_a_killed_run_left_is_cleared_and_a_living_one_is_left_alone(tmp_path: Path) -> None:
     left = tmp_path / "recommit-verify-left"
     left.mkdir()
+    (left / ".held-by-recommit-verify").touch()
     running = sleeper(left)
     with private_place() as living:
         assert not left.exists()
@@ -40,11 +41,19 @@ def test_what_a_killed_run_left_is_cleared_and_a_living_one_is_left_alone(tmp_pa
         assert living.exists()
 
 
+def test_a_folder_of_that_name_that_is_not_ours_is_left_alone(tmp_path: Path) -> None:
+    mine = tmp_path / "recommit-verify-mine"
+    mine.mkdir()
+    with private_place():
+        pass
+    assert mine.exists()
+
+
 def test_a_folder_of_that_name_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
     precious = tmp_path / "precious"
     precious.mkdir()
-    (precious / "lock").write_text("the only copy")
+    (precious / ".held-by-recommit-verify").write_text("the only copy")
     (tmp_path / "recommit-verify-link").symlink_to(precious)
     with private_place():
         pass
-    assert (precious / "lock").read_text() == "the only copy"
+    assert (precious / ".held-by-recommit-verify").read_text() == "the only copy"

@@ -43,6 +43,12 @@ def seen(code: str, folder: Path) -> Seen:
         ("open('../elsewhere.csv')", "elsewhere.csv"),
         ("open('../checkout/new.csv', 'w')", "wrote new.csv of the checkout itself"),
         ("import subprocess; subprocess.run(['cat', '../elsewhere.csv'])", "elsewhere.csv"),
+        ("import os; os.symlink('../../elsewhere.csv', 'data/in.csv'); open('data/in.csv')", "elsewhere.csv"),
+        ("open('/proc/self/root' + __import__('os').path.abspath('../elsewhere.csv'))", "elsewhere.csv"),
+        ("import os; os.listdir('../checkout')", "read the folder of the checkout itself"),
+        ("import os; os.rename(os.path.abspath('../elsewhere.csv'), 'data/in.csv')", "wrote"),
+        ("import subprocess; subprocess.run(['../checkout/tool'])", "read tool of the checkout itself"),
+        ("import socket; socket.socket(socket.AF_UNIX).connect('/tmp/nobody.sock')", "the socket /tmp/nobody.sock"),
         ("import socket; socket.socket(type=socket.SOCK_DGRAM).sendto(b'', ('127.0.0.1', 9))", "127.0.0.1 port 9"),
         ("import socket; socket.socket(socket.AF_INET6).connect(('::1', 9))", "::1 port 9"),
     ],
@@ -51,6 +57,8 @@ def test_what_is_not_declared_is_named(code: str, expected: str, tmp_path: Path)
     (tmp_path / "checkout").mkdir()
     (tmp_path / "checkout/größe.csv").touch()
     (tmp_path / "elsewhere.csv").touch()
+    (tmp_path / "checkout/tool").write_text("#!/bin/sh\n")
+    (tmp_path / "checkout/tool").chmod(0o755)
     lines = list(undeclared(seen(code, tmp_path), bounds(tmp_path)))
     assert len(lines) == 1, lines
     assert expected in lines[0]
@@ -63,6 +71,7 @@ def test_what_is_not_declared_is_named(code: str, expected: str, tmp_path: Path)
         "open('src/machinery/run.py') if __import__('os').path.exists('src') else 0",
         "open('data/nobody.csv')",
         "import os; os.listdir('.')",
+        "import os; open('data/in.csv', 'w'); os.rename('data/in.csv', 'data/in.csv')",
         "open('/etc/hosts'); open('/proc/self/status')",
         "open('/dev/null', 'w')",
         "import socket; socket.socket(socket.AF_UNIX).connect('nowhere')",
