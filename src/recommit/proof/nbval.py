@@ -13,7 +13,7 @@ from nbval.plugin import IPyNbCell
 
 from recommit.notebook.canonical import canonical
 from recommit.notebook.project import root
-from recommit.proof.compare_notebook import compare_outputs
+from recommit.proof.compare.notebook import compare_outputs
 from recommit.proof.tolerance import read_tolerance
 
 

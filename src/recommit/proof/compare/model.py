@@ -10,8 +10,8 @@ from google.protobuf.message import Message
 from onnx import numpy_helper
 
 from recommit.artifact.model import Model
-from recommit.proof.compare_values import ANOTHER_WAY, compare_values
-from recommit.proof.comparison import Comparison, at, count, first, judged, read_both
+from recommit.proof.compare.comparison import Comparison, at, count, first, judged, read_both
+from recommit.proof.compare.values import ANOTHER_WAY, compare_values
 from recommit.proof.tolerance import Tolerance
 
 Inputs = Callable[[Sequence[str]], "pd.DataFrame | None"]

@@ -8,8 +8,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from recommit.proof.compare_text import compare_text
-from recommit.proof.comparison import (
+from recommit.proof.compare.comparison import (
     Comparison,
     at,
     count,
@@ -21,6 +20,7 @@ from recommit.proof.comparison import (
     named,
     read_both,
 )
+from recommit.proof.compare.text import compare_text
 from recommit.proof.tolerance import Tolerance, relative_difference
 
 ANOTHER_WAY = Comparison("equal", "the same values, written in another way")

@@ -6,7 +6,7 @@ import io
 import numpy as np
 from PIL import Image
 
-from recommit.proof.comparison import Comparison, different, read_both
+from recommit.proof.compare.comparison import Comparison, different, read_both
 from recommit.proof.tolerance import Tolerance
 
 

@@ -3,8 +3,18 @@
 import math
 import re
 
-from recommit.proof.compare_figure import compare_encoded_figures
-from recommit.proof.comparison import IDENTICAL, Comparison, at, count, different, exactly, excerpt, first, judged
+from recommit.proof.compare.comparison import (
+    IDENTICAL,
+    Comparison,
+    at,
+    count,
+    different,
+    exactly,
+    excerpt,
+    first,
+    judged,
+)
+from recommit.proof.compare.figure import compare_encoded_figures
 from recommit.proof.tolerance import Tolerance, relative_difference
 
 # A number that stands by itself, with digits after a point or with an exponent. Not in it, and so compared as text:

@@ -7,10 +7,10 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 
-from recommit.proof.compare_figure import compare_encoded_figures
-from recommit.proof.compare_text import compare_text
-from recommit.proof.compare_values import ANOTHER_WAY, compare_values
-from recommit.proof.comparison import Comparison, at, count, different, exactly, first, read_both, within
+from recommit.proof.compare.comparison import Comparison, at, count, different, exactly, first, read_both, within
+from recommit.proof.compare.figure import compare_encoded_figures
+from recommit.proof.compare.text import compare_text
+from recommit.proof.compare.values import ANOTHER_WAY, compare_values
 from recommit.proof.tolerance import EXACTLY, Tolerance
 
 

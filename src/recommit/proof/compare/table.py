@@ -8,8 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from recommit.proof.compare_values import ANOTHER_WAY, compare_values
-from recommit.proof.comparison import (
+from recommit.proof.compare.comparison import (
     IDENTICAL,
     Comparison,
     at,
@@ -22,6 +21,7 @@ from recommit.proof.comparison import (
     read_both,
     within,
 )
+from recommit.proof.compare.values import ANOTHER_WAY, compare_values
 from recommit.proof.tolerance import EXACTLY, Tolerance, relative_difference
 
 

@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from recommit.proof.compare_figure import compare_figures
-from recommit.proof.compare_model import Inputs, compare_models
-from recommit.proof.compare_notebook import compare_notebooks, compare_outputs
-from recommit.proof.compare_table import compare_parquet
-from recommit.proof.compare_text import compare_text
-from recommit.proof.compare_values import compare_csv, compare_json
-from recommit.proof.comparison import IDENTICAL, Comparison, Verdict
+from recommit.proof.compare.comparison import IDENTICAL, Comparison, Verdict
+from recommit.proof.compare.figure import compare_figures
+from recommit.proof.compare.model import Inputs, compare_models
+from recommit.proof.compare.notebook import compare_notebooks, compare_outputs
+from recommit.proof.compare.table import compare_parquet
+from recommit.proof.compare.text import compare_text
+from recommit.proof.compare.values import compare_csv, compare_json
 from recommit.proof.tolerance import Tolerance
 
 __all__ = ["Comparison", "Inputs", "Verdict", "compare", "compare_outputs"]
