@@ -122,7 +122,7 @@ def test_what_nbval_sees_alone_and_with_the_plugin(judged: Any, name: str, alone
     passed, printed = judged["plugin"]
     assert passed[name] == (not plugin)
     messages = [line for line in printed.splitlines() if line.startswith(f"cell {name}, ")]
-    assert len(messages) == bool(plugin)
+    assert bool(messages) == bool(plugin)  # in CI, pytest's summary says it once more
     assert all(plugin in message for message in messages), messages
 
 
