@@ -17,6 +17,8 @@ import click
 import psutil
 from ruamel.yaml import YAML
 
+from recommit.proof.machine import cpu
+
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks/results/pipeline.json"
 SAMPLED_EVERY_SECONDS = 0.2
@@ -151,15 +153,6 @@ def set_sample(path: Path, share: float) -> None:
     params = yaml.load(path)
     params["sample"] = share
     yaml.dump(params, path)
-
-
-def cpu() -> str:
-    """The processor's model name, as far as the system tells."""
-    with suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
 
 
 def table(results: dict) -> str:

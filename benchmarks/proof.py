@@ -8,7 +8,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 import click
-from pipeline import ROOT, Measured, cpu, run
+from pipeline import ROOT, Measured, run
+
+from recommit.proof.machine import cpu
 
 RESULTS = ROOT / "benchmarks/results/proof.json"
 

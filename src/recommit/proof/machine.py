@@ -59,7 +59,7 @@ def machine(folder: Path, python: Path) -> dict[str, Any]:
     return {
         "python": _asked(python, "import platform; print(platform.python_version())"),
         "lock_sha256": hashlib.sha256((folder / LOCK).read_bytes()).hexdigest() if (folder / LOCK).is_file() else None,
-        "cpu": _cpu(),
+        "cpu": cpu(),
         "cpus": len(os.sched_getaffinity(0)),
         "blas": _blas(python, {}),
         "blas_pinned": _blas(python, _pins(folder)),
@@ -89,7 +89,8 @@ def _asked(python: Path, code: str, env: Mapping[str, str] | None = None) -> str
     return result.stdout.strip()
 
 
-def _cpu() -> str:
+def cpu() -> str:
+    """The processor's model name, as far as the system tells."""
     with suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):
