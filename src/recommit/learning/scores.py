@@ -55,3 +55,20 @@ def _checked(outcome: ArrayLike, probability: ArrayLike) -> tuple[np.ndarray, np
     if not ((chance >= 0) & (chance <= 1)).all():
         raise ValueError("probabilities must be within 0 to 1, none missing")
     return truth, chance
+
+
+def log_losses(outcome: ArrayLike, probability: ArrayLike) -> np.ndarray:
+    """The log loss of each row in nats, (n,); a probability of 0 or 1 counts as the nearest float64 inside."""
+    truth, chance = _checked(outcome, probability)
+    inside = np.clip(chance, np.finfo("float64").eps, 1 - np.finfo("float64").eps)
+    return -np.log(np.where(truth == 1, inside, 1 - inside))
+
+
+def by_group(outcome: pd.Series, probability: pd.Series, group: pd.Series) -> pd.DataFrame:
+    """The `scores` of each group of rows, a row a group in their order; `rows` says how many there are."""
+    table = pd.DataFrame({"outcome": outcome, "probability": probability})
+    found = {
+        name: {"rows": len(part), **scores(part["outcome"], part["probability"])}
+        for name, part in table.groupby(group.to_numpy())
+    }
+    return pd.DataFrame(found).T.astype({"rows": "int64"}).rename_axis(group.name)

@@ -1,0 +1,41 @@
+"""Calibrate probabilities on predictions of a time that the model had not seen."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import expit, logit
+from sklearn.linear_model import LogisticRegression
+
+SMALLEST = 1e-6
+"""Probabilities are kept this far from 0 and 1 before their log-odds are taken."""
+
+
+@dataclass(frozen=True)
+class Platt:
+    """Probability to probability: a straight line in log-odds (Platt 1999). (1, 0) changes nothing."""
+
+    slope: float
+    intercept: float
+
+    def __call__(self, probability: ArrayLike) -> np.ndarray:
+        """Calibrate probabilities, (n,) to (n,)."""
+        clipped = np.clip(np.asarray(probability, dtype="float64"), SMALLEST, 1 - SMALLEST)
+        return expit(self.slope * logit(clipped) + self.intercept)
+
+
+def fit_platt(outcome: ArrayLike, probability: ArrayLike) -> Platt:
+    """The line that makes the predictions `probability`, (n,), of the outcomes, (n,) of 0 and 1, likeliest.
+
+    Raises ValueError where higher predictions go with fewer outcomes: turning them round would hide that.
+    """
+    truth, chance = np.asarray(outcome, dtype="float64"), np.asarray(probability, dtype="float64")
+    log_odds = logit(np.clip(chance, SMALLEST, 1 - SMALLEST))
+    if np.ptp(log_odds) == 0:  # a constant has no slope to learn; its level is the share
+        share = np.clip(truth.mean(), SMALLEST, 1 - SMALLEST)
+        return Platt(1.0, float(logit(share) - log_odds[0]))
+    fitted = LogisticRegression(C=np.inf, solver="newton-cholesky").fit(log_odds[:, None], truth)
+    slope, intercept = float(fitted.coef_[0, 0]), float(fitted.intercept_[0])
+    if slope <= 0:
+        raise ValueError(f"higher predictions go with fewer outcomes (slope {slope:.3f}): no calibration mends that")
+    return Platt(slope, intercept)

@@ -1,0 +1,66 @@
+"""A set of outcomes with each prediction, which holds the true one at a stated level: split conformal prediction."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from mapie.classification import SplitConformalClassifier
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, ClassifierMixin
+
+
+@dataclass(frozen=True)
+class Conformal:
+    """An outcome is in the set when its own probability is at least 1 - `quantile`.
+
+    That is the least ambiguous set (Sadinle, Lei and Wasserman 2019). It holds the true outcome with probability
+    `level` for rows that come like those it was fitted on; how often it does on later ones is to be measured.
+    """
+
+    level: float
+    quantile: float
+
+    def sets(self, probability: ArrayLike) -> np.ndarray:
+        """Whether the negative and the positive outcome are in the set: probabilities (n,) to (n, 2) bool."""
+        chance = np.asarray(probability, dtype="float64")
+        return np.column_stack([chance <= self.quantile, 1 - chance <= self.quantile])
+
+    def covered(self, outcome: ArrayLike, probability: ArrayLike) -> np.ndarray:
+        """Whether each set holds the outcome, (n,) of 0 and 1, that came: (n,) bool."""
+        truth = np.asarray(outcome, dtype="int64")
+        return self.sets(probability)[np.arange(len(truth)), truth]
+
+
+def conformalize(outcome: ArrayLike, probability: ArrayLike, level: float) -> Conformal:
+    """Fit sets at `level` (0 to 1) to outcomes, (n,) of 0 and 1, and probabilities, (n,), that did not learn from them.
+
+    Raises ValueError for a level outside 0 to 1, or fewer rows than the level needs.
+    """
+    truth, chance = np.asarray(outcome, dtype="int64"), np.asarray(probability, dtype="float64")
+    if not 0 < level < 1:
+        raise ValueError(f"the level of a conformal set lies between 0 and 1, not at {level}")
+    if len(truth) < 1 / (1 - level):
+        raise ValueError(f"{len(truth)} rows are too few for sets at level {level}")
+    fitted = SplitConformalClassifier(_Given(), confidence_level=level, conformity_score="lac", prefit=True)
+    _, sets = fitted.conformalize(chance[:, None], truth).predict_set(chance[:, None])
+    held = sets[np.arange(len(truth)), truth, 0].astype(bool)
+    # MAPIE keeps its quantile to itself; it is the score of one of these rows, and the largest that is let in.
+    scores = np.where(truth == 1, 1 - chance, chance)
+    return Conformal(level, float(scores[held].max()))
+
+
+class _Given(ClassifierMixin, BaseEstimator):
+    """A classifier whose one feature is the probability itself: what MAPIE wants around predictions already made."""
+
+    classes_ = np.array([0, 1])
+
+    def fit(self, X: np.ndarray, y: np.ndarray) -> "_Given":  # noqa: N803 - scikit-learn's interface
+        return self
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return True
+
+    def predict(self, X: np.ndarray) -> np.ndarray:  # noqa: N803
+        return (X[:, 0] > 0.5).astype("int64")
+
+    def predict_proba(self, X: np.ndarray) -> np.ndarray:  # noqa: N803
+        return np.column_stack([1 - X[:, 0], X[:, 0]])

@@ -1,0 +1,127 @@
+"""Judge probability forecasts of the same rows: every score, and every difference, with its interval."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from recommit.learning.intervals import Blocks, Estimate, Interval
+from recommit.learning.scores import log_losses
+
+BINS = 15
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Outcomes sorted by probability, so that ranking scores under many weights take one sort.
+
+    `order` (rows,) sorts by falling probability, `outcome` is sorted so, `ends` are the last places of equal ones.
+    """
+
+    order: np.ndarray
+    outcome: np.ndarray
+    ends: np.ndarray
+
+    def auc(self, weights: np.ndarray) -> float:
+        """Area under the ROC curve with row weights, (rows,); ties count half. NaN when one outcome has no weight."""
+        positive, negative = self._cumulated(weights)
+        if positive[-1] == 0 or negative[-1] == 0:
+            return float("nan")
+        area = np.sum(np.diff(negative, prepend=0) * (positive + np.concatenate([[0], positive[:-1]])) / 2)
+        return float(area / positive[-1] / negative[-1])
+
+    def average_precision(self, weights: np.ndarray) -> float:
+        """Precision at each threshold, weighted by the recall that it adds; NaN when the positives have no weight."""
+        positive, negative = self._cumulated(weights)
+        if positive[-1] == 0:
+            return float("nan")
+        found = positive + negative
+        precision = np.divide(positive, found, out=np.ones_like(found), where=found > 0)
+        return float(np.sum(np.diff(positive, prepend=0) * precision) / positive[-1])
+
+    def _cumulated(self, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        sorted_weights = weights[self.order]
+        positive = np.cumsum(sorted_weights * self.outcome)[self.ends]
+        return positive, np.cumsum(sorted_weights)[self.ends] - positive
+
+
+def ranking(outcome: ArrayLike, probability: ArrayLike) -> Ranking:
+    """Sort outcomes, (n,) of 0 and 1, by falling probability, (n,)."""
+    chance = np.asarray(probability, dtype="float64")
+    order = np.argsort(-chance, kind="stable")
+    ends = np.append(np.flatnonzero(np.diff(chance[order])), len(chance) - 1)
+    return Ranking(order, np.asarray(outcome, dtype="float64")[order], ends)
+
+
+def judge(outcome: ArrayLike, probability: ArrayLike, days: Blocks) -> dict[str, Estimate]:
+    """Each score of `probability`, (n,), for outcomes, (n,) of 0 and 1, resampled by whole days.
+
+    auc and average_precision rank (higher is better); log_loss (nats) and brier judge the probabilities, and so does
+    calibration_error, the mean distance of predicted and observed shares in bins of equal size (lower is better).
+    """
+    truth, chance = np.asarray(outcome, dtype="float64"), np.asarray(probability, dtype="float64")
+    ranked = ranking(truth, chance)
+    return {
+        "auc": days.statistic(ranked.auc),
+        "average_precision": days.statistic(ranked.average_precision),
+        "log_loss": days.ratio(log_losses(truth, chance)),
+        "brier": days.ratio((chance - truth) ** 2),
+        "calibration_error": calibration_error(truth, chance, days),
+    }
+
+
+def differences(candidate: Mapping[str, Estimate], other: Mapping[str, Estimate]) -> dict[str, Estimate]:
+    """How much better the candidate is by each score: above 0 is better, whichever way the score points."""
+    higher = ("auc", "average_precision")
+    return {name: candidate[name] - other[name] if name in higher else other[name] - candidate[name] for name in other}
+
+
+def calibration_gap(outcome: ArrayLike, probability: ArrayLike, days: Blocks) -> Estimate:
+    """Mean probability less the share that came: above 0, the forecast is too high on the whole."""
+    return days.ratio(np.asarray(probability, dtype="float64") - np.asarray(outcome, dtype="float64"))
+
+
+def calibration_error(outcome: ArrayLike, probability: ArrayLike, days: Blocks, bins: int = BINS) -> Estimate:
+    """Mean over bins of equal size of |mean probability - share that came|, weighted by rows.
+
+    The expected calibration error of Naeini, Cooper and Hauskrecht (2015), with equally filled bins. Chance alone makes
+    it positive, so of a perfect forecast too its interval lies above 0.
+    """
+    truth, chance = np.asarray(outcome, dtype="float64"), np.asarray(probability, dtype="float64")
+    edges = np.unique(np.quantile(chance, np.linspace(0, 1, bins + 1)[1:-1]))
+    code = np.searchsorted(edges, chance, side="left")
+    width = len(edges) + 1
+    cells = np.bincount(days.codes * width + code, weights=chance - truth, minlength=days.number * width)
+    gaps = cells.reshape(days.number, width)
+    rows = np.bincount(days.codes, minlength=days.number).astype("float64")
+    value = np.abs(gaps.sum(axis=0)).sum() / rows.sum()
+    return Estimate(value, np.abs(days.counts @ gaps).sum(axis=1) / (days.counts @ rows), days.number)
+
+
+def coverage(outcome: ArrayLike, covered: ArrayLike, sets: np.ndarray, days: Blocks) -> dict[str, Estimate]:
+    """How often conformal sets, (n, 2) bool, held what came: overall, for each outcome, and how many hold both."""
+    truth, held = np.asarray(outcome, dtype="float64"), np.asarray(covered, dtype="float64")
+    return {
+        "overall": days.ratio(held),
+        "positive": days.ratio(held * truth, truth),
+        "negative": days.ratio(held * (1 - truth), 1 - truth),
+        "both": days.ratio(sets.all(axis=1)),
+    }
+
+
+def as_table(judged: Mapping[str, Mapping[str, Estimate | Interval]]) -> pd.DataFrame:
+    """Numbers with their intervals for reading: a row a name, a column a score."""
+    return pd.DataFrame(
+        {name: {key: str(_interval(one)) for key, one in row.items()} for name, row in judged.items()}
+    ).T
+
+
+def as_dicts(judged: Mapping[str, Estimate]) -> dict[str, dict[str, float]]:
+    """Numbers with their intervals as evidence keeps them."""
+    return {name: _interval(one).as_dict() for name, one in judged.items()}
+
+
+def _interval(one: Estimate | Interval) -> Interval:
+    return one.interval() if isinstance(one, Estimate) else one
