@@ -1,0 +1,118 @@
+"""The linear combination of columns that tells the target, by least squares, and the few columns that it needs.
+
+Least squares on a target of 0 and 1 points the same way as Fisher's linear discriminant (Hastie, Tibshirani and
+Friedman 2009, exercise 4.2), and all of its refits on fewer columns come from one table of products.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from sklearn.metrics import roc_auc_score
+
+from recommit.learning.leakage.cells import cells, is_number, numbers
+from recommit.learning.splits import Split
+
+_CATEGORIES = 24
+# Directions with less than this share of the greatest variance are rounding; a difference of two clocks is well above.
+_RANK = 1e-12
+
+
+@dataclass(frozen=True)
+class Combination:
+    """Columns, the terms made of them ("carrier is AA", "wind is missing"), and the AUC of their combination."""
+
+    columns: tuple[str, ...]
+    terms: tuple[str, ...]
+    auc: float
+
+
+def smallest(
+    split: Split, columns: Sequence[str], earlier: np.ndarray, later: np.ndarray, bound: float
+) -> Combination | None:
+    """The fewest terms, in order of their t statistics, whose combination has an AUC above the bound on the later rows.
+
+    It is fitted on the earlier ones. `earlier` and `later` are the target, bool. Numbers enter as they are and as
+    whether they are missing, categories by value. None when all columns together do not reach the bound, or one of the
+    outcomes is absent.
+    """
+    if len(np.unique(earlier)) < 2 or len(np.unique(later)) < 2:
+        return None
+    fit = _Fit.of(_design(split, columns), earlier, later)
+    everything = np.arange(len(fit.terms))
+    if not len(everything) or fit.auc(everything) <= bound:
+        return None
+    order = np.argsort(-np.abs(fit.t_statistics()), kind="stable")
+    enough = next((k for k in range(1, len(order)) if fit.auc(order[:k]) > bound), len(order))
+    chosen = [fit.terms[place] for place in order[:enough]]
+    named = tuple(dict.fromkeys(column for column, _ in chosen))
+    return Combination(named, tuple(term for _, term in chosen), fit.auc(order[:enough]))
+
+
+@dataclass(frozen=True)
+class _Fit:
+    terms: list[tuple[str, str]]
+    later: np.ndarray
+    truth: np.ndarray
+    products: np.ndarray
+    towards: np.ndarray
+    rows: int
+    variance: float
+
+    @staticmethod
+    def of(design: "_Design", earlier: np.ndarray, later: np.ndarray) -> "_Fit":
+        centred = earlier - earlier.mean()
+        products = design.earlier.T @ design.earlier / len(earlier)
+        towards = design.earlier.T @ centred / len(earlier)
+        return _Fit(design.terms, design.later, later, products, towards, len(earlier), float(np.var(earlier)))
+
+    def auc(self, chosen: np.ndarray) -> float:
+        weights = self._inverse(chosen) @ self.towards[chosen]
+        return float(roc_auc_score(self.truth, self.later[:, chosen] @ weights))
+
+    def t_statistics(self) -> np.ndarray:
+        inverse = self._inverse(np.arange(len(self.terms)))
+        weights = inverse @ self.towards
+        unexplained = max(self.variance - weights @ self.towards, np.finfo("float64").eps)
+        return weights / np.sqrt(np.maximum(np.diag(inverse), 1e-300) * unexplained / self.rows)
+
+    def _inverse(self, chosen: np.ndarray) -> np.ndarray:
+        return np.linalg.pinv(self.products[np.ix_(chosen, chosen)], rcond=_RANK, hermitian=True)
+
+
+@dataclass(frozen=True)
+class _Design:
+    terms: list[tuple[str, str]]
+    earlier: np.ndarray
+    later: np.ndarray
+
+
+def _design(split: Split, columns: Sequence[str]) -> _Design:
+    """Terms of all columns, centred and scaled by the earlier rows; what does not vary there is left out."""
+    terms, parts = [], []
+    for column in columns:
+        for term, earlier, later in _terms(split.train[column], split.test[column]):
+            mean, spread = earlier.mean(), earlier.std()
+            if spread > 0:
+                terms.append((column, term))
+                parts.append([(part - mean) / spread for part in (earlier, later)])
+    if not parts:
+        return _Design([], np.empty((len(split.train), 0)), np.empty((len(split.test), 0)))
+    return _Design(terms, np.column_stack([part[0] for part in parts]), np.column_stack([part[1] for part in parts]))
+
+
+def _terms(earlier: pd.Series, later: pd.Series) -> list[tuple[str, np.ndarray, np.ndarray]]:
+    name = str(earlier.name)
+    if is_number(earlier):
+        before, after = (np.where(np.isfinite(part), part, np.nan) for part in (numbers(earlier), numbers(later)))
+        there = before[~np.isnan(before)]
+        fill = there.mean() if len(there) else 0.0
+        absent = (f"{name} is missing", np.isnan(before).astype("float64"), np.isnan(after).astype("float64"))
+        return [(name, np.nan_to_num(before, nan=fill), np.nan_to_num(after, nan=fill)), absent]
+    cut = cells(earlier, later, _CATEGORIES)
+    pairs = [(cut.earlier == cell, cut.later == cell) for cell in range(cut.number)]
+    return [
+        (f"{name} is {value}", before.astype("float64"), after.astype("float64"))
+        for value, (before, after) in zip(cut.names, pairs, strict=True)
+    ]

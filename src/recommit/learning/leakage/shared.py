@@ -1,0 +1,83 @@
+"""Rows and groups that stand in more than one split, under the same key or under another."""
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+
+from recommit.learning.leakage.cells import is_number, numbers
+from recommit.learning.leakage.finding import Finding
+
+DIGITS = 3
+_SHOWN = 3
+
+
+def shared_rows(
+    parts: Mapping[str, pd.DataFrame], key: str, columns: Sequence[str], coincidences: float
+) -> list[Finding]:
+    """Find rows of one part that are in another: the same key, or, under another key, the same values.
+
+    `parts` are disjoint splits, each a table with the key and the columns, earlier ones first. Numbers are the same
+    when their first `DIGITS` significant digits are: a copy with a little noise is still a copy. Rows that agree in
+    every column without being copies do occur where columns are few; `coincidences` is the share (0 to 1) of the
+    smaller part's rows up to which they are let pass. Noise that is not small against the third digit hides a copy.
+    """
+    found = []
+    alike = {name: _fingerprints(part, columns) for name, part in parts.items()}
+    for (a, first), (b, second) in combinations(parts.items(), 2):
+        same_key = second[key].isin(first[key]).to_numpy()
+        where = f"rows of {a} and {b}"
+        if same_key.any():
+            shown = ", ".join(str(value) for value in second.loc[same_key, key].head(_SHOWN))
+            found.append(Finding("shared_rows", where, f"{same_key.sum()} have the same {key}: {shown}"))
+        copied = np.isin(alike[b], alike[a]) & ~same_key
+        share = copied.sum() / max(min(len(first), len(second)), 1)
+        if share > coincidences:
+            shown = ", ".join(str(value) for value in second.loc[copied, key].head(_SHOWN))
+            how = (
+                f"{copied.sum()} of {b} have another {key} and the same values in all {len(columns)} columns, to "
+                f"{DIGITS} digits ({share:.2%}, bound {coincidences:.2%}): {key} {shown}"
+            )
+            found.append(Finding("shared_rows", where, how))
+    return found
+
+
+def look_alikes(parts: Mapping[str, pd.DataFrame], columns: Sequence[str]) -> int:
+    """How many rows agree in all columns, as `shared_rows` compares them, with a row of an earlier part."""
+    seen, number = np.empty(0, dtype="uint64"), 0
+    for part in parts.values():
+        prints = _fingerprints(part, columns)
+        number += int(np.isin(prints, seen).sum())
+        seen = np.concatenate([seen, prints])
+    return number
+
+
+def shared_groups(parts: Mapping[str, pd.DataFrame], groups: Sequence[str]) -> list[Finding]:
+    """Find groups, such as patients, that have rows in more than one part; `groups` are the columns that name them."""
+    found = []
+    for group in groups:
+        for (a, first), (b, second) in combinations(parts.items(), 2):
+            both = np.intersect1d(first[group].dropna().unique(), second[group].dropna().unique())
+            if len(both):
+                shown = ", ".join(str(value) for value in both[:_SHOWN])
+                rows = int(second[group].isin(both).sum())
+                how = f"{len(both)} groups, with {rows} of {b}'s {len(second)} rows, are in both: {shown}"
+                found.append(Finding("shared_groups", f"{group} of {a} and {b}", how))
+    return found
+
+
+def _fingerprints(table: pd.DataFrame, columns: Sequence[str]) -> np.ndarray:
+    rounded = {
+        column: _round(numbers(table[column])) if is_number(table[column]) else table[column].astype("str")
+        for column in columns
+    }
+    return pd.util.hash_pandas_object(pd.DataFrame(rounded, index=table.index), index=False).to_numpy()
+
+
+def _round(values: np.ndarray) -> np.ndarray:
+    """To `DIGITS` significant digits; zeros of both signs are one."""
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        unit = 10.0 ** (np.floor(np.log10(np.abs(values))) - DIGITS + 1)
+        rounded = np.round(values / unit) * unit
+    return np.where(np.isfinite(values) & (values != 0), rounded, np.abs(values)).round(12)

@@ -1,0 +1,104 @@
+"""The replay test: a feature is what it was, whatever came later.
+
+The world is cut off at an instant, features of rows asked about up to then are computed again, and must be the stored
+ones. A feature that changes has seen what was not yet known: a mean over the whole table, a window that reaches past
+the row, a fact that was entered afterwards.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+
+from recommit.learning.leakage.finding import Finding
+
+Tables = dict[str, pd.DataFrame]
+# Running sums in floating point may differ in their last digits. Of float32, this is an exact match.
+_RELATIVE = 1e-9
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """Stored and rebuilt features of the rows asked about up to an instant, in the same order, indexed by their key."""
+
+    instant: pd.Timestamp
+    stored: pd.DataFrame
+    rebuilt: pd.DataFrame
+
+
+def instants(table: pd.DataFrame, number: int, seed: int, asked: str = "predicted_at") -> list[pd.Timestamp]:
+    """Prediction instants of `number` rows, one drawn from each of as many equal spans of time, in order.
+
+    An instant that some row has is the sharpest cut: for that row, even the next second is the future. A span without
+    rows gives none.
+    """
+    at = table[asked].sort_values(ignore_index=True)
+    edges = pd.date_range(at.iloc[0], at.iloc[-1], periods=number + 1)
+    places = np.searchsorted(at, edges)
+    places[-1] = len(at)
+    random = np.random.default_rng(seed)
+    return [at[int(random.integers(low, high))] for low, high in pairwise(places) if high > low]
+
+
+def replayed(
+    build: Callable[[Tables, pd.Series], pd.DataFrame],
+    as_known_at: Callable[[Tables, pd.Timestamp], Tables],
+    tables: Tables,
+    stored: pd.DataFrame,
+    instant: pd.Timestamp,
+    rows: int,
+    key: str,
+    asked: str = "predicted_at",
+) -> Replayed:
+    """Compute again, from the tables as known at an instant, the last `rows` rows asked about at or before it.
+
+    `stored` is the feature table, a row a key, with `asked` (UTC). `as_known_at(tables, instant)` leaves out what was
+    not known; `build(tables, keys)` gives the feature table of those keys, in any order. The last rows are those that
+    the future is nearest to. Raises ValueError for a key that occurs twice or no row up to the instant.
+    """
+    past = stored[stored[asked] <= instant].sort_values(asked, kind="stable").tail(rows)
+    if past.empty:
+        raise ValueError(f"no row is asked about at or before {instant}: the first is at {stored[asked].min()}")
+    rebuilt = build(as_known_at(tables, instant), past[key])
+    for name, table in (("stored", past), ("rebuilt", rebuilt)):
+        if table[key].duplicated().any():
+            raise ValueError(f"{key} {table.loc[table[key].duplicated(), key].iloc[0]} is twice in the {name} features")
+    return Replayed(instant, past.set_index(key), rebuilt.set_index(key))
+
+
+def changes_with_the_future(again: Replayed, columns: Sequence[str]) -> list[Finding]:
+    """Find, in what was replayed, columns whose values changed, and rows that were not there yet."""
+    stored, rebuilt = again.stored, again.rebuilt
+    there = stored.index.isin(rebuilt.index)
+    found = []
+    if not there.all():
+        first = stored.index[~there][0]
+        how = f"{(~there).sum()} of {len(stored)} rows asked about by then are not there, {stored.index.name} {first}"
+        found.append(Finding("changes_with_the_future", f"rows at {again.instant}", how))
+    stored = stored[there]
+    rebuilt = rebuilt.loc[stored.index]
+    for column in columns:
+        if column not in rebuilt:
+            how = f"computed from what was known at {again.instant} there is no such column"
+            found.append(Finding("changes_with_the_future", column, how))
+            continue
+        changed = ~_same(stored[column], rebuilt[column])
+        if changed.any():
+            place = int(np.argmax(changed))
+            how = (
+                f"{changed.sum()} of {len(stored)} rows change when what came after {again.instant} is left out: "
+                f"{stored.index.name} {stored.index[place]} from {stored[column].iloc[place]} to "
+                f"{rebuilt[column].iloc[place]}"
+            )
+            found.append(Finding("changes_with_the_future", column, how))
+    return found
+
+
+def _same(stored: pd.Series, rebuilt: pd.Series) -> np.ndarray:
+    both_missing = (stored.isna() & rebuilt.isna()).to_numpy()
+    if pd.api.types.is_float_dtype(stored) and pd.api.types.is_numeric_dtype(rebuilt):
+        a, b = stored.to_numpy("float64", na_value=np.nan), rebuilt.to_numpy("float64", na_value=np.nan)
+        return np.isclose(a, b, rtol=_RELATIVE, atol=0) | both_missing
+    return (stored == rebuilt).fillna(False).to_numpy("bool") | both_missing
