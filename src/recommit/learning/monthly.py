@@ -1,0 +1,259 @@
+"""What a table looked like in each month: missing values, ranges, categories, volume and freshness, with intervals."""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from recommit.learning.intervals import Blocks, Interval, blocks
+
+What = Literal[
+    "missing",
+    "outside",
+    "jump",
+    "low",
+    "median",
+    "high",
+    "share",
+    "unseen",
+    "volume",
+    "repeated",
+    "silent",
+    "longest gap",
+]
+OUTER = 0.001  # what lies beyond the 0.1 % and 99.9 % quantiles of other months is outside their range
+QUANTILES: dict[What, float] = {"low": 0.05, "median": 0.5, "high": 0.95}
+WEEK = 7
+NOTHING = Interval(np.nan, np.nan, np.nan)
+_HOUR = np.timedelta64(1, "h")
+
+
+@dataclass(frozen=True)
+class Monitored:
+    """What is looked at in a table whose rows have an instant, `at` (UTC): which column is of which kind.
+
+    `key` says which rows are repeats of one another. Each value of the column `feed` is a feed that can stop by itself,
+    and `hourly` says that each feed owes a record an hour. What the columns `late` hold is known at the latest
+    `late_hours` after the instant in the column `late_after`: younger rows do not count as missing.
+    """
+
+    at: str
+    key: tuple[str, ...]
+    numbers: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
+    feed: str = ""
+    hourly: bool = False
+    late: tuple[str, ...] = ()
+    late_after: str = ""
+    late_hours: float = 0
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Every column that is looked at; of `others`, whether a value is missing."""
+        return self.numbers + self.categories + self.others
+
+
+@dataclass(frozen=True)
+class Sorted:
+    """The known values of a column in a month, ascending, and the day of each: a quantile is then a place in them."""
+
+    values: np.ndarray
+    days: np.ndarray
+
+    def within(self, first: int, end: int) -> "Sorted":
+        """The values of the days from `first` up to `end`, the latter not included; the first of them is day 0."""
+        here = (self.days >= first) & (self.days < end)
+        return Sorted(self.values[here], self.days[here] - first)
+
+    def quantile(self, level: float, drawn: Blocks) -> Interval:
+        """The quantile at a level, with days as blocks; NaN without values.
+
+        Its interval inverts that of the share of values up to it (Woodruff 1952, "Confidence intervals for medians and
+        other position measures").
+        """
+        number = len(self.values)
+        if not number:
+            return NOTHING
+        value = self.values[int(level * (number - 1))]
+        upto = slice(0, np.searchsorted(self.values, value, "right"))
+        share = _ratio(drawn, self.counts(upto, drawn.number), self.counts(slice(None), drawn.number))
+        # Many equal values: the share up to the quantile is then above its level, and only its width is of use.
+        reach = [np.clip(level + end - share.value, 0, 1) for end in (share.low, share.high)]
+        low, high = (self.values[int(end * (number - 1))] for end in reach)
+        return Interval(float(value), float(low), float(high))
+
+    def beyond(self, low: float, high: float, number_of_days: int) -> np.ndarray:
+        """How many values of each day are below `low` or above `high`."""
+        below, above = np.searchsorted(self.values, low, "left"), np.searchsorted(self.values, high, "right")
+        return self.counts(slice(0, below), number_of_days) + self.counts(slice(above, None), number_of_days)
+
+    def counts(self, part: slice, number_of_days: int) -> np.ndarray:
+        """How many values of a part of the order each day has."""
+        return np.bincount(self.days[part], minlength=number_of_days).astype("float64")
+
+
+@dataclass(frozen=True)
+class Month:
+    """A month of a table, summed up by day: what its numbers and their intervals are made of.
+
+    `numbers` and `categories` are by column; a category's counts are (days, values), in the order of `values`.
+    """
+
+    name: str
+    blocks: Blocks
+    rows: pd.DataFrame
+    starts: pd.Timestamp
+    ends: pd.Timestamp
+    numbers: dict[str, Sorted]
+    categories: dict[str, np.ndarray]
+    values: dict[str, list[str]]
+
+    def outside(self, column: str, bounds: tuple[float, float]) -> Interval:
+        """The share of a column's known values that are outside the bounds."""
+        found = self.numbers[column]
+        days = self.blocks.number
+        return _ratio(self.blocks, found.beyond(*bounds, days), found.counts(slice(None), days))
+
+    def unseen(self, column: str, seen: Collection[str]) -> Interval:
+        """The share of a column's known values that are not among those seen."""
+        counts = self.categories[column]
+        new = np.array([value not in seen for value in self.values[column]], dtype=bool)
+        return _ratio(self.blocks, counts[:, new].sum(axis=1), counts.sum(axis=1))
+
+    def seen(self, column: str) -> set[str]:
+        """The values of a category that occur in the month."""
+        here = self.categories[column].sum(axis=0) > 0
+        return {value for value, there in zip(self.values[column], here, strict=True) if there}
+
+
+def months(table: pd.DataFrame, monitored: Monitored, clock: pd.Timestamp, seed: int) -> list[Month]:
+    """Cut a table into calendar months (UTC) from its first row to the clock, oldest first; none is left out.
+
+    The days of a month are the blocks of its intervals, the days without a row included. Raises ValueError, with the
+    column's name, when a column that is to be monitored is not there, or when no row is before the clock.
+    """
+    absent = sorted({monitored.at, *monitored.key, *monitored.columns} - set(table.columns))
+    if absent:
+        raise ValueError(f"columns to monitor are not in the table: {', '.join(absent)}")
+    table = table[table[monitored.at] < clock].sort_values(monitored.at, kind="stable", ignore_index=True)
+    if table.empty:
+        raise ValueError(f"no row has {monitored.at} before {clock:%Y-%m-%d}")
+    table = table.assign(__repeat=table.duplicated(list(monitored.key)))
+    values = {column: sorted(map(str, table[column].dropna().unique())) for column in monitored.categories}
+    first = table[monitored.at].iloc[0].floor("D")
+    edges = [first, *pd.date_range(first + pd.Timedelta(days=1), clock, freq="MS")]
+    cuts = np.searchsorted(table[monitored.at], pd.DatetimeIndex(edges))
+    return [
+        _month(table.iloc[cuts[i] : cuts[i + 1]], monitored, (edges[i], edges[i + 1]), values, seed)
+        for i in range(len(edges) - 1)
+    ]
+
+
+def _month(
+    rows: pd.DataFrame,
+    monitored: Monitored,
+    span: tuple[pd.Timestamp, pd.Timestamp],
+    values: dict[str, list[str]],
+    seed: int,
+) -> Month:
+    days = (span[1] - span[0]).days
+    codes = (rows[monitored.at].dt.floor("D") - span[0]).dt.days.to_numpy()
+    numbers = {}
+    for column in monitored.numbers:
+        number = rows[column].to_numpy(dtype="float64", na_value=np.nan)
+        order = np.argsort(number, kind="stable")[: np.isfinite(number).sum()]
+        numbers[column] = Sorted(number[order], codes[order])
+    categories = {}
+    for column in monitored.categories:
+        place = rows[column].astype("str").map({value: i for i, value in enumerate(values[column])})
+        known = place.notna().to_numpy()
+        cell = codes[known] * len(values[column]) + place.to_numpy()[known].astype("int64")
+        counts = np.bincount(cell, minlength=days * len(values[column])).reshape(days, -1)
+        categories[column] = counts.astype("float64")
+    drawn = Blocks(codes, blocks(np.arange(days), seed).counts)
+    return Month(f"{span[0]:%Y-%m}", drawn, rows, *span, numbers, categories, values)
+
+
+def describe(month: Month, monitored: Monitored, clock: pd.Timestamp) -> Iterator[tuple[str, What, str, Interval]]:
+    """Every number of a month that needs no other month: column, what it is, of which value or feed, its interval.
+
+    - missing: the share of rows without a value, of those that should have one at the clock;
+    - low, median, high: the 5 %, 50 % and 95 % quantiles, in the column's unit;
+    - share: of each value of a category, among the known;
+    - volume: rows a day, repeats not counted; repeated: the share of rows whose key an earlier row has;
+    - silent: the share of the hours of the month in which a feed that owes a record an hour has none;
+    - longest gap: hours between one record of a feed and its next, or an end of the month. That is seen in full and
+      estimates nothing, so its interval is itself.
+    """
+    yield from _missing(month, monitored, clock)
+    for column, found in month.numbers.items():
+        for what, level in QUANTILES.items():
+            yield column, what, "", found.quantile(level, month.blocks)
+    for column, counts in month.categories.items():
+        known = counts.sum(axis=1)
+        for value, count in zip(month.values[column], counts.T, strict=True):
+            yield column, "share", value, _ratio(month.blocks, count, known)
+    repeat = month.rows["__repeat"].to_numpy(dtype="float64")
+    yield "", "volume", "", _ratio(month.blocks, _by_day(month, 1 - repeat), np.ones(month.blocks.number))
+    yield "", "repeated", "", _ratio(month.blocks, _by_day(month, repeat), _by_day(month, np.ones(len(repeat))))
+    yield from _freshness(month, monitored)
+
+
+def weekly_medians(month: Month, column: str, seed: int) -> list[Interval]:
+    """The median of a column in each full week of a month, in order; the days after the last belong to none."""
+    drawn = Blocks(np.empty(0, dtype="int64"), blocks(np.arange(WEEK), seed).counts)
+    found, days = month.numbers[column], month.blocks.number
+    return [found.within(day, day + WEEK).quantile(0.5, drawn) for day in range(0, days - WEEK + 1, WEEK)]
+
+
+def outer(found: list[Sorted]) -> tuple[float, float]:
+    """The 0.1 % and 99.9 % quantiles of a column's values in some months together; NaN when there are none."""
+    number = sum(len(month.values) for month in found)
+    if not number:
+        return np.nan, np.nan
+    # The quantile's rank within all is among the first of each month, so only those need sorting together.
+    rank = int(OUTER * (number - 1))
+    lowest = np.sort(np.concatenate([month.values[: rank + 1] for month in found]))
+    highest = np.sort(np.concatenate([month.values[-rank - 1 :] for month in found]))
+    return float(lowest[rank]), float(highest[-rank - 1])
+
+
+def _missing(month: Month, monitored: Monitored, clock: pd.Timestamp) -> Iterator[tuple[str, What, str, Interval]]:
+    every = np.ones(len(month.rows), dtype=bool)
+    due = every
+    if monitored.late:
+        due = (month.rows[monitored.late_after] + pd.Timedelta(hours=monitored.late_hours) <= clock).to_numpy()
+    for column in monitored.columns:
+        counted = due if column in monitored.late else every
+        absent = month.rows[column].isna().to_numpy() & counted
+        yield column, "missing", "", _ratio(month.blocks, _by_day(month, absent), _by_day(month, counted))
+
+
+def _freshness(month: Month, monitored: Monitored) -> Iterator[tuple[str, What, str, Interval]]:
+    at = month.rows[monitored.at]
+    feeds = month.rows[monitored.feed].astype("str") if monitored.feed else pd.Series("", index=at.index)
+    names = month.values.get(monitored.feed, sorted(feeds.dropna().unique())) if monitored.feed else [""]
+    # A cut first month begins with its first record, whatever the hour of it.
+    starts = at.iloc[0] if len(at) and month.starts.day != 1 else month.starts
+    for name in names:
+        instants = at[feeds == name].to_numpy(dtype="datetime64[us]")
+        ends = [edge.tz_convert(None).to_datetime64().astype("datetime64[us]") for edge in (starts, month.ends)]
+        longest = float(np.diff(np.concatenate([ends[:1], instants, ends[1:]])).max() / _HOUR)
+        yield monitored.feed, "longest gap", name, Interval(longest, longest, longest)
+        if monitored.hourly:
+            hours = np.unique(instants.astype("datetime64[h]"))
+            day = ((hours - ends[0].astype("datetime64[D]")) / np.timedelta64(1, "D")).astype("int64")
+            heard = np.bincount(day, minlength=month.blocks.number)
+            owed = np.full(month.blocks.number, 24.0)
+            yield monitored.feed, "silent", name, _ratio(month.blocks, owed - heard, owed)
+
+
+def _by_day(month: Month, values: np.ndarray) -> np.ndarray:
+    return np.bincount(month.blocks.codes, weights=values, minlength=month.blocks.number)
+
+
+def _ratio(drawn: Blocks, numerator: np.ndarray, denominator: np.ndarray) -> Interval:
+    return drawn.ratio_of_sums(numerator, denominator).interval() if denominator.any() else NOTHING
