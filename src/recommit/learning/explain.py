@@ -1,0 +1,128 @@
+"""One prediction explained: how much each feature moved it, in log-odds, from what is usual to what was said.
+
+Shapley values by sampling: start from a usual row, put in the explained row's values one by one in random order, and
+book each step to its feature (Castro, Gómez and Tejada 2009; for predictions, with usual rows drawn too, Štrumbelj and
+Kononenko 2014). Every order ends at the explained row, so the contributions add up to the prediction, however few are
+drawn. Each order is also walked backwards, which makes the means steadier (Mitchell, Cooper, Frank and Holmes 2022).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+from scipy.special import expit, logit
+
+CLOSEST = 1e-7  # to 0 and 1: what single precision can still tell from them
+BATCH_ROWS = 100_000
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What moved one prediction, in log-odds: `base` + sum of `contributions` is the prediction's.
+
+    `base` is the mean log-odds of the usual rows. `contributions` and `errors` are (features,); an error is the
+    standard error of its contribution over the orders and usual rows drawn.
+    """
+
+    features: tuple[str, ...]
+    values: tuple[Any, ...]
+    contributions: np.ndarray
+    errors: np.ndarray
+    base: float
+    probability: float
+
+    def table(self) -> pd.DataFrame:
+        """A row a feature, the largest contribution of either sign first: value, log_odds, error."""
+        order = np.argsort(-np.abs(self.contributions), kind="stable")
+        columns = {
+            "value": [self.values[place] for place in order],
+            "log_odds": self.contributions[order],
+            "error": self.errors[order],
+        }
+        return pd.DataFrame(columns, index=pd.Index([self.features[place] for place in order], name="feature"))
+
+    def as_dict(self, most: int) -> dict[str, Any]:
+        """As evidence keeps it: the `most` largest contributions, and the sum of the rest."""
+        rows = self.table()
+        first = [
+            {
+                "feature": name,
+                "value": value if isinstance(value, str) else _number(value),
+                "log_odds": round(float(moved), 6),
+                "error": round(float(error), 6),
+            }
+            for name, value, moved, error in rows.head(most).itertuples()
+        ]
+        rest = {"features": max(len(rows) - most, 0), "log_odds": round(float(rows["log_odds"][most:].sum()), 6)}
+        ends = {"base": round(self.base, 6), "probability": round(self.probability, 6)}
+        return ends | {"contributions": first, "others": rest}
+
+
+def explain(
+    predict: Callable[[pd.DataFrame], np.ndarray],
+    row: pd.DataFrame,
+    background: pd.DataFrame,
+    features: Sequence[str],
+    seed: int,
+) -> Explanation:
+    """Explain the prediction for `row`, a table of one row, against the usual rows of `background`.
+
+    `predict` gives probabilities, (rows,), from a table of `features`. Each usual row is walked once, forth and back,
+    in an order of its own. Raises ValueError unless there is one row, a feature and two usual rows or more.
+    """
+    names = list(features)
+    if len(row) != 1 or len(background) < 2 or not names:
+        found = f"{len(row)} rows, {len(background)} usual rows, {len(names)} features"
+        raise ValueError(f"to explain takes one row, two usual rows or more, and features, not {found}")
+    orders = np.random.default_rng(seed).permuted(np.tile(np.arange(len(names)), (len(background), 1)), axis=1)
+    steps = []
+    at_once = max(1, BATCH_ROWS // (len(names) + 1))
+    for start in range(0, len(background), at_once):
+        usual, ranks = background.iloc[start : start + at_once], orders[start : start + at_once]
+        back = len(names) - 1 - ranks
+        steps.append((_walk(predict, row, usual, names, ranks), _walk(predict, row, usual, names, back), ranks, back))
+    forth_path, back_path, ranks, back = (np.concatenate(parts) for parts in zip(*steps, strict=True))
+    forth = np.take_along_axis(np.diff(forth_path, axis=1), ranks, axis=1)
+    backward = np.take_along_axis(np.diff(back_path, axis=1), back, axis=1)
+    moved = (forth + backward) / 2
+    return Explanation(
+        features=tuple(names),
+        values=tuple(row[name].iloc[0] for name in names),
+        contributions=moved.mean(axis=0),
+        errors=moved.std(axis=0, ddof=1) / np.sqrt(len(moved)),
+        base=float(forth_path[:, 0].mean()),
+        probability=float(expit(forth_path[0, -1])),
+    )
+
+
+def likeliest(probability: ArrayLike) -> int:
+    """The place of the highest probability, (n,), the first of equal ones: the row to explain, chosen by a rule."""
+    return int(np.argmax(np.asarray(probability, dtype="float64")))
+
+
+def _walk(
+    predict: Callable[[pd.DataFrame], np.ndarray],
+    row: pd.DataFrame,
+    usual: pd.DataFrame,
+    names: list[str],
+    ranks: np.ndarray,
+) -> np.ndarray:
+    """Log-odds of each usual row after 0, 1, ... all of its values gave way: (usual rows, features + 1).
+
+    `ranks`, (usual rows, features), says which step changes each feature.
+    """
+    steps = np.arange(len(names) + 1)
+    columns = {}
+    for place, name in enumerate(names):
+        changed = ranks[:, [place]] < steps
+        values = np.where(changed, row[name].to_numpy()[0], usual[name].to_numpy()[:, None]).ravel()
+        columns[name] = pd.Series(values).astype(row[name].dtype)
+    probability = np.clip(predict(pd.DataFrame(columns)), CLOSEST, 1 - CLOSEST)
+    return logit(probability).reshape(len(usual), len(steps))
+
+
+def _number(value: Any) -> float | None:
+    return round(float(value), 6) if np.isfinite(value) else None

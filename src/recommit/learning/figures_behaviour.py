@@ -1,0 +1,137 @@
+"""Figures of what a model leans on, how it ages and how it takes strange inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from recommit.figures import ACCENT, INK, SECOND, SOFT, axes
+
+if TYPE_CHECKING:  # a figure of one kind is not drawn anew when another kind's module changes
+    from recommit.learning.explain import Explanation
+    from recommit.learning.importance import Worth
+    from recommit.learning.intervals import Interval
+    from recommit.learning.robustness import Blanked, Moved
+    from recommit.learning.staleness import Aged
+
+
+def worth(found: Sequence[Worth], title: str, cost: Mapping[str, str] | None = None) -> Axes:
+    """What permuting and what leaving out adds to the log loss, with intervals, the first of `found` on top.
+
+    `cost`, name to text, if given, is written beside each.
+    """
+    ax = axes(title, "added log loss, nats a row", "", height=0.36 * len(found) + 1.3)
+    rows = np.arange(len(found), dtype="float64")[::-1]
+    ax.axvline(0, color=INK, linewidth=0.8)
+    _spans(ax, [one.permuted for one in found], rows + 0.14, ACCENT, "values permuted: what the model leans on")
+    _spans(ax, [one.left_out for one in found], rows - 0.14, SECOND, "fitted without: what is lost")
+    ax.set_yticks(rows, [one.name for one in found], fontsize=8)
+    for row, one in zip(rows, found, strict=True):
+        _beside(ax, row, "" if cost is None else cost[one.name])
+    ax.figure.legend(loc="outside lower center", ncols=2, fontsize=8)
+    return ax
+
+
+def waterfall(explanation: Explanation, name: str, most: int = 12) -> Axes:
+    """How one prediction comes about, from the usual log-odds up or down to its own; the `most` largest steps."""
+    rows = explanation.table()
+    shown = rows.head(most)
+    labels = [f"{feature} = {_said(value)}" for feature, value in shown["value"].items()]
+    steps = shown["log_odds"].tolist()
+    if len(rows) > most:
+        labels.append(f"the other {len(rows) - most} features")
+        steps.append(float(rows["log_odds"][most:].sum()))
+    ends = explanation.base + np.cumsum(steps)
+    starts = ends - steps
+    ax = axes(
+        f"Why a probability of {explanation.probability:.0%}",
+        f"log-odds of {name}",
+        "",
+        height=0.3 * len(steps) + 1.5,
+    )
+    places = np.arange(len(steps))[::-1]
+    ax.barh(places, steps, left=starts, height=0.6, color=[SECOND if step > 0 else ACCENT for step in steps])
+    for place, start, end, step in zip(places, starts, ends, steps, strict=True):
+        ax.annotate(f"{step:+.2f}", (max(start, end), place), xytext=(4, 0), textcoords="offset points", va="center")
+    for end, said in ((explanation.base, "usual"), (ends[-1], "this one")):
+        ax.axvline(end, color=SOFT, linestyle="--", linewidth=1)
+        ax.annotate(said, (end, 1.0), xycoords=("data", "axes fraction"), ha="center", va="bottom", fontsize=8)
+    ax.set_title(ax.get_title(loc="left"), loc="left", pad=18)
+    ax.set_yticks(places, labels, fontsize=8)
+    ax.use_sticky_edges = False
+    ax.margins(x=0.12)
+    return ax
+
+
+def decay(curve: Sequence[Aged], month: str) -> Axes:
+    """What age costs: log loss in `month` over the freshest fit's, with intervals, by months since training ended."""
+    ax = axes(
+        f"Fits of {_months(curve[0])} months' training, judged on {month}",
+        "months between the end of training and the month judged",
+        "added log loss, nats a row",
+    )
+    ages = [aged.months_old for aged in curve]
+    values, errors = _errors([aged.added_loss for aged in curve])
+    ax.axhline(0, color=SOFT, linestyle="--", linewidth=1)
+    ax.errorbar(ages, values, yerr=errors, color=ACCENT, marker="o", capsize=3, linewidth=1.2)
+    ax.set_xticks(ages, [f"{aged.months_old}\nAUC {aged.auc.value:.3f}" for aged in curve])
+    ax.margins(x=0.15)
+    return ax
+
+
+def directions(results: Sequence[Moved], name: str) -> Axes:
+    """How far each direction test moved the mean probability of `name`, with intervals."""
+    shown = [result for result in results if result.mean_change is not None]
+    ax = axes(
+        "Worse conditions, higher risk?",
+        f"mean change of the probability of {name}",
+        "",
+        height=0.34 * len(shown) + 1.2,
+    )
+    rows = np.arange(len(shown), dtype="float64")[::-1]
+    ax.axvline(0, color=INK, linewidth=0.8)
+    _spans(ax, [result.mean_change for result in shown if result.mean_change], rows, ACCENT, None)
+    for row, result in zip(rows, shown, strict=True):
+        _beside(ax, row, f"{result.violating.value:.1%} of rows move\nthe wrong way")
+    ax.set_yticks(rows, [result.direction.name for result in shown], fontsize=8)
+    return ax
+
+
+def missing(results: Sequence[Blanked]) -> Axes:
+    """What a missing value of each feature or source adds to the log loss, with intervals."""
+    shown = [result for result in results if result.added_loss is not None]
+    ax = axes("What it costs when values are missing", "added log loss, nats a row", "", height=0.3 * len(shown) + 1.2)
+    rows = np.arange(len(shown), dtype="float64")[::-1]
+    ax.axvline(0, color=INK, linewidth=0.8)
+    _spans(ax, [result.added_loss for result in shown if result.added_loss], rows, ACCENT, None)
+    ax.set_yticks(rows, [result.name for result in shown], fontsize=8)
+    return ax
+
+
+def _spans(ax: Axes, intervals: Sequence[Interval], places: np.ndarray, color: str, label: str | None) -> None:
+    values, errors = _errors(intervals)
+    ax.errorbar(values, places, xerr=errors, color=color, marker="o", markersize=3.5, linestyle="", label=label)
+
+
+def _beside(ax: Axes, row: float, text: str) -> None:
+    place = ("axes fraction", "data")
+    ax.annotate(text, (1.01, row), xycoords=place, ha="left", va="center", fontsize=7, color=SOFT)
+
+
+def _errors(intervals: Sequence[Interval]) -> tuple[np.ndarray, np.ndarray]:
+    """Values, and how far their intervals reach below and above them, (2, n); no reach where it has no end."""
+    values = np.array([interval.value for interval in intervals])
+    reach = np.array([[one.value - one.low for one in intervals], [one.high - one.value for one in intervals]])
+    return values, np.where(np.isfinite(reach), np.maximum(reach, 0), 0)
+
+
+def _said(value: object) -> str:
+    return value if isinstance(value, str) else f"{value:.4g}"
+
+
+def _months(aged: Aged) -> int:
+    until, since = aged.trained_until, aged.trained_from
+    return (until.year - since.year) * 12 + until.month - since.month

@@ -1,0 +1,201 @@
+"""What a feature is worth: how much worse the forecast of a later month gets without it.
+
+Two answers to two questions. Permuting a column within the month shows how far the fitted model leans on it (Breiman
+2001, section 10). A fit without it shows what is lost by not having it: far less, where other columns say the same. The
+second alone is what giving up a feature costs. The first asks the model about rows that cannot be, a storm in fair
+weather say, and there a model can be far off (Hooker, Mentch and Zhou 2021): it is no more than where to look.
+
+A fit has luck of its own: on other training rows its trees split elsewhere, and it is better or worse in all test rows
+at once, which no drawing of test days can show. So every fit learns from a draw of its own, fits with all columns are
+made several times, their mean is what a fit without a column is compared with, and their spread widens the intervals.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed
+from numpy.typing import ArrayLike
+
+from recommit.learning.intervals import Blocks, Estimate, Interval
+from recommit.learning.parallel import workers
+from recommit.learning.scores import log_losses
+from recommit.learning.splits import Split
+
+Predict = Callable[[pd.DataFrame], np.ndarray]
+Groups = Mapping[str, Sequence[str]]
+Verdict = Literal["needed", "replaceable", "idle", "harmful"]
+FITS = 8
+MEANING: dict[Verdict, str] = {
+    "needed": "a fit without it is worse",
+    "replaceable": "the model leans on it, a fit without it is not shown to be worse",
+    "idle": "neither is shown",
+    "harmful": "a fit without it is better",
+}
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """What fits without some columns add to the log loss: (test rows, groups), in nats, and how far luck alone goes.
+
+    `luck` is the standard deviation of the mean log loss of `fits` fits with all columns, on as many draws of rows;
+    `each` is the number of fits without each group.
+    """
+
+    losses: np.ndarray
+    luck: float
+    fits: int
+    each: int = 1
+
+
+@dataclass(frozen=True)
+class Worth:
+    """What some columns are worth: what permuting them, or fitting without them, adds to the mean log loss, in nats."""
+
+    name: str
+    columns: tuple[str, ...]
+    permuted: Interval
+    left_out: Interval
+
+    @property
+    def verdict(self) -> Verdict:
+        """What the two intervals show; `MEANING` says each in words."""
+        if self.left_out.low > 0:
+            return "needed"
+        if self.left_out.high < 0:
+            return "harmful"
+        return "replaceable" if self.permuted.low > 0 else "idle"
+
+    def as_dict(self) -> dict[str, Any]:
+        """As evidence keeps it."""
+        intervals = {"permuted": self.permuted.as_dict(), "left_out": self.left_out.as_dict()}
+        return {"name": self.name, "columns": len(self.columns), **intervals, "verdict": self.verdict}
+
+
+def permuted(
+    predict: Predict, rows: pd.DataFrame, outcome: ArrayLike, groups: Groups, seed: int, repeats: int = 3
+) -> np.ndarray:
+    """What permuting each group's columns, together, adds to each row's log loss: (rows, groups), in nats.
+
+    `predict` gives probabilities, (rows,), for a table; it is called from several threads. Each group is permuted
+    `repeats` times, by draws of its own, and the mean taken. Raises ValueError for a column that `rows` lacks.
+    """
+    _check(groups, rows)
+    truth = np.asarray(outcome)
+    before = log_losses(truth, predict(rows))
+
+    def added(place: int, columns: Sequence[str]) -> np.ndarray:
+        draws = np.random.default_rng([seed, place])
+        total = np.zeros(len(rows))
+        for _ in range(repeats):
+            order = draws.permutation(len(rows))
+            shuffled = rows.assign(**{column: rows[column].array[order] for column in columns})
+            total += log_losses(truth, predict(shuffled)) - before
+        return total / repeats
+
+    # Threads: the model file's runtime lets others run, and no table is copied.
+    tasks = (delayed(added)(place, columns) for place, columns in enumerate(groups.values()))
+    return np.column_stack(Parallel(n_jobs=workers(), prefer="threads")(tasks))
+
+
+def left_out(
+    build: Callable[[list[str]], Any],
+    split: Split,
+    features: Sequence[str],
+    target: str,
+    groups: Groups,
+    seed: int,
+    share: float = 0.5,
+    fits: int = FITS,
+    each: int = 1,
+) -> LeftOut:
+    """Fit `each` times without each group's columns, and `fits` times with all of them, and compare the mean losses.
+
+    `build` gives an unfitted classifier for a list of columns. Every fit learns from its own `share` of the training
+    rows, drawn anew: all are alike save for the column. Without any column left, everyone gets the share of positives.
+
+    Raises ValueError for a column that is not in `features`, a share that is not between 0 and 1, or too few fits.
+    """
+    columns = list(features)
+    _check(groups, split.train[columns])
+    if not 0 < share < 1 or fits < 2 or each < 1:
+        raise ValueError(f"a share between 0 and 1 and two fits or more are needed, not {share} and {fits}")
+    train, test = split.train[[target, *columns]], split.test[[target, *columns]]
+    rest = [[column for column in columns if column not in set(gone)] for gone in groups.values()]
+    kept = [columns] * fits + [names for names in rest for _ in range(each)]
+    tasks = [_Fit(names, (seed, place), share) for place, names in enumerate(kept)]
+    batches = workers() * 2  # few, so that the tables travel seldom
+    done = Parallel(n_jobs=workers())(
+        delayed(_losses)(build, train, test, target, tasks[start::batches]) for start in range(batches)
+    )
+    losses = np.empty((len(test), len(tasks)))
+    for start, results in enumerate(done):
+        losses[:, start::batches] = results
+    whole = losses[:, :fits]
+    without = losses[:, fits:].reshape(len(test), len(groups), each).mean(axis=2)
+    return LeftOut(without - whole.mean(axis=1)[:, None], float(whole.mean(axis=0).std(ddof=1)), fits, each)
+
+
+def worth(groups: Groups, permuted: np.ndarray, left_out: LeftOut, days: Blocks, seed: int) -> list[Worth]:
+    """The worth of each group, most leaned on first, from what `permuted` and `left_out` give, resampled by whole days.
+
+    The intervals of each kind hold for all groups together: among many, some would look worth it by chance. Those of
+    fits allow for luck too: that of the fits without, and that in the mean of the fits with all columns.
+    """
+    without = days.ratio(left_out.losses)
+    draws, replicates = np.random.default_rng(seed), (len(without.replicates), 1)
+    shared = draws.normal(size=replicates) / np.sqrt(left_out.fits)
+    unsure = np.sqrt((left_out.fits - 1) / draws.chisquare(left_out.fits - 1, size=replicates))  # of the luck itself
+    own = draws.normal(size=without.replicates.shape) / np.sqrt(left_out.each)
+    luck = left_out.luck * unsure * (own + shared)
+    spread = Estimate(without.value, without.replicates + luck, without.blocks)
+    unread = [None if column.any() else Interval(0.0, 0.0, 0.0) for column in permuted.T]
+    columns = zip(days.ratio(permuted).simultaneous(), unread, spread.simultaneous(), strict=True)
+    found = [
+        # Where no row's loss changes, the model does not read the columns: nothing is left to be unsure of.
+        Worth(name, tuple(members), none or shuffled, fitted)
+        for (name, members), (shuffled, none, fitted) in zip(groups.items(), columns, strict=True)
+    ]
+    return sorted(found, key=lambda one: (-one.permuted.value, one.name))
+
+
+def table(found: Sequence[Worth], described: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Lay out `worth` for reading: a row each, after it what `described` (index: names) says of it, its cost say."""
+    rows = [{"permuted": str(one.permuted), "left out": str(one.left_out), "verdict": one.verdict} for one in found]
+    laid_out = pd.DataFrame(rows, index=pd.Index([one.name for one in found], name="without"))
+    return laid_out if described is None else laid_out.join(described)
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """The columns to fit on, and the seed and share of the rows to draw for it."""
+
+    columns: list[str]
+    seed: tuple[int, int]
+    share: float
+
+
+def _losses(
+    build: Callable[[list[str]], Any], train: pd.DataFrame, test: pd.DataFrame, target: str, tasks: Sequence[_Fit]
+) -> np.ndarray:
+    """The log loss of each test row by each fit: (test rows, tasks)."""
+    losses = np.empty((len(test), len(tasks)))
+    for place, task in enumerate(tasks):
+        rows = train[np.random.default_rng(task.seed).uniform(size=len(train)) < task.share]
+        if task.columns:
+            model = build(task.columns).fit(rows[task.columns], rows[target])
+            probability = model.predict_proba(test[task.columns])[:, 1]
+        else:
+            probability = np.full(len(test), rows[target].mean())
+        losses[:, place] = log_losses(test[target], probability)
+    return losses
+
+
+def _check(groups: Groups, rows: pd.DataFrame) -> None:
+    if not groups:
+        raise ValueError("no columns to judge")
+    absent = sorted({column for columns in groups.values() for column in columns} - set(rows.columns))
+    if absent:
+        raise ValueError(f"there is no column {', '.join(absent)}")

@@ -1,0 +1,231 @@
+"""What a model says when inputs are missing, unheard of or extreme, and whether it moves the way that it ought to.
+
+Direction tests are those of Ribeiro, Wu, Guestrin and Singh (2020): change an input so that everyone agrees which way
+the answer must not go, and count the rows where it goes there. No outcome is needed for that.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed
+from numpy.typing import ArrayLike
+
+from recommit.learning.intervals import Blocks, Interval
+from recommit.learning.parallel import workers
+from recommit.learning.scores import log_losses
+
+Predict = Callable[[pd.DataFrame], np.ndarray]
+UNKNOWN, UNSEEN = "unknown", "(never seen)"
+FLOAT32 = np.finfo("float32")
+EXTREMES = {
+    "1e6": 1e6,
+    "-1e6": -1e6,
+    "the largest float32": float(FLOAT32.max),
+    "the lowest float32": float(FLOAT32.min),
+    "the smallest float32": float(FLOAT32.smallest_subnormal),
+}
+
+
+@dataclass(frozen=True)
+class Change:
+    """A feature is set to `amount` where it is below ("at least") or above it ("at most"), or is increased ("plus").
+
+    A missing value stays missing. `amount` is in the feature's own unit.
+    """
+
+    feature: str
+    how: Literal["at least", "at most", "plus"]
+    amount: float
+
+    def apply(self, values: pd.Series) -> pd.Series:
+        """The changed values, of the same dtype."""
+        if self.how == "plus":
+            changed = values + self.amount
+        else:
+            changed = values.clip(lower=self.amount) if self.how == "at least" else values.clip(upper=self.amount)
+        return changed.astype(values.dtype)
+
+
+@dataclass(frozen=True)
+class Direction:
+    """A change of inputs after which no row's probability may `fall` (or `rise`) by more than `tolerance`."""
+
+    name: str
+    changes: tuple[Change, ...]
+    must_not: Literal["fall", "rise"]
+    why: str
+    tolerance: float
+
+
+@dataclass(frozen=True)
+class Moved:
+    """How a direction test went: over the `rows` that the change touched, the mean change and the share violating.
+
+    A row that gets no probability at all violates, and is not in the mean, which is None when no row gets one.
+    """
+
+    direction: Direction
+    rows: int
+    mean_change: Interval | None
+    violating: Interval
+
+    @property
+    def name(self) -> str:
+        """The direction's."""
+        return self.direction.name
+
+    def as_dict(self) -> dict[str, Any]:
+        """As evidence keeps it."""
+        of = self.direction
+        said = {"name": of.name, "must_not": of.must_not, "why": of.why, "tolerance": of.tolerance, "rows": self.rows}
+        return said | {"mean_change": _as_dict(self.mean_change), "violating": self.violating.as_dict()}
+
+
+@dataclass(frozen=True)
+class Blanked:
+    """What came of columns without values: mean distance that probabilities moved, and log loss added, in nats.
+
+    Both over the rows whose probability is one at all; `broken` counts the others. None where all are broken.
+    """
+
+    name: str
+    columns: int
+    moved: Interval | None
+    added_loss: Interval | None
+    broken: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """As evidence keeps it."""
+        measured = {"moved": _as_dict(self.moved), "added_loss": _as_dict(self.added_loss)}
+        return {"name": self.name, "columns": self.columns, **measured, "broken": self.broken}
+
+
+@dataclass(frozen=True)
+class Broken:
+    """An input for which the model gave no probability: what was put into which columns, and in how many rows."""
+
+    name: str
+    value: str
+    rows: int
+
+
+def check_directions(
+    predict: Predict, rows: pd.DataFrame, directions: Sequence[Direction], days: Blocks
+) -> tuple[list[Moved], list[str]]:
+    """Test each direction on `rows`: (results, names of those that change none of its values).
+
+    `rows` holds the columns that the model reads; changes of others are left out. `predict` gives probabilities,
+    (rows,).
+    """
+    before = predict(rows)
+    results, untested = [], []
+    for direction in directions:
+        changed = {
+            change.feature: change.apply(rows[change.feature]) for change in direction.changes if change.feature in rows
+        }
+        touched = np.zeros(len(rows), dtype=bool)
+        for name, values in changed.items():
+            touched |= (values != rows[name]).to_numpy() & rows[name].notna().to_numpy()
+        if not touched.any():
+            untested.append(direction.name)
+            continue
+        after = predict(rows.assign(**changed))
+        rise = after - before if direction.must_not == "fall" else before - after
+        broken = ~(is_probability(before) & is_probability(after))
+        violating = days.ratio(touched & (broken | (rise < -direction.tolerance)), touched).interval()
+        mean = _mean(after - before, touched & ~broken, days)
+        results.append(Moved(direction, int(touched.sum()), mean, violating))
+    return results, untested
+
+
+def blank(rows: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+    """A copy of `rows` whose `columns` say nothing: NaN for numbers, "unknown" for text."""
+    return rows.assign(**{name: _filled(rows[name], np.nan, UNKNOWN) for name in columns})
+
+
+def missing(
+    predict: Predict, rows: pd.DataFrame, outcome: ArrayLike, groups: Mapping[str, Sequence[str]], days: Blocks
+) -> list[Blanked]:
+    """Blank each group's columns in all rows and compare: the costliest first.
+
+    `predict` gives probabilities, (rows,), and is called from several threads; `outcome` is (rows,) of 0 and 1.
+    """
+    truth, before = np.asarray(outcome), predict(rows)
+
+    def compare(name: str, columns: Sequence[str]) -> Blanked:
+        after = predict(blank(rows, columns))
+        sound = is_probability(after) & is_probability(before)
+        added = np.zeros(len(rows))
+        if sound.any():
+            added[sound] = log_losses(truth[sound], after[sound]) - log_losses(truth[sound], before[sound])
+        moved, loss = _mean(np.abs(after - before), sound, days), _mean(added, sound, days)
+        return Blanked(name, len(columns), moved, loss, int((~sound).sum()))
+
+    tasks = (delayed(compare)(name, columns) for name, columns in groups.items())
+    found = Parallel(n_jobs=workers(), prefer="threads")(tasks)
+    return sorted(found, key=lambda one: (one.added_loss is not None, -_value(one.added_loss), one.name))
+
+
+def stress(predict: Predict, rows: pd.DataFrame, groups: Mapping[str, Sequence[str]]) -> tuple[int, list[Broken]]:
+    """Feed what no training row held: (number of inputs tried, those for which a probability was missing or no such).
+
+    Tried are: everything missing; in each group's columns nothing, a category never seen, and numbers far out of range
+    up to the ends of float32; and each of these in all columns at once. Infinities are for the schema to refuse.
+    """
+    tried, broken = 0, []
+    for name, value, frame in _hostile(rows, {**groups, "all columns": list(rows.columns)}):
+        tried += 1
+        rows_broken = int((~is_probability(predict(frame))).sum())
+        if rows_broken:
+            broken.append(Broken(name, value, rows_broken))
+    return tried, broken
+
+
+def as_table(results: Sequence[Moved] | Sequence[Blanked]) -> pd.DataFrame:
+    """Lay out direction tests, or what missing values do, for reading: a row each, numbers with their intervals."""
+    rows = [
+        {
+            name.replace("_", " "): "none" if value is None else str(value)
+            for name, value in vars(result).items()
+            if name not in ("name", "direction")
+        }
+        for result in results
+    ]
+    return pd.DataFrame(rows, index=pd.Index([result.name for result in results], name="what changes"))
+
+
+def is_probability(values: ArrayLike) -> np.ndarray:
+    """Whether each value, (n,), is a finite number within 0 to 1."""
+    numbers = np.asarray(values, dtype="float64")
+    return (numbers >= 0) & (numbers <= 1)
+
+
+def _hostile(rows: pd.DataFrame, groups: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, str, pd.DataFrame]]:
+    for name, columns in groups.items():
+        yield name, "missing", blank(rows, columns)
+        texts = [column for column in columns if not pd.api.types.is_numeric_dtype(rows[column])]
+        numbers = [column for column in columns if column not in texts]
+        if texts:
+            yield name, UNSEEN, rows.assign(**{column: _filled(rows[column], np.nan, UNSEEN) for column in texts})
+        for said, value in EXTREMES.items() if numbers else ():
+            yield name, said, rows.assign(**{column: _filled(rows[column], value, "") for column in numbers})
+
+
+def _filled(values: pd.Series, number: float, text: str) -> pd.Series:
+    numeric = pd.api.types.is_numeric_dtype(values)
+    return pd.Series(number if numeric else text, index=values.index, dtype=values.dtype)
+
+
+def _mean(values: np.ndarray, over: np.ndarray, days: Blocks) -> Interval | None:
+    return days.ratio(np.where(over, values, 0), over).interval() if over.any() else None
+
+
+def _as_dict(interval: Interval | None) -> dict[str, float] | None:
+    return None if interval is None else interval.as_dict()
+
+
+def _value(interval: Interval | None) -> float:
+    return 0.0 if interval is None else interval.value

@@ -1,0 +1,128 @@
+"""How a model ages: fits on older and older windows of equal length, all judged on the same month.
+
+Windows are equally long so that age is all that differs; still, an older window is also another season, and one month
+cannot tell the two apart.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed
+
+from recommit.learning.intervals import Interval, blocks
+from recommit.learning.judging import ranking
+from recommit.learning.parallel import workers
+from recommit.learning.scores import log_losses
+from recommit.learning.splits import Split
+
+
+@dataclass(frozen=True)
+class Window:
+    """Training rows predicted at or after `starts` and whose label was known before `ends` (UTC)."""
+
+    months_old: int
+    starts: pd.Timestamp
+    ends: pd.Timestamp
+    rows: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Aged:
+    """How well a fit on a window of that age did: `added_loss` is its log loss (nats) less the freshest window's."""
+
+    months_old: int
+    trained_from: pd.Timestamp
+    trained_until: pd.Timestamp
+    rows: int
+    log_loss: Interval
+    auc: Interval
+    added_loss: Interval
+
+    def as_dict(self) -> dict[str, Any]:
+        """As evidence keeps it."""
+        dates = {name: f"{getattr(self, name):%Y-%m-%d}" for name in ("trained_from", "trained_until")}
+        measured = {name: getattr(self, name).as_dict() for name in ("log_loss", "auc", "added_loss")}
+        return {"months_old": self.months_old, **dates, "rows": self.rows, **measured}
+
+
+def windows(table: pd.DataFrame, starts: pd.Timestamp, months: int, ages: Sequence[int]) -> list[Window]:
+    """Windows of `months` months that end each of `ages` months before `starts` (UTC), the freshest first.
+
+    `table` has `predicted_at` and `label_known_at` (UTC). A window that begins before the table's first month is left
+    out, since it would be shorter than the others. Raises ValueError when none is left, or a number is out of range.
+    """
+    if months < 1 or not ages or min(ages) < 0:
+        raise ValueError(f"windows need a month or more, and ages of 0 months or more, not {months} and {list(ages)}")
+    first = table["predicted_at"].min()
+    first_month = first.normalize().replace(day=1)
+    found = []
+    for age in sorted(set(ages)):
+        ends = starts - pd.DateOffset(months=age)
+        begins = ends - pd.DateOffset(months=months)
+        rows = table[(table["predicted_at"] >= begins) & (table["label_known_at"] < ends)]
+        if begins >= first_month and len(rows):
+            found.append(Window(age, begins, ends, rows))
+    if not found:
+        raise ValueError(
+            f"no window of {months} months before {starts:%Y-%m-%d} fits in a table that begins {first:%Y-%m-%d}: "
+            "make them shorter"
+        )
+    return found
+
+
+def decay(
+    build: Callable[[], Any], found: Sequence[Window], split: Split, features: Sequence[str], target: str, seed: int
+) -> list[Aged]:
+    """Fit on each window and score the split's test rows, resampled by UTC day of `predicted_at`: freshest first.
+
+    `build` gives an unfitted classifier; `features` and `target` are columns. Differences are paired, row by row. One
+    fit stands for each age: the luck of a single fit is not in the intervals.
+    Raises ValueError as `blocks` and `log_losses` do, and when a window reaches into the test.
+    """
+    late = [window for window in found if window.ends > split.starts]
+    if late:
+        raise ValueError(f"a window ends {late[0].ends:%Y-%m-%d}, after the test begins {split.starts:%Y-%m-%d}")
+    columns, test = list(features), split.test
+    probabilities = Parallel(n_jobs=workers())(
+        delayed(_probability)(build(), window.rows[[target, *columns]], test[columns], target) for window in found
+    )
+    days = blocks(test["predicted_at"].dt.date, seed)
+    truth = test[target].to_numpy()
+    losses = np.column_stack([log_losses(truth, probability) for probability in probabilities])
+    mean, added = days.ratio(losses).each(), days.ratio(losses - losses[:, [0]]).each()
+    areas = [days.statistic(ranking(truth, probability).auc).interval() for probability in probabilities]
+    return [
+        Aged(window.months_old, window.starts, window.ends, len(window.rows), *measured)
+        for window, *measured in zip(found, mean, areas, added, strict=True)
+    ]
+
+
+def age(until: pd.Timestamp, starts: pd.Timestamp) -> dict[str, Any]:
+    """How old a model is when it is first used at `starts` (UTC): trained_until, an ISO instant, and age_days.
+
+    `until` is when the last label that it learned from was known (UTC).
+    """
+    return {"trained_until": until.isoformat(), "age_days": round((starts - until) / pd.Timedelta(days=1), 6)}
+
+
+def as_table(curve: Sequence[Aged]) -> pd.DataFrame:
+    """Lay out `decay` for reading: a row an age, with its training period and its numbers with their intervals."""
+    rows = [
+        {
+            "trained from": f"{aged.trained_from:%Y-%m-%d}",
+            "until": f"{aged.trained_until:%Y-%m-%d}",
+            "rows": aged.rows,
+            "log loss": str(aged.log_loss),
+            "AUC": str(aged.auc),
+            "added loss": str(aged.added_loss),
+        }
+        for aged in curve
+    ]
+    return pd.DataFrame(rows, index=pd.Index([aged.months_old for aged in curve], name="months old"))
+
+
+def _probability(model: Any, train: pd.DataFrame, test: pd.DataFrame, target: str) -> np.ndarray:
+    return np.asarray(model.fit(train[list(test.columns)], train[target]).predict_proba(test)[:, 1])

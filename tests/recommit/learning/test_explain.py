@@ -1,0 +1,111 @@
+"""One prediction explained: contributions add up, and are the ones that theory gives where theory can give them."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import expit, logit
+
+from recommit.learning.explain import explain, likeliest
+
+NAMES = ["a", "b", "kind", "unread"]
+KINDS = {"x": 0.0, "y": 2.0}
+
+
+def usual(rows: int = 300) -> pd.DataFrame:
+    rng = np.random.default_rng(5)
+    numbers = {name: rng.normal(size=rows).astype("float32") for name in ("a", "b", "unread")}
+    return pd.DataFrame(numbers | {"kind": rng.choice(list(KINDS), rows)})[NAMES]
+
+
+ROW = pd.DataFrame({"a": np.float32([2]), "b": np.float32([-1]), "kind": ["y"], "unread": np.float32([9])})
+
+
+def additive(rows: pd.DataFrame) -> np.ndarray:
+    return expit(0.5 * rows["a"].to_numpy("float64") - rows["b"].to_numpy() + rows["kind"].map(KINDS).to_numpy())
+
+
+def tangled(rows: pd.DataFrame) -> np.ndarray:
+    return expit((rows["a"].astype("float64") * (rows["b"] + (rows["kind"] == "y"))).to_numpy())
+
+
+@pytest.mark.parametrize("predict", [additive, tangled])
+@pytest.mark.parametrize("rows", [2, 300])
+def test_base_and_contributions_add_up_to_the_prediction(predict, rows):
+    found = explain(predict, ROW, usual(rows), NAMES, seed=7)
+    total = found.base + found.contributions.sum()
+    assert total == pytest.approx(logit(predict(ROW)[0]), abs=1e-12)
+    assert found.probability == pytest.approx(predict(ROW)[0], abs=1e-12)
+    assert found.base == pytest.approx(logit(predict(usual(rows))).mean(), abs=1e-12)
+
+
+def test_of_an_additive_model_each_contribution_is_its_own_term_less_the_usual_one():
+    background = usual()
+    found = explain(additive, ROW, background, NAMES, seed=7)
+    expected = [
+        0.5 * (2 - background["a"].mean()),
+        -(-1 - background["b"].mean()),
+        2.0 - background["kind"].map(KINDS).mean(),
+        0,
+    ]
+    np.testing.assert_allclose(found.contributions, expected, atol=1e-6)
+
+
+def test_features_that_act_only_together_share_what_they_do():
+    background = pd.DataFrame({"a": np.float32([0, 0]), "b": np.float32([0, 0])})
+    row = pd.DataFrame({"a": np.float32([1]), "b": np.float32([1])})
+    found = explain(
+        lambda rows: expit(3.0 * rows["a"].to_numpy() * rows["b"].to_numpy()), row, background, ["a", "b"], 7
+    )
+    np.testing.assert_allclose(found.contributions, [1.5, 1.5], atol=1e-6)
+
+
+def test_sampling_comes_within_its_own_stated_error_of_the_exact_value():
+    background = usual(400)
+    # Over all six orders of a, b, kind: the weights of the Shapley value (Shapley 1953) for three players.
+    means, row = background, ROW.iloc[0]
+
+    def value(known: set[str]) -> float:
+        rows = means.assign(**{name: [row[name]] * len(means) for name in known})
+        return float(logit(tangled(rows)).mean())
+
+    pairs = [({"b"}, 1 / 6), ({"kind"}, 1 / 6), (set(), 1 / 3), ({"b", "kind"}, 1 / 3)]
+    exact = sum(weight * (value(known | {"a"}) - value(known)) for known, weight in pairs)
+    found = explain(tangled, ROW, background, NAMES, seed=7)
+    assert found.errors[0] > 0
+    # The error is that over usual rows as well, and both use the same rows: within it for sure.
+    assert abs(found.contributions[0] - exact) < 2 * found.errors[0]
+
+
+def test_a_feature_that_is_not_read_contributes_nothing_and_a_missing_value_is_a_value():
+    row = ROW.assign(unread=np.float32("nan"))
+    found = explain(additive, row, usual(), NAMES, seed=7)
+    assert found.contributions[NAMES.index("unread")] == 0
+    assert found.as_dict(4)["contributions"][-1] == {"feature": "unread", "value": None, "log_odds": 0, "error": 0}
+
+
+def test_the_largest_come_first_and_the_rest_are_summed_up():
+    found = explain(additive, ROW, usual(), NAMES, seed=7)
+    assert found.table()["log_odds"].abs().is_monotonic_decreasing
+    kept = found.as_dict(2)
+    assert len(kept["contributions"]) == kept["others"]["features"] == 2
+    total = kept["base"] + sum(one["log_odds"] for one in kept["contributions"]) + kept["others"]["log_odds"]
+    assert total == pytest.approx(logit(kept["probability"]), abs=1e-4)
+
+
+def test_it_repeats_for_a_seed_and_not_for_another():
+    first, again, other = (explain(tangled, ROW, usual(), NAMES, seed).contributions for seed in (7, 7, 8))
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
+
+
+def test_the_row_to_explain_is_the_first_of_the_likeliest():
+    assert likeliest([0.1, 0.9, 0.3, 0.9]) == 1
+
+
+@pytest.mark.parametrize(
+    ("row", "background", "names"),
+    [(usual(2), usual(), NAMES), (ROW, usual(1), NAMES), (ROW, usual(), [])],
+)
+def test_what_cannot_be_explained_is_refused(row, background, names):
+    with pytest.raises(ValueError, match="to explain takes one row"):
+        explain(additive, row, background, names, seed=7)
