@@ -1,0 +1,107 @@
+"""How a forecast does on parts of the rows, and on the worst part that a search finds."""
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from recommit.learning.intervals import Blocks, Interval
+from recommit.learning.scores import log_losses
+
+LEAST_ROWS = 200
+LEAST_BLOCKS = 10
+
+
+@dataclass(frozen=True)
+class Slice:
+    """A part of the rows: those with `value` in the column `by`, or with both in a pair, written `a x b`.
+
+    `improvement` is the mean log loss of the reference less that of the forecast, in nats: below 0, the forecast is
+    worse there. Its interval holds for all slices of a search together; those of `gap` (mean probability less share
+    that came) and `coverage` (share of conformal sets that hold the outcome) are each slice's own.
+    """
+
+    by: str
+    value: str
+    rows: int
+    share: float
+    log_loss: Interval
+    gap: Interval
+    coverage: Interval
+    improvement: Interval
+
+    @property
+    def pair(self) -> bool:
+        """Whether it is a value of two columns."""
+        return " x " in self.by
+
+    def numbers(self) -> dict[str, Interval]:
+        """What was measured, by name."""
+        return {name: getattr(self, name) for name in ("log_loss", "gap", "coverage", "improvement")}
+
+    def as_dict(self) -> dict[str, Any]:
+        """As evidence keeps it."""
+        plain = {"by": self.by, "value": self.value, "rows": self.rows, "share": self.share}
+        return plain | {name: interval.as_dict() for name, interval in self.numbers().items()}
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Rows with what came, (n,) of 0 and 1, the forecast, a reference forecast, and whether each set held what came."""
+
+    outcome: ArrayLike
+    probability: ArrayLike
+    reference: ArrayLike
+    covered: ArrayLike
+
+
+def search(columns: pd.DataFrame, scored: Scored, days: Blocks) -> list[Slice]:
+    """Every value of every column, and every pair of values of two columns, that has enough rows and days.
+
+    `columns` are categories, (n, columns), in the order of `scored`. Slices with fewer than 200 rows or 10 days are
+    left out: they can say nothing. Worst improvement first.
+    """
+    truth, chance = np.asarray(scored.outcome, dtype="float64"), np.asarray(scored.probability, dtype="float64")
+    loss, reference = log_losses(truth, chance), log_losses(truth, scored.reference)
+    covered = np.asarray(scored.covered, dtype="float64")
+    values = np.column_stack([np.ones(len(truth)), truth, loss, chance - truth, covered, reference - loss])
+    names, sums = zip(*_sums(columns, values, days), strict=True)
+    by_day = np.concatenate(sums, axis=1)
+    enough = (by_day[:, :, 0].sum(axis=0) >= LEAST_ROWS) & ((by_day[:, :, 0] > 0).sum(axis=0) >= LEAST_BLOCKS)
+    by_day = by_day[:, enough]
+    if not by_day.shape[1]:
+        return []
+    rows = by_day[:, :, 0]
+    measured = [days.ratio_of_sums(by_day[:, :, kind], rows) for kind in range(1, values.shape[1])]
+    share, log_loss, gap, coverage, improvement = measured
+    columns_of = zip(log_loss.each(), gap.each(), coverage.each(), improvement.simultaneous(), strict=True)
+    kept = [name for name, keep in zip(itertools.chain(*names), enough, strict=True) if keep]
+    found = [
+        Slice(by, value, int(count), float(part), *intervals)
+        for (by, value), count, part, intervals in zip(kept, rows.sum(axis=0), share.value, columns_of, strict=True)
+    ]
+    return sorted(found, key=lambda part: (part.improvement.value, part.by, part.value))
+
+
+def worst(found: Sequence[Slice]) -> Slice | None:
+    """The slice that most surely does worse than the reference: the one whose improvement reaches least high."""
+    return min(found, key=lambda part: (part.improvement.high, part.by, part.value), default=None)
+
+
+def _sums(
+    columns: pd.DataFrame, values: np.ndarray, days: Blocks
+) -> Iterator[tuple[list[tuple[str, str]], np.ndarray]]:
+    """For each column or pair: (its slices, the sums of `values` in them by day, (days, slices, kinds))."""
+    names = list(columns.columns)
+    for chosen in [*itertools.combinations(names, 1), *itertools.combinations(names, 2)]:
+        labels = reduce(lambda one, other: one + " x " + other, (columns[name].astype("str") for name in chosen))
+        code, found = pd.factorize(labels, sort=True)
+        cells = days.codes * len(found) + code
+        shape = (days.number, len(found))
+        sums = [np.bincount(cells, weights=kind, minlength=shape[0] * shape[1]).reshape(shape) for kind in values.T]
+        yield [(" x ".join(chosen), value) for value in found], np.stack(sums, axis=2)
