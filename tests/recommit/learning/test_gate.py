@@ -1,0 +1,251 @@
+"""Each rule says no to the fault that it is there for, and no other rule minds; honest data passes all of them."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import expit, logit
+from sklearn.ensemble import HistGradientBoostingClassifier
+
+from recommit.learning.gate import RULES, as_table, decide
+from recommit.learning.splits import Split
+from tests.recommit.learning.world import BOUNDS, FEATURES, World, honest, peeking
+
+JUNE = pd.Timestamp("2013-06-01", tz="UTC")
+
+
+def refusals(world: World) -> dict[str, str]:
+    """The rules that say no, with their reasons."""
+    decision = decide(world.evidence(), BOUNDS)
+    return {ruling.rule: ruling.reason for ruling in decision.rulings if ruling.verdict == "no"}
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_honest_data_passes_every_rule(seed: int) -> None:
+    assert refusals(honest(seed)) == {}
+
+
+def column_that_is_the_outcome(world: World) -> None:
+    rng = np.random.default_rng(1)
+    world.table["arrival_delay"] = np.where(world.table["late"], 15, 0) + rng.uniform(0, 10, len(world.table))
+    world.features = [*FEATURES, "arrival_delay"]
+
+
+def pair_that_is_the_outcome(world: World) -> None:
+    coin = np.random.default_rng(1).uniform(size=len(world.table)) < 0.5
+    world.table["code"], world.table["key_to_it"] = coin.astype(float), (coin ^ world.table["late"]).astype(float)
+    world.features = [*FEATURES, "code", "key_to_it"]
+
+
+def columns_that_add_up_to_the_outcome(world: World) -> None:
+    rng = np.random.default_rng(1)
+    parts = rng.normal(scale=3, size=(3, len(world.table)))
+    for name, part in zip(
+        ("taxi", "air", "gate"), (*parts[:2], world.table["late"] - parts[0] - parts[1]), strict=True
+    ):
+        world.table[name] = part
+    world.features = [*FEATURES, "taxi", "air", "gate"]
+
+
+def feature_that_sees_the_future(world: World) -> None:
+    world.build = peeking
+
+
+def rows_of_the_test_month_in_training(world: World) -> None:
+    copies = world.table[world.table["predicted_at"] >= JUNE].sample(300, random_state=1)
+    earlier = {name: copies[name] - pd.Timedelta(days=35) for name in ("predicted_at", "label_known_at")}
+    copies = copies.assign(key=copies["key"] + 1_000_000, **earlier)
+    world.table = pd.concat([world.table, copies]).sort_values("predicted_at", ignore_index=True)
+    world.build = lambda known: known.assign(recent=0.3)
+
+
+def labels_known_before_they_are_asked_for(world: World) -> None:
+    odd = world.table.index[(world.table["predicted_at"] < JUNE - pd.Timedelta(days=40))][::50]
+    world.table.loc[odd, "label_known_at"] = world.table.loc[odd, "predicted_at"] - pd.Timedelta(hours=1)
+
+
+LEAKS = [
+    (column_that_is_the_outcome, "arrival_delay"),
+    (pair_that_is_the_outcome, "code and key_to_it"),
+    (columns_that_add_up_to_the_outcome, "taxi"),
+    (feature_that_sees_the_future, "recent"),
+    (rows_of_the_test_month_in_training, "shared_rows"),
+    (labels_known_before_they_are_asked_for, "time_order"),
+]
+
+
+@pytest.mark.parametrize(("plant", "named"), LEAKS, ids=[plant.__name__ for plant, _ in LEAKS])
+def test_a_leak_is_refused_as_a_leak(plant: Callable[[World], None], named: str) -> None:
+    world = honest()
+    plant(world)
+    found = refusals(world)
+    assert list(found) == ["leakage"]
+    assert named in found["leakage"]
+
+
+def half_of_a_month(world: World) -> None:
+    june = world.table["predicted_at"] >= JUNE
+    world.table = world.table[~(june & (world.table["predicted_at"].dt.hour >= 12))].reset_index(drop=True)
+
+
+def flood_of_an_unseen_category(world: World) -> None:
+    june = world.table.index[world.table["predicted_at"] >= JUNE]
+    world.table.loc[june[::3], "airline"] = "ZZ"
+
+
+def selection_on_the_test_month(world: World) -> None:
+    table = world.build(world.table)
+    june = table[table["predicted_at"] >= JUNE]
+    test = Split(table[table["label_known_at"] < JUNE], june, JUNE, JUNE + pd.DateOffset(months=1))
+    world.selected = lambda months: [*months[1:], test]
+
+
+def overfitted_search(world: World) -> None:
+    world.model = lambda params: HistGradientBoostingClassifier(
+        learning_rate=0.15,
+        max_leaf_nodes=63,
+        min_samples_leaf=10,
+        monotonic_cst={"jam": 1},
+        early_stopping=False,
+        random_state=1,
+        **params,
+    )
+    world.tried = [{"max_iter": 20}, {"max_iter": 300}]
+    world.share = 1.0
+    world.searched = lambda months: [
+        *(Split(pd.concat([fold.train, fold.test]), fold.test, fold.starts, fold.ends) for fold in months[:-1]),
+        months[-1],
+    ]
+
+
+def candidate_that_is_the_champion(world: World) -> None:
+    world.champion, world.champion_md5 = lambda rows, chance: chance, "candidate"
+
+
+def worse_candidate(world: World) -> None:
+    world.features = ["wind", "load", "recent"]
+    world.champion = lambda rows, chance: expit(-1.2 + 1.2 * rows["jam"] + 0.6 * rows["wind"] + 0.8 * rows["load"])
+
+
+def candidate_hardly_better_than_the_baseline(world: World) -> None:
+    rng = np.random.default_rng(1)
+    chance = rng.uniform(size=len(world.table)) < 0.85
+    world.table["late"] = world.table["late"].where(~chance, rng.permutation(world.table["late"]))
+    world.champion = lambda rows, chance: np.full(len(rows), 0.3)
+
+
+def good_on_average_and_bad_on_one_part(world: World) -> None:
+    def forecast(rows: pd.DataFrame, chance: np.ndarray) -> np.ndarray:
+        part = ((rows["airline"] == "C") & (rows["airport"] == "Y")).to_numpy()
+        chance = chance.copy()
+        chance[part] = np.roll(chance[part], 1)  # each flight there gets another one's
+        return chance
+
+    world.forecast = forecast
+
+
+def forecast_that_is_too_high(world: World) -> None:
+    world.forecast = lambda rows, chance: np.clip(chance + 0.07 * (chance < 0.6), 0, 1)
+
+
+def forecast_that_is_too_sure(world: World) -> None:
+    world.forecast = lambda rows, chance: expit(2.2 * logit(chance) + 0.45)
+
+
+def sets_that_hold_too_little(world: World) -> None:
+    world.level = 0.8
+
+
+def model_of_last_winter(world: World) -> None:
+    world.trained = lambda train: train[train["label_known_at"] < JUNE - pd.Timedelta(days=70)]
+
+
+def risk_that_falls_in_the_worst_jams(world: World) -> None:
+    world.forecast = lambda rows, chance: np.where(rows["jam"] > 2, chance * 0.5, chance)
+
+
+def file_that_predicts_otherwise(world: World) -> None:
+    world.parity = 0.01
+
+
+FAULTS = [
+    (half_of_a_month, "quality", "volume"),
+    (flood_of_an_unseen_category, "quality", "airline"),
+    (selection_on_the_test_month, "test_untouched", "selection used rows settled up to"),
+    (overfitted_search, "search", "surely worse than the default"),
+    (candidate_that_is_the_champion, "not_the_champion", "comparing them says nothing"),
+    (worse_candidate, "not_worse_than_champion", "not surely no worse"),
+    (candidate_hardly_better_than_the_baseline, "better_than_baseline", "not surely better"),
+    (good_on_average_and_bad_on_one_part, "worst_slice", "airline x airport = C x Y"),
+    (forecast_that_is_too_high, "calibration", "surely off"),
+    (forecast_that_is_too_sure, "calibration_error", "surely beyond"),
+    (sets_that_hold_too_little, "coverage", "surely off the stated 90%"),
+    (model_of_last_winter, "staleness", "days before the test month"),
+    (risk_that_falls_in_the_worst_jams, "directions", "a worse jam"),
+    (file_that_predicts_otherwise, "parity", "largest difference"),
+]
+
+
+@pytest.mark.parametrize(("plant", "rule", "said"), FAULTS, ids=[plant.__name__ for plant, *_ in FAULTS])
+def test_a_fault_is_refused_by_its_own_rule_and_no_other(plant: Callable[[World], None], rule: str, said: str) -> None:
+    world = honest()
+    plant(world)
+    found = refusals(world)
+    assert list(found) == [rule]
+    assert said in found[rule]
+
+
+def test_labels_that_were_swapped_for_months_stop_at_calibration() -> None:
+    world = honest()
+    swapped = world.table["predicted_at"] < pd.Timestamp("2013-03-01", tz="UTC")
+    world.table.loc[swapped, "late"] = ~world.table.loc[swapped, "late"]
+    with pytest.raises(ValueError, match="higher predictions go with fewer outcomes"):
+        world.evidence()
+
+
+@pytest.fixture(scope="module")
+def evidence() -> dict:
+    return honest().evidence()
+
+
+def test_every_rule_has_its_bound_and_every_bound_its_rule(evidence: dict) -> None:
+    with pytest.raises(ValueError, match="coverage has no bound"):
+        decide(evidence, {name: bound for name, bound in BOUNDS.items() if name != "coverage"})
+    with pytest.raises(ValueError, match="hope is no rule"):
+        decide(evidence, BOUNDS | {"hope": 1})
+
+
+@pytest.mark.parametrize("name", ["test", "slices", "quality", "replay"])
+def test_what_was_not_measured_cannot_pass(evidence: dict, name: str) -> None:
+    with pytest.raises(ValueError, match=f"the evidence lacks '{name}'"):
+        decide({key: value for key, value in evidence.items() if key != name}, BOUNDS)
+
+
+@pytest.mark.parametrize(
+    ("rule", "place"),
+    [
+        ("better_than_baseline", ("test", "differences", "baseline", "log_loss")),
+        ("not_worse_than_champion", ("test", "differences", "champion", "log_loss")),
+        ("calibration", ("test", "calibration", "gap")),
+        ("calibration_error", ("test", "calibration", "error")),
+        ("coverage", ("test", "coverage", "overall")),
+        ("worst_slice", ("slices", "worst", "improvement")),
+        ("search", ("search", "logistic", "confirmation")),
+    ],
+)
+def test_a_number_that_is_none_does_not_pass(evidence: dict, rule: str, place: tuple[str, ...]) -> None:
+    def spoiled(content: dict, names: tuple[str, ...]) -> dict:
+        if not names:
+            return dict.fromkeys(content, float("nan"))
+        return content | {names[0]: spoiled(content[names[0]], names[1:])}
+
+    decision = decide(spoiled(evidence, place), BOUNDS)
+    assert [ruling.rule for ruling in decision.rulings if ruling.verdict == "no"] == [rule]
+    assert decision.verdict == "no"
+
+
+def test_the_decision_reads_as_a_table_of_all_rules(evidence: dict) -> None:
+    table = as_table(decide(evidence, BOUNDS))
+    assert len(table) == len(RULES)
+    assert set(table["verdict"]) == {"yes"}

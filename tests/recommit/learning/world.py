@@ -1,0 +1,229 @@
+"""A small honest world whose truth is known, and all evidence of it as the stages make it; tests plant faults in it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from recommit.learning import judging, quality, search, staleness
+from recommit.learning.calibrate import fit_platt
+from recommit.learning.conformal import conformalize
+from recommit.learning.crossval import fit_in_time
+from recommit.learning.intervals import blocks
+from recommit.learning.leakage.order import time_order
+from recommit.learning.leakage.shared import shared_rows
+from recommit.learning.leakage.shuffled import shares, too_good_against_shuffled
+from recommit.learning.leakage.target import Bounds, target_in_columns
+from recommit.learning.monthly import Monitored
+from recommit.learning.replay import changes_with_the_future, instants, replayed
+from recommit.learning.robustness import Change, Direction, check_directions
+from recommit.learning.slices import Scored, worst
+from recommit.learning.slices import search as search_slices
+from recommit.learning.splits import clock, folds, last_month, month_before
+
+AS_OF = "2013-07-01"
+FEATURES = ["jam", "wind", "load", "recent", "rain"]
+MONITORED = Monitored(at="predicted_at", key=("key",), numbers=tuple(FEATURES), categories=("airline",))
+BOUNDS = {
+    "schema": 0,
+    "quality": 0,
+    "leakage": 0,
+    "test_untouched": 0,
+    "search": 0.0,
+    "better_than_baseline": 0.02,
+    "not_the_champion": 0,
+    "not_worse_than_champion": 0.005,
+    "calibration": 0.03,
+    "calibration_error": 0.07,
+    "coverage": 0.03,
+    "worst_slice": 0.0,
+    "staleness": 35,
+    "directions": 0.05,
+    "parity": 1e-5,
+}
+Fit = Callable[[pd.DataFrame, pd.Series], Any]
+
+
+def events(seed: int = 1, months: int = 6, rows_a_day: int = 100) -> pd.DataFrame:
+    """Rows with what makes them late: a row a trip from January on, days alike within themselves."""
+    rng = np.random.default_rng(seed)
+    days = pd.date_range("2013-01-01", periods=181 * months // 6, tz="UTC")
+    number = len(days) * rows_a_day
+    at = np.sort(rng.uniform(0, 86_400, (len(days), rows_a_day))).ravel()
+    predicted_at = days.repeat(rows_a_day) + pd.to_timedelta(at.round(), unit="s")
+    weather = rng.normal(size=len(days)).repeat(rows_a_day)
+    table = pd.DataFrame({"key": np.arange(number), "predicted_at": predicted_at})
+    table["label_known_at"] = predicted_at + pd.Timedelta(minutes=30)
+    table["airline"] = rng.choice(["A", "B", "C"], number)
+    table["airport"] = rng.choice(["X", "Y"], number)
+    table["jam"] = rng.normal(size=number)
+    table["wind"] = weather + rng.normal(scale=0.5, size=number)
+    table["load"] = rng.normal(size=number)
+    table["rain"] = rng.exponential(size=number)
+    chance = 1 / (1 + np.exp(1.2 - 1.2 * table["jam"] - 0.7 * weather - 0.8 * table["load"]))
+    table["late"] = rng.uniform(size=number) < chance
+    return table
+
+
+def build(known: pd.DataFrame) -> pd.DataFrame:
+    """Give each row `recent`: the late share of what was known in the 6 hours before its prediction instant."""
+    order = known.sort_values("label_known_at")
+    at = order["label_known_at"].astype("int64").to_numpy()
+    late = np.concatenate([[0], np.cumsum(order["late"].fillna(False).astype("int64"))])
+    asked = known["predicted_at"].astype("int64").to_numpy()
+    hours = 3_600 * 1_000_000  # in the microseconds of these instants
+    first = np.searchsorted(at, asked - 6 * hours, side="right")
+    last = np.searchsorted(at, asked, side="right")
+    recent = (late[last] - late[first]) / np.maximum(last - first, 1)
+    return known.assign(recent=recent.astype("float64"))
+
+
+def peeking(known: pd.DataFrame) -> pd.DataFrame:
+    """As `build`, but `recent` looks three hours ahead of the row."""
+    return build(known.assign(predicted_at=known["predicted_at"] + pd.Timedelta(hours=3))).assign(
+        predicted_at=known["predicted_at"]
+    )
+
+
+def logistic(params: Mapping[str, Any]) -> Any:
+    """The model of this world, unfitted."""
+    return make_pipeline(StandardScaler(), LogisticRegression(**params))
+
+
+def _same(anything: Any) -> Any:
+    return anything
+
+
+def _as_calculated(rows: pd.DataFrame, chance: np.ndarray) -> np.ndarray:
+    return chance
+
+
+@dataclass
+class World:
+    """What a project would declare; a test changes one part of it."""
+
+    table: pd.DataFrame
+    build: Callable[[pd.DataFrame], pd.DataFrame] = build
+    features: Sequence[str] = tuple(FEATURES)
+    tried: Sequence[Mapping[str, Any]] = ({"C": 1.0}, {"C": 0.1})
+    model: Callable[[Mapping[str, Any]], Any] = logistic
+    searched: Callable[[list], list] = _same
+    selected: Callable[[list], list] = _same
+    trained: Callable[[pd.DataFrame], pd.DataFrame] = _same
+    forecast: Callable[[pd.DataFrame, np.ndarray], np.ndarray] = _as_calculated
+    champion: Callable[[pd.DataFrame, np.ndarray], np.ndarray] | None = None
+    champion_md5: str = "champion"
+    share: float = 0.5
+    level: float = 0.9
+    stated_level: float = 0.9
+    parity: float = 1e-7
+
+    def evidence(self) -> dict[str, Any]:
+        """Everything that the gate reads, made as the stages make it."""
+        table = self.build(self.table)
+        split = last_month(table, AS_OF)
+        train, test = split.train, split.test
+        months = folds(table, AS_OF, 3)
+        train_used = self.trained(train)
+        found = search.search(
+            self.model, list(self.tried), self.searched(months), self.features, "late", seed=1, share=self.share
+        )
+        selected = self.selected(months)
+        model, predicted = fit_in_time(
+            lambda: self.model(found.best), train_used, selected, list(self.features), "late"
+        )
+        last = predicted["fold"] == predicted["fold"].max()
+        line = fit_platt(predicted.loc[~last, "late"], predicted.loc[~last, "probability"])
+        sets = conformalize(predicted.loc[last, "late"], line(predicted.loc[last, "probability"]), self.level)
+
+        def predict(rows: pd.DataFrame) -> np.ndarray:
+            return self.forecast(rows, line(model.predict_proba(rows[list(self.features)])[:, 1]))
+
+        used = max(fold.test["label_known_at"].max() for fold in self.searched(months))
+        return {
+            "schema": {"rules": 1, "broken": 0},
+            "quality": self._quality(train, test),
+            "leakage": self._leakage(train, test, months),
+            "replay": self._replay(table, train),
+            "search": {"logistic": search.as_evidence(found, used)},
+            "selection": {"used_until": str(predicted["label_known_at"].max())},
+            "staleness": {"candidate": staleness.age(train_used["label_known_at"].max(), month_before(AS_OF))},
+            **self._judged(test, predict, sets),
+            "robustness": self._robust(months[-1].test, predict),
+        }
+
+    def _quality(self, train: pd.DataFrame, test: pd.DataFrame) -> dict[str, Any]:
+        columns = [*MONITORED.columns, "key", "predicted_at"]
+        rows = pd.concat([train, test], ignore_index=True)[columns]
+        smallest = quality.Smallest(share=0.05, shift=0.2, rows=0.3, hours=12)
+        report = quality.report(rows, MONITORED, "features", clock(AS_OF), smallest, seed=1)
+        return quality.evidence({"features": report}, f"{month_before(AS_OF):%Y-%m}", 0.95)
+
+    def _leakage(self, train: pd.DataFrame, test: pd.DataFrame, months: list) -> dict[str, Any]:
+        columns = list(self.features)
+        findings = target_in_columns(months, columns, "late", Bounds())
+        findings += too_good_against_shuffled(shares(months[-1], columns, "late", 1, 0.9), 0.9)
+        parts = {"training": train, "test": test}
+        findings += shared_rows(parts, "key", [*columns, "airline", "airport"], 0)
+        findings += time_order(parts)
+        return {"findings": [finding.as_dict() for finding in findings]}
+
+    def _replay(self, table: pd.DataFrame, train: pd.DataFrame) -> dict[str, Any]:
+        def as_known_at(tables: dict[str, pd.DataFrame], instant: pd.Timestamp) -> dict[str, pd.DataFrame]:
+            happened = tables["events"]
+            known = happened["late"].astype("boolean").where(happened["label_known_at"] <= instant)
+            return {"events": happened.assign(late=known)}
+
+        findings = []
+        for instant in instants(train, 3, seed=1):
+            again = replayed(
+                lambda known, keys: self.build(known["events"]).loc[lambda rows: rows["key"].isin(keys)],
+                as_known_at, {"events": self.table}, table, instant, 200, "key",
+            )  # fmt: skip
+            findings += changes_with_the_future(again, ["recent"])
+        return {"findings": [finding.as_dict() for finding in findings]}
+
+    def _judged(self, test: pd.DataFrame, predict: Callable, sets: Any) -> dict[str, Any]:
+        days = blocks(test["predicted_at"].dt.date, seed=1)
+        chance = predict(test)
+        baseline = np.full(len(test), 0.3)
+        champion = baseline if self.champion is None else self.champion(test, chance)
+        covered = sets.covered(test["late"], chance)
+        judged = {
+            name: judging.judge(test["late"], values, days)
+            for name, values in {"candidate": chance, "baseline": baseline, "champion": champion}.items()
+        }
+        gains = {name: judging.differences(judged["candidate"], judged[name]) for name in ("baseline", "champion")}
+        coverage = judging.coverage(test["late"], covered, sets.sets(chance), days)
+        calibration = {
+            "gap": judging.calibration_gap(test["late"], chance, days),
+            "error": judged["candidate"]["calibration_error"],
+        }
+        parts = search_slices(test[["airline", "airport"]], Scored(test["late"], chance, baseline, covered), days)
+        return {
+            "test": {
+                "period": {"starts": str(month_before(AS_OF))},
+                "candidate": {"model": "logistic", "md5": "candidate", "parity": self.parity},
+                "champion": {"md5": self.champion_md5},
+                "differences": {name: judging.as_dicts(gain) for name, gain in gains.items()},
+                "calibration": judging.as_dicts(calibration),
+                "coverage": {"level": self.stated_level, **judging.as_dicts(coverage)},
+            },
+            "slices": {"searched": len(parts), "worst": worst(parts).as_dict()},
+        }
+
+    def _robust(self, rows: pd.DataFrame, predict: Callable) -> dict[str, Any]:
+        days = blocks(rows["predicted_at"].dt.date, seed=1)
+        directions = [Direction("a worse jam", (Change("jam", "plus", 1.0),), "fall", "jams delay", 0.001)]
+        moved, _ = check_directions(predict, rows, directions, days)
+        return {"finite": True, "directions": [one.as_dict() for one in moved]}
+
+
+def honest(seed: int = 1) -> World:
+    """A world without a fault."""
+    return World(events(seed))
