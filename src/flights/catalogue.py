@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal
+from typing import Literal, get_args
 
 import pandas as pd
 
@@ -12,8 +12,19 @@ _PLAN = "months ahead, with the schedule"
 _READING = "at the end of the hour of the reading; none older than 3 hours is used"
 _DEPARTURES = "as soon as a flight has left"
 _OUTCOMES = "on landing; cancelled: at scheduled arrival; diverted: 3 hours after it was due"
+_MONTH = 28 * 24
 Log = Literal["departures", "due_out", "due_in", "outcomes"]
-Value = Literal["delay", "late", "cancelled", "count"]
+Value = Literal["delay", "late", "count"]
+# What it takes to have a feature at prediction time, cheapest first.
+Cost = Literal[
+    "in the request",
+    "schedule of all flights",
+    "weather feed",
+    "live feed of departures",
+    "live feed of outcomes",
+    "four weeks of outcomes",
+]
+COSTS: tuple[Cost, ...] = get_args(Cost)
 
 _AVAILABLE: dict[Log, str] = {
     "departures": _DEPARTURES,
@@ -27,8 +38,9 @@ _AVAILABLE: dict[Log, str] = {
 class Feature:
     """One column of the feature table, and what a reader must know to trust it.
 
-    `available` says from when its value is known. A category is text from `vocabulary`, or
-    "unknown"; a number is float32, NaN where nothing is known.
+    `available` says from when its value is known, `cost` what it takes to have it when a prediction
+    is asked for. A category is text from `vocabulary`, or "unknown"; a number is float32, NaN where
+    nothing is known.
     """
 
     name: str
@@ -36,6 +48,7 @@ class Feature:
     source: str
     unit: str
     available: str
+    cost: Cost
     owner: str = "flights"
     kind: Literal["number", "category"] = "number"
     vocabulary: tuple[str, ...] = ()
@@ -63,29 +76,52 @@ class Recent:
             ("due_out", "late"): ("share not gone 15 minutes after plan, of those due out", "left_late", "share"),
             ("outcomes", "delay"): ("mean arrival delay of the landed", "arrival_delay", "min"),
             ("due_in", "late"): ("share not landed 15 minutes after plan, of those due in", "late", "share"),
-            ("outcomes", "cancelled"): ("share cancelled", "cancelled", "share"),
             ("outcomes", "count"): ("number of flights that ended", "flights", "flights"),
         }[self.log, self.value]
-        same = ", ".join(column.replace("_", " ") for column in self.by) or "New York"
         return Feature(
             f"{self.group}_{name}_{span}",
-            f"{what}, same {same}, last {span}",
+            f"{what}, same {_same(self.group)}, last {span}",
             "flights",
             unit,
             _AVAILABLE[self.log],
+            self._cost(),
         )
+
+    def _cost(self) -> Cost:
+        if self.hours >= _MONTH:
+            return "four weeks of outcomes"
+        return "live feed of departures" if self.log in ("departures", "due_out") else "live feed of outcomes"
 
 
 def _category(name: str, description: str, vocabulary: tuple[str, ...]) -> Feature:
-    return Feature(name, description, "flights", "-", _PLAN, kind="category", vocabulary=vocabulary)
+    return Feature(name, description, "flights", "-", _PLAN, "in the request", kind="category", vocabulary=vocabulary)
 
 
-def _planned(name: str, description: str, unit: str) -> Feature:
-    return Feature(name, description, "flights", unit, _PLAN)
+def _planned(name: str, description: str, unit: str, cost: Cost = "in the request") -> Feature:
+    return Feature(name, description, "flights", unit, _PLAN, cost)
 
 
 def _reading(name: str, description: str, unit: str) -> Feature:
-    return Feature(name, description, "weather", unit, _READING)
+    return Feature(name, description, "weather", unit, _READING, "weather feed")
+
+
+GROUPS: dict[str, tuple[str, ...]] = {
+    "new_york": (),
+    "origin": ("origin",),
+    "carrier": ("carrier",),
+    "carrier_origin": ("carrier", "origin"),
+    "dest": ("dest",),
+    "origin_hour": ("origin", "hour"),
+    "carrier_origin_hour": ("carrier", "origin", "hour"),
+    "route_hour": ("origin", "dest", "hour"),
+    "flight": ("carrier", "flight_number", "origin"),
+}
+# The groups that are small enough to hold one queue, and large enough to have one.
+QUEUES = ("new_york", "origin", "carrier", "carrier_origin", "dest")
+
+
+def _same(group: str) -> str:
+    return ", ".join(column.replace("_", " ") for column in GROUPS[group]) or "New York"
 
 
 SCHEDULE = (
@@ -98,8 +134,17 @@ SCHEDULE = (
     _planned("scheduled_minutes", "scheduled gate to gate", "min"),
     _planned("distance", "between the airports", "mi"),
     _planned("planned_speed", "distance over scheduled time: how much slack", "mph"),
-    _planned("departures_15min", "others leaving the airport within 15 minutes", "flights"),
-    _planned("departures_60min", "others leaving the airport within 60 minutes", "flights"),
+    _planned("departures_15min", "others leaving the airport within 15 minutes", "flights", "schedule of all flights"),
+    _planned("departures_60min", "others leaving the airport within 60 minutes", "flights", "schedule of all flights"),
+    *(
+        _planned(
+            f"{group}_departures_day",
+            f"others leaving on the same New York day, same {_same(group)}",
+            "flights a day",
+            "schedule of all flights",
+        )
+        for group in QUEUES
+    ),
 )
 WEATHER = (
     _reading("temperature", "air temperature", "°F"),
@@ -117,19 +162,6 @@ WEATHER = (
     _reading("wind_change_3h", "change of wind speed in 3 hours", "mph"),
     _reading("pressure_change_3h", "change in 3 hours", "mbar"),
 )
-GROUPS: dict[str, tuple[str, ...]] = {
-    "new_york": (),
-    "origin": ("origin",),
-    "carrier": ("carrier",),
-    "carrier_origin": ("carrier", "origin"),
-    "dest": ("dest",),
-    "route": ("origin", "dest"),
-    "origin_hour": ("origin", "hour"),
-    "carrier_origin_hour": ("carrier", "origin", "hour"),
-    "route_hour": ("origin", "dest", "hour"),
-    "flight": ("carrier", "flight_number", "origin"),
-}
-_MONTH = 28 * 24
 _RECENT: list[tuple[Log, Value, str, tuple[int, ...]]] = [
     ("departures", "delay", "new_york", (1, 3)),
     ("departures", "delay", "origin", (1, 3, 24)),
@@ -140,26 +172,29 @@ _RECENT: list[tuple[Log, Value, str, tuple[int, ...]]] = [
     ("due_out", "late", "carrier_origin", (1, 3)),
     ("due_out", "late", "dest", (3,)),
     ("due_in", "late", "origin", (3, 24)),
-    ("due_in", "late", "carrier_origin", (3, 24, _MONTH)),
+    ("due_in", "late", "carrier_origin", (3, 24)),
     ("due_in", "late", "carrier", (24,)),
     ("due_in", "late", "dest", (3, 24)),
-    ("due_in", "late", "route", (_MONTH,)),
     ("due_in", "late", "origin_hour", (_MONTH,)),
     ("due_in", "late", "carrier_origin_hour", (_MONTH,)),
     ("due_in", "late", "route_hour", (_MONTH,)),
     ("due_in", "late", "flight", (_MONTH,)),
-    ("outcomes", "cancelled", "origin", (3, 24)),
-    ("outcomes", "cancelled", "carrier_origin", (24,)),
     ("outcomes", "delay", "flight", (_MONTH,)),
     ("outcomes", "count", "flight", (_MONTH,)),
 ]
 RECENT = tuple(
     Recent(group, GROUPS[group], log, value, hours) for log, value, group, spans in _RECENT for hours in spans
 )
-OVERDUE_BY = ("origin", "carrier_origin")
 OVERDUE = tuple(
-    Feature(f"{group}_overdue_{name}", f"{what}, same {group.replace('_', ', ')}", "flights", unit, _DEPARTURES)
-    for group in OVERDUE_BY
+    Feature(
+        f"{group}_overdue_{name}",
+        f"{what}, same {_same(group)}",
+        "flights",
+        unit,
+        _DEPARTURES,
+        "live feed of departures",
+    )
+    for group in QUEUES
     for name, what, unit in (
         ("flights", "flights due out in the last 3 hours and not gone", "flights"),
         ("minutes", "mean minutes that those are overdue; 0 for none", "min"),
@@ -189,6 +224,6 @@ def categories() -> dict[str, tuple[str, ...]]:
 
 
 def describe() -> pd.DataFrame:
-    """List the features for reading: name, description, source, unit, available, owner, kind."""
-    columns = ["name", "description", "source", "unit", "available", "owner", "kind"]
+    """List the features for reading: name, description, source, unit, available, cost, owner, kind."""
+    columns = ["name", "description", "source", "unit", "available", "cost", "owner", "kind"]
     return pd.DataFrame([[getattr(f, column) for column in columns] for f in FEATURES], columns=columns)

@@ -15,7 +15,7 @@ from flights.catalogue import (
     FEATURE_SETS,
     FEATURES,
     GROUPS,
-    OVERDUE_BY,
+    QUEUES,
     RECENT,
     Feature,
     Recent,
@@ -34,6 +34,7 @@ ASKED = (
 LATE_MINUTES = 15
 OVERDUE_HOURS = 3
 READING_HOURS = 3
+DAY_SECONDS = 25 * 3600  # the longest day: that on which clocks go back
 # One flight a day late must not own the mean of an hour.
 DELAY_MINUTES = (-30, 300)
 
@@ -106,11 +107,12 @@ def _asked(flights: pd.DataFrame) -> pd.DataFrame:
 
 
 def _numbered(flights: pd.DataFrame, rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Give both tables whole numbers for text, and the New York hour: groups come quicker so."""
+    """Give both tables whole numbers for text, and the New York hour and day: groups come quicker so."""
     numbered = []
     for table in (flights, rows):
-        hour = table["scheduled_departure"].dt.tz_convert(ZONE).dt.hour
-        numbered.append(table.reset_index(drop=True).assign(hour=hour.to_numpy()))
+        local = table["scheduled_departure"].dt.tz_convert(ZONE).dt.tz_localize(None)
+        day = local.astype("datetime64[s]").astype("int64") // 86400
+        numbered.append(table.reset_index(drop=True).assign(hour=local.dt.hour.to_numpy(), day=day.to_numpy()))
     for column in ("carrier", "origin", "dest"):
         for table, code in zip(numbered, windows.codes([column], flights, rows), strict=True):
             table[column] = code
@@ -139,6 +141,11 @@ def _schedule(rows: pd.DataFrame, flights: pd.DataFrame, plan: pd.DataFrame) -> 
         # A window leaves out its first second; this one counts departures at both of its ends.
         near = log.window(asked, leaves + span * 60, (2 * span * 60 + 1) / 3600).count() - itself
         columns[f"departures_{span}min"] = near.astype("float32")
+    for name in QUEUES:
+        groups, asked = windows.codes([*GROUPS[name], "day"], flights, plan)
+        whole_day = windows.log(groups, windows.seconds(flights["scheduled_departure"]), {})
+        others = whole_day.window(asked, leaves + DAY_SECONDS).count() - itself
+        columns[f"{name}_departures_day"] = others.astype("float32")
     return columns | {
         "departure_minute": (local.dt.hour * 60 + local.dt.minute).astype("float32"),
         "scheduled_minutes": minutes.astype("float32"),
@@ -193,7 +200,6 @@ def _recent(flights: pd.DataFrame, plan: pd.DataFrame, now: np.ndarray) -> dict[
             {
                 "delay": ended["arrival_delay"].clip(*DELAY_MINUTES).fillna(0),
                 "landed": ended["arrival_delay"].notna(),
-                "cancelled": ended["cancelled"],
             },
         ),
     }
@@ -229,7 +235,7 @@ def _overdue(flights: pd.DataFrame, plan: pd.DataFrame, now: np.ndarray) -> dict
     left = windows.seconds(flights["departed_at"].fillna(flights["scheduled_departure"]), up=True)
     ceased = np.where(gone, np.clip(left, due, given_up), given_up)
     columns: dict[str, np.ndarray | pd.Series] = {}
-    for name in OVERDUE_BY:
+    for name in QUEUES:
         groups, asked = windows.codes(GROUPS[name], flights, plan)
         came = windows.log(groups, due, {"due": due})
         went = windows.log(groups, ceased, {"due": due})

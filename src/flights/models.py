@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -59,16 +59,10 @@ def _boosting(params: Parameters, numbers: list[str], texts: list[str], seed: in
     return make_pipeline(columns, model)
 
 
-def _forest(params: Parameters, numbers: list[str], texts: list[str], seed: int) -> Pipeline:
-    columns = _columns(numbers, texts, number=_filled(), category=_ordinal)
-    return make_pipeline(columns, RandomForestClassifier(n_jobs=1, random_state=seed, **params))
-
-
 MODELS: dict[str, Callable[[Parameters, list[str], list[str], int], Pipeline]] = {
     "baseline": _baseline,
     "logistic": _logistic,
     "boosting": _boosting,
-    "forest": _forest,
 }
 
 

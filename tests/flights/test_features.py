@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
 from flights import catalogue, features, sources
+from flights.vocabulary import ZONE
 from tests.flights.conftest import START, world, worlds
 
 # Without shrinking: a build takes long enough that it would turn a failure into a wait of minutes.
@@ -21,6 +22,10 @@ def build_one(tables, place, horizon_hours=2):
 def flight(leaves, delay=0, lands=0, takes=60, cancelled=False, number=1, carrier="AA", dest="BOS"):
     plan = {"leaves": leaves, "takes": takes, "delay": delay, "lands": lands, "cancelled": cancelled}
     return plan | {"number": number, "carrier": carrier, "origin": "JFK", "dest": dest}
+
+
+def new_york_day(instants):
+    return instants.dt.tz_convert(ZONE).dt.strftime("%Y-%m-%d")
 
 
 @quick
@@ -44,8 +49,9 @@ def test_nothing_dated_after_the_prediction_changes_a_feature(tables, data):
     changed.loc[known_later, "arrival_delay"] = 777.0
     for column in ("late", "cancelled", "diverted"):
         changed.loc[known_later, column] = ~changed.loc[known_later, column]
-    # The plan is known beforehand, but no feature looks further than an hour past its own departure.
+    # The plan is known beforehand, but no feature looks further than its own day, and an hour past its own departure.
     far = changed["scheduled_departure"] > leaves + pd.Timedelta(hours=1)
+    far &= new_york_day(changed["scheduled_departure"]) > new_york_day(pd.Series([leaves])).item()
     added = changed[far].assign(flight_id=lambda t: t["flight_id"] + 1000)
     dropped = changed[far & data.draw(st.booleans())].index
     changed = pd.concat([added, changed.drop(dropped)], ignore_index=True)
@@ -90,7 +96,7 @@ def test_real_flights_get_the_same_features_from_the_world_as_known_then(winter,
 
 
 def test_real_features_do_not_change_when_the_later_world_is_cut_off(tables, table):
-    until = pd.Timestamp("2013-01-20", tz="UTC")
+    until = pd.Timestamp("2013-01-20", tz=ZONE)
     cut = sources.until(tables, until)
     early = table[table["scheduled_departure"] < until - pd.Timedelta(hours=1)]
     built = features.build(cut, cut["flights"], 2).iloc[: len(early)]
@@ -159,6 +165,15 @@ def test_a_flight_that_does_not_come_is_late_from_the_fifteenth_minute():
         np.testing.assert_equal(row["origin_left_late_1h"], np.float32(share))
 
 
+def test_a_day_counts_the_other_flights_of_its_own_new_york_day():
+    # START is 02:00 in New York.
+    plans = [flight(leaves=300), flight(leaves=-119), flight(leaves=1319, carrier="UA"), flight(leaves=600, dest="MIA")]
+    outside = [flight(leaves=-121), flight(leaves=1320)]
+    row = build_one(world(plans + outside, []), 0).iloc[0]
+    counts = {"new_york": 3, "origin": 3, "carrier": 2, "carrier_origin": 2, "dest": 2}
+    assert {group: row[f"{group}_departures_day"] for group in catalogue.QUEUES} == counts
+
+
 def test_weather_is_the_last_reading_taken_and_no_older_than_three_hours():
     calm = dict.fromkeys(("temp", "dewp", "humid", "wind_dir", "wind_speed", "wind_gust", "precip"), 0.0)
     calm |= {"pressure": 1000.0, "visib": 10.0, "origin": "JFK"}
@@ -187,8 +202,26 @@ def test_feature_sets_grow_and_every_feature_is_described():
     assert schedule == weather[: len(schedule)]
     assert weather == full[: len(weather)]
     assert len(set(full)) == len(full)
-    assert (features.describe() != "").all(axis=None)
     assert len(catalogue.GROUPS) == len({recent.group for recent in catalogue.RECENT})
+
+
+def test_no_feature_lacks_an_owner_a_description_a_source_a_unit_an_availability_or_a_cost():
+    described = features.describe()
+    assert list(described["name"]) == features.names("full")
+    assert set(described) >= {"owner", "description", "source", "unit", "available", "cost"}
+    assert described.map(lambda text: isinstance(text, str) and text.strip() != "").all(axis=None)
+    assert set(described["cost"]) == set(catalogue.COSTS)
+    with pytest.raises(TypeError, match="cost"):
+        catalogue.Feature("wind", "wind speed", "weather", "mph", "at the end of the hour")
+
+
+def test_the_cost_grows_with_the_feature_set():
+    cost = features.describe().set_index("name")["cost"]
+    assert set(cost[features.names("schedule")]) == {"in the request", "schedule of all flights"}
+    assert set(cost[features.names("weather")]) == {"in the request", "schedule of all flights", "weather feed"}
+    assert cost["origin_left_late_1h"] == cost["origin_overdue_share"] == "live feed of departures"
+    assert cost["origin_late_3h"] == "live feed of outcomes"
+    assert cost["flight_late_28d"] == "four weeks of outcomes"
 
 
 def test_what_is_not_in_the_vocabulary_is_unknown():
