@@ -32,6 +32,12 @@ def _rule(name: str, holds: Callable[[pd.DataFrame], pd.Series]) -> pa.Check:
     return pa.Check(holds, name=name, ignore_na=False)
 
 
+_POSSIBLE_PLAN = _rule(
+    "lands 30 minutes to 14 hours after it leaves, by the plan",
+    lambda t: (t["scheduled_arrival"] - t["scheduled_departure"]).between(
+        pd.Timedelta(minutes=30), pd.Timedelta(hours=14)
+    ),
+)
 _FLIGHTS = pa.DataFrameSchema(
     {
         "flight_id": pa.Column("int64", pa.Check.ge(0, error="is 0 or more"), unique=True),
@@ -55,12 +61,7 @@ _FLIGHTS = pa.DataFrameSchema(
         "late": pa.Column("boolean"),
     },
     checks=[
-        _rule(
-            "lands 30 minutes to 14 hours after it leaves, by the plan",
-            lambda t: (t["scheduled_arrival"] - t["scheduled_departure"]).between(
-                pd.Timedelta(minutes=30), pd.Timedelta(hours=14)
-            ),
-        ),
+        _POSSIBLE_PLAN,
         _rule(
             "landed after it left",
             lambda t: t["landed_at"].isna() | (t["landed_at"] > t["departed_at"]),
@@ -79,6 +80,17 @@ _FLIGHTS = pa.DataFrameSchema(
         ),
     ],
     strict=True,
+)
+# A flight to score, of which only the plan is known; other columns are not read, so they may be there.
+_ASKED = pa.DataFrameSchema(
+    {
+        name: _FLIGHTS.columns[name]
+        for name in (
+            *("flight_id", "carrier", "flight_number", "origin", "dest", "distance"),
+            *("scheduled_departure", "scheduled_arrival"),
+        )
+    },
+    checks=[_POSSIBLE_PLAN],
 )
 _WEATHER = pa.DataFrameSchema(
     {
@@ -166,6 +178,7 @@ SCHEMAS = {
     "airports": _AIRPORTS,
     "airlines": _AIRLINES,
     "features": _FEATURES,
+    "asked": _ASKED,
 }
 
 
@@ -182,7 +195,7 @@ def rules(tables: Sequence[str]) -> pd.DataFrame:
 
 
 def check(tables: Mapping[str, pd.DataFrame], share: float = 1.0, clock: pd.Timestamp | None = None) -> pd.DataFrame:
-    """Check tables by name: flights, weather, planes, airports, airlines, features.
+    """Check tables by name: flights, weather, planes, airports, airlines, features, asked.
 
     Tables may be absent; a rule between two is checked where both are there. `share` of all flights
     is what `sources.sample` kept: the rows expected in a month go down with it. How many are late in
@@ -209,6 +222,14 @@ def check_features(parts: Mapping[str, pd.DataFrame]) -> None:
     """
     found = [check({"features": part}).assign(table=name) for name, part in parts.items()]
     stop_on_failure(pd.concat(found, ignore_index=True))
+
+
+def check_asked(flights: pd.DataFrame) -> None:
+    """Check flights to score, of which the plan is known and no outcome need be. Raises DataError naming what is wrong.
+
+    The columns are those that `features.build` reads, held to the very rules that the flights of the past are held to.
+    """
+    stop_on_failure(check({"asked": flights}))
 
 
 def stop_on_failure(failures: pd.DataFrame) -> None:

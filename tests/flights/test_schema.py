@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from flights import schema, sources
+from flights import features, schema, sources
 from flights.faults import DataError
 
 
@@ -145,6 +145,50 @@ def test_a_broken_feature_stops_and_says_which_part(table, column, value, rule):
     with pytest.raises(DataError) as caught:
         schema.check_features({"train": table, "test": spoil(table, 4, column, value)})
     assert f"test.{column} {rule}" in str(caught.value) or f"test {rule}" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda rows: spoil(rows, 4, "carrier", "ZZ"), "carrier is a known value: not so in 1 rows"),
+        (lambda rows: spoil(rows, 4, "visibility", np.float32(-2000)), "visibility is within -1000 to 10000"),
+        (lambda rows: rows.astype({"pressure": "float64"}), "pressure is of type float32, not float64"),
+        (lambda rows: rows.drop(columns="dest"), "dest is there"),
+        (lambda rows: rows.assign(arrival_delay=3.0), "arrival_delay is a column that the schema knows"),
+        (lambda rows: pd.concat([rows, rows.iloc[[3]]], ignore_index=True), "flight_id is unique: not so in 2 rows"),
+        (lambda rows: spoil(rows, 4, "predicted_at", pd.NaT), "predicted_at is never missing"),
+    ],
+)
+def test_a_batch_to_score_is_held_to_the_rules_of_the_rows_that_were_learnt_from(table, change, said):
+    batch = table.drop(columns=["late", "label_known_at"])
+    schema.check_features({"batch": batch})
+    with pytest.raises(DataError) as caught:
+        schema.check_features({"batch": change(batch)})
+    assert f"batch.{said}" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda plan: spoil(plan, 4, "carrier", "ZZ"), "asked.carrier is a known value: not so in 1 rows"),
+        (lambda plan: spoil(plan, 4, "distance", 1), "asked.distance is within 10 to 6000"),
+        (lambda plan: plan.astype({"flight_number": "float64"}), "asked.flight_number is of type int64, not float64"),
+        (lambda plan: plan.drop(columns="dest"), "asked.dest is there"),
+        (lambda plan: plan.assign(scheduled_arrival=plan["scheduled_departure"]), "asked lands 30 minutes to 14 hours"),
+        (lambda plan: pd.concat([plan, plan.iloc[[3]]], ignore_index=True), "asked.flight_id is unique"),
+    ],
+)
+def test_flights_to_score_are_held_to_the_rules_of_past_flights(winter, change, said):
+    plan = winter["flights"][list(features.ASKED)]
+    schema.check_asked(plan)
+    schema.check_asked(winter["flights"])
+    with pytest.raises(DataError) as caught:
+        schema.check_asked(change(plan))
+    assert said in str(caught.value)
+
+
+def test_the_plan_that_is_checked_is_the_plan_that_features_are_built_from():
+    assert list(schema.SCHEMAS["asked"].columns) == list(features.ASKED)
 
 
 def test_a_feature_that_is_never_known_is_caught_where_it_is_to_be_learnt_from(table):
