@@ -1,87 +1,114 @@
-"""Turn executed notebooks, metrics and figures into pages that open offline and hide code until asked."""
+"""Turn executed notebooks, evidence, metrics, figures and documents into pages that open offline."""
 
-import json
 import shutil
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import jinja2
-import nbformat
-from nbconvert.exporters import HTMLExporter
 from pygments.formatters import HtmlFormatter
 
 from recommit import Refusal
 from recommit.notebook.parameters import declared_values
-from recommit.notebook.project import refuse_strays, stages
+from recommit.notebook.project import Stage, is_in, refuse_strays, stages
+from recommit.report import evidence, notebooks
+from recommit.report.documents import Document, documents
+from recommit.report.evidence import Facts
+from recommit.report.notebooks import Figure, Page
+from recommit.report.sections import sections
+from recommit.report.tables import Table
+
+FEATURES = "html/feature-list.html"
+METRICS = "reports/metrics"
 
 
-@dataclass(frozen=True)
-class Page:
-    """One executed notebook: its stage, its title and what it says it shows, and its page's path under reports/."""
+@dataclass
+class _Results:
+    """What the stages wrote, in reading order."""
 
-    stage: str
-    title: str
-    summary: str
-    path: str
-    body: str
-
-    @property
-    def item(self) -> str:
-        """The item of the stage's matrix, or the empty string."""
-        return self.stage.partition("@")[2]
-
-
-@dataclass(frozen=True)
-class Table:
-    """Metrics of one stage, with its page's title and summary: a row an item of its matrix, a column a metric."""
-
-    title: str
-    summary: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, tuple[str, ...]], ...]
+    pages: list[Page] = field(default_factory=list)
+    tables: list[Table] = field(default_factory=list)
+    figures: list[Figure] = field(default_factory=list)
 
 
 def write_report(folder: Path) -> None:
     """Write reports/html/*.html and reports/index.html from what the `report` stage of dvc.yaml in `folder` declares.
 
-    Its deps under reports/ are taken in their order, a folder's files by name: each notebook is a page, and metrics
-    stand under the title of the notebook they follow. A folder of notebooks is a matrix stage, its files the items. The
-    pages replace an earlier report when all of them are made. Raises `Refusal` where a dep is not there yet.
+    Its deps under reports/ are taken in their order, a folder's files by name: each notebook is a page, and metrics and
+    figures belong to the notebook they follow. A folder of notebooks is a matrix stage, its files the items. JSON that
+    is not in reports/metrics is evidence: it fills the index and the documents, whose words are in the folder among the
+    deps that holds model_card.yaml, datasheet.yaml or canvas.yaml. The pages replace an earlier report when all of them
+    are made. Raises `Refusal` where a dep is not there yet, or a document cannot be filled.
     """
     declared = stages(folder)
     stage = next((stage for stage in declared if stage.cmd == "recommit report"), None)
     if stage is None:
         raise Refusal("dvc.yaml has no stage whose cmd is `recommit report`: add one, with its deps in reading order")
     refuse_strays(folder, stage, declared)
-    params = declared_values(stage, folder)
-    pages: list[Page] = []
-    tables: list[Table] = []
-    figures: list[str] = []
+    results = _results(folder, stage)
+    facts = evidence.read(folder, _evidence_files(folder, stage), declared_values(stage, folder))
+    written = documents([folder / dep for dep in stage.deps if (folder / dep).is_dir()], facts)
+    _write(folder / "reports", results, facts, written)
+
+
+def _results(folder: Path, stage: Stage) -> _Results:
+    results = _Results()
     for dep in (dep for dep in stage.deps if dep.startswith("reports/")):
-        files = _files(folder / dep)
-        pages += [_page(file, _stage(dep, file)) for file in files if file.suffix == ".ipynb"]
-        figures += [file.relative_to(folder / "reports").as_posix() for file in files if file.suffix == ".png"]
-        metrics = [file for file in files if file.suffix == ".json"]
+        found = _files(folder / dep)
+        results.pages += [notebooks.page(file, _stage(dep, file)) for file in found if file.suffix == ".ipynb"]
+        last = results.pages[-1] if results.pages else None
+        images = [file for file in found if file.suffix == ".png"]
+        results.figures += [Figure(file.relative_to(folder / "reports").as_posix(), last) for file in images]
+        metrics = [file for file in found if file.suffix == ".json"] if is_in(dep, METRICS) else []
         if metrics:
-            tables.insert(0, _table(metrics, pages[-1] if pages else None))
-    _write(folder / "reports", pages, params=params, tables=tables, figures=figures)
+            results.tables.insert(0, notebooks.metrics(metrics, last))
+    return results
 
 
-def _write(reports: Path, pages: Sequence[Page], **index: Any) -> None:
-    """Write the pages, and the index with what else it shows; an earlier report stays until all of them are made."""
+def _evidence_files(folder: Path, stage: Stage) -> list[Path]:
+    deps = [dep for dep in stage.deps if dep.startswith(("reports/", "models/")) and not is_in(dep, METRICS)]
+    return [file for dep in deps for file in _files(folder / dep) if file.suffix == ".json"]
+
+
+def _write(reports: Path, results: _Results, facts: Facts, written: Sequence[Document]) -> None:
+    """Write the pages, and the index that leads to them; an earlier report stays until all of them are made."""
     templates, style = _templates(), _style()
+    features = facts.evidence.get("features")
+    links = [(document.path, document.title) for document in written]
+    links += [(FEATURES, "Features")] if features else []
+    for path in {path for path, _ in links} & {page.path for page in results.pages}:
+        raise Refusal(f"reports/{path} would be two pages, a stage's and a document's: rename the stage in dvc.yaml")
     unfinished = reports / ".unfinished"
     shutil.rmtree(unfinished, ignore_errors=True)
+
+    def write(path: str, template: str, **values: Any) -> None:
+        text = templates.get_template(template).render(style=style, **values)
+        (unfinished / path).write_text(text, encoding="utf-8")
+
     try:
         (unfinished / "html").mkdir(parents=True)
-        for before, page, after in zip([None, *pages[:-1]], pages, [*pages[1:], None], strict=True):
-            text = templates.get_template("page.html").render(page=page, before=before, after=after, style=style)
-            (unfinished / page.path).write_text(text, encoding="utf-8")
-        text = templates.get_template("index.html").render(pages=pages, style=style, **index)
-        (unfinished / "index.html").write_text(text, encoding="utf-8")
+        pages = results.pages
+        neighbours = [None, *pages, None]
+        for place, page in enumerate(pages):
+            before, after = neighbours[place], neighbours[place + 2]
+            write(page.path, "page.html", page=page, before=before, after=after)
+        for document in written:
+            name = "canvas.html" if document.name == "canvas" else "document.html"
+            write(document.path, name, document=document, links=links)
+        if features:
+            write(FEATURES, "features.html", features=_by_source(features), number=len(features), links=links)
+        write(
+            *("index.html", "index.html"),
+            pages=pages,
+            tables=results.tables,
+            sections=sections(facts, results.figures),
+            documents=written,
+            features=FEATURES if features else None,
+            params=_flat(facts.params),
+            debts=[pair for document in written for pair in document.debts_here],
+        )
         shutil.rmtree(reports / "html", ignore_errors=True)
         (unfinished / "html").rename(reports / "html")
         (unfinished / "index.html").replace(reports / "index.html")
@@ -92,7 +119,7 @@ def _write(reports: Path, pages: Sequence[Page], **index: Any) -> None:
 def _files(dep: Path) -> list[Path]:
     if not dep.exists():
         raise Refusal(f"{dep}: the stage that writes it has not run yet: `dvc repro` runs it")
-    return sorted(dep.iterdir()) if dep.is_dir() else [dep]
+    return sorted(file for file in dep.rglob("*") if file.is_file()) if dep.is_dir() else [dep]
 
 
 def _stage(dep: str, file: Path) -> str:
@@ -100,38 +127,19 @@ def _stage(dep: str, file: Path) -> str:
     return file.stem if dep.endswith(file.name) else f"{Path(dep).name}@{file.stem}"
 
 
-def _page(path: Path, stage: str) -> Page:
-    notebook = nbformat.read(path, as_version=4)
-    exporter = HTMLExporter(template_name="basic", embed_images=True)
-    body, _ = exporter.from_notebook_node(notebook)
-    opening = next((cell.source for cell in notebook.cells if cell.cell_type == "markdown"), "")
-    title, _, summary = opening.partition("\n")
-    name = f"html/{stage.replace('@', '-')}.html"
-    return Page(stage, title.lstrip("# ") or stage, " ".join(summary.split()), name, body)
+def _by_source(features: Any) -> dict[str, list[Any]]:
+    """The catalogue's features by where they come from, in its order."""
+    with evidence.expecting("features"):
+        sources = dict.fromkeys(feature["source"] for feature in features)
+        return {source: [feature for feature in features if feature["source"] == source] for source in sources}
 
 
-def _table(metrics: Sequence[Path], page: Page | None) -> Table:
-    """The metrics in a stage's files, with its page's title and summary."""
-    values = {row: found for path in metrics for row, found in _rows(path)}
-    columns = tuple(dict.fromkeys(column for found in values.values() for column in found))
-    rows = tuple((row, tuple(_number(found.get(column)) for column in columns)) for row, found in values.items())
-    title, summary = (page.title, page.summary) if page else ("Metrics", "")
-    return Table(title, summary, tuple(column.replace("_", " ") for column in columns), rows)
-
-
-def _rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The rows that a metrics file makes: one of its own name, and one a key that holds a mapping."""
-    content = json.loads(path.read_text(encoding="utf-8"))
-    plain = {key: value for key, value in content.items() if not isinstance(value, dict)}
-    if plain:
-        yield path.stem, plain
-    yield from ((key, value) for key, value in content.items() if isinstance(value, dict))
-
-
-def _number(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:.4f}"
-    return "" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
+def _flat(params: Any, above: str = "") -> dict[str, str]:
+    """The params as lines of text by their dotted keys."""
+    flat: dict[str, str] = {}
+    for key, value in params.items():
+        flat |= _flat(value, f"{above}{key}.") if isinstance(value, dict) else {f"{above}{key}": str(value)}
+    return flat
 
 
 def _templates() -> jinja2.Environment:
@@ -141,14 +149,8 @@ def _templates() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["groups"] = _groups
+    environment.filters["groups"] = notebooks.groups
     return environment
-
-
-def _groups(pages: Sequence[Page]) -> list[tuple[str, list[Page]]]:
-    """The pages of each stage, a matrix being one stage."""
-    names = dict.fromkeys(page.stage.partition("@")[0] for page in pages)
-    return [(name, [page for page in pages if page.stage.partition("@")[0] == name]) for name in names]
 
 
 def _style() -> str:

@@ -5,14 +5,15 @@ import click
 
 @click.command(name="report")
 def command() -> None:
-    """Write reports/index.html and a page for each executed notebook: what the `report` stage calls.
+    """Write reports/index.html, a page for each executed notebook, and the documents: what the `report` stage calls.
 
-    What it shows, and in which order, is what that stage of dvc.yaml lists under deps.
+    What it shows, and in which order, is what that stage of dvc.yaml lists under deps. Model card, datasheet and canvas
+    are filled from evidence; a part that nobody has written is listed as a debt.
 
     \b
     Example:
       recommit report
-    Exit status: 0 done, 2 a stage has not run yet.
+    Exit status: 0 done, 2 a stage has not run yet, or a document cannot be filled.
     """
     from recommit.notebook.project import root
     from recommit.report.pages import write_report

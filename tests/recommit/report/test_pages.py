@@ -12,6 +12,7 @@ from recommit import Refusal
 from recommit.notebook.parameters import declared_values
 from recommit.notebook.project import Stage, read_yaml, stages
 from recommit.report.pages import write_report
+from tests.recommit.report import samples
 
 ROOT = Path(__file__).parents[3]
 
@@ -45,13 +46,19 @@ def shown(folder: Path) -> dict[str, bytes]:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """The project's dvc.yaml and params.yaml, and every result that its stages declare."""
+    """The project's dvc.yaml, params.yaml and documents, and every result that its stages declare."""
     folder = tmp_path / "project"
     folder.mkdir()
     for name in ("dvc.yaml", "params.yaml"):
         shutil.copy(ROOT / name, folder)
+    shutil.copytree(ROOT / samples.DOCUMENTS, folder / samples.DOCUMENTS)
+    evidence = samples.evidence()
     for out in (out for stage in stages(ROOT) for out in stage.outs if stage.name != "report"):
         write(folder, out)
+        if out.startswith("reports/evidence/search/"):
+            (folder / out).write_text(json.dumps(evidence["search"]["boosting"]))
+        elif out.endswith(".json") and not out.startswith("reports/metrics/") and Path(out).stem in evidence:
+            (folder / out).write_text(json.dumps(evidence[Path(out).stem]))
     return folder
 
 
@@ -65,7 +72,7 @@ def test_the_report_is_the_same_with_nothing_but_what_its_stage_declares(project
     for dep in (dep for dep in stage.deps if (project / dep).exists()):
         (alone / dep).parent.mkdir(parents=True, exist_ok=True)
         (shutil.copytree if (project / dep).is_dir() else shutil.copy)(project / dep, alone / dep)
-    assert shown(alone) == shown(project)
+    assert shown(alone) == shown(project) == shown(project)
 
 
 def test_every_executed_notebook_and_every_figure_is_shown(project: Path) -> None:
@@ -97,8 +104,8 @@ def test_metrics_stand_under_the_title_of_the_notebook_they_follow_the_last_firs
     (tmp_path / "reports/metrics/test.json").write_text('{"candidate": {"auc": 0.75}, "baseline": {"auc": 0.5}}')
     names = ("notebooks/fit", "metrics/fit", "notebooks/judge.ipynb", "metrics/test.json")
     index = shown(small(tmp_path, *(f"reports/{name}" for name in names)))["reports/index.html"].decode()
-    assert re.findall(r"<h2>(.+?)</h2>", index) == ["Of judge", "Of a", "Notebooks"]
-    assert re.findall(r"<tr><th>(\w+)</th><td>", index) == ["candidate", "baseline", "a"]
+    assert re.findall(r"<h3>(.+?)</h3>", index) == ["Of judge", "Of a"]
+    assert re.findall(r"<tr><th>(\w+)</th><td", index) == ["candidate", "baseline", "a"]
 
 
 def test_a_dep_that_is_not_there_is_refused_and_the_earlier_report_stays(tmp_path: Path) -> None:

@@ -1,0 +1,42 @@
+"""The parts of documents that no one writes: tables from evidence, by the name that an outline calls them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import chain
+
+from recommit.report import judged
+from recommit.report.evidence import Facts, expecting
+from recommit.report.tables import Table, listed
+
+
+def _from(name: str, *makers: Callable[[judged.Evidence], Table | Sequence[Table]]) -> Callable[[Facts], list[Table]]:
+    """What makers make of the evidence called `name`; nothing where it is not there."""
+
+    def make(facts: Facts) -> list[Table]:
+        if name not in facts.evidence:
+            return []
+        with expecting(name):
+            made = [maker(facts.evidence[name]) for maker in makers]
+        return list(chain.from_iterable([one] if isinstance(one, Table) else one for one in made))
+
+    return make
+
+
+def _hashes(facts: Facts) -> list[Table]:
+    """The md5 sums of the evidence that this document was filled from."""
+    found = [{"file": file, "md5": md5} for file, md5 in sorted(facts.hashes.items())]
+    note = "md5 sums. DVC's lock file keeps the same sums for data, code and models of this commit."
+    return [replace(listed("What this was filled from", found, note), folded=True)] if found else []
+
+
+MEASURED: dict[str, Callable[[Facts], list[Table]]] = {
+    "candidate": _from("test", judged.candidate),
+    "hashes": _hashes,
+    "decision": _from("decision", judged.rules),
+    "training rows": _from("test", judged.trained),
+    "test period": _from("test", judged.period),
+    "scores": _from("test", judged.scores, judged.differences),
+    "calibration and coverage": _from("test", judged.calibration, judged.coverage),
+    "slices": _from("slices", judged.slices),
+    "worst slice": _from("slices", judged.worst),
+}

@@ -1,0 +1,88 @@
+"""Executed notebooks as pages, the metrics that they wrote as tables, their figures with captions."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbconvert.exporters import HTMLExporter
+
+from recommit.report.tables import Cell, Row, Table, heading, words
+
+
+@dataclass(frozen=True)
+class Page:
+    """One executed notebook: its stage, its title and what it says it shows, and its page's path under reports/."""
+
+    stage: str
+    title: str
+    summary: str
+    path: str
+    body: str
+
+    @property
+    def item(self) -> str:
+        """The item of the stage's matrix, or the empty string."""
+        return self.stage.partition("@")[2]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure by its path under reports/, and the page of the notebook that drew it."""
+
+    path: str
+    page: Page | None
+
+    @property
+    def name(self) -> str:
+        """The file's name without its suffix."""
+        return Path(self.path).stem
+
+    @property
+    def caption(self) -> str:
+        """The file's name as a heading."""
+        return "ROC curve" if self.name == "roc" else heading(self.name)
+
+
+def page(path: Path, stage: str) -> Page:
+    """The page of an executed notebook; its first Markdown cell gives the title and, below it, the summary."""
+    notebook = nbformat.read(path, as_version=4)
+    exporter = HTMLExporter(template_name="basic", embed_images=True)
+    body, _ = exporter.from_notebook_node(notebook)
+    opening = next((cell.source for cell in notebook.cells if cell.cell_type == "markdown"), "")
+    title, _, summary = opening.partition("\n")
+    name = f"html/{stage.replace('@', '-')}.html"
+    return Page(stage, title.lstrip("# ") or stage, " ".join(summary.split()), name, body)
+
+
+def metrics(files: Sequence[Path], of: Page | None) -> Table:
+    """The metrics in a stage's files, with its page's title: a row an item of its matrix, a column a metric."""
+    values = {row: found for path in files for row, found in _rows(path)}
+    columns = tuple(dict.fromkeys(column for found in values.values() for column in found))
+    rows = tuple(
+        Row(row, tuple(Cell(_number(found.get(column))) for column in columns)) for row, found in values.items()
+    )
+    return Table(of.title if of else "Metrics", "", tuple(map(words, columns)), rows)
+
+
+def groups(pages: Sequence[Page]) -> list[tuple[str, list[Page]]]:
+    """The pages of each stage, a matrix being one stage."""
+    names = dict.fromkeys(page.stage.partition("@")[0] for page in pages)
+    return [(name, [page for page in pages if page.stage.partition("@")[0] == name]) for name in names]
+
+
+def _rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The rows that a metrics file makes: one of its own name, and one a key that holds a mapping."""
+    content = json.loads(path.read_text(encoding="utf-8"))
+    plain = {key: value for key, value in content.items() if not isinstance(value, dict)}
+    if plain:
+        yield path.stem, plain
+    yield from ((key, value) for key, value in content.items() if isinstance(value, dict))
+
+
+def _number(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    return "" if value is None else f"{value:,}" if isinstance(value, int) else str(value)

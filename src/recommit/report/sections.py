@@ -1,0 +1,175 @@
+"""The sections of the report's first page: what was decided, how it was judged, what else was looked at."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from recommit.report import judged
+from recommit.report.evidence import Facts, made
+from recommit.report.notebooks import Figure
+from recommit.report.tables import Table, found_in, heading, listed, paired, percent, shown, words
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading, what is to be seen there in plain words, tables and figures; `verdict` is yes, no or empty."""
+
+    key: str
+    title: str
+    lead: str
+    tables: tuple[Table, ...] = ()
+    figures: tuple[Figure, ...] = ()
+    verdict: str = ""
+
+
+def sections(facts: Facts, figures: Sequence[Figure]) -> list[Section]:
+    """The sections that the evidence allows, decision first, each with the figures that are called as it is.
+
+    Evidence of a name that none of them knows has a section of its own at the end, and so have other figures.
+    """
+    known = made(facts, _MAKERS)
+    parts = [part for found in known.values() for part in found]
+    others = [name for name in facts.evidence if name not in (*_MAKERS, *_ELSEWHERE)]
+    parts += [Section(name, heading(name), "", found_in(_mapping(facts.evidence[name]))) for name in others]
+    shown_in = {figure.path: next((part.key for part in parts if _shows(part.key, figure)), "") for figure in figures}
+    parts = [replace(part, figures=tuple(fig for fig in figures if shown_in[fig.path] == part.key)) for part in parts]
+    rest = tuple(figure for figure in figures if not shown_in[figure.path])
+    return [*parts, Section("figures", "More figures" if parts else "Figures", "", (), rest)] if rest else parts
+
+
+def _decision(evidence: Mapping[str, Any]) -> list[Section]:
+    against = [words(rule["rule"]) for rule in evidence["rules"] if rule["verdict"] != "yes"]
+    lead = (
+        f"All {len(evidence['rules'])} rules of the gate hold."
+        if not against
+        else f"{len(against)} of {len(evidence['rules'])} rules of the gate say no: {', '.join(against)}."
+    )
+    versions = {"Candidate (md5)": evidence["candidate"], "Champion now (md5)": evidence["champion"]}
+    title = f"Decision: {evidence['verdict']}"
+    tables = (judged.rules(evidence), paired("", versions))
+    return [Section("decision", title, lead, tables, verdict=evidence["verdict"])]
+
+
+def _test(evidence: Mapping[str, Any]) -> list[Section]:
+    span, candidate = evidence["period"], evidence["candidate"]
+    at = judged.level(evidence)
+    lead = (
+        f"The candidate, {candidate['model']} on the feature set {candidate['features']}, learned from "
+        f"{shown(candidate['trained_rows'])} rows. It is judged on {shown(span['rows'])} rows that it never saw, of "
+        f"{shown(span['days'])} days from {shown(span['starts'])} to {shown(span['ends'])}; "
+        f"{percent(span['late_share'])} of them came true. In brackets: the range that holds the true value with {at} "
+        "confidence. It is made by drawing whole days anew, since rows of one day are alike."
+    )
+    calibrated = "Does a stated probability mean what it says? Of rows with 30 %, three in ten should come true."
+    covered = "Where the model cannot tell, it says so with a set of both outcomes. Do the sets keep their promise?"
+    return [
+        Section("test", "Test results", lead, (judged.scores(evidence), judged.differences(evidence))),
+        Section("calibration", "Calibration", calibrated, (judged.calibration(evidence),)),
+        Section("coverage", "Prediction sets", covered, (judged.coverage(evidence),)),
+    ]
+
+
+def _selection(evidence: Mapping[str, Any]) -> list[Section]:
+    lead = (
+        f"Every model on every feature set, by the mean {judged.name_of(evidence['metric']).lower()} of months that it "
+        f"had not seen: {shown(evidence['months'])}. The test period played no part. Best: {evidence['best']}; chosen: "
+        f"{evidence['chosen']}. Rule: {evidence['rule']}."
+    )
+    return [Section("selection", "How the candidate was chosen", lead, (judged.selection(evidence),))]
+
+
+def _slices(evidence: Mapping[str, Any]) -> list[Section]:
+    lead = (
+        "A model that is good on the whole can be bad for some. Improvement is the log loss of the baseline less that "
+        "of the candidate: above 0 the candidate is better there. Its interval allows for looking at many parts."
+    )
+    return [Section("slices", "Parts of the data", lead, (*judged.worst(evidence), *judged.slices(evidence)))]
+
+
+def _staleness(evidence: Mapping[str, Any]) -> list[Section]:
+    lead = (
+        f"Models of equally long training windows that end longer and longer before {shown(evidence['month'])}, all "
+        "judged on that month. What is added to the log loss is the price of not training again."
+    )
+    age = (evidence.get("candidate") or {}).get("age_days")
+    if age is not None:
+        days = "less than a day" if age < 1 else f"{age:,.0f} days"
+        lead += f" The candidate's training ends {days} before its test period."
+    return [Section("staleness", "How a model ages", lead, (judged.decay(evidence),))]
+
+
+def _search(evidence: Mapping[str, Any]) -> list[Section]:
+    lead = (
+        "The default parameters of each model against those that a small search of past months found, compared in a "
+        "month that the search had not seen. Below 0 the tuned ones are better there."
+    )
+    compared = [
+        {
+            "model": model,
+            "default": _setting(one.get("default")),
+            "tuned": _setting(one.get("tuned")),
+            "log loss, tuned less default": one.get("confirmation"),
+            "in": one.get("confirmed_in"),
+        }
+        for model, one in evidence.items()
+    ]
+    tried = [
+        replace(listed(f"Tried: {model}", [row | {"params": _setting(row.get("params"))} for row in rows]), folded=True)
+        for model, rows in ((model, one.get("tried")) for model, one in evidence.items())
+        if rows
+    ]
+    return [Section("search", "Default and tuned parameters", lead, (listed("", compared), *tried))]
+
+
+def _setting(params: Mapping[str, Any] | None) -> str:
+    return ", ".join(f"{key}: {value}" for key, value in (params or {}).items()) or "–"
+
+
+def _found(key: str, title: str, lead: str) -> Callable[[Mapping[str, Any]], list[Section]]:
+    """A section of whatever the evidence holds; findings and flags that are not there are said to be none."""
+
+    def make(evidence: Mapping[str, Any]) -> list[Section]:
+        none = [words(name) for name in ("findings", "flags", "broken") if evidence.get(name) in ([], 0)]
+        said = f"{lead} {' and '.join(none).capitalize()}: none." if none else lead
+        return [Section(key, title, said, found_in(_mapping(evidence), skip=("findings", "flags") if none else ()))]
+
+    return make
+
+
+def _mapping(evidence: Any) -> Mapping[str, Any]:
+    return evidence if isinstance(evidence, Mapping) else {"found": evidence}
+
+
+_MAKERS: dict[str, Callable[[Any], list[Section]]] = {
+    "decision": _decision,
+    "test": _test,
+    "selection": _selection,
+    "slices": _slices,
+    "staleness": _staleness,
+    "search": _search,
+    "importance": _found("importance", "What each feature is worth", "How much worse predictions get without it."),
+    "robustness": _found(
+        *("robustness", "What odd input does"),
+        "Values missing, unknown or extreme, and whether risk moves the way it must.",
+    ),
+    "schema": _found("schema", "Schema", "Every table against what was declared of it."),
+    "quality": _found(
+        *("quality", "Data quality"),
+        "Each month against the months before it; flagged only where the intervals say so.",
+    ),
+    "leakage": _found("leakage", "Leakage", "Does any column, row or split give the outcome away?"),
+    "replay": _found("replay", "Replay", "The world cut off at several instants: does any feature change?"),
+}
+_ELSEWHERE = ("features", "choice")
+_CALLED = {
+    "test": ("roc", "distribution", "scores"),
+    "selection": ("folds", "calibrated"),
+    "importance": ("explained",),
+    "staleness": ("decay",),
+    "robustness": ("directions", "missing"),
+    "quality": ("volume", "unseen"),
+}
+
+
+def _shows(key: str, figure: Figure) -> bool:
+    return any(name in figure.name for name in (key, *_CALLED.get(key, ())))

@@ -1,0 +1,160 @@
+"""Tables for people: numbers with their intervals, as text, and cells that say how they are to look."""
+
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+Look = Literal["", "text", "good", "bad"]
+LONGEST = 12
+_FINE = 0.01
+_TINY = 0.0005
+_INSTANT = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d)(?::00)?(?:\+00:00|Z)")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What a cell shows, and whether it is a number (""), words, or good or bad news."""
+
+    text: str
+    look: Look = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row by its name; `chosen` sets it off from the others."""
+
+    name: str
+    cells: tuple[Cell, ...]
+    chosen: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows under column heads, with what they are, how to read them, and whether they stay folded until asked for."""
+
+    title: str
+    head: str
+    columns: tuple[str, ...]
+    rows: tuple[Row, ...]
+    note: str = ""
+    folded: bool = False
+
+
+def is_interval(value: Any) -> bool:
+    """Whether a value of evidence is a number with its interval: {value, low, high, level}."""
+    return isinstance(value, Mapping) and {"value", "low", "high"} <= value.keys()
+
+
+def shown(value: Any) -> str:
+    """Any value of evidence as people read it: `0.764 [0.731, 0.795]`, `27,123`, `yes`, `a, b`."""
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:.1e}" if 0 < abs(value) < _TINY else _decimal(value, 4 if 0 < abs(value) < _FINE else 3)
+    if is_interval(value):
+        return _interval(value)
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}: {shown(part)}" for key, part in value.items())
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return ", ".join(map(shown, value))
+    instant = _INSTANT.fullmatch(str(value))
+    if instant is None:
+        return str(value)
+    return instant[1] if instant[2] == "00:00" else f"{instant[1]} {instant[2]} UTC"
+
+
+def percent(value: Any) -> str:
+    """A share, or one with its interval, in percent: `26.3 %`, `90.1 % [88.9 %, 91.2 %]`."""
+    if is_interval(value):
+        low, high = (_decimal(100 * value[end], 1) for end in ("low", "high"))
+        return f"{_decimal(100 * value['value'], 1)} % [{low} %, {high} %]"
+    return f"{_decimal(100 * value, 1)} %"
+
+
+def words(name: str) -> str:
+    """A name of the code as words: `late_share` is `late share`."""
+    return name.replace("_", " ").replace("-", " ")
+
+
+def heading(name: str) -> str:
+    """A name of the code as a heading: `late_share` is `Late share`."""
+    text = words(name)
+    return "AUC" if text == "auc" else text[:1].upper() + text[1:]
+
+
+def cell(value: Any) -> Cell:
+    """The cell of a value of evidence: numbers and intervals to the right, all else as words."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return Cell(shown(value), "" if number or is_interval(value) or value is None else "text")
+
+
+def better(interval: Mapping[str, Any]) -> Cell:
+    """The cell of an improvement: good or bad news where its interval leaves out 0, else neither."""
+    return Cell(shown(interval), "good" if interval["low"] > 0 else "bad" if interval["high"] < 0 else "")
+
+
+def listed(title: str, rows: Sequence[Mapping[str, Any]], note: str = "") -> Table:
+    """A table of mappings with about the same keys, which become the columns, the first one the rows' names."""
+    head, *columns = dict.fromkeys(key for row in rows for key in row)
+    worded = {column for column in columns if any(cell(row.get(column)).look for row in rows)}
+    made = tuple(
+        Row(
+            shown(row.get(head)),
+            tuple(Cell(shown(row.get(column)), "text" if column in worded else "") for column in columns),
+        )
+        for row in rows
+    )
+    return Table(title, heading(head), tuple(map(heading, columns)), made, note, folded=len(rows) > LONGEST)
+
+
+def paired(title: str, values: Mapping[str, Any], note: str = "") -> Table:
+    """A table of names and values, a row each."""
+    rows = tuple(Row(heading(name), (Cell(shown(value), "text"),)) for name, value in values.items())
+    return Table(title, "", (), rows, note)
+
+
+def found_in(evidence: Mapping[str, Any], skip: Iterable[str] = ()) -> tuple[Table, ...]:
+    """Whatever a piece of evidence holds: its single values in one table, each list or group of rows in another."""
+    single: dict[str, Any] = {}
+    tables = []
+    for key, value in ((key, value) for key, value in evidence.items() if key not in skip):
+        if isinstance(value, Mapping) and value and all(_is_row(row) for row in value.values()):
+            tables.append(listed(heading(key), [{"name": name} | dict(row) for name, row in value.items()]))
+        elif isinstance(value, list) and value and all(_is_row(row) for row in value):
+            tables.append(listed(heading(key), value))
+        elif isinstance(value, Mapping) and any(isinstance(part, list | Mapping) for part in value.values()):
+            tables += [
+                replace(table, title=f"{heading(key)} {table.title.lower()}".strip()) for table in found_in(value)
+            ]
+        elif value not in ([], {}):
+            single[key] = value
+    return (*([paired("", single)] if single else []), *tables)
+
+
+def _is_row(value: Any) -> bool:
+    return isinstance(value, Mapping) and bool(value) and not is_interval(value)
+
+
+def _interval(value: Mapping[str, Any]) -> str:
+    numbers = [value[name] for name in ("value", "low", "high")]
+    if None in numbers:
+        return shown(numbers[0])
+    # Of a narrow interval three decimals would show twice the same.
+    places = 4 if 0 < numbers[2] - numbers[1] < _FINE else 3
+    middle, low, high = (_decimal(number, places) for number in numbers)
+    return f"{middle} [{low}, {high}]"
+
+
+def _decimal(number: float, places: int) -> str:
+    if math.isnan(number):
+        return "–"
+    if math.isinf(number):
+        return "∞" if number > 0 else "-∞"
+    text = f"{number:,.{places}f}"
+    return text.lstrip("-") if not text.strip("-0.,") else text

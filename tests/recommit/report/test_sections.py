@@ -1,0 +1,100 @@
+"""The first page tells what was decided, and why, from evidence alone."""
+
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from recommit import Refusal
+from tests.recommit.report import samples
+
+
+def index(folder: Path, **replaced: object) -> str:
+    return samples.shown(samples.project(folder, documents=None, **replaced))["index.html"]
+
+
+def headings(page: str) -> list[str]:
+    return re.findall(r"<h2[^>]*>(.+?)</h2>", page)
+
+
+def test_the_decision_comes_first_then_how_the_candidate_was_judged_and_chosen(tmp_path: Path) -> None:
+    assert headings(index(tmp_path))[:8] == [
+        "Decision: no",
+        "Test results",
+        "Calibration",
+        "Prediction sets",
+        "How the candidate was chosen",
+        "Parts of the data",
+        "How a model ages",
+        "Default and tuned parameters",
+    ]
+
+
+def test_each_rule_is_shown_with_value_interval_bound_verdict_and_reason(tmp_path: Path) -> None:
+    said = samples.text(index(tmp_path))
+    assert "Better than baseline ✓ yes 0.052 [0.032, 0.072] 0.000 the lower bound is above the margin" in said
+    assert "Worst slice ✗ no -0.030 [-0.050, -0.010] 0.000 carrier x origin: MQ x LGA gains less" in said
+    assert "1 of 2 rules of the gate say no: worst slice." in said
+
+
+def test_a_verdict_of_yes_looks_like_one(tmp_path: Path) -> None:
+    decision = samples.evidence()["decision"]
+    decision = decision | {"verdict": "yes", "rules": decision["rules"][:1]}
+    page = index(tmp_path, decision=decision)
+    assert 'class="verdict good"' in page
+    assert 'class="verdict bad"' not in page
+
+
+def test_scores_differences_and_fits_are_shown_with_their_intervals(tmp_path: Path) -> None:
+    said = samples.text(index(tmp_path))
+    assert "Candidate 0.764 [0.744, 0.784]" in said
+    assert "than logistic 0.004 [-0.002, 0.010]" in said
+    assert "boosting-full boosting full 0.480 [0.460, 0.500] 0.000 [0.000, 0.000] chosen" in said
+    assert "29,187 rows that it never saw, of 31 days from 2013-08-01 to 2013-09-01; 26.1 % of them came true" in said
+
+
+def test_evidence_of_an_unknown_name_is_shown_as_it_is(tmp_path: Path) -> None:
+    page = index(tmp_path)
+    assert "Tides" in headings(page)
+    assert "Moon full Highest 0.300 [0.280, 0.320]" in samples.text(page)
+
+
+def test_a_finding_is_shown_and_none_is_said_to_be_none(tmp_path: Path) -> None:
+    leak = {"kind": "target_in_columns", "where": "arrival_delay", "how": "AUC 0.99 alone"}
+    said = samples.text(index(tmp_path, leakage={"checked": [], "findings": [leak]}))
+    assert "target_in_columns arrival_delay AUC 0.99 alone" in said
+    assert "does any feature change? Findings: none." in said
+
+
+@pytest.mark.parametrize("name", ["test", "slices", "selection", "decision", "staleness"])
+def test_evidence_that_lacks_what_is_shown_is_refused_by_its_name(name: str, tmp_path: Path) -> None:
+    with pytest.raises(Refusal, match=rf"the evidence {name} has no '"):
+        index(tmp_path, **{name: {"strange": 1}})
+
+
+def test_parts_too_few_to_search_are_no_error(tmp_path: Path) -> None:
+    assert "Parts of the data" in index(tmp_path, slices={"slices": [], "worst": None, "searched": 0})
+
+
+def test_a_figure_stands_in_the_section_it_is_called_after_with_its_notebook(tmp_path: Path) -> None:
+    (tmp_path / "reports/figures").mkdir(parents=True)
+    for name in ("decay", "calibration", "upcoming"):
+        (tmp_path / f"reports/figures/{name}.png").write_bytes(b"")
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# How good is it?\nSo good.")])
+    (tmp_path / "reports/notebooks").mkdir()
+    nbformat.write(notebook, tmp_path / "reports/notebooks/judge.ipynb")
+    deps = [
+        "reports/notebooks/judge.ipynb",
+        *(f"reports/figures/{n}.png" for n in ("decay", "calibration", "upcoming")),
+    ]
+    page = samples.shown(samples.project(tmp_path, documents=None, deps=deps))["index.html"]
+    sections = dict(re.findall(r'<section id="(\w+)"(.*?)</section>', page, flags=re.DOTALL))
+    for section, figure in (("staleness", "decay"), ("calibration", "calibration"), ("figures", "upcoming")):
+        assert f'src="figures/{figure}.png"' in sections[section]
+    assert 'Decay, from <a href="html/judge.html">How good is it?</a>' in sections["staleness"]
+
+
+def test_the_report_asks_nothing_of_the_network(tmp_path: Path) -> None:
+    for name, page in samples.shown(samples.project(tmp_path)).items():
+        assert not re.findall(r'<link|<script|@import|url\(|src="(?:https?:)?//', page), name
