@@ -22,7 +22,7 @@ repro: env ## run the whole pipeline on all the data; does again only what chang
 	@echo "Inside:   source .venv/bin/activate, then plain dvc, jupyter and recommit"
 
 test: lint types .venv/dev.stamp ## lint, type-check and run all tests
-	@pytest -n 2
+	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 pytest -n 2
 
 verify: env ## prove the last commit: replay every stage, compare every output, write it into docs/proof.json and README
 	@recommit verify --record docs/proof.json --badge README.md

@@ -88,7 +88,7 @@ class Project:
 
 
 def small_project(folder: Path) -> Project:
-    """The working tree's files as a fresh repository, on a twentieth of the flights and two models; nothing run yet."""
+    """The working tree's files as a fresh repository, on a twentieth of the flights, with less tried; nothing run yet."""
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
         cwd=ROOT, capture_output=True, text=True, check=True,
@@ -99,9 +99,12 @@ def small_project(folder: Path) -> Project:
             shutil.copy2(ROOT / name, folder / name)
     project = Project(folder)
     project.replace("params.yaml", "sample: 1.0", "sample: 0.05")
-    project.replace("params.yaml", "max_iter: 100", "max_iter: 10")
-    project.replace("params.yaml", "model: [baseline, logistic, boosting, forest]", "model: [baseline, boosting]")
+    project.replace("params.yaml", "max_iter: 200", "max_iter: 10")
     project.replace("params.yaml", "features: [schedule, weather, full]", "features: [schedule, full]")
+    project.replace("params.yaml", "most: 5", "most: 1")
+    project.replace("params.yaml", "instants: 12", "instants: 3")
+    project.replace("params.yaml", "repeats: 3", "repeats: 1")
+    project.replace("params.yaml", "leave_out_times: {cost: 4, feature: 1}", "leave_out_times: {cost: 1, feature: 0}")
     project.run("git", "init", "--quiet", "--initial-branch=main")
     project.run("git", "config", "user.name", "Test")
     project.run("git", "config", "user.email", "test@example.org")

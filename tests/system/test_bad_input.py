@@ -128,7 +128,7 @@ def test_a_model_or_feature_set_that_does_not_exist_is_named_with_those_that_do(
         unknown_model(project)
         project.replace("params.yaml", "  baseline: {}", "  perceptron: {}\n  baseline: {}")
 
-    refuses(project, with_parameters, "no model 'perceptron'; there are baseline, logistic, boosting, forest")
+    refuses(project, with_parameters, "no model 'perceptron'; there are baseline, logistic, boosting")
     unknown_features = replacing("params.yaml", "features: [schedule,", "features: [everything, schedule,")
     refuses(project, unknown_features, "no feature set 'everything'; there are schedule, weather, full")
 

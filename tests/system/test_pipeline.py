@@ -14,7 +14,13 @@ def test_everything_that_dvc_yaml_declares_is_there(reproduced: Project) -> None
     lock = reproduced.run("dvc", "status").stdout
     assert "up to date" in lock
     assert (reproduced.folder / "reports/index.html").exists()
-    assert set(reproduced.json("reports/metrics/test.json")) == {"candidate", "baseline"}
+    assert set(reproduced.json("reports/metrics/test.json")) == {
+        "candidate",
+        "uncalibrated",
+        "logistic",
+        "baseline",
+        "champion",
+    }
 
 
 def test_a_second_run_does_nothing(project: Project) -> None:

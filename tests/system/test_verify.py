@@ -179,15 +179,17 @@ open("data/probe.txt", "w").write(repr(sum(parts)))
 
 def test_a_file_read_but_not_declared(project: Project) -> None:
     need("strace")
-    notebook(project, write("len(path('data/raw/checked.json').read_text())", "from recommit.notebook import path"))
+    notebook(
+        project, write("len(path('reports/evidence/schema.json').read_text())", "from recommit.notebook import path")
+    )
     stage = probe(project)
     assert stage["verdict"] == "undeclared"
-    assert stage["undeclared"] == ["read data/raw/checked.json"]
+    assert stage["undeclared"] == ["read reports/evidence/schema.json"]
 
 
 def test_a_file_that_is_only_looked_for_and_not_declared(project: Project) -> None:
-    notebook(project, write("path('data/raw/checked.json').exists()", "from recommit.notebook import path"))
-    assert "data/raw/checked.json" in probe(project)["cause"]
+    notebook(project, write("path('reports/evidence/schema.json').exists()", "from recommit.notebook import path"))
+    assert "reports/evidence/schema.json" in probe(project)["cause"]
 
 
 def test_a_file_of_the_checkout_read_by_its_full_path(project: Project) -> None:
@@ -508,7 +510,6 @@ def test_without_the_pin_linear_algebra_is_equal_there_and_tree_models_are_ident
     for pin in ANOTHER_FAMILY:
         del spec["env"][pin]
     kernel.write_text(json.dumps(spec))
-    project.replace("params.yaml", "model: [baseline, boosting]", "model: [boosting, logistic]")
     here = {"OPENBLAS_CORETYPE": "Haswell"}
     project.repro("train@boosting-full", "train@logistic-full", **here)
     notebook(project, LINEAR_ALGEBRA, outs=["data/probe.parquet"], **here)

@@ -5,6 +5,7 @@ from copy import deepcopy
 from typing import Any
 
 import numpy as np
+import onnx
 import pandas as pd
 from skl2onnx import convert_sklearn
 from skl2onnx.common.data_types import FloatTensorType, StringTensorType
@@ -36,9 +37,46 @@ def export(estimator: Any, frame: pd.DataFrame) -> bytes:
     except Exception as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise ValueError(f"{type(estimator).__name__} cannot become ONNX: {reason}") from error
+    return _as_bytes(model)
+
+
+def with_calibration(content: bytes, slope: float, intercept: float, smallest: float) -> bytes:
+    """The model of an ONNX file with its probabilities p turned into expit(slope * logit(p) + intercept).
+
+    `content` is what `export` gave; p is kept `smallest` away from 0 and 1 first. The outputs keep their names.
+    """
+    model = onnx.load_model_from_string(content)
+    graph = model.graph
+    for node in graph.node:
+        node.output[:] = ["uncalibrated" if name == "probabilities" else name for name in node.output]
+    constants = {"slope": slope, "intercept": intercept, "least": smallest, "most": 1 - smallest, "one": 1.0}
+    graph.initializer.extend(
+        onnx.numpy_helper.from_array(np.array(value, dtype="float32"), f"calibration_{name}")
+        for name, value in constants.items()
+    )
+    graph.initializer.append(onnx.numpy_helper.from_array(np.array([1], dtype="int64"), "calibration_positive"))
+    steps: tuple[tuple[str, tuple[str, ...], str, dict[str, Any]], ...] = (
+        ("Gather", ("uncalibrated", "positive"), "chance", {"axis": 1}),
+        ("Clip", ("chance", "least", "most"), "inside", {}),
+        ("Sub", ("one", "inside"), "against", {}),
+        ("Div", ("inside", "against"), "odds", {}),
+        ("Log", ("odds",), "log_odds", {}),
+        ("Mul", ("log_odds", "slope"), "scaled", {}),
+        ("Add", ("scaled", "intercept"), "moved", {}),
+        ("Sigmoid", ("moved",), "calibrated", {}),
+        ("Sub", ("one", "calibrated"), "other", {}),
+        ("Concat", ("other", "calibrated"), "probabilities", {"axis": 1}),
+    )
+    plain = ("uncalibrated", "probabilities")
+    for operator, inputs, output, attributes in steps:
+        named = [name if name in plain else f"calibration_{name}" for name in (*inputs, output)]
+        graph.node.append(onnx.helper.make_node(operator, named[:-1], named[-1:], name=named[-1], **attributes))
+    return _as_bytes(model)
+
+
+def _as_bytes(model: Any) -> bytes:
     # The converter lists its operator sets in the order of a set of strings.
-    versions = sorted(model.opset_import, key=lambda opset: opset.domain)
-    versions = [(opset.domain, opset.version) for opset in versions]
+    versions = sorted((opset.domain, opset.version) for opset in model.opset_import)
     del model.opset_import[:]
     for domain, version in versions:
         model.opset_import.add(domain=domain, version=version)

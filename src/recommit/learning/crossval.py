@@ -1,26 +1,45 @@
-"""Cross-validation in time: fit on the past of each fold, score the month after it."""
+"""Cross-validation in time: predict each fold by a fit on all before it; fit on everything for what comes after."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from joblib import Parallel, delayed
 
-from recommit.learning.scores import scores
+from recommit.learning.parallel import workers
 from recommit.learning.splits import Split
 
 
-def cross_validate(
-    build: Callable[[], Any], splits: Sequence[Split], features: Sequence[str], target: str
-) -> pd.DataFrame:
-    """Fit a new model on each split's training rows and score it on its test rows.
+def fit_in_time(
+    build: Callable[[], Any], train: pd.DataFrame, folds: Sequence[Split], features: Sequence[str], target: str
+) -> tuple[Any, pd.DataFrame]:
+    """Fit on all of `train`, and predict each fold's test rows by a fit on its training rows: (model, predictions).
 
-    `build` gives an unfitted scikit-learn classifier; `features` and `target` (bool) are columns of the splits.
-    Returns a row a fold, oldest first: fold (its month, as 2013-05), rows_trained, rows_scored, and the `scores`.
+    `build` gives an unfitted scikit-learn classifier; `features` and `target` (bool) are columns of `train` and of the
+    folds. Predictions have a row a test row, oldest fold first: fold (its month, as 2013-05), predicted_at,
+    label_known_at (UTC), the target, and probability, which no row's own fit has learned from.
     """
-    rows = []
-    for split in splits:
-        model = build().fit(split.train[list(features)], split.train[target])
-        probability = model.predict_proba(split.test[list(features)])[:, 1]
-        counts = {"rows_trained": len(split.train), "rows_scored": len(split.test)}
-        rows.append({"fold": f"{split.starts:%Y-%m}", **counts, **scores(split.test[target], probability)})
-    return pd.DataFrame(rows)
+    longest_first = [(train, None), *((fold.train, fold.test) for fold in reversed(folds))]
+    model, *scored = Parallel(n_jobs=workers())(
+        delayed(_fit)(
+            build(),
+            rows[[target, *features]],
+            None if test is None else test[list(features)],
+            list(features),
+            target,
+        )
+        for rows, test in longest_first
+    )
+    tables = [
+        fold.test[["predicted_at", "label_known_at", target]].assign(
+            fold=f"{fold.starts:%Y-%m}", probability=probability
+        )
+        for fold, probability in zip(folds, reversed(scored), strict=True)
+    ]
+    return model, pd.concat(tables, ignore_index=True)
+
+
+def _fit(model: Any, train: pd.DataFrame, test: pd.DataFrame | None, features: list[str], target: str) -> Any:
+    fitted = model.fit(train[features], train[target])
+    return fitted if test is None else np.asarray(fitted.predict_proba(test)[:, 1])

@@ -1,21 +1,29 @@
 """Figures of how good a probability forecast is."""
 
+import itertools
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from numpy.typing import ArrayLike
 from sklearn.metrics import roc_curve
 
 from recommit.figures import ACCENT, SECOND, SOFT, axes
-from recommit.learning.scores import HIGHER_IS_BETTER
+from recommit.learning.intervals import Interval
+from recommit.learning.scores import HIGHER_IS_BETTER, calibration
+from recommit.learning.slices import Slice
 
 
-def calibration(bins: pd.DataFrame, name: str) -> Axes:
-    """Predicted against observed share, from the equally filled bins of `scores.calibration`."""
+def calibrations(outcome: ArrayLike, probabilities: Mapping[str, ArrayLike], name: str) -> Axes:
+    """Predicted against observed share in equally filled bins, a line for each forecast of the same rows."""
     ax = axes(
         "When it says 30 %, is it 30 %?", f"predicted probability of {name}", f"share that was {name}", height=4.2
     )
     ax.plot([0, 1], [0, 1], color=SOFT, linestyle="--", linewidth=1, label="perfect")
-    ax.plot(bins["predicted"], bins["observed"], color=ACCENT, marker="o", linewidth=1, label="test month")
+    for color, (label, probability) in zip((SECOND, ACCENT), probabilities.items(), strict=True):
+        bins = calibration(outcome, probability, bins=20)
+        ax.plot(bins["predicted"], bins["observed"], color=color, marker="o", markersize=4, linewidth=1, label=label)
     ax.set(xlim=(0, 1), ylim=(0, 1))
     ax.legend(loc="upper left")
     return ax
@@ -33,7 +41,7 @@ def roc_points(outcome: np.ndarray, probability: np.ndarray, points: int = 101) 
     )
 
 
-def roc(points: pd.DataFrame, auc: float, name: str) -> Axes:
+def roc(points: pd.DataFrame, auc: Interval, name: str) -> Axes:
     """The ROC curve from `roc_points`, with the area under it in the legend."""
     ax = axes(
         "Which alarms are false, which are missed?",
@@ -42,7 +50,7 @@ def roc(points: pd.DataFrame, auc: float, name: str) -> Axes:
         height=4.2,
     )
     ax.plot([0, 1], [0, 1], color=SOFT, linestyle="--", linewidth=1, label="by chance")
-    ax.plot(points["false_positive_rate"], points["true_positive_rate"], label=f"candidate (area {auc:.3f})")
+    ax.plot(points["false_positive_rate"], points["true_positive_rate"], label=f"candidate, area {auc}")
     ax.set(xlim=(0, 1), ylim=(0, 1))
     ax.legend(loc="lower right")
     return ax
@@ -78,4 +86,22 @@ def folds(scores: pd.DataFrame, metric: str) -> Axes:
     ax.scatter(means, range(len(means)), color=ACCENT, marker="|", s=200, linewidth=2.5, label="mean")
     ax.set_yticks(range(len(means)), list(means.index))
     ax.legend()
+    return ax
+
+
+def slices(parts: Sequence[Slice]) -> Axes:
+    """How much better than the baseline each slice is predicted, with the intervals that hold together; best on top."""
+    ordered = sorted(parts, key=lambda part: (part.by, part.improvement.value))
+    label = "log loss, baseline less candidate, nats; above 0 is better"
+    ax = axes("Where the candidate helps, and where it does not", label, "", height=0.19 * len(ordered) + 1.2)
+    middle = np.array([part.improvement.value for part in ordered])
+    ends = np.array([[part.improvement.low, part.improvement.high] for part in ordered])
+    groups = dict.fromkeys(part.by for part in ordered)
+    colors = dict(zip(groups, itertools.cycle([ACCENT, SECOND]), strict=False))
+    for row, part in enumerate(ordered):
+        ax.plot(ends[row], [row, row], color=colors[part.by], linewidth=1)
+    ax.scatter(middle, range(len(ordered)), color=[colors[part.by] for part in ordered], s=14, zorder=3)
+    ax.axvline(0, color=SOFT, linestyle="--", linewidth=1)
+    ax.set_yticks(range(len(ordered)), [f"{part.by} {part.value} ({part.rows:,})" for part in ordered], fontsize=7)
+    ax.set_ylim(-0.8, len(ordered) - 0.2)
     return ax

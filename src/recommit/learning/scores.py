@@ -71,4 +71,4 @@ def by_group(outcome: pd.Series, probability: pd.Series, group: pd.Series) -> pd
         name: {"rows": len(part), **scores(part["outcome"], part["probability"])}
         for name, part in table.groupby(group.to_numpy())
     }
-    return pd.DataFrame(found).T.astype({"rows": "int64"}).rename_axis(group.name)
+    return pd.DataFrame(found).T.astype({"rows": "int64"}).rename_axis(str(group.name))

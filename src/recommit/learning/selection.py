@@ -1,37 +1,119 @@
-"""Choose the candidate among all fits, by what they scored on the folds."""
+"""Choose among all fits by what they predicted for months that they had not seen."""
 
-import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from recommit.learning.scores import HIGHER_IS_BETTER
+from recommit.learning.intervals import Estimate, Interval, blocks
+from recommit.learning.scores import log_losses
 
 
-def read_folds(folder: Path, models: Sequence[str], feature_sets: Sequence[str]) -> pd.DataFrame:
-    """The fold scores of every model on every feature set: columns fit, model, features, then those of the files.
+@dataclass(frozen=True)
+class Scored:
+    """One fit: its mean log loss over all folds' rows, how much more than the best's that is, and whether it is chosen.
 
-    They are read from the files MODEL-FEATURES.csv in `folder`. Raises ValueError where one is missing.
+    `error` is the standard error of `difference`, which is paired: both fits predicted the same rows.
     """
-    tables = []
-    for model, features in itertools.product(models, feature_sets):
-        fit = f"{model}-{features}"
+
+    fit: str
+    mean: Interval
+    difference: Interval
+    error: float
+    chosen: bool
+
+
+def predictions_of(folder: Path, fits: Sequence[str], target: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """What each fit predicted for the folds' rows, from FIT.parquet in `folder`: (rows, probabilities).
+
+    Rows has fold, predicted_at, label_known_at (UTC) and the target; probabilities has a column a fit, in that order.
+    Raises ValueError where a file is missing, or where two fits did not predict the same rows.
+    """
+    rows: pd.DataFrame | None = None
+    columns: dict[str, pd.Series] = {}
+    for fit in fits:
         try:
-            table = pd.read_csv(folder / f"{fit}.csv", dtype={"fold": "str"})
+            table = pd.read_parquet(folder / f"{fit}.parquet")
         except FileNotFoundError:
-            raise ValueError(f"{folder / fit}.csv is missing: `dvc repro train@{fit}` makes it") from None
-        tables.append(table.assign(fit=fit, model=model, features=features))
-    return pd.concat(tables, ignore_index=True)
+            raise ValueError(f"{folder / fit}.parquet is missing: `dvc repro train@{fit}` makes it") from None
+        keys = table[["fold", "predicted_at", "label_known_at", target]]
+        if rows is not None and not keys.equals(rows):
+            raise ValueError(f"{fit} did not predict the same rows as {fits[0]}: `dvc repro` makes both anew")
+        rows, columns[fit] = keys, table["probability"]
+    if rows is None:
+        raise ValueError("no fits to choose among: name some under fits in params.yaml")
+    return rows, pd.DataFrame(columns)
 
 
-def rank(folds: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """Every fit with its mean scores over the folds, best first by `metric`; equal ones by name.
+def choose(outcome: pd.Series, days: pd.Series, probabilities: pd.DataFrame, seed: int) -> list[Scored]:
+    """The fits, least mean log loss first, one of them chosen by the one-standard-error rule.
 
-    Raises ValueError for an unknown metric.
+    `probabilities` is (rows, fits), the simplest fit first. The rule of Breiman et al. (1984) takes the simplest that
+    is within a standard error of the best. The error here is that of the paired difference by days: days differ far
+    more than fits do, and all fits saw the same ones.
     """
-    if metric not in HIGHER_IS_BETTER:
-        raise ValueError(f"no metric {metric!r} to select by; there are {', '.join(HIGHER_IS_BETTER)}")
-    means = folds.groupby(["fit", "model", "features"], as_index=False)[list(HIGHER_IS_BETTER)].mean()
-    order = means.sort_values([metric, "fit"], ascending=[not HIGHER_IS_BETTER[metric], True])
-    return order.reset_index(drop=True)
+    drawn = blocks(days, seed)
+    losses = np.column_stack([log_losses(outcome, probabilities[fit]) for fit in probabilities])
+    means = drawn.ratio(losses)
+    best = int(np.argmin(means.value))
+    gaps = Estimate(means.value - means.value[best], means.replicates - means.replicates[:, [best]], means.blocks)
+    errors = gaps.replicates.std(axis=0, ddof=1)
+    chosen = int(np.flatnonzero(gaps.value <= errors)[0])
+    scored = [
+        Scored(fit, mean, gap, float(error), place == chosen)
+        for place, (fit, mean, gap, error) in enumerate(
+            zip(map(str, probabilities), means.each(), gaps.each(), errors, strict=True)
+        )
+    ]
+    return sorted(scored, key=lambda fit: (fit.mean.value, fit.fit))
+
+
+def monthly(outcome: pd.Series, fold: pd.Series, probabilities: pd.DataFrame) -> pd.DataFrame:
+    """Mean log loss of each fit in each fold: columns fit, fold, log_loss."""
+    losses = pd.DataFrame({fit: log_losses(outcome, probabilities[fit]) for fit in probabilities})
+    means = losses.groupby(fold.to_numpy()).mean().rename_axis("fold").reset_index()
+    return means.melt(id_vars="fold", var_name="fit", value_name="log_loss")
+
+
+def as_table(scored: Sequence[Scored]) -> pd.DataFrame:
+    """The fits, best first: log loss, how much more than the best's it is, its standard error, and what is chosen."""
+    return pd.DataFrame(
+        [
+            {
+                "fit": one.fit,
+                "log loss": str(one.mean),
+                "more than the best's": str(one.difference),
+                "standard error": round(one.error, 4),
+                "chosen": "chosen" if one.chosen else "",
+            }
+            for one in scored
+        ]
+    )
+
+
+def as_evidence(scored: Sequence[Scored], rows: pd.DataFrame, about: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The choice as evidence keeps it; `about` gives each fit's model and feature set, `rows` what was predicted."""
+    table = [
+        {
+            "fit": one.fit,
+            "model": about[one.fit]["model"],
+            "features": about[one.fit]["features"],
+            "mean": one.mean.as_dict(),
+            "difference": one.difference.as_dict(),
+            "standard_error": one.error,
+            "chosen": one.chosen,
+        }
+        for one in scored
+    ]
+    return {
+        "metric": "log_loss",
+        "rule": "the simplest within a standard error of the best",
+        "months": sorted(rows["fold"].unique()),
+        "used_until": str(rows["label_known_at"].max()),
+        "best": scored[0].fit,
+        "chosen": next(one.fit for one in scored if one.chosen),
+        "table": table,
+    }

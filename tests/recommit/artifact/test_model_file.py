@@ -14,8 +14,9 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from recommit.artifact.export import export
+from recommit.artifact.export import export, with_calibration
 from recommit.artifact.model import Model
+from recommit.learning.calibrate import SMALLEST, Platt
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +73,15 @@ def test_neighbouring_values_are_told_apart_as_in_the_model():
     assert ((expected > 0.5) == upper).all()
     np.testing.assert_allclose(Model(export(model, frame)).predict_proba(frame), expected, atol=1e-6)
     np.testing.assert_array_equal(model.predict_proba(frame)[:, 1], expected)
+
+
+def test_a_calibrated_file_predicts_the_calibrated_probabilities(fitted, frame):
+    plain, line = export(fitted, frame), Platt(0.7, -0.3)
+    content = with_calibration(plain, line.slope, line.intercept, SMALLEST)
+    expected = line(Model(plain).predict_proba(frame))
+    np.testing.assert_allclose(Model(content).predict_proba(frame), expected, atol=1e-6)
+    assert with_calibration(plain, line.slope, line.intercept, SMALLEST) == content
+    onnx.checker.check_model(onnx.load_from_string(content), full_check=True)
 
 
 def test_columns_are_read_by_name_and_others_left_alone(fitted, frame):
