@@ -88,7 +88,7 @@ class Project:
 
 
 def small_project(folder: Path) -> Project:
-    """The working tree's files as a fresh repository, on a twentieth of the flights, with less tried; nothing run yet."""
+    """The working tree's files as a fresh repository, a twentieth of the flights, less tried; nothing run yet."""
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
         cwd=ROOT, capture_output=True, text=True, check=True,
