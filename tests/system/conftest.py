@@ -105,7 +105,7 @@ def small_project(folder: Path) -> Project:
     project.replace("params.yaml", "most: 5", "most: 1")
     project.replace("params.yaml", "instants: 12", "instants: 3")
     project.replace("params.yaml", "repeats: 3", "repeats: 1")
-    project.replace("params.yaml", "leave_out_times: {cost: 4, feature: 1}", "leave_out_times: {cost: 1, feature: 0}")
+    project.replace("params.yaml", "leave_out_times: {cost: 4, feature: 1}", "leave_out_times: {cost: 1, feature: 1}")
     project.run("git", "init", "--quiet", "--initial-branch=main")
     project.run("git", "config", "user.name", "Test")
     project.run("git", "config", "user.email", "test@example.org")
