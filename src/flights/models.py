@@ -80,12 +80,16 @@ def _filled() -> SimpleImputer:
 
 
 def _ordinal(texts: list[str]) -> OrdinalEncoder:
-    return OrdinalEncoder(categories=_vocabularies(texts), dtype=np.float32)
+    return OrdinalEncoder(
+        categories=_vocabularies(texts), dtype=np.float32, handle_unknown="use_encoded_value", unknown_value=-1
+    )
 
 
 def _one_hot(texts: list[str]) -> OneHotEncoder:
     # float64 makes the whole table so: then the linear algebra of other CPU families agrees to 14 digits, not to 6.
-    return OneHotEncoder(categories=_vocabularies(texts), dtype=np.float64, sparse_output=False, drop=None)
+    return OneHotEncoder(
+        categories=_vocabularies(texts), dtype=np.float64, sparse_output=False, handle_unknown="ignore"
+    )
 
 
 def _vocabularies(texts: list[str]) -> list[list[str]]:

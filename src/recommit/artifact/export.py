@@ -11,6 +11,8 @@ from skl2onnx import convert_sklearn
 from skl2onnx.common.data_types import FloatTensorType, StringTensorType
 from sklearn.pipeline import Pipeline
 
+from recommit.artifact.graph import read_graph
+
 OPSET = {"": 21, "ai.onnx.ml": 3}
 
 
@@ -20,7 +22,8 @@ def export(estimator: Any, frame: pd.DataFrame) -> bytes:
     `frame` is a table like the one it was fitted on (its rows are not read): one input a column,
     float32 or text, (n, 1). The file holds all its weights; it refers to no other file.
 
-    Raises ValueError for a column that is neither, or a model that ONNX has no words for.
+    Raises ValueError for a column that is neither, or a model that ONNX has no words for, or none that are allowed in
+    a model file: it names the model and the reason.
     """
     inputs = [(name, _type(name, dtype)) for name, dtype in frame.dtypes.items()]
     try:
@@ -34,10 +37,13 @@ def export(estimator: Any, frame: pd.DataFrame) -> bytes:
                 options={"zipmap": False},
                 target_opset=OPSET,
             )
+        content = _as_bytes(model)
+        read_graph(content)
     except Exception as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ValueError(f"{type(estimator).__name__} cannot become ONNX: {reason}") from error
-    return _as_bytes(model)
+        last = estimator[-1] if isinstance(estimator, Pipeline) else estimator
+        raise ValueError(f"{type(last).__name__} cannot become ONNX: {reason}") from error
+    return content
 
 
 def with_calibration(content: bytes, slope: float, intercept: float, smallest: float) -> bytes:
@@ -50,16 +56,21 @@ def with_calibration(content: bytes, slope: float, intercept: float, smallest: f
     for node in graph.node:
         node.output[:] = ["uncalibrated" if name == "probabilities" else name for name in node.output]
     constants = {"slope": slope, "intercept": intercept, "least": smallest, "most": 1 - smallest, "one": 1.0}
+    places = {"negative": 0, "positive": 1}
     graph.initializer.extend(
         onnx.numpy_helper.from_array(np.array(value, dtype="float32"), f"calibration_{name}")
         for name, value in constants.items()
     )
-    graph.initializer.append(onnx.numpy_helper.from_array(np.array([1], dtype="int64"), "calibration_positive"))
+    graph.initializer.extend(
+        onnx.numpy_helper.from_array(np.array([place], dtype="int64"), f"calibration_{name}")
+        for name, place in places.items()
+    )
     steps: tuple[tuple[str, tuple[str, ...], str, dict[str, Any]], ...] = (
-        ("Gather", ("uncalibrated", "positive"), "chance", {"axis": 1}),
-        ("Clip", ("chance", "least", "most"), "inside", {}),
-        ("Sub", ("one", "inside"), "against", {}),
-        ("Div", ("inside", "against"), "odds", {}),
+        ("Clip", ("uncalibrated", "least", "most"), "inside", {}),
+        # Both are taken from the model: 1 - p of a float32 p near 1 would have lost its digits.
+        ("Gather", ("inside", "positive"), "for", {"axis": 1}),
+        ("Gather", ("inside", "negative"), "against", {"axis": 1}),
+        ("Div", ("for", "against"), "odds", {}),
         ("Log", ("odds",), "log_odds", {}),
         ("Mul", ("log_odds", "slope"), "scaled", {}),
         ("Add", ("scaled", "intercept"), "moved", {}),

@@ -23,14 +23,18 @@ class Model:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
-        options.log_severity_level = 3
+        options.log_severity_level = 4  # errors are raised below, not printed as well
+        # Never the runtime's own format, which the bytes could be of too: it is not what was checked.
+        options.add_session_config_entry("session.load_model_format", "ONNX")
         try:
             self._session = onnxruntime.InferenceSession(
-                content, sess_options=options, providers=["CPUExecutionProvider"]
+                content,
+                sess_options=options,
+                providers=["CPUExecutionProvider"],
+                enable_fallback=0,  # else it prints what went wrong, and tries the same again
             )
         except Exception as error:
-            reason = str(error).splitlines()[0]
-            raise ValueError(f"not a readable ONNX model: {reason}") from None
+            raise ValueError(f"not a readable ONNX model: {_reason(error)}") from None
         self.columns = {
             tensor.name: "text" if tensor.type == "tensor(string)" else "number"
             for tensor in self._session.get_inputs()
@@ -44,7 +48,8 @@ class Model:
     def predict_proba(self, frame: pd.DataFrame) -> np.ndarray:
         """Give the probability of the positive class, (rows,) float64, from a table.
 
-        The table has at least `columns`; others are not read. Raises ValueError when one is absent.
+        The table has at least `columns`; others are not read. Raises ValueError when one is absent, or for a category
+        that the model was not told of and has no answer for.
         """
         absent = [name for name in self.columns if name not in frame]
         if absent:
@@ -52,10 +57,17 @@ class Model:
         if frame.empty:
             return np.empty(0)
         feed = {name: _tensor(frame[name], kind) for name, kind in self.columns.items()}
-        probabilities: Sequence[Any] = self._session.run(["probabilities"], feed)
+        try:
+            probabilities: Sequence[Any] = self._session.run(["probabilities"], feed)
+        except Exception as error:  # the runtime's own kinds, which share no base
+            raise ValueError(f"the model has no answer: {_reason(error)}") from None
         return probabilities[0][:, 1].astype("float64")
 
 
 def _tensor(values: pd.Series, kind: str) -> np.ndarray:
     dtype = np.float32 if kind == "number" else object
     return values.to_numpy(dtype=dtype).reshape(-1, 1)
+
+
+def _reason(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,210 @@
+"""The manifest of a model: what it is, takes and answers, and the hashes of what it was made from."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from recommit import Refusal
+from recommit.artifact.files import read_bounded
+
+FORMAT = 1
+"""Raised when a reader of the old format would misread the new one."""
+MOST_BYTES = 4 * 2**20
+RESERVED = "golden_"
+"""What no input's name may begin with: the golden rows' own columns do."""
+
+Hash = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=0)]
+
+
+class _Closed(BaseModel):
+    """No unknown keys, no numbers in quotes, no infinities, and no change once it is read."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+class Prediction(_Closed):
+    """When a prediction is asked for: in words, and how many hours before what is predicted."""
+
+    instant: str
+    horizon_hours: Annotated[float, Field(ge=0)]
+
+
+class Input(_Closed):
+    """A column that the model reads: a number in `unit`, or text, one of `values` where they are listed."""
+
+    name: Name
+    type: Literal["number", "text"]
+    unit: str
+    values: list[str] | None
+
+
+class Calibration(_Closed):
+    """The straight line in log-odds that is part of the model file."""
+
+    slope: Annotated[float, Field(gt=0)]
+    intercept: float
+
+
+class Sets(_Closed):
+    """The level of the sets of outcomes, and the quantile that makes them: see `recommit.artifact.sets`."""
+
+    level: Annotated[float, Field(gt=0, lt=1)]
+    quantile: Share
+
+
+class Hashes(_Closed):
+    """SHA-256 of model.onnx, golden.parquet, the table it was trained on, and locks/run.txt."""
+
+    model: Hash
+    golden: Hash
+    train: Hash
+    lock: Hash
+
+
+class Score(_Closed):
+    """A measured number and the interval that holds the true one in `level` of such measurements."""
+
+    value: float
+    low: float
+    high: float
+    level: Annotated[float, Field(gt=0, lt=1)]
+
+
+class Manifest(_Closed):
+    """What manifest.json holds beside model.onnx and golden.parquet."""
+
+    format: Literal[1]
+    name: Annotated[str, Field(pattern="^[a-z][a-z0-9-]{0,62}$")]
+    """The model's name in the registry."""
+    problem: str
+    """What is predicted, in words."""
+    target: Name
+    prediction: Prediction
+    fit: Name
+    model: Name
+    features: Name
+    params: dict[str, Any]
+    inputs: Annotated[list[Input], Field(min_length=1, max_length=10_000)]
+    """In the order of the model file's."""
+    calibration: Calibration
+    conformal: Sets
+    threshold: Share
+    """From this probability on, a yes is made of it by whoever needs one."""
+    as_of: Name
+    trained_rows: Count
+    trained_until: Name
+    parity: Annotated[float, Field(ge=0)]
+    """The largest difference between its probability and scikit-learn's: see `recommit.artifact.parity`."""
+    hashes: Hashes
+    opsets: dict[str, Annotated[int, Field(ge=1)]]
+    operators: list[str]
+    scores: dict[str, Score]
+    """On the last validation month."""
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "Manifest":
+        names = [column.name for column in self.inputs]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"two inputs are called {twice[0]!r}")
+        taken = [name for name in names if name.startswith(RESERVED)]
+        if taken:
+            raise ValueError(f"no input may be called {taken[0]!r}: names in {RESERVED} are those of the golden rows")
+        for column in self.inputs:
+            if column.type == "number" and column.values is not None:
+                raise ValueError(f"the input {column.name!r} is a number, and cannot have a list of values")
+        return self
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Read a manifest.json. Raises Refusal, with a line for each error: what is wrong where, and what is due."""
+    return parse_manifest(read_bounded(path, MOST_BYTES), path)
+
+
+def parse_manifest(content: bytes, path: Path) -> Manifest:
+    """The manifest in the bytes of the file `path`. Raises Refusal as `read_manifest` does."""
+    try:
+        said = json.loads(content.decode("utf-8"), object_pairs_hook=_once)
+    except (ValueError, RecursionError) as error:
+        reason = "nested too deep" if isinstance(error, RecursionError) else str(error)
+        raise Refusal(f"{path} is no manifest: it is not JSON ({reason})") from None
+    if not isinstance(said, dict) or "format" not in said:
+        raise Refusal(f"{path} is no manifest: it has no format")
+    if said["format"] != FORMAT or isinstance(said["format"], bool):
+        found = str(said["format"])[:20]
+        raise Refusal(f"{path} is of format {found}, and this version reads {FORMAT}: use the version that wrote it")
+    try:
+        return Manifest.model_validate(said)
+    except ValidationError as error:
+        raise Refusal("\n".join(f"{path}: {line}" for line in _errors(error))) from None
+    except RecursionError:
+        raise Refusal(f"{path} is no manifest: nested too deep") from None
+
+
+def write_manifest(path: Path, manifest: Manifest) -> None:
+    """Write a manifest.json, the same bytes each time. It appears whole or not at all."""
+    from recommit.notebook.run import write_whole  # brings what runs notebooks; reading a manifest does without
+
+    content = json.dumps(manifest.model_dump(mode="json"), indent=1, ensure_ascii=False, allow_nan=False)
+    write_whole(path, content.encode() + b"\n")
+
+
+def inputs_of(
+    columns: Mapping[str, str], units: Mapping[str, str], values: Mapping[str, Sequence[str]]
+) -> list[dict[str, Any]]:
+    """The manifest's inputs: `columns` as the model names and types them, with the problem's units and categories."""
+    return [
+        {"name": name, "type": kind, "unit": units[name], "values": list(values[name]) if name in values else None}
+        for name, kind in columns.items()
+    ]
+
+
+def about(manifest: Manifest) -> dict[str, Any]:
+    """What evidence says of a model: its fit and how it came about, without inputs, hashes and scores."""
+    kept = {"fit", "model", "features", "params", "calibration", "conformal", "threshold"}
+    return manifest.model_dump(mode="json", include=kept | {"as_of", "trained_rows", "trained_until", "parity"})
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"the key {next(name for name in names if names.count(name) > 1)!r} is there twice")
+    return found
+
+
+def _errors(error: ValidationError) -> Iterator[str]:
+    for one in error.errors(include_url=False, include_context=False):
+        where = ".".join(str(part)[:60] for part in one["loc"])
+        key = str(one["loc"][-1])[:60] if one["loc"] else ""
+        if one["type"] == "extra_forbidden":
+            near = get_close_matches(key, _keys(one["loc"][:-1]), 1)
+            yield f"unknown key {where!r}" + (f": {near[0]!r} is meant?" if near else ": take it out")
+        elif one["type"] == "missing":
+            yield f"the key {where!r} is missing"
+        elif one["type"] == "value_error":
+            yield one["msg"].removeprefix("Value error, ")
+        else:
+            yield f"{where!r} is {_shown(one['input'])}: {one['msg'][:1].lower()}{one['msg'][1:]}"
+
+
+def _keys(location: tuple[Any, ...]) -> list[str]:
+    """The keys that are due at a place in the manifest: of a list or a mapping, those of what it holds."""
+    model: Any = Manifest
+    for part in location:
+        if part in getattr(model, "model_fields", {}):
+            annotation = model.model_fields[part].annotation
+            model = (get_args(annotation) or (annotation,))[-1]
+    return list(getattr(model, "model_fields", {}))
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."

@@ -1,0 +1,127 @@
+"""Rows that show whether a model file and the model it was made from agree: real ones, and ones built to differ."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from recommit.artifact.graph import Classifier, read_graph
+from recommit.artifact.operators import Column
+
+KIND = "golden_kind"
+"""The column that says why a row is there: usual, threshold, category, missing, unseen or extreme."""
+UNSEEN = "(never seen)"
+_FLOAT32 = np.finfo("float32")
+EXTREMES = (0.0, 1e6, -1e6, float(_FLOAT32.max), float(_FLOAT32.min), float(_FLOAT32.smallest_subnormal))
+Changes = dict[str, float | str]
+
+
+def probes(content: bytes, rows: pd.DataFrame, seed: int, most: int = 15_000) -> pd.DataFrame:
+    """All `rows`, and at most `most` rows at thresholds and a few hundred others that are built of them, with `KIND`.
+
+    `rows` has the columns that the model reads, float32 and text. Built from the model file in `content` are, for each
+    of its splits, three rows that come to it and have the threshold itself and the next float32 on either side; and a
+    row for each category. Then in each column nothing, a category never seen, and extremes. Seeded.
+    """
+    graph, draw = read_graph(content), np.random.default_rng(seed)
+    rows = rows[list(graph.inputs)].reset_index(drop=True)
+    usual = rows.iloc[draw.integers(len(rows), size=400)].reset_index(drop=True)
+    numbers = [name for name, kind in graph.inputs.items() if kind == "number"]
+    texts = [name for name, kind in graph.inputs.items() if kind == "text"]
+    parts = {
+        "usual": rows,
+        "threshold": _changed(usual, _at_thresholds(graph.classifier, usual, draw, most)),
+        "category": _changed(usual, _categories(graph.classifier)),
+        "missing": _changed(
+            usual, [dict.fromkeys(blank, np.nan) for blank in (*([name] for name in numbers), numbers)]
+        ),
+        "unseen": _changed(usual, [{name: UNSEEN} for name in texts]),
+        "extreme": _changed(usual, [{name: value} for value in EXTREMES for name in numbers]),
+    }
+    return pd.concat([part.assign(**{KIND: kind}) for kind, part in parts.items()], ignore_index=True)
+
+
+def _changed(usual: pd.DataFrame, changes: list[Changes]) -> pd.DataFrame:
+    """A usual row for each of `changes`, with them in it."""
+    rows = usual.iloc[np.arange(len(changes)) % len(usual)].reset_index(drop=True)
+    for name in map(str, rows.columns):
+        places = [place for place, changed in enumerate(changes) if name in changed]
+        values = rows[name].to_numpy(dtype="float32" if rows[name].dtype == np.float32 else object, copy=True)
+        values[places] = [changes[place][name] for place in places]
+        rows[name] = pd.Series(values, dtype=rows[name].dtype)
+    return rows
+
+
+def _categories(classifier: Classifier) -> list[Changes]:
+    found = {column.source: column.codes for column in classifier.columns if column.source and column.codes}
+    for column in classifier.columns:
+        if column.source and column.category is not None:
+            found[column.source] = (*found.get(column.source, ()), column.category)
+    return [{name: category} for name, categories in found.items() for category in categories]
+
+
+def _at_thresholds(classifier: Classifier, usual: pd.DataFrame, draw: np.random.Generator, most: int) -> list[Changes]:
+    if "nodes_values" not in classifier.attributes:
+        return []
+    # The n-th change is made to the n-th usual row, so what a path needs is compared with that row.
+    usual_rows: list[Any] = usual.to_dict("records")
+    changes: list[Changes] = []
+    paths = list(_paths(classifier))
+    chosen = np.sort(draw.permutation(len(paths))[: most // 3])
+    for path, place, threshold in (paths[number] for number in chosen):
+        column, near = classifier.columns[place], np.float32(threshold)
+        for value in (near, np.nextafter(near, _FLOAT32.max), np.nextafter(near, _FLOAT32.min)):
+            row = usual_rows[len(changes) % len(usual)]
+            needed = path | {place: (*_within(path, place), float(value))}
+            changes.append(_needs(classifier.columns, needed, row))
+            if column.codes or column.category is not None:
+                break  # only whole codes can be had, and the two next to a threshold come with the paths below it
+    return changes
+
+
+Path = Mapping[int, tuple[float, ...]]
+"""For columns that are split on above a node: over the first number, at most the second; a third is the value."""
+
+
+def _within(path: Path, place: int) -> tuple[float, float]:
+    low, high = path.get(place, (-np.inf, np.inf))[:2]
+    return low, high
+
+
+def _paths(classifier: Classifier) -> Iterator[tuple[Path, int, float]]:
+    """Each split: what its ancestors ask for, its column's place and its threshold."""
+    said = classifier.attributes
+    keys = zip(said["nodes_treeids"], said["nodes_nodeids"], strict=True)
+    needed: dict[tuple[int, int], Path] = {}
+    for number, (tree, node) in enumerate(keys):
+        path = needed.pop((tree, node), {})
+        if said["nodes_modes"][number] == b"LEAF":
+            continue
+        place, threshold = said["nodes_featureids"][number], said["nodes_values"][number]
+        yield path, place, threshold
+        low, high = _within(path, place)
+        needed[tree, said["nodes_truenodeids"][number]] = {**path, place: (low, min(high, threshold))}
+        needed[tree, said["nodes_falsenodeids"][number]] = {**path, place: (max(low, threshold), high)}
+
+
+def _needs(columns: tuple[Column, ...], path: Path, row: Mapping[str, float | str]) -> Changes:
+    """What to change in a row so that it goes down a path: nothing where it does already."""
+    changes: Changes = {}
+    for place, (low, high, *given) in path.items():
+        column = columns[place]
+        if column.source is None:
+            continue
+        has = row[column.source]
+        if column.category is not None:
+            if low >= 0 or (given and given[0] >= 0.5):
+                changes[column.source] = column.category
+        elif column.codes:
+            code = column.codes.index(has) if has in column.codes else -1
+            wanted = given[0] if given else code if low < code <= high else high if np.isfinite(high) else low + 1
+            changes[column.source] = column.codes[int(np.clip(np.floor(wanted), 0, len(column.codes) - 1))]
+        elif given:
+            changes[column.source] = given[0]
+        elif not low < float(has) <= high:
+            changes[column.source] = high if np.isfinite(high) else float(np.nextafter(np.float32(low), _FLOAT32.max))
+    return changes

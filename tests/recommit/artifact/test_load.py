@@ -1,0 +1,285 @@
+"""A sound model is loaded; one that is spoiled, swapped or built to harm is refused, and the reason is said."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from recommit import Refusal
+from recommit.artifact import load as loading
+from recommit.artifact.load import load
+from recommit.artifact.model import Model
+from tests.recommit.artifact.conftest import attribute, node, put, rebuilt, say
+
+TREES = "TreeEnsembleClassifier"
+
+
+def refusal(folder: Path) -> str:
+    with pytest.raises(Refusal) as caught:
+        load(folder)
+    text = str(caught.value)
+    assert len(text.splitlines()) == 1
+    assert str(folder) in text
+    return text
+
+
+def test_a_sound_model_is_loaded_and_predicts(folder, made, table):
+    artifact = load(folder)
+    assert artifact.manifest.fit == "boosting-all"
+    assert list(artifact.model.columns) == ["wind", "rain", "place"]
+    probability = artifact.model.predict_proba(table)
+    assert (probability == Model(made["model.onnx"]).predict_proba(table)).all()
+    assert artifact.sets.sets(probability).shape == (600, 2)
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "manifest.json", "golden.parquet"])
+def test_a_missing_empty_cut_linked_or_oversized_file_is_refused(folder, made, name, monkeypatch):
+    file, content = folder / name, made[name]
+    file.write_bytes(content[: len(content) // 2])
+    assert ("it is not JSON" if name == "manifest.json" else "cut short") in refusal(folder)
+    file.write_bytes(b"")
+    assert str(file) in refusal(folder)
+    file.unlink()
+    assert f"{file} is missing" in refusal(folder)
+    (folder.parent / name).write_bytes(content)
+    file.symlink_to(folder.parent / name)
+    assert f"{file} is a link" in refusal(folder)
+    file.unlink()
+    os.mkfifo(file)
+    assert f"{file} is no plain file" in refusal(folder)
+    file.unlink()
+    with file.open("wb") as large:
+        large.truncate(300 * 2**20)
+    assert "has 314,572,800 bytes, and at most" in refusal(folder)
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "golden.parquet"])
+def test_one_changed_bit_is_refused_before_anything_is_parsed(folder, made, name, monkeypatch):
+    monkeypatch.setattr(loading, "read_graph", lambda content: pytest.fail("parsed"))
+    content = bytearray(made[name])
+    content[len(content) // 2] ^= 1
+    (folder / name).write_bytes(bytes(content))
+    assert f"{folder / name} is not the file that manifest.json describes" in refusal(folder)
+
+
+def test_what_is_loaded_are_the_bytes_that_were_checked(folder, made, monkeypatch):
+    """The file is exchanged as soon as it has been read: nothing reads it again."""
+    read = loading.read_graph
+
+    def exchange(content):
+        (folder / "model.onnx").write_bytes(b"another")
+        return read(content)
+
+    monkeypatch.setattr(loading, "read_graph", exchange)
+    assert load(folder).manifest.name == "small"
+
+
+def test_files_of_another_model_are_refused(folder, made):
+    other = rebuilt(made["model.onnx"], lambda model: attribute(model, TREES, "class_weights").floats.__setitem__(0, 9))
+    (folder / "model.onnx").write_bytes(other)
+    assert "is not the file that manifest.json describes" in refusal(folder)
+    put(folder, "model.onnx", other)
+    assert "(boosting) does not answer as expected" in refusal(folder)
+    assert "gives the probability" in refusal(folder)
+
+
+def test_a_folder_that_is_none_is_refused(tmp_path):
+    assert "is no folder with a model in it" in refusal(tmp_path / "absent")
+
+
+# A change to the model file, as someone would make who also changes the hash; and the reason that must be said.
+
+
+def with_operator(model):
+    node(model, "Sigmoid").op_type = "Softmax"
+
+
+def with_custom_domain(model):
+    node(model, "Sigmoid").domain = "com.example"
+    model.opset_import.add(domain="com.example", version=1)
+
+
+def with_external_data(model):
+    weights = model.graph.initializer[0]
+    weights.ClearField("raw_data")
+    weights.data_location = onnx.TensorProto.EXTERNAL
+    weights.external_data.add(key="location", value="../../../../etc/passwd")
+
+
+def with_function(model):
+    model.functions.add(name="f", domain="local")
+
+
+def with_subgraph(model):
+    node(model, "Sigmoid").attribute.add(name="body", type=onnx.AttributeProto.GRAPH).g.CopyFrom(onnx.GraphProto())
+
+
+def with_training(model):
+    model.training_info.add()
+
+
+def with_absurd_shape(model):
+    model.graph.initializer[0].dims[:] = [2**40, 2**20]
+
+
+def with_negative_shape(model):
+    model.graph.initializer[0].dims[:] = [-2]
+
+
+def with_huge_weights(model):
+    model.graph.initializer.append(onnx.numpy_helper.from_array(np.zeros(20_000, "float32"), "more"))
+
+
+def with_wide_input(model):
+    model.graph.input[0].type.tensor_type.shape.dim[1].dim_value = 10**9
+
+
+def with_whole_number_input(model):
+    model.graph.input[0].type.tensor_type.elem_type = onnx.TensorProto.INT64
+
+
+def with_newer_operators(model):
+    model.opset_import[0].version = 999
+
+
+def with_unknown_field(model):
+    model.MergeFromString(b"\xfa\x3f\x01x")
+
+
+def with_reshape(model):
+    name = node(model, "Reshape").input[1]
+    weights = next(one for one in model.graph.initializer if one.name == name)
+    weights.CopyFrom(onnx.numpy_helper.from_array(np.array([2**30, 2**30]), name))
+
+
+def with_gather(model):
+    weights = next(one for one in model.graph.initializer if one.name == "calibration_positive")
+    weights.CopyFrom(onnx.numpy_helper.from_array(np.array([99]), weights.name))
+
+
+def with_feature(model):
+    attribute(model, TREES, "nodes_featureids").ints[0] = 10**6
+
+
+def with_loop(model):
+    attribute(model, TREES, "nodes_truenodeids").ints[0] = 0
+
+
+def with_lost_child(model):
+    attribute(model, TREES, "nodes_falsenodeids").ints[0] = 10**9
+
+
+def with_short_tree(model):
+    del attribute(model, TREES, "nodes_values").floats[3:]
+
+
+def with_third_class(model):
+    attribute(model, TREES, "class_ids").ints[0] = 7
+
+
+def with_no_weight(model):
+    attribute(model, TREES, "class_weights").floats[0] = float("nan")
+
+
+def with_other_nodes(model):
+    attribute(model, TREES, "nodes_modes").strings[0] = b"BRANCH_MEMBER"
+
+
+def with_reader_of_nothing(model):
+    node(model, "Log").input[0] = "nowhere"
+
+
+def with_many_parts(model):
+    for _ in range(60_000):
+        model.graph.node.add()
+
+
+def with_third_probability(model):
+    node(model, "Gather").output[0], node(model, "Gather").name = "calibration_for", "x"
+    model.graph.node[-1].input.append("calibration_calibrated")
+
+
+def with_renamed_input(model):
+    for one in model.graph.node:
+        one.input[:] = ["storm" if name == "wind" else name for name in one.input]
+    model.graph.input[0].name = "storm"
+
+
+HARM = [
+    (with_operator, "it uses the operator Softmax, which is not among"),
+    (with_custom_domain, "needs version 1 of the operator set 'com.example'"),
+    (with_external_data, "model.graph.initializer holds external_data"),
+    (with_function, "model holds functions"),
+    (with_subgraph, "model.graph.node.attribute holds g,"),
+    (with_training, "model holds training_info"),
+    (with_absurd_shape, "have the shape [1099511627776, 1048576]"),
+    (with_negative_shape, "have the shape [-2]"),
+    (with_huge_weights, "have the shape [20000]: at most 10,000 numbers"),
+    (with_wide_input, "its input 'wind' must be"),
+    (with_whole_number_input, "its input 'wind' must be"),
+    (with_newer_operators, "version 999 of the operator set"),
+    (with_unknown_field, "model holds field 1023"),
+    (with_reshape, "must leave 1 columns as they are"),
+    (with_gather, "chooses columns [99] of 2"),
+    (with_feature, "splits on column 1000000"),
+    (with_loop, "has a tree that leads back, or out of itself"),
+    (with_lost_child, "has a tree that leads back, or out of itself"),
+    (with_short_tree, "has 3 nodes_values"),
+    (with_third_class, "has leaves that speak of a third class"),
+    (with_no_weight, "weigh no number"),
+    (with_other_nodes, "has nodes other than leaves and <="),
+    (with_reader_of_nothing, "reads 'nowhere', which nothing before it gives"),
+    (with_many_parts, "it has more than 50,000 parts"),
+    (with_third_probability, "its outputs must be one label and two probabilities a row"),
+    (with_renamed_input, "its inputs are not the manifest's: only the file has ('storm', 'number')"),
+]
+
+
+@pytest.mark.parametrize(("harm", "words"), HARM, ids=[harm.__name__ for harm, _ in HARM])
+def test_a_model_file_built_to_harm_is_refused_for_what_is_in_it(folder, made, harm, words):
+    put(folder, "model.onnx", rebuilt(made["model.onnx"], harm))
+    text = refusal(folder)
+    assert words in text
+    assert f"{folder / 'model.onnx'} (boosting) is not loaded" in text
+
+
+def test_a_tree_too_deep_to_walk_is_refused(folder, made):
+    def deepen(model):
+        chain = range(2000)
+        ends = {"nodes_nodeids": [*range(4001)], "nodes_treeids": [0] * 4001, "nodes_hitrates": [1.0] * 4001}
+        ends |= {"nodes_featureids": [0] * 4001, "nodes_missing_value_tracks_true": [0] * 4001}
+        ends |= {"nodes_values": [0.0] * 4001, "nodes_modes": [b"BRANCH_LEQ", b"LEAF"] * 2000 + [b"LEAF"]}
+        ends |= {"nodes_truenodeids": [n for k in chain for n in (2 * k + 1, 0)] + [0]}
+        ends |= {"nodes_falsenodeids": [n for k in chain for n in (2 * k + 2, 0)] + [0]}
+        for name, values in ends.items():
+            old = attribute(model, TREES, name)
+            old.CopyFrom(onnx.helper.make_attribute(name, values))
+
+    put(folder, "model.onnx", rebuilt(made["model.onnx"], deepen))
+    assert "more than 500 splits above a leaf" in refusal(folder)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\x00", b"not a model at all", b"ORTM" * 100, b"\x08\x0a\x00\x00ORTM" + b"\0" * 60]
+)
+def test_what_is_no_model_is_refused(folder, content, capfd):
+    put(folder, "model.onnx", content)
+    assert "(boosting) is not loaded" in refusal(folder)
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda said: said["operators"].remove("Log"), "its operators are not the manifest's: only the file has 'Log'"),
+        (lambda said: said["opsets"].update({"": 20}), "its operator sets are not the manifest's"),
+        (lambda said: said["inputs"].reverse(), "its inputs are not the manifest's: the order"),
+        (lambda said: said["inputs"].pop(), "its inputs are not the manifest's: only the file has ('place', 'text')"),
+        (lambda said: said["conformal"].update(quantile=0.55), "gives the set"),
+    ],
+)
+def test_a_manifest_of_something_else_is_refused(folder, change, words):
+    say(folder, change)
+    assert words in refusal(folder)

@@ -1,0 +1,91 @@
+"""A manifest is read as it was written, and what is wrong with one is said in a line for each error."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from recommit import Refusal
+from recommit.artifact.manifest import read_manifest, write_manifest
+from tests.recommit.artifact.conftest import say
+
+
+def refusal(path: Path) -> str:
+    with pytest.raises(Refusal) as caught:
+        read_manifest(path)
+    return str(caught.value)
+
+
+def test_what_is_written_is_read_and_is_the_same_bytes_each_time(folder, tmp_path):
+    manifest = read_manifest(folder / "manifest.json")
+    write_manifest(tmp_path / "one.json", manifest)
+    write_manifest(tmp_path / "two.json", read_manifest(tmp_path / "one.json"))
+    assert (tmp_path / "one.json").read_bytes() == (tmp_path / "two.json").read_bytes()
+    assert read_manifest(tmp_path / "two.json") == manifest
+    assert [column.name for column in manifest.inputs] == ["wind", "rain", "place"]
+    assert manifest.inputs[2].values == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda said: said.update(treshold=0.5), "unknown key 'treshold': 'threshold' is meant?"),
+        (lambda said: said["inputs"][1].update(units="in"), "unknown key 'inputs.1.units': 'unit' is meant?"),
+        (lambda said: said["scores"]["auc"].update(zzz=1), "unknown key 'scores.auc.zzz': take it out"),
+        (lambda said: said.pop("as_of"), "the key 'as_of' is missing"),
+        (lambda said: said.update(trained_rows="600"), "'trained_rows' is '600': input should be a valid integer"),
+        (lambda said: said.update(threshold=1.5), "'threshold' is 1.5: input should be less than or equal to 1"),
+        (lambda said: said["hashes"].update(model="../../x"), "'hashes.model' is '../../x': string should match"),
+        (lambda said: said.update(name="../flights"), "'name' is '../flights': string should match"),
+        (lambda said: said["inputs"][0].update(type="image"), "'inputs.0.type' is 'image': input should be"),
+        (lambda said: said["inputs"][0].update(name="rain"), "two inputs are called 'rain'"),
+        (lambda said: said["inputs"][0].update(name="golden_kind"), "no input may be called 'golden_kind'"),
+        (lambda said: said["inputs"][0].update(values=["a"]), "the input 'wind' is a number"),
+        (lambda said: said.update(format=2, new="key"), "is of format 2, and this version reads 1"),
+        (lambda said: said.pop("format"), "is no manifest: it has no format"),
+    ],
+)
+def test_each_error_is_said_in_one_line(folder, change, words):
+    say(folder, change)
+    text = refusal(folder / "manifest.json")
+    assert words in text
+    assert len(text.splitlines()) == 1
+    assert text.startswith(str(folder / "manifest.json"))
+
+
+def test_two_errors_are_two_lines(folder):
+    say(folder, lambda said: said.update(threshold=2, more=1))
+    assert len(refusal(folder / "manifest.json").splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "it is not JSON"),
+        (b"{" * 100, "it is not JSON"),
+        (b"[" * 100_000, "nested too deep"),
+        (b"\xff\xfe", "it is not JSON"),
+        (b"[1]", "it has no format"),
+        (b'{"format": 1, "format": 1}', "the key 'format' is there twice"),
+        (b'{"format": ' + b"9" * 5000 + b"}", "it is not JSON"),
+        (b'{"format": 1, "params": ' + b'{"a":' * 900 + b"1" + b"}" * 901, "missing"),
+        (b" " * (5 * 2**20), "has 5,242,880 bytes, and at most 4,194,304 are read"),
+    ],
+)
+def test_what_is_no_manifest_is_refused(tmp_path, content, words):
+    path = tmp_path / "manifest.json"
+    path.write_bytes(content)
+    assert words in refusal(path)
+
+
+def test_no_infinity_gets_in_or_out(folder):
+    say(folder, lambda said: said.update(parity=float("inf")))
+    assert "'parity' is inf" in refusal(folder / "manifest.json")
+
+
+def test_what_is_missing_or_no_plain_file_is_refused(folder, tmp_path):
+    assert "is missing" in refusal(tmp_path / "manifest.json")
+    assert "is no plain file" in refusal(folder)
+    (tmp_path / "link.json").symlink_to(folder / "manifest.json")
+    assert "is a link" in refusal(tmp_path / "link.json")
+    assert json.loads((folder / "manifest.json").read_text())["format"] == 1

@@ -1,0 +1,60 @@
+"""A model's folder is written whole, the same bytes each time, or not at all."""
+
+import json
+
+import pytest
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from recommit import Refusal
+from recommit.artifact.export import export
+from recommit.artifact.load import load
+from recommit.artifact.manifest import about
+from recommit.artifact.write import write_model
+from tests.recommit.artifact.conftest import node, rebuilt
+
+
+@pytest.fixture
+def said(made):
+    found = json.loads(made["manifest.json"])
+    return {name: value for name, value in found.items() if name not in ("format", "opsets", "operators")}
+
+
+def files(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_a_folder_is_written_the_same_each_time_and_can_be_loaded(made, said, tmp_path):
+    for name in ("one", "two"):
+        written = write_model(tmp_path / name, made["model.onnx"], made["golden.parquet"], said)
+        assert written.manifest == load(tmp_path / name).manifest
+    assert files(tmp_path / "one") == files(tmp_path / "two")
+    assert files(tmp_path / "one").keys() == {"model.onnx", "golden.parquet", "manifest.json"}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["one", "two"]
+    assert about(written.manifest)["fit"] == "boosting-all"
+    assert "inputs" not in about(written.manifest)
+
+
+def test_a_model_that_would_not_be_loaded_is_refused_by_name_and_leaves_what_was_there(made, said, tmp_path):
+    folder = tmp_path / "candidate"
+    write_model(folder, made["model.onnx"], made["golden.parquet"], said)
+    before = files(folder)
+    odd = rebuilt(made["model.onnx"], lambda model: setattr(node(model, "Sigmoid"), "op_type", "Softmax"))
+    with pytest.raises(Refusal, match=r"^boosting-all cannot be the candidate: it uses the operator Softmax"):
+        write_model(folder, odd, made["golden.parquet"], said)
+    with pytest.raises(Refusal, match=r"^boosting-all cannot be the candidate: golden.parquet is not loaded: it lacks"):
+        write_model(folder, made["model.onnx"], made["golden.parquet"][:-9] + b"PAR1", said)
+    with pytest.raises(Refusal, match=r"boosting-all cannot be the candidate: manifest.json: 'threshold' is 2.0"):
+        write_model(folder, made["model.onnx"], made["golden.parquet"], said | {"threshold": 2.0})
+    assert files(folder) == before
+    assert [path.name for path in tmp_path.iterdir()] == ["candidate"]
+
+
+def test_a_kind_of_model_that_cannot_be_exported_is_named_with_the_reason(table):
+    rows = table[["rain"]]
+    neighbours = make_pipeline(StandardScaler(), KNeighborsClassifier()).fit(rows, (rows["rain"] > 0).astype(int))
+    with pytest.raises(ValueError, match=r"KNeighborsClassifier cannot become ONNX: .*") as caught:
+        export(neighbours, rows)
+    assert "which" in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
