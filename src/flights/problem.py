@@ -1,0 +1,76 @@
+"""What the machinery is told of the flights: see `recommit.problem`."""
+
+import numpy as np
+import pandas as pd
+import pandera.pandas as pa
+
+from flights import features, sources
+from flights.schema import SCHEMAS
+from recommit.problem import Problem
+
+# Rows are checked in parts, so that a row given twice is not to be seen in them; its prediction is the same twice.
+_ASKED = SCHEMAS["asked"].update_column("flight_id", unique=False)
+_FOUND = ["row", "reason"]
+
+
+def check_asked(rows: pd.DataFrame) -> pd.DataFrame:
+    """Which flights to score break which rule of their schema: a row a broken rule, row (place, from 0) and reason."""
+    numbered = rows.reset_index(drop=True)
+    try:
+        _ASKED.validate(numbered, lazy=True)
+        return pd.DataFrame(columns=_FOUND)
+    except pa.errors.SchemaErrors as error:
+        cases = error.failure_cases
+    of_column = cases["schema_context"] == "Column"
+    told = cases["check"].replace({"not_nullable": "is never missing"})
+    told = told.where(~of_column, cases["column"] + " " + told + ": not so of " + cases["failure_case"].map(str))
+    found = pd.DataFrame({"row": cases["index"], "reason": told})
+    whole = found["row"].isna()
+    if whole.any():  # a column's type: true of each row
+        every = pd.DataFrame({"row": numbered.index}).merge(found.loc[whole, ["reason"]], how="cross")
+        found = pd.concat([every, found[~whole]])
+    return found.drop_duplicates().astype({"row": "int64"}).sort_values("row", kind="stable", ignore_index=True)
+
+
+def check_features(rows: pd.DataFrame) -> pd.DataFrame:
+    """Which rows of features break the rules of the feature table, by the columns that are there; as `check_asked`."""
+    found = []
+    for name, column in SCHEMAS["features"].columns.items():
+        if name not in features.FEATURE_SETS["full"] or name not in rows:
+            continue
+        (rule,) = column.checks
+        values = rows[name]
+        if "allowed_values" in rule.statistics:
+            broken = ~values.isin(rule.statistics["allowed_values"]).to_numpy()
+        else:
+            numbers = values.to_numpy("float32")
+            # A comparison with NaN is false: what is not known may be missing.
+            broken = (numbers < rule.statistics["min_value"]) | (numbers > rule.statistics["max_value"])
+        found += [(row, f"{name} {rule.error}: not so of {values.iloc[row]}") for row in np.flatnonzero(broken)]
+    return pd.DataFrame(found, columns=_FOUND).sort_values("row", kind="stable", ignore_index=True)
+
+
+PROBLEM = Problem(
+    name="flights",
+    target="late",
+    outcomes=("punctual", "late"),
+    key="flight_id",
+    kept={"flight_id": "whole", "scheduled_departure": "instant", "predicted_at": "instant"},
+    asked={
+        "flight_id": "whole",
+        "carrier": "text",
+        "flight_number": "whole",
+        "origin": "text",
+        "dest": "text",
+        "distance": "whole",
+        "scheduled_departure": "instant",
+        "scheduled_arrival": "instant",
+    },
+    instant="predicted_at",
+    horizon="horizon_hours",
+    history=("flights", "weather"),
+    build=features.build,
+    as_known_at=sources.as_known_at,
+    check_asked=check_asked,
+    check_features=check_features,
+)

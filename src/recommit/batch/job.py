@@ -1,0 +1,180 @@
+"""Score one part of a table: what every engine runs, wherever it runs it."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from recommit import Refusal
+from recommit.batch.scorer import Scorer
+from recommit.batch.source import Batch, Part, Source
+from recommit.batch.typed import Fault, as_kind, refuse_types
+from recommit.problem import Kind, Problem, Tables, read_history
+
+_UNANSWERED = "the model gives no probability: what it needs is missing"
+
+
+@dataclass(frozen=True)
+class Reject:
+    """A row that cannot be scored: its number in the input, from 1, its key where it has one, and why."""
+
+    row: int
+    key: str
+    reasons: str
+
+
+@dataclass(frozen=True)
+class Done:
+    """A part that was scored: its predictions, in order, and the rows left out."""
+
+    predictions: pa.Table
+    rejects: tuple[Reject, ...]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to do with each row of a table.
+
+    `rows` is "features" for a table with the model's inputs, "asked" for one whose features are computed, from the
+    history in a folder. `read` maps each column that is read to its kind; `kept` are written beside the prediction.
+    """
+
+    problem: Problem
+    scorer: Scorer
+    rows: Literal["features", "asked"]
+    read: Mapping[str, Kind]
+    kept: tuple[str, ...]
+    history: Path | None
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The columns to be read as codes of their distinct values: text that goes to the model as it is."""
+        return tuple(name for name, kind in self.read.items() if kind == "text" and self.rows == "features")
+
+    def run(self, part: Part) -> Done:
+        """Score a part. Raises `Refusal` when it cannot be read, or features cannot be computed."""
+        rejects = [Reject(one.number, "", one.reason) for one in getattr(part, "torn", ())]
+        tables = []
+        for batch in part.batches():
+            table, wrong = self._score(batch)
+            tables.append(table)
+            rejects += wrong
+        return Done(pa.concat_tables(tables), tuple(sorted(rejects, key=lambda one: one.row)))
+
+    def _score(self, batch: Batch) -> tuple[pa.Table, list[Reject]]:
+        frame, faults = self._typed(batch.table)
+        check = self.problem.check_asked if self.rows == "asked" else self.problem.check_features
+        found = check(frame)
+        # A placeholder must not be judged beside what was said of its value.
+        untyped = {row for row, _ in faults}
+        faults += [(row, why) for row, why in zip(found["row"], found["reason"], strict=True) if row not in untyped]
+        if self.rows == "features":
+            broken = {row for row, _ in faults}
+            faults += [(row, why) for row, why in self._unknown(frame) if row not in broken]
+        places = np.arange(len(frame))
+        if faults:
+            places = np.setdiff1d(places, [row for row, _ in faults])
+            frame = frame.iloc[places]
+        if self.rows == "asked":
+            frame = self._with_features(frame)
+        try:
+            probability = self.scorer.probability(frame)
+        except ValueError as error:
+            rows = f"{batch.numbers[0]} to {batch.numbers[-1]}"
+            raise Refusal(f"rows {rows}: {error}; the schema let through what the model does not know", 1) from None
+        answered = np.isfinite(probability)
+        if not answered.all():
+            faults += [(int(row), _UNANSWERED) for row in places[~answered]]
+            frame, probability = frame[answered], probability[answered]
+        kept = {name: pa.Array.from_pandas(frame[name]) for name in self.kept}
+        table = pa.table(kept | self.scorer.written(probability, self.problem.outcomes))
+        return table, _rejects(faults, batch, self.problem.key)
+
+    def _typed(self, table: pa.Table) -> tuple[pd.DataFrame, list[Fault]]:
+        columns, faults = {}, []
+        for name, kind in self.read.items():
+            values = table[name]
+            if kind == "text" and self.rows == "asked":
+                values = values.cast(pa.large_string())
+            columns[name], wrong = as_kind(values, name, kind)
+            faults += wrong
+        return pd.DataFrame(columns, copy=False), faults
+
+    def _unknown(self, frame: pd.DataFrame) -> Iterator[Fault]:
+        """Text that the model was not told of, where it says what it knows: the schema may allow more."""
+        for name, known in self.scorer.values.items():
+            for row in np.flatnonzero(~frame[name].isin(known).to_numpy()):
+                yield int(row), f"{name} is a value that the model knows: not so of {frame[name].iloc[row]}"
+
+    def _with_features(self, asked: pd.DataFrame) -> pd.DataFrame:
+        assert self.history is not None
+        history = _history(self.problem, self.history)
+        try:
+            built = self.problem.build(history, asked, self.scorer.horizon_hours)
+        except ValueError as error:
+            raise Refusal(f"the features cannot be computed: {error}", 1) from None
+        if not np.array_equal(built[self.problem.key], asked[self.problem.key]):
+            raise Refusal("the problem's build gave other rows than it was asked for: one for each is due, in order", 1)
+        others = [name for name in self.kept if name not in built]
+        return built.assign(**{name: asked[name].reset_index(drop=True) for name in others})
+
+
+def _rejects(faults: list[Fault], batch: Batch, key: str) -> list[Reject]:
+    reasons: dict[int, list[str]] = {}
+    for row, why in sorted(faults, key=lambda fault: fault[0]):
+        reasons.setdefault(row, []).append(why)
+    keys = batch.table[key] if key in batch.table.column_names else None
+    found = []
+    for row, whys in reasons.items():
+        named = None if keys is None else keys[row].as_py()
+        found.append(Reject(int(batch.numbers[row]), "" if named is None else str(named), "; ".join(whys)))
+    return found
+
+
+def _history(problem: Problem, folder: Path) -> Tables:
+    """The history tables: read once in each process, and again when a file has changed."""
+    files = [folder / f"{name}.parquet" for name in problem.history]
+    return _read(problem.history, folder, tuple(file.stat().st_mtime_ns for file in files if file.exists()))
+
+
+@lru_cache(maxsize=1)
+def _read(names: tuple[str, ...], folder: Path, changed: tuple[int, ...]) -> Tables:
+    return read_history(names, folder)
+
+
+def plan(problem: Problem, scorer: Scorer, source: Source, history: Path | None) -> Job:
+    """How a table is to be scored, told by its columns: the model's inputs first, else those of rows asked.
+
+    Raises `Refusal` when it has neither, naming what is missing, or a column is of the wrong type.
+    """
+    there = source.schema.names
+    inputs: dict[str, Kind] = {name: "number" if kind == "number" else "text" for name, kind in scorer.columns.items()}
+    absent = [name for name in inputs if name not in there]
+    unasked = [name for name in problem.asked if name not in there]
+    if absent and unasked:
+        raise Refusal(
+            f"{source.path} is neither a plan, whose features are computed (it lacks {_some(unasked)}), "
+            f"nor a table of the model's inputs (it lacks {_some(absent)})"
+        )
+    if absent and history is None:
+        raise Refusal(f"{source.path} is a plan, and no folder of history is given to compute its features from")
+    kept = tuple(name for name in problem.kept if name in there)
+    if problem.key not in kept:
+        raise Refusal(f"{source.path} has no column {problem.key}, which says what row a prediction is of")
+    if absent:  # the instant is computed
+        kept = tuple(name for name in problem.kept if name in there or name == problem.instant)
+    read = {name: kind for name, kind in problem.kept.items() if name in kept and name in there}
+    if absent:
+        read = {name: kind for name, kind in read.items() if name != problem.instant}
+    read |= problem.asked if absent else inputs
+    refuse_types(source.schema, read, str(source.path))
+    return Job(problem, scorer, "asked" if absent else "features", read, kept, history)
+
+
+def _some(names: list[str], most: int = 4) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -1,0 +1,36 @@
+"""From how people name a model to one that is ready to score."""
+
+from pathlib import Path
+
+from recommit import Refusal
+from recommit.artifact.load import MODEL
+from recommit.batch.scorer import Scorer, load_scorer
+from recommit.registry.files import hashes
+from recommit.registry.history import read_registry
+from recommit.registry.resolve import resolve
+
+
+def open_scorer(root: Path, wanted: str | None = None) -> Scorer:
+    """The model in a folder, or one of the registry (NAME@STAGE, NAME@VERSION or VERSION), or else what is served.
+
+    What is served is models/champion, and while there is none, models/candidate. Raises `Refusal` where there is no
+    such model, or its files are not what they say.
+    """
+    if wanted is not None:
+        folder = resolve(root, wanted)
+    else:
+        places = (root / "models" / who for who in ("champion", "candidate"))
+        found = next((place for place in places if (place / MODEL).is_file()), None)
+        if found is None:
+            raise Refusal("neither models/champion nor models/candidate holds a model: `dvc pull` or `dvc repro` first")
+        folder = found
+    named = folder.relative_to(root).as_posix() if folder.is_relative_to(root) else folder.as_posix()
+    return load_scorer(folder, _registered(root, folder) or named)
+
+
+def _registered(root: Path, folder: Path) -> str | None:
+    """The version that the very files in a folder are registered as; a folder is enough where there is no registry."""
+    try:
+        return read_registry(root).of_files(hashes(folder))
+    except Refusal:
+        return None

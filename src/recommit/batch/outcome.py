@@ -1,0 +1,35 @@
+"""Predictions beside what really happened."""
+
+import numpy as np
+import pandas as pd
+
+
+def happened(predictions: pd.DataFrame, facts: pd.DataFrame, key: str, target: str) -> pd.DataFrame:
+    """Predictions with `target` (bool) from `facts`, a row a key; those whose outcome is not known there are left out.
+
+    Raises ValueError for a key that is twice in either, or when no outcome is known.
+    """
+    joined = predictions.merge(facts[[key, target]], on=key, how="left", validate="one_to_one")
+    known = joined[joined[target].notna()].astype({target: "bool"})
+    if known.empty:
+        raise ValueError(f"of none of {len(predictions)} predictions is the outcome known")
+    return known.reset_index(drop=True)
+
+
+def as_sets(words: pd.Series, outcomes: tuple[str, str]) -> np.ndarray:
+    """Whether the negative and the positive outcome are in each set that was written in words: (n, 2) bool.
+
+    Raises ValueError for words that are no set of these outcomes.
+    """
+    held = words.map(
+        {
+            "neither": 0,
+            outcomes[0]: 1,
+            outcomes[1]: 2,
+            f"{outcomes[0]} or {outcomes[1]}": 3,
+        }
+    )
+    if held.isna().any():
+        raise ValueError(f"{words[held.isna()].iloc[0]!r} is no set of {outcomes[0]} and {outcomes[1]}")
+    code = held.to_numpy("int64")
+    return np.column_stack([code & 1, code & 2]).astype(bool)

@@ -1,0 +1,104 @@
+"""Score a table from file to file."""
+
+import time
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from recommit import Refusal
+from recommit.batch import engine
+from recommit.batch.job import Done, Job, plan
+from recommit.batch.scorer import Scorer
+from recommit.batch.sink import Sink, rejects_beside
+from recommit.batch.source import Source, open_source
+from recommit.learning.parallel import workers as cpus
+from recommit.problem import Problem
+
+_SAY_EVERY_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be scored, where to, and how; `history` is the folder that the features of a plan are computed from.
+
+    Without `workers`, as many processes as CPUs; fewer when there are fewer parts. `strict` writes nothing when any row
+    cannot be scored.
+    """
+
+    input: Path
+    output: Path
+    history: Path | None = None
+    strict: bool = False
+    engine: Literal["local", "dask"] = "local"
+    workers: int | None = None
+    scheduler: str | None = None
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What was done: rows predicted, rows rejected, and where those are told of (None when there are none)."""
+
+    predicted: int
+    rejected: int
+    rejects: Path | None
+
+
+def _quiet(line: str) -> None:
+    pass
+
+
+def predict(problem: Problem, scorer: Scorer, request: Request, say: Callable[[str], None] = _quiet) -> Summary:
+    """Score every row of a table, in order, with a model; `say` hears how far it is.
+
+    Writes the output, and beside it OUTPUT.rejects.csv (row, key, reasons) when rows cannot be scored. Memory does not
+    grow with the table. The output is the same to the last bit whatever the engine and the number of workers.
+
+    Raises `Refusal`: status 2 when nothing was begun, 1 when it was; an earlier output then stays as it is.
+    """
+    if request.output.exists() and request.input.exists() and request.output.samefile(request.input):
+        raise Refusal(f"{request.output} is both input and output: name another output")
+    if rejects_beside(request.output).resolve() == request.input.resolve():
+        raise Refusal(f"{request.input} is where rejected rows go: name another output")
+    source = open_source(request.input)
+    job = plan(problem, scorer, source, request.history)
+    say(_told(job, source))
+    with Sink(request.output) as sink, closing(_run(job, source, request)) as parts:
+        for done in _counted(parts, source, say):
+            sink.write(done.predictions, done.rejects)
+            if done.rejects and request.strict:
+                first = done.rejects[0]
+                raise Refusal(f"row {first.row} of {request.input}: {first.reasons}; nothing was written (--strict)", 1)
+        if not sink.rows and not sink.rejected:
+            raise Refusal(f"{request.input} has no rows: nothing was written", 1)
+        sink.finish()
+    return Summary(sink.rows, sink.rejected, sink.rejects if sink.rejected else None)
+
+
+def _run(job: Job, source: Source, request: Request) -> Generator[Done]:
+    parts = source.parts(list(job.read), job.texts)
+    workers = min(request.workers or cpus(), source.most_parts)
+    if request.engine == "dask":
+        return engine.on_dask(job, parts, request.scheduler, request.workers or cpus())
+    return engine.in_processes(job, parts, workers) if workers > 1 else engine.here(job, parts)
+
+
+def _told(job: Job, source: Source) -> str:
+    if job.rows == "features":
+        what = f"it has the {len(job.scorer.columns)} columns that the model reads"
+    else:
+        what = f"it is a plan: features are computed from {job.history}"
+    return f"{source.path}: {what}; model {job.scorer.version} ({job.scorer.sha256[:10]})"
+
+
+def _counted(parts: Iterator[Done], source: Source, say: Callable[[str], None]) -> Iterator[Done]:
+    whole = f" of {source.rows:,}" if source.rows is not None else ""
+    rows, begun = 0, time.monotonic()
+    said = begun
+    for done in parts:
+        yield done
+        rows += done.predictions.num_rows + len(done.rejects)
+        if time.monotonic() - said > _SAY_EVERY_SECONDS:
+            said = time.monotonic()
+            say(f"{rows:,}{whole} rows, {rows / (said - begun):,.0f} rows/s")

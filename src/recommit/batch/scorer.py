@@ -1,0 +1,109 @@
+"""A checked model and what goes with its predictions, in a form that another process can be given."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from recommit import Refusal
+from recommit.artifact.files import sha256
+from recommit.artifact.golden import read_golden
+from recommit.artifact.load import GOLDEN, MODEL, load
+from recommit.artifact.model import Model
+from recommit.artifact.sets import Conformal
+from recommit.batch.fused import Fused
+
+_ROWS = 8192
+"""Rows given to the model at once: what it computes for them fits into a processor's cache."""
+_WIDTH = 16
+"""The runtime computes log and sigmoid of so many rows at once at most, and of those left over otherwise: rows are
+filled up to a multiple, and then each has the same bits whatever rows come with it."""
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """The bytes of a model file that was checked, and what names it.
+
+    `version` is what it was registered as, or the folder it came from; `values` maps a text input to its known values.
+    """
+
+    content: bytes
+    name: str
+    version: str
+    sha256: str
+    sets: Conformal
+    horizon_hours: float
+    values: Mapping[str, tuple[str, ...]]
+    fused: bool
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """The columns that the model reads: "number" or "text"."""
+        return _model(self.content).columns
+
+    def probability(self, rows: pd.DataFrame) -> np.ndarray:
+        """The probability of each row, (rows,) float64: of the same row the same bits, whatever rows and process.
+
+        Raises ValueError for rows that the model has no answer for.
+        """
+        if rows.empty:
+            return np.empty(0)
+        fused = _fused(self.content) if self.fused else None
+        return fused.probability(rows, _ROWS, _WIDTH) if fused else _plain(_model(self.content), rows)
+
+    def written(self, probability: np.ndarray, outcomes: tuple[str, str]) -> dict[str, pa.Array]:
+        """What is written beside a row's key: probability, set (in words), model, version, model_sha256."""
+        held = self.sets.sets(probability)
+        words = pa.array(["neither", *outcomes, f"{outcomes[0]} or {outcomes[1]}"])
+        code = pa.array((held[:, 0] + 2 * held[:, 1]).astype("int8"))
+        always = pa.array(np.zeros(len(probability), "int8"))
+        told = {"model": self.name, "version": self.version, "model_sha256": self.sha256}
+        return {
+            "probability": pa.array(probability),
+            "set": pa.DictionaryArray.from_arrays(code, words),
+        } | {name: pa.DictionaryArray.from_arrays(always, pa.array([value])) for name, value in told.items()}
+
+
+def load_scorer(folder: Path, version: str) -> Scorer:
+    """The model in a folder, once it is checked and answers its golden rows. Raises `Refusal` when it does not."""
+    artifact = load(folder)
+    manifest = artifact.manifest
+    content, rows = ((folder / name).read_bytes() for name in (MODEL, GOLDEN))
+    if (sha256(content), sha256(rows)) != (manifest.hashes.model, manifest.hashes.golden):
+        raise Refusal(f"{folder} was changed while it was read: run it again")
+    known = {one.name: tuple(one.values) for one in manifest.inputs if one.values is not None}
+    golden = read_golden(rows, artifact.model.columns)
+    same = _same(_fused(content), artifact.model, golden.rows)
+    hours = float(manifest.prediction.horizon_hours)
+    return Scorer(content, manifest.name, version, manifest.hashes.model, artifact.sets, hours, known, same)
+
+
+def _same(fused: Fused | None, model: Model, rows: pd.DataFrame) -> bool:
+    """Whether the faster way gives the model's very bits."""
+    try:
+        return fused is not None and np.array_equal(fused.probability(rows, _ROWS, _WIDTH), _plain(model, rows))
+    except ValueError:
+        return False
+
+
+def _plain(model: Model, rows: pd.DataFrame) -> np.ndarray:
+    found = []
+    for at in range(0, len(rows), _ROWS):
+        some = rows.iloc[at : at + _ROWS]
+        filled = some.iloc[np.minimum(np.arange(-len(some) % _WIDTH + len(some)), len(some) - 1)]
+        found.append(model.predict_proba(filled)[: len(some)])
+    return np.concatenate(found)
+
+
+@lru_cache(maxsize=2)
+def _model(content: bytes) -> Model:
+    return Model(content)
+
+
+@lru_cache(maxsize=2)
+def _fused(content: bytes) -> Fused | None:
+    return Fused.of(content)

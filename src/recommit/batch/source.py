@@ -1,0 +1,205 @@
+"""Read a table of any size, parquet or CSV, in parts that depend on the file alone."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+
+from recommit import Refusal
+
+BATCH_ROWS = 65_536
+"""Rows in memory at once, for each process."""
+_BLOCK_BYTES = 16 << 20
+"""Bytes of a CSV file that make a part: some 40,000 rows of a hundred columns."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Rows of a table, each with its number in it, from 1: `numbers` is (rows,) int64."""
+
+    table: pa.Table
+    numbers: np.ndarray
+
+
+@dataclass(frozen=True)
+class Torn:
+    """A row of a CSV file that has more or fewer values than there are columns."""
+
+    number: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class RowGroup:
+    """A row group of a parquet file: read where it is scored."""
+
+    path: Path
+    group: int
+    first: int
+    columns: tuple[str, ...]
+    texts: tuple[str, ...]
+    torn: tuple[Torn, ...] = ()
+
+    def batches(self) -> Iterator[Batch]:
+        """Its rows, at most `BATCH_ROWS` at once; the columns of `texts` as codes of their distinct values.
+
+        Raises `Refusal` for a file that is damaged.
+        """
+        number = self.first
+        try:
+            with pa.parquet.ParquetFile(self.path, read_dictionary=list(self.texts)) as file:
+                for rows in file.iter_batches(BATCH_ROWS, [self.group], list(self.columns), use_threads=False):
+                    yield Batch(pa.Table.from_batches([rows]), np.arange(number, number + rows.num_rows))
+                    number += rows.num_rows
+        except (pa.ArrowException, OSError) as error:
+            raise Refusal(f"{self.path} cannot be read from row {number:,} on: {_line(error)}", 1) from None
+
+
+@dataclass(frozen=True)
+class Block:
+    """Some lines of a CSV file, as text."""
+
+    rows: Batch
+    torn: tuple[Torn, ...]
+
+    def batches(self) -> Iterator[Batch]:
+        """All of its rows."""
+        yield self.rows
+
+
+Part = RowGroup | Block
+
+
+@dataclass(frozen=True)
+class Parquet:
+    """A parquet file."""
+
+    path: Path
+    suffix: str = field(default=".parquet", init=False)
+
+    @cached_property
+    def _metadata(self) -> pa.parquet.FileMetaData:
+        try:
+            return pa.parquet.read_metadata(self.path)
+        except pa.ArrowException as error:
+            raise Refusal(f"{self.path} is no parquet file: {_line(error)}") from None
+
+    @cached_property
+    def schema(self) -> pa.Schema:
+        """Its columns and their types."""
+        return self._metadata.schema.to_arrow_schema()
+
+    @property
+    def rows(self) -> int:
+        """How many rows it has."""
+        return self._metadata.num_rows
+
+    @property
+    def most_parts(self) -> int:
+        """How many parts it comes in."""
+        return self._metadata.num_row_groups
+
+    def parts(self, columns: Sequence[str], texts: Sequence[str]) -> Iterator[Part]:
+        """Its row groups, of which only the columns asked for are read."""
+        first = 1
+        for group in range(self._metadata.num_row_groups):
+            rows = self._metadata.row_group(group).num_rows
+            if rows:
+                yield RowGroup(self.path, group, first, tuple(columns), tuple(texts))
+            first += rows
+
+
+@dataclass(frozen=True)
+class Csv:
+    """A CSV file with a line of names; an empty value is a missing one."""
+
+    path: Path
+    suffix: str = field(default=".csv", init=False)
+    rows: None = field(default=None, init=False)
+
+    @cached_property
+    def schema(self) -> pa.Schema:
+        """Its columns, all of them text."""
+        with self._open([], []) as reader:
+            return pa.schema([(name, pa.string()) for name in reader.schema.names])
+
+    @property
+    def most_parts(self) -> int:
+        """How many parts it comes in at most."""
+        return self.path.stat().st_size // _BLOCK_BYTES + 1
+
+    def parts(self, columns: Sequence[str], texts: Sequence[str]) -> Iterator[Part]:
+        """Its blocks of lines, of which only the columns asked for are kept. Raises `Refusal` for what is not text."""
+        torn: list[Torn] = []
+        number = 1
+        with self._open(columns, torn) as reader:
+            while True:
+                try:
+                    table = pa.Table.from_batches([reader.read_next_batch()])
+                except StopIteration:
+                    break
+                except pa.ArrowException as error:
+                    raise Refusal(f"{self.path} cannot be read from row {number:,} on: {_line(error)}", 1) from None
+                # Torn rows were left out, and have numbers too; some may be of a later block, read ahead.
+                skipped = {one.number for one in torn if one.number >= number}
+                last = number + table.num_rows + len(skipped)
+                kept = [n for n in range(number, last) if n not in skipped][: table.num_rows]
+                numbers = np.array(kept, dtype="int64")
+                next_number = int(numbers[-1]) + 1 if len(numbers) else number
+                yield Block(Batch(table, numbers), tuple(one for one in torn if one.number < next_number))
+                torn[:] = [one for one in torn if one.number >= next_number]
+                number = next_number
+        if torn:
+            yield Block(Batch(table.slice(0, 0), np.empty(0, "int64")), tuple(torn))
+
+    def _open(self, columns: Sequence[str], torn: list[Torn]) -> pa.csv.CSVStreamingReader:
+        def skip(row: pa.csv.InvalidRow) -> str:
+            reason = f"has {row.actual_columns} values for {row.expected_columns} columns"
+            torn.append(Torn(row.number - 1, reason))  # the line of names is its row 1
+            return "skip"
+
+        try:
+            return pa.csv.open_csv(
+                self.path,
+                # With threads, rows left out come without their number.
+                pa.csv.ReadOptions(use_threads=False, block_size=_BLOCK_BYTES),
+                pa.csv.ParseOptions(newlines_in_values=True, invalid_row_handler=skip),
+                pa.csv.ConvertOptions(
+                    column_types=dict.fromkeys(columns, pa.string()),
+                    include_columns=list(columns) or None,
+                    null_values=[""],
+                    strings_can_be_null=True,
+                ),
+            )
+        except pa.ArrowException as error:
+            raise Refusal(f"{self.path} is no CSV file: {_line(error)}") from None
+
+
+Source = Parquet | Csv
+
+
+def open_source(path: Path) -> Source:
+    """The table in a file, by its name's ending. Raises `Refusal` where it is not there, or cannot be read."""
+    if not path.is_file():
+        raise Refusal(f"{path}: there is no such table")
+    source: Source
+    if path.suffix == ".parquet":
+        source = Parquet(path)
+    elif path.suffix == ".csv":
+        source = Csv(path)
+    else:
+        raise Refusal(f"{path}: a table's name ends in .parquet or .csv")
+    twice = [name for name, times in Counter(source.schema.names).items() if times > 1]
+    if twice:
+        raise Refusal(f"{path} has the column {', '.join(twice)} more than once: rename or drop it")
+    return source
+
+
+def _line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

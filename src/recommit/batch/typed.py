@@ -1,0 +1,105 @@
+"""Columns of a file as the types that features are computed from, and what of them has no such value."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from recommit import Refusal
+from recommit.problem import Kind
+
+Fault = tuple[int, str]
+"""A row's place in its batch, from 0, and what is wrong with it."""
+_WORDS = {
+    "number": "a number",
+    "whole": "a whole number",
+    "text": "text",
+    "instant": "an instant with its time zone, like 2013-09-01T06:15:00Z",
+}
+_ZONE = r"(?:Z|[+-]\d\d:?\d\d)$"
+
+
+def refuse_types(schema: pa.Schema, kinds: Mapping[str, Kind], where: str) -> None:
+    """Raise `Refusal` when a column is of a type that cannot be the kind demanded of it: no row of it could be used."""
+    wrong = [name for name, kind in kinds.items() if name in schema.names and not _fits(schema.field(name).type, kind)]
+    if wrong:
+        found = "; ".join(f"{name} is {schema.field(name).type}, not {_WORDS[kinds[name]]}" for name in wrong)
+        raise Refusal(f"{where}: {found}")
+
+
+def as_kind(values: pa.ChunkedArray, name: str, kind: Kind) -> tuple[pd.Series, list[Fault]]:
+    """A column as float32, int64, text or datetime64[us, UTC], and the rows whose value is not of that kind.
+
+    Such a row's value is a placeholder. A missing value is one that a number, text or instant may have; a whole number
+    may not. Text may come as codes of its distinct values, and then goes so.
+    """
+    if kind == "text":
+        return values.to_pandas(), []
+    if kind == "number":
+        return _number(values, name)
+    if kind == "whole":
+        return _whole(values, name)
+    return _instant(values, name)
+
+
+def _fits(found: pa.DataType, kind: Kind) -> bool:
+    if pa.types.is_dictionary(found):
+        found = found.value_type
+    if pa.types.is_string(found) or pa.types.is_large_string(found):
+        return True  # of numbers in a CSV file too
+    if kind == "instant":
+        return pa.types.is_timestamp(found) and found.tz is not None
+    return kind != "text" and (pa.types.is_integer(found) or pa.types.is_floating(found))
+
+
+def _number(values: pa.ChunkedArray, name: str) -> tuple[pd.Series, list[Fault]]:
+    numbers, faults = _parsed(values, name, pa.float32(), "number")
+    infinite = np.flatnonzero(np.isinf(numbers))
+    return pd.Series(numbers), faults + [(int(row), f"{name} is infinite") for row in infinite]
+
+
+def _whole(values: pa.ChunkedArray, name: str) -> tuple[pd.Series, list[Fault]]:
+    if pa.types.is_integer(values.type) and not values.null_count:
+        return pd.Series(values.cast(pa.int64()).to_numpy()), []
+    if pa.types.is_integer(values.type):
+        absent = np.flatnonzero(values.is_null().to_numpy())
+        filled = pd.Series(values.fill_null(0).cast(pa.int64()).to_numpy())
+        return filled, [(int(row), f"{name} is missing") for row in absent]
+    numbers, faults = _parsed(values, name, pa.float64(), "whole")
+    told = {row for row, _ in faults}
+    with np.errstate(invalid="ignore"):
+        broken = np.flatnonzero(~(np.abs(numbers) < 2**53) | (numbers != np.floor(numbers)))
+    for row in (int(row) for row in broken if row not in told):
+        value = values[row].as_py()
+        missing = value is None or value != value
+        faults.append((row, f"{name} is missing" if missing else f"{name} is {value}, not {_WORDS['whole']}"))
+    placeholders = np.zeros(len(numbers), dtype=bool)
+    placeholders[broken] = True
+    return pd.Series(np.where(placeholders, 0, numbers).astype("int64")), faults
+
+
+def _parsed(values: pa.ChunkedArray, name: str, wanted: pa.DataType, kind: Kind) -> tuple[np.ndarray, list[Fault]]:
+    """Numbers, NaN where missing or not one."""
+    try:
+        numbers = values.cast(wanted, safe=False)
+        faults: list[Fault] = []
+    except pa.ArrowInvalid:  # text in which some value is not a number
+        texts = values.cast(pa.string()).to_pandas()
+        parsed = pd.to_numeric(texts, errors="coerce").astype("float64")
+        broken = np.flatnonzero(parsed.isna() & texts.notna())
+        faults = [(int(row), f"{name} is {texts.iloc[row]!r}, not {_WORDS[kind]}") for row in broken]
+        numbers = pa.chunked_array([pa.array(parsed.to_numpy(), wanted)])
+    return numbers.to_numpy(), faults
+
+
+def _instant(values: pa.ChunkedArray, name: str) -> tuple[pd.Series, list[Fault]]:
+    if pa.types.is_timestamp(values.type):
+        return values.cast(pa.timestamp("us", "UTC"), safe=False).to_pandas(), []
+    texts = values.cast(pa.string())
+    zoned = pc.fill_null(pc.match_substring_regex(texts, _ZONE), False).to_numpy()
+    parsed = pd.to_datetime(texts.to_pandas().where(zoned), utc=True, errors="coerce", format="ISO8601")
+    broken = np.flatnonzero(parsed.isna() & texts.is_valid().to_numpy())
+    faults = [(int(row), f"{name} is {texts[int(row)].as_py()!r}, not {_WORDS['instant']}") for row in broken]
+    return parsed.astype("datetime64[us, UTC]"), faults

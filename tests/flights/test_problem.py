@@ -1,0 +1,90 @@
+"""What the machinery is told of the flights: the same functions as training's, and every bad row by its number."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from flights import features, schema, sources
+from flights.catalogue import categories
+from flights.problem import PROBLEM, check_asked, check_features
+
+
+@pytest.fixture
+def plan(winter) -> pd.DataFrame:
+    return winter["flights"].tail(200)[list(PROBLEM.asked)]
+
+
+def test_scoring_computes_features_as_training_does():
+    assert PROBLEM.build is features.build
+    assert PROBLEM.as_known_at is sources.as_known_at
+
+
+def test_the_columns_are_those_of_the_tables(winter, table):
+    built = PROBLEM.build(winter, winter["flights"].tail(3), 2)
+    assert {PROBLEM.key, PROBLEM.instant} <= set(built)
+    assert set(PROBLEM.asked) == set(schema.SCHEMAS["asked"].columns)
+    assert next(iter(PROBLEM.kept)) == PROBLEM.key
+    assert set(PROBLEM.kept) <= set(table)
+    assert PROBLEM.target in table
+
+
+def test_sound_rows_break_no_rule(plan, table):
+    assert check_asked(plan).empty
+    assert check_features(table).empty
+    assert check_features(table[["flight_id", "carrier"]]).empty
+
+
+def test_a_plan_given_twice_is_scored_twice(plan):
+    assert check_asked(pd.concat([plan, plan])).empty
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "reason"),
+    [
+        ("carrier", "ZZ", "carrier is a known value: not so of ZZ"),
+        ("carrier", np.nan, "carrier is never missing"),
+        ("dest", "XXX", "dest is a known value: not so of XXX"),
+        ("distance", 3, "distance is within 10 to 6000: not so of 3"),
+        ("flight_number", 0, "flight_number is within 1 to 9999: not so of 0"),
+        ("scheduled_departure", pd.NaT, "scheduled_departure is never missing"),
+        ("scheduled_arrival", pd.Timestamp("2014-01-01", tz="UTC"), "lands 30 minutes to 14 hours after it leaves"),
+    ],
+)
+def test_a_bad_flight_to_score_is_found_by_its_place(plan, column, value, reason):
+    spoiled = plan.copy()
+    spoiled.iloc[17, spoiled.columns.get_loc(column)] = value
+    found = check_asked(spoiled)
+    assert set(found["row"]) == {17}
+    assert any(one.startswith(reason) for one in found["reason"])
+
+
+def test_a_column_of_another_type_is_wrong_in_each_row(plan):
+    found = check_asked(plan.assign(distance=plan["distance"].astype("float64")))
+    assert sorted(set(found["row"])) == list(range(len(plan)))
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "reason"),
+    [
+        ("carrier", "ZZ", "carrier is a known value: not so of ZZ"),
+        ("carrier", np.nan, "carrier is a known value"),
+        ("temperature", 1e6, "temperature is within -1000 to 10000: not so of 1000000"),
+        ("origin_late_3h", -0.5, "origin_late_3h is within 0 to 1: not so of -0.5"),
+    ],
+)
+def test_a_bad_row_of_features_is_found_by_its_place(table, column, value, reason):
+    spoiled = table.head(50).copy()
+    spoiled.iloc[17, spoiled.columns.get_loc(column)] = value
+    (found,) = check_features(spoiled).to_dict("records")
+    assert found["row"] == 17
+    assert found["reason"].startswith(reason)
+
+
+def test_categories_come_as_codes_too(table):
+    rows = table.head(50).astype(dict.fromkeys(categories(), "category"))
+    assert check_features(rows).empty
+    assert check_features(rows.assign(dest=pd.Categorical(["XXX"] * 50)))["row"].tolist() == list(range(50))
+
+
+def test_what_is_not_known_may_be_missing(table):
+    assert check_features(table.head(9).assign(temperature=np.float32("nan"))).empty

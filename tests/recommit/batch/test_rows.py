@@ -1,0 +1,272 @@
+"""Every row of a table is scored, in order, with the same bits whatever the way; what cannot be is told of."""
+
+import sys
+from dataclasses import replace
+from importlib.util import find_spec
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from recommit import Refusal
+from recommit.artifact.export import export
+from recommit.artifact.model import Model
+from recommit.batch import engine, source
+from recommit.batch.fused import Fused
+from recommit.batch.scorer import load_scorer
+from tests.recommit.batch import world
+
+
+def left(folder):
+    """What a run leaves in a folder beside what it was given."""
+    return sorted(path.name for path in folder.iterdir() if not path.name.startswith(("rows", "history")))
+
+
+def rejects(output):
+    return pd.read_csv(f"{output}.rejects.csv", dtype={"key": "str"})
+
+
+def test_each_row_has_its_key_its_probability_its_set_and_the_model(scorer, score):
+    rows = world.features(500)
+    output, done = score(scorer, rows)
+    found = pd.read_parquet(output)
+    assert (done.predicted, done.rejected, done.rejects) == (500, 0, None)
+    pd.testing.assert_frame_equal(
+        found[["parcel", "leaves", "predicted_at"]], rows[["parcel", "leaves", "predicted_at"]]
+    )
+    chance = Model(scorer.content).predict_proba(rows)
+    np.testing.assert_allclose(found["probability"], chance, atol=1e-6)
+    late, punctual = found["set"].str.contains("late"), found["set"].str.contains("punctual")
+    assert (late == (1 - found["probability"] <= 0.65)).all()
+    assert (punctual == (found["probability"] <= 0.65)).all()
+    assert set(found["set"]) == {"punctual", "late", "punctual or late"}
+    assert found[["model", "version", "model_sha256"]].drop_duplicates().values.tolist() == [
+        ["parcels", "v1.0.0", scorer.sha256]
+    ]
+
+
+def test_a_row_has_the_same_bits_whatever_rows_come_with_it(scorer):
+    rows = world.features(300)
+    whole = scorer.probability(rows)
+    for size in (1, 2, 7, 16, 33):
+        parts = [scorer.probability(rows.iloc[at : at + size]) for at in range(0, 300, size)]
+        np.testing.assert_array_equal(np.concatenate(parts), whole)
+
+
+def test_feeding_the_model_faster_changes_no_bit(scorer):
+    assert scorer.fused
+    rows = world.features(1024)
+    np.testing.assert_array_equal(scorer.probability(rows), Model(scorer.content).predict_proba(rows))
+
+
+def test_a_model_that_begins_otherwise_is_fed_as_it_is(boosting):
+    rows = world.features(100)
+    one = make_pipeline(StandardScaler(), LogisticRegression()).fit(rows[["weight"]], rows["weight"] > 15)
+    assert Fused.of(export(one, rows[["weight"]])) is None
+    plain = replace(boosting, fused=False)
+    np.testing.assert_array_equal(plain.probability(rows), boosting.probability(rows))
+
+
+def test_a_faster_way_that_gives_other_bits_is_not_taken(folder, monkeypatch):
+    honest = Fused.probability
+    monkeypatch.setattr(Fused, "probability", lambda *given: np.nextafter(honest(*given), 1))
+    assert not load_scorer(folder, "v1.0.0").fused
+
+
+def test_parquet_and_csv_plan_and_features_give_the_same_bytes(scorer, score):
+    plan, rows = world.plan(700), world.features(700)
+    outputs = [
+        score(scorer, table, suffix, output=f"{name}-{suffix}.parquet")[0].read_bytes()
+        for name, table in (("plan", plan), ("features", rows))
+        for suffix in ("parquet", "csv")
+    ]
+    assert len(set(outputs)) == 1
+
+
+def test_predictions_can_be_csv(boosting, score):
+    output, _ = score(boosting, world.features(50), output="out.csv")
+    parquet, _ = score(boosting, world.features(50))
+    found = pd.read_csv(output)
+    np.testing.assert_array_equal(found["probability"], pd.read_parquet(parquet)["probability"])
+    assert found["set"].tolist() == pd.read_parquet(parquet)["set"].tolist()
+
+
+def test_processes_give_the_same_bytes(boosting, score):
+    rows = world.features(2000)
+    rows.loc[[3, 999], "weight"] = -1
+    one, _ = score(boosting, rows, group=300, output="one.parquet")
+    two, done = score(boosting, rows, group=300, output="two.parquet", workers=2)
+    assert done.rejected == 2
+    assert one.read_bytes() == two.read_bytes()
+    assert rejects(one)["row"].tolist() == rejects(two)["row"].tolist() == [4, 1000]
+
+
+def test_a_csv_file_of_many_blocks_keeps_order_and_numbers(boosting, score, monkeypatch):
+    monkeypatch.setattr(source, "_BLOCK_BYTES", 2000)
+    rows = world.features(400)
+    whole, _ = score(boosting, rows, output="whole.parquet")
+    lines = rows.to_csv(index=False).splitlines()
+    lines[200] += ",one too many"
+    lines[300] = "5"
+    output, done = score(boosting, "\n".join(lines), "csv")
+    assert (done.predicted, done.rejected) == (398, 2)
+    assert rejects(output)["row"].tolist() == [200, 300]
+    expected = pd.read_parquet(whole).drop([199, 299]).reset_index(drop=True)
+    pd.testing.assert_frame_equal(pd.read_parquet(output), expected, check_exact=True)
+
+
+def test_numbers_of_rows_hold_across_batches(boosting, score, monkeypatch):
+    monkeypatch.setattr(source, "BATCH_ROWS", 100)
+    rows = world.features(500)
+    rows.loc[[0, 150, 499], "weight"] = -1
+    output, _ = score(boosting, rows, group=250)
+    assert rejects(output)["row"].tolist() == [1, 151, 500]
+    assert rejects(output)["key"].tolist() == ["1000", "1150", "1499"]
+
+
+PLAN_FAULTS = [
+    ("grams", "heavy", "grams is 'heavy', not a whole number"),
+    ("grams", "2.5", "grams is 2.5, not a whole number"),
+    ("grams", "", "grams is missing"),
+    ("leaves", "2013-09-01 10:00", "leaves is '2013-09-01 10:00', not an instant with its time zone"),
+    ("leaves", "soon", "leaves is 'soon', not an instant"),
+    ("road", "moon", "road is known"),
+]
+
+
+@pytest.mark.parametrize(("column", "value", "reason"), PLAN_FAULTS)
+def test_a_bad_row_of_a_plan_is_rejected_with_its_reason_and_the_rest_are_scored(
+    boosting, score, column, value, reason
+):
+    plan = world.plan(20)
+    spoiled = plan.astype(object).astype(str)
+    spoiled.loc[7, column] = value
+    output, done = score(boosting, spoiled, "csv")
+    (found,) = rejects(output).to_dict("records")
+    assert (found["row"], found["key"]) == (8, "1007")
+    assert found["reasons"].startswith(reason)
+    assert (done.predicted, done.rejected) == (19, 1)
+    whole, _ = score(boosting, plan, output="whole.parquet")
+    pd.testing.assert_frame_equal(
+        pd.read_parquet(output), pd.read_parquet(whole).drop(7).reset_index(drop=True), check_exact=True
+    )
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "reason"),
+    [
+        ("weight", -1.0, "weight is 0 or more"),
+        ("weight", np.inf, "weight is infinite"),
+        ("road", "moon", "road is a value that the model knows: not so of moon"),
+        ("road", None, "road is a value that the model knows"),
+        ("parcel", None, "parcel is missing"),
+        ("parcel", 2.5, "parcel is 2.5, not a whole number"),
+    ],
+)
+def test_a_bad_row_of_features_is_rejected_with_its_reason(scorer, score, column, value, reason):
+    rows = world.features(20)
+    if column == "parcel":
+        rows["parcel"] = rows["parcel"].astype("float64")
+    rows.loc[7, column] = value
+    output, done = score(scorer, rows)
+    (found,) = rejects(output).to_dict("records")
+    assert found["row"] == 8
+    assert reason in found["reasons"]
+    assert done.predicted == 19
+
+
+def test_what_the_model_has_no_answer_for_is_no_traceback(tmp_path, score):
+    loose = load_scorer(world.write_model(tmp_path / "history-loose", "logistic", listed=False), "v1.0.0")
+    rows = world.features(20)
+    rows.loc[7, "road"] = "moon"
+    with pytest.raises(Refusal, match="rows 1 to 20: the model has no answer") as caught:
+        score(loose, rows)
+    assert "\n" not in str(caught.value)
+    assert "out.parquet" not in left(tmp_path)
+
+
+def test_missing_numbers_are_scored(boosting, score):
+    rows = world.features(20)
+    rows.loc[3, "recent"] = np.nan
+    assert score(boosting, rows)[1].predicted == 20
+
+
+def test_a_row_that_the_model_gives_no_number_for_is_rejected(tmp_path, score):
+    linear = load_scorer(world.write_model(tmp_path / "history-of-models", "logistic"), "v1.0.0")
+    rows = world.features(20)
+    rows.loc[3, "recent"] = np.nan
+    rows.loc[5, "weight"] = -1
+    output, done = score(linear, rows)
+    assert rejects(output)["row"].tolist() == [4, 6]
+    assert rejects(output)["reasons"][0].startswith("the model gives no probability")
+    assert done.predicted == len(pd.read_parquet(output)) == 18
+
+
+def test_a_row_whose_key_is_0_is_told_of_by_it(boosting, score):
+    rows = world.features(20).assign(parcel=range(20), weight=-1.0)
+    assert rejects(score(boosting, rows)[0])["key"].tolist() == [str(key) for key in range(20)]
+
+
+def test_features_of_other_rows_than_asked_are_not_scored(boosting, score, monkeypatch):
+    turned = replace(world.PROBLEM, build=lambda *given: world.build(*given).iloc[::-1])
+    monkeypatch.setattr(world, "PROBLEM", turned)
+    with pytest.raises(Refusal, match="build gave other rows than it was asked for"):
+        score(boosting, world.plan(20))
+
+
+def test_strict_leaves_nothing_and_names_the_first_bad_row(boosting, score, tmp_path):
+    rows = world.features(20)
+    rows.loc[[7, 9], "weight"] = -1
+    with pytest.raises(Refusal, match=r"row 8 of .*rows.parquet: weight is 0 or more; nothing was written") as caught:
+        score(boosting, rows, strict=True)
+    assert caught.value.status == 1
+    assert left(tmp_path) == []
+
+
+def test_rejects_of_an_earlier_run_do_not_stay(boosting, score, tmp_path):
+    rows = world.features(20)
+    score(boosting, rows.assign(weight=rows["weight"].where(rows.index != 3, -1)))
+    assert left(tmp_path) == ["out.parquet", "out.parquet.rejects.csv"]
+    score(boosting, rows)
+    assert left(tmp_path) == ["out.parquet"]
+
+
+dask_is_needed = pytest.mark.skipif(find_spec("distributed") is None, reason="the extra dask is not installed")
+
+
+@pytest.mark.system
+@dask_is_needed
+def test_dask_gives_the_same_bytes_on_its_own_and_on_a_given_scheduler(boosting, score):
+    from distributed import LocalCluster
+
+    rows = world.features(2000)
+    rows.loc[999, "weight"] = -1
+    one, _ = score(boosting, rows, group=300, output="one.parquet")
+    own, done = score(boosting, rows, group=300, output="own.parquet", engine="dask", workers=2)
+    assert done.rejected == 1
+    assert own.read_bytes() == one.read_bytes()
+    with LocalCluster(n_workers=3, threads_per_worker=1, dashboard_address=None, host="127.0.0.1") as cluster:
+        address = {"engine": "dask", "scheduler": cluster.scheduler_address}
+        given, _ = score(boosting, world.plan(2000), group=300, output="given.parquet", **address)
+        with pytest.raises(Refusal, match="grams is bool, not a whole number"):
+            score(boosting, world.plan(9).assign(grams=True), **address)
+    plain, _ = score(boosting, world.plan(2000), group=300, output="plain.parquet")
+    assert given.read_bytes() == plain.read_bytes()
+
+
+@dask_is_needed
+def test_a_scheduler_that_does_not_answer_is_named(boosting, score, monkeypatch, tmp_path):
+    monkeypatch.setattr(engine, "_ANSWERS_WITHIN", "300ms")
+    with pytest.raises(Refusal, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:1"):
+        score(boosting, world.features(20), engine="dask", scheduler="tcp://127.0.0.1:1")
+    assert left(tmp_path) == []
+
+
+def test_without_dask_installed_its_engine_is_refused(boosting, score, monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(Refusal, match=r"install the project with its extra, recommit\[dask\]"):
+        score(boosting, world.features(20), engine="dask")
+    assert left(tmp_path) == []

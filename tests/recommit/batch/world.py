@@ -1,0 +1,149 @@
+"""A small problem: is a parcel late, by its weight, its road, and how the road did before."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
+
+from recommit.artifact.export import export, with_calibration
+from recommit.artifact.files import sha256
+from recommit.artifact.golden import choose, golden_bytes
+from recommit.artifact.graph import read_graph
+from recommit.artifact.manifest import Manifest, inputs_of, write_manifest
+from recommit.artifact.model import Model
+from recommit.artifact.probes import probes
+from recommit.artifact.sets import Conformal
+from recommit.problem import Problem, Tables
+
+ROADS = ["north", "south", "coast"]
+SIZES = ["large", "small"]
+INPUTS = ["weight", "recent", "road", "size"]
+
+
+def build(history: Tables, asked: pd.DataFrame, horizon_hours: float) -> pd.DataFrame:
+    recent = history["delays"].set_index("road")["minutes"]
+    return pd.DataFrame(
+        {
+            "parcel": asked["parcel"].to_numpy(),
+            "predicted_at": (asked["leaves"] - pd.Timedelta(hours=horizon_hours)).reset_index(drop=True),
+            "weight": asked["grams"].to_numpy("float32") / np.float32(1000),
+            "recent": asked["road"].map(recent).to_numpy("float32"),
+            "road": asked["road"].reset_index(drop=True),
+            "size": pd.Series(np.where(asked["grams"] > 10_000, "large", "small")).astype("str"),
+        }
+    )
+
+
+def as_known_at(history: Tables, instant: pd.Timestamp) -> Tables:
+    return history
+
+
+def check_asked(rows: pd.DataFrame) -> pd.DataFrame:
+    return _faults(rows, ~rows["road"].isin(ROADS), "road is known")
+
+
+def check_features(rows: pd.DataFrame) -> pd.DataFrame:
+    return _faults(rows, rows["weight"] < 0, "weight is 0 or more")
+
+
+def _faults(rows: pd.DataFrame, broken: pd.Series, reason: str) -> pd.DataFrame:
+    places = np.flatnonzero(broken.to_numpy())
+    return pd.DataFrame({"row": places, "reason": [reason] * len(places)})
+
+
+PROBLEM = Problem(
+    name="parcels",
+    target="late",
+    outcomes=("punctual", "late"),
+    key="parcel",
+    kept={"parcel": "whole", "leaves": "instant", "predicted_at": "instant"},
+    asked={"parcel": "whole", "leaves": "instant", "grams": "whole", "road": "text"},
+    instant="predicted_at",
+    horizon="horizon_hours",
+    history=("delays",),
+    build=build,
+    as_known_at=as_known_at,
+    check_asked=check_asked,
+    check_features=check_features,
+)
+
+
+def history() -> Tables:
+    return {"delays": pd.DataFrame({"road": ROADS, "minutes": [3.0, 11.0, 40.0]})}
+
+
+def plan(rows: int, seed: int = 0) -> pd.DataFrame:
+    """Parcels to come: what is known of them beforehand."""
+    draw = np.random.default_rng(seed)
+    leaves = pd.Timestamp("2013-09-01", tz="UTC") + pd.to_timedelta(np.arange(rows), unit="min")
+    return pd.DataFrame(
+        {
+            "parcel": np.arange(rows, dtype="int64") + 1000,
+            "leaves": pd.Series(leaves).astype("datetime64[us, UTC]"),
+            "grams": draw.integers(10, 30_000, rows),
+            "road": pd.Series(draw.choice(ROADS, rows)).astype("str"),
+        }
+    )
+
+
+def features(rows: int, seed: int = 0) -> pd.DataFrame:
+    """The same parcels with their features, of which some are not known."""
+    asked = plan(rows, seed)
+    return build(history(), asked, 2).assign(leaves=asked["leaves"])
+
+
+def fitted(kind: str):
+    """A model of the features."""
+    rows = features(4000, seed=1)
+    late = np.random.default_rng(2).random(4000) < 1 / (1 + np.exp(2 - rows["recent"] / 20 - rows["weight"] / 15))
+    numbers = ("numbers", "passthrough" if kind == "boosting" else StandardScaler(), ["weight", "recent"])
+    if kind == "boosting":
+        text = ("texts", OrdinalEncoder(categories=[ROADS, SIZES], dtype=np.float32), ["road", "size"])
+        model = HistGradientBoostingClassifier(max_iter=40, early_stopping=False)
+    else:
+        one_hot = OneHotEncoder(categories=[ROADS, SIZES], dtype=np.float64, sparse_output=False)
+        text = ("texts", one_hot, ["road", "size"])
+        model = LogisticRegression()
+    return make_pipeline(ColumnTransformer([numbers, text]), model).fit(rows[INPUTS], late), rows[INPUTS]
+
+
+def write_model(folder: Path, kind: str, listed: bool = True) -> Path:
+    """A model's folder: file, manifest and golden rows; `listed`: the manifest has the roads that it knows."""
+    estimator, rows = fitted(kind)
+    content = with_calibration(export(estimator, rows), 1.1, -0.05, 1e-6)
+    model, graph, sets = Model(content), read_graph(content), Conformal(0.9, 0.65)
+    golden = golden_bytes(choose(probes(content, rows, 7), model, 7), model, sets)
+    units = dict.fromkeys(INPUTS, "-")
+    manifest = {
+        "format": 1,
+        "name": "parcels",
+        "problem": "is a parcel late?",
+        "target": "late",
+        "prediction": {"instant": "2 hours before it leaves", "horizon_hours": 2.0},
+        "fit": f"{kind}-all",
+        "model": kind,
+        "features": "all",
+        "params": {},
+        "inputs": inputs_of(model.columns, units, {"road": ROADS, "size": SIZES} if listed else {}),
+        "calibration": {"slope": 1.1, "intercept": -0.05},
+        "conformal": {"level": 0.9, "quantile": 0.65},
+        "threshold": 0.5,
+        "as_of": "2013-09-01",
+        "trained_rows": len(rows),
+        "trained_until": "2013-08-31",
+        "parity": 0.0,
+        "hashes": {"model": sha256(content), "golden": sha256(golden), "train": "0" * 64, "lock": "0" * 64},
+        "opsets": graph.opsets,
+        "operators": list(graph.operators),
+        "scores": {},
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "model.onnx").write_bytes(content)
+    (folder / "golden.parquet").write_bytes(golden)
+    write_manifest(folder / "manifest.json", Manifest.model_validate(manifest))
+    return folder

@@ -1,0 +1,48 @@
+"""The problem is named in pyproject.toml, and what is wrong there is said in a line."""
+
+from pathlib import Path
+
+import pytest
+
+from recommit import Refusal
+from recommit.problem import load_problem, read_history
+from tests.recommit.batch import world
+
+
+def project(folder: Path, text: str) -> Path:
+    (folder / "pyproject.toml").write_text(text)
+    return folder
+
+
+def test_the_named_problem_is_loaded(tmp_path):
+    named = '[tool.recommit]\nproblem = "tests.recommit.batch.world:PROBLEM"\n'
+    assert load_problem(project(tmp_path, named)) is world.PROBLEM
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[tool", "cannot be read"),
+        ("[project]\nname = 'x'\n", "names no problem: it needs"),
+        ("[tool.recommit]\nproblem = 'nowhere'\n", "names the problem 'nowhere': it needs"),
+        ("[tool.recommit]\nproblem = 7\n", "names the problem 7: it needs"),
+        ("[tool.recommit]\nproblem = 'no_such_package.problem:PROBLEM'\n", "cannot be imported"),
+        ("[tool.recommit]\nproblem = 'tests.recommit.batch.world:ABSENT'\n", "is not there: it must be"),
+        ("[tool.recommit]\nproblem = 'tests.recommit.batch.world:ROADS'\n", "is a list: it must be"),
+    ],
+)
+def test_a_problem_that_cannot_be_had_is_refused(tmp_path, text, told):
+    with pytest.raises(Refusal, match=told) as caught:
+        load_problem(project(tmp_path, text))
+    assert "\n" not in str(caught.value)
+    assert caught.value.status == 2
+
+
+def test_a_project_without_pyproject_is_refused(tmp_path):
+    with pytest.raises(Refusal, match=r"pyproject\.toml is missing"):
+        load_problem(tmp_path)
+
+
+def test_history_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(Refusal, match=r"lacks delays.parquet, which features are computed from: `dvc pull`"):
+        read_history(("delays",), tmp_path)
