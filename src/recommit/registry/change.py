@@ -1,0 +1,42 @@
+"""What a change of the registry is, and what every record of one says."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from recommit.registry.entry import Before
+from recommit.registry.git import git
+from recommit.registry.history import Registry
+
+PRODUCTION = "prod"
+"""The stage whose model is the champion; any other is a tag only."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """What was done to the registry: `tags` made, the champion's `commit`, or neither if there was nothing to do."""
+
+    name: str
+    version: str
+    stage: str
+    replaced: str | None = None
+    tags: tuple[str, ...] = ()
+    commit: str | None = None
+    overruled: tuple[str, ...] = ()
+    forced: bool = False
+
+
+def signature(
+    root: Path, found: Registry, version: str, commit: str, reason: str, before: Before | None = None
+) -> dict[str, Any]:
+    """What every entry says: of which version, after which tag, by whom, when and why."""
+    return {
+        "name": found.name,
+        "version": version,
+        "commit": git(root, "rev-parse", f"{commit}^{{commit}}"),
+        "before": before or found.last(),
+        "who": git(root, "var", "GIT_COMMITTER_IDENT").rsplit(" ", 2)[0],
+        "when": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "why": reason,
+    }

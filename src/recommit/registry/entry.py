@@ -1,0 +1,91 @@
+"""What the message of a registry's tag holds: a typed record of a version, or of a stage given to one."""
+
+import json
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+_MD5 = Field(pattern=r"^[0-9a-f]{32}$")
+
+
+class _Closed(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Interval(_Closed):
+    """A measured number with its interval at `level`."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+    level: float | None = None
+
+
+class Before(_Closed):
+    """The registry's tag before this one, with the id of its tag object: a tag that is changed or lost shows."""
+
+    tag: str
+    object: str
+
+
+class _Entry(_Closed):
+    format: Literal[1] = 1
+    name: str
+    version: str
+    commit: str = Field(pattern=r"^[0-9a-f]{40,64}$")
+    """The commit that the tag was put on."""
+    before: Before | None
+    who: str
+    when: str
+    """UTC, ISO 8601."""
+    why: str
+    forced: bool
+    overruled: tuple[str, ...]
+    """What spoke against it, where it was forced."""
+
+
+class VersionEntry(_Entry):
+    """What a version is: its files, its evidence, its clock and how good it was measured to be."""
+
+    kind: Literal["version"] = "version"
+    files: dict[str, str]
+    """MD5 of each of the model's files, by its name."""
+    lock: str = _MD5
+    """MD5 of dvc.lock: the record of how it was made."""
+    decision: Literal["yes", "no", "none"]
+    evidence: str | None
+    """SHA-256 of models/decision.json, which lists the hash of every evidence file."""
+    as_of: str
+    measured: Literal["test", "validation"]
+    metrics: dict[str, Interval]
+
+
+class StageEntry(_Entry):
+    """A stage given to a version, by a promotion or a rollback, and the version that had it before."""
+
+    kind: Literal["stage"] = "stage"
+    stage: str
+    how: Literal["promote", "rollback"]
+    replaced: str | None
+
+
+Entry = VersionEntry | StageEntry
+
+
+def as_message(title: str, entry: Entry) -> str:
+    """The text of an annotated tag: a title for people, then the entry as JSON."""
+    return f"{title}\n\n{json.dumps(entry.model_dump(mode='json'), indent=1, ensure_ascii=False)}\n"
+
+
+def read_entry(body: str) -> Entry | None:
+    """The entry in a tag's text below its title, or None where there is none. Raises ValueError for a broken one."""
+    if not body.lstrip().startswith("{"):
+        return None
+    try:
+        content: Any = json.loads(body)
+        return (StageEntry if content.get("kind") == "stage" else VersionEntry).model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"not JSON: {error}") from None

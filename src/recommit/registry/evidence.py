@@ -1,0 +1,115 @@
+"""What speaks against a promotion: the gate's decision, and whether it is about these very bytes."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from recommit.proof.contents import md5_of
+from recommit.registry.entry import Interval
+from recommit.registry.files import CHAMPION, MODEL
+
+DECISION = "models/decision.json"
+EVIDENCE = "reports/evidence"
+
+
+class _Closed(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Rule(_Closed):
+    """One rule of the gate, as `recommit.learning.gate` wrote it down."""
+
+    rule: str
+    value: float
+    low: float | None
+    high: float | None
+    bound: float
+    verdict: Literal["yes", "no"]
+    reason: str
+
+
+class Decision(_Closed):
+    """models/decision.json: whether the candidate may be promoted, and the MD5 of all that it was judged by."""
+
+    verdict: Literal["yes", "no"]
+    candidate: str
+    champion: str
+    rules: tuple[Rule, ...]
+    evidence: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The decision as found: its verdict, its hash, what was measured, and all that speaks against promoting."""
+
+    decision: Literal["yes", "no", "none"]
+    sha256: str | None
+    metrics: Mapping[str, Interval]
+    objections: tuple[str, ...]
+
+
+def judged(root: Path, model: str) -> Judged:
+    """Read the decision and hold it against the files as they are; `model` is the MD5 of the candidate's model."""
+    path = root / DECISION
+    if not path.is_file():
+        return Judged("none", None, {}, (f"{DECISION} is missing: `dvc repro gate` makes it",))
+    content = path.read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
+    try:
+        decision = Decision.model_validate(json.loads(content))
+    except ValidationError as error:
+        first = error.errors()[0]
+        why = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        return Judged("none", digest, {}, (f"{DECISION} is not what the gate writes: {why}: `dvc repro gate`",))
+    except (ValueError, RecursionError) as error:
+        return Judged("none", digest, {}, (f"{DECISION} is not JSON: {error}: `dvc repro gate` makes it anew",))
+    objections = (*_no(decision), *_other(root, decision, model))
+    return Judged(decision.verdict, digest, _measured(root, decision), objections)
+
+
+def _no(decision: Decision) -> Iterator[str]:
+    failed = [rule for rule in decision.rules if rule.verdict == "no"]
+    for rule in failed:
+        interval = "" if rule.low is None or rule.high is None else f" [{rule.low:.3g}, {rule.high:.3g}]"
+        yield f"the gate says no, rule {rule.rule}: {rule.value:.3g}{interval}, bound {rule.bound:g}: {rule.reason}"
+    if decision.verdict == "no" and not failed:
+        yield f"{DECISION} says no, and none of its rules does: `dvc repro gate` makes it anew"
+    if not decision.rules:
+        yield f"{DECISION} holds no rules: nothing was decided"
+
+
+def _other(root: Path, decision: Decision, model: str) -> Iterator[str]:
+    """Where the decision is about other files than those that are here."""
+    if decision.candidate != model:
+        yield f"{DECISION} judged another candidate (md5 {decision.candidate}) than this one ({model}): `dvc repro`"
+    champion = root / CHAMPION / MODEL
+    here = md5_of(champion) if champion.is_file() else None
+    if here is None:
+        yield f"{CHAMPION}/{MODEL} is missing, which the candidate was compared with: `dvc checkout {CHAMPION}.dvc`"
+    elif here != decision.champion:
+        yield f"{DECISION} compared with another champion (md5 {decision.champion}) than this one ({here}): `dvc repro`"
+    files = {path.relative_to(root / EVIDENCE).as_posix() for path in (root / EVIDENCE).rglob("*.json")}
+    for name in sorted(files | set(decision.evidence)):
+        if name not in files:
+            yield f"evidence {name} is missing, and the decision read it: `dvc repro`"
+        elif name not in decision.evidence:
+            yield f"evidence {name} was not read by the decision: `dvc repro gate`"
+        elif md5_of(root / EVIDENCE / name) != decision.evidence[name]:
+            yield f"evidence {name} has changed since the decision: `dvc repro`"
+
+
+def _measured(root: Path, decision: Decision) -> dict[str, Interval]:
+    """The candidate's metrics on the test month, with their intervals, from the evidence that the decision read."""
+    path = root / EVIDENCE / "test.json"
+    if not path.is_file() or md5_of(path) != decision.evidence.get("test.json"):
+        return {}
+    try:
+        found: Any = json.loads(path.read_bytes())["metrics"]["candidate"]
+        return {name: Interval.model_validate(interval) for name, interval in found.items()}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return {}

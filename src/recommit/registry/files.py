@@ -1,0 +1,122 @@
+"""A model's three files: their hashes, and where they can be had."""
+
+import re
+import shutil
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from recommit import Refusal
+from recommit.proof.commit import read_lock
+from recommit.proof.contents import Contents, md5_of, md5_of_folder
+from recommit.proof.remote import cache_of, fetch
+from recommit.registry.git import blob
+from recommit.registry.tags import CANDIDATE
+
+if TYPE_CHECKING:
+    from recommit.artifact.manifest import Manifest
+
+CHAMPION = "models/champion"
+MODEL = "model.onnx"
+FILES = (MODEL, "manifest.json", "golden.parquet")
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    """MD5 of each of a model's files in `folder`. Raises Refusal where one is missing."""
+    missing = [name for name in FILES if not (folder / name).is_file()]
+    if missing:
+        raise Refusal(f"{folder}: {', '.join(missing)} missing: a model is {', '.join(FILES)}")
+    return {name: md5_of(folder / name) for name in FILES}
+
+
+def recorded(root: Path, commit: str) -> dict[str, str]:
+    """MD5 of each of the candidate's files as dvc.lock records them at a commit. Raises Refusal where it does not."""
+    text = blob(root, commit, "dvc.lock")
+    if text is None:
+        raise Refusal(f"commit {commit[:10]} has no dvc.lock: what its model was is not recorded")
+    with tempfile.TemporaryDirectory() as place:
+        Path(place, "dvc.lock").write_text(text, encoding="utf-8")
+        outs = {out.path: out.md5 for stage in read_lock(Path(place)) for out in stage.outs}
+    absent = [name for name in FILES if f"{CANDIDATE}/{name}" not in outs]
+    if absent:
+        raise Refusal(
+            f"dvc.lock of commit {commit[:10]} records no {CANDIDATE}/{absent[0]}: list it as an out, then `dvc repro`"
+        )
+    return {name: outs[f"{CANDIDATE}/{name}"] for name in FILES}
+
+
+def sound(folder: Path) -> "Manifest":
+    """The manifest of the model in `folder`, loaded with all of loading's checks, its golden rows replayed.
+
+    Raises Refusal with what is wrong.
+    """
+    from recommit.artifact.load import load
+
+    return load(folder).manifest
+
+
+def same(folder: Path, files: Mapping[str, str]) -> bool:
+    """Whether `folder` holds the files of these hashes."""
+    return all((folder / name).is_file() and md5_of(folder / name) == md5 for name, md5 in files.items())
+
+
+def collected(root: Path, files: Mapping[str, str]) -> Path:
+    """A folder with the files of these hashes: from the project, DVC's cache or a remote, each checked.
+
+    It is .recommit/models/HASH, whole or not there at all. Raises Refusal where a file cannot be had.
+    """
+    store = root / ".recommit" / "models"
+    folder = store / md5_of_folder(files).removesuffix(".dir")
+    if same(folder, files):
+        return folder
+    with tempfile.TemporaryDirectory(dir=_made(store), prefix=".unfinished-") as place:
+        new = Path(place, "model")
+        reason = _gather(root, files, new, Path(place))
+        absent = [name for name, md5 in files.items() if not (new / name).is_file() or md5_of(new / name) != md5]
+        if absent:
+            what = f"{absent[0]} (md5 {files[absent[0]]})"
+            raise Refusal(
+                f"{what} is neither in the cache nor in a remote, whole: {reason}: `dvc push` where it was made"
+            )
+        shutil.rmtree(folder, ignore_errors=True)
+        new.rename(folder)
+    return folder
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _gather(root: Path, files: Mapping[str, str], new: Path, place: Path) -> str:
+    """Copy what can be had into `new`; why no remote gave the rest, or ""."""
+    programs = Path(sys.executable).parent
+    cache = cache_of(root, programs)
+    contents = Contents(place / "made", {"cache": cache} if cache else {})
+    for known in (root / folder / name for folder in (CANDIDATE, CHAMPION) for name in files):
+        if known.is_file():
+            contents.know(known)
+    reason = ""
+    wanted = {name: md5 for name, md5 in files.items() if not contents.find(md5)}
+    if wanted:
+        reason = _from_remote(root, wanted, place, programs)
+        contents.caches["remote"] = place / "fetched"
+    for name, md5 in files.items():
+        if contents.find(md5):
+            contents.put(md5, new, name)
+    return reason or "what it gave has another hash"
+
+
+def _from_remote(root: Path, wanted: Mapping[str, str], place: Path, programs: Path) -> str:
+    """Have DVC fetch these files only: in a project of their own, with the remotes of the user's."""
+    asked = _made(place / "asked" / ".dvc").parent
+    config = root / ".dvc" / "config"
+    text = config.read_text(encoding="utf-8") if config.is_file() else ""
+    core = "[core]\n    no_scm = true\n"
+    text = re.sub(r"^\[core\]\n", core, text, count=1, flags=re.MULTILINE) if "[core]" in text else core + text
+    (asked / ".dvc" / "config").write_text(text, encoding="utf-8")
+    for name, md5 in wanted.items():
+        (asked / f"{name}.dvc").write_text(f"outs:\n- md5: {md5}\n  hash: md5\n  path: {name}\n", encoding="utf-8")
+    return fetch(root, asked, place / "fetched", programs)

@@ -1,0 +1,60 @@
+"""What the registry asks of Git."""
+
+import os
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from recommit import Refusal
+
+# A hook runs with these; they would lead commands into another repository. Who commits and how it signs stays.
+_OF_A_REPOSITORY = {
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_COMMON_DIR",
+    "GIT_NAMESPACE",
+    "GIT_PREFIX",
+}
+
+
+def run(
+    folder: Path, *words: str, given: str | None = None, more: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run `git WORDS` in `folder`, with `given` as its input and `more` in its environment, whatever comes of it."""
+    kept = {name: value for name, value in os.environ.items() if name not in _OF_A_REPOSITORY}
+    command = ["git", "-C", str(folder), *words]
+    try:
+        return subprocess.run(
+            command, input=given or "", env=kept | dict(more or {}), capture_output=True, text=True, encoding="utf-8"
+        )
+    except FileNotFoundError:
+        raise Refusal("git is not installed, and the registry is kept in it: install git") from None
+
+
+def git(folder: Path, *words: str, given: str | None = None, more: Mapping[str, str] | None = None) -> str:
+    """What `git WORDS` prints, without the last line's end. Raises Refusal with what it said where it fails."""
+    result = run(folder, *words, given=given, more=more)
+    if result.returncode:
+        said = [line for line in result.stderr.splitlines() if line.strip()] or ["no reason given"]
+        raise Refusal(f"git {words[0]} failed: {'; '.join(said[-3:])}")
+    return result.stdout.rstrip("\n")
+
+
+def prefix(root: Path) -> str:
+    """The project's folder in its repository, "" at its top."""
+    return git(root, "rev-parse", "--show-prefix").rstrip("/")
+
+
+def blob(root: Path, commit: str, name: str) -> str | None:
+    """The text of a project's file at a commit, or None where it is not there."""
+    result = run(root, "show", f"{commit}:./{name}")
+    return result.stdout if result.returncode == 0 else None
+
+
+def signs(root: Path) -> bool:
+    """Whether tags are to be signed: as tag.gpgSign says, or else when there is a key to sign with."""
+    said = run(root, "config", "--type=bool", "tag.gpgSign").stdout.strip()
+    return said == "true" if said else run(root, "config", "user.signingKey").returncode == 0

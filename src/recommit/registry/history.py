@@ -1,0 +1,220 @@
+"""The registry as its tags tell it: versions, who had which stage when, and what does not add up."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from recommit import Refusal
+from recommit.registry.champion import last_named
+from recommit.registry.entry import Before, Entry, StageEntry, VersionEntry, read_entry
+from recommit.registry.tags import Tag, artifact, parse, read_tags
+
+Kind = Literal["no evidence", "unreadable", "moved", "copied", "deleted", "made again", "one commit", "no version"]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that does not add up: of which kind, at which tag, in words."""
+
+    kind: Kind
+    tag: str
+    words: str
+
+    def __str__(self) -> str:
+        return f"{self.tag} {self.words}"
+
+
+@dataclass(frozen=True)
+class Event:
+    """A stage given to a version, or taken from it."""
+
+    tag: Tag
+    version: str
+    entry: StageEntry | None
+
+
+@dataclass(frozen=True)
+class Registry:
+    """All tags of a model in order, with the entries that they hold by their name."""
+
+    name: str
+    tags: tuple[Tag, ...]
+    entries: Mapping[str, Entry]
+    problems: tuple[Problem, ...]
+
+    @property
+    def versions(self) -> dict[str, Tag]:
+        """The registered versions and their tags, in order; those taken away again are left out."""
+        found: dict[str, Tag] = {}
+        for tag in self.tags:
+            if tag.version and tag.undone:
+                found.pop(tag.version, None)
+            elif tag.version:
+                found[tag.version] = tag
+        return found
+
+    def entry(self, version: str) -> VersionEntry | None:
+        """What the version's tag says of it."""
+        tag = self.versions.get(version)
+        found = self.entries.get(tag.ref) if tag else None
+        return found if isinstance(found, VersionEntry) else None
+
+    def of_commit(self, commit: str) -> list[str]:
+        """The versions on a commit."""
+        return [version for version, tag in self.versions.items() if tag.commit == commit]
+
+    def of_files(self, files: Mapping[str, str]) -> str | None:
+        """The version that these very files are registered as, by their hashes."""
+        for version in self.versions:
+            entry = self.entry(version)
+            if entry and entry.files == dict(files) and not self.against(version):
+                return version
+        return None
+
+    @property
+    def stages(self) -> list[str]:
+        """The stages that were ever given."""
+        return list(dict.fromkeys(tag.stage for tag in self.tags if tag.stage))
+
+    def events(self, stage: str) -> list[Event]:
+        """What happened to a stage, in the order of the tags' numbers: a tag made again has a new date."""
+        return [
+            Event(tag, version, entry if isinstance(entry, StageEntry) else None)
+            for tag in sorted(self.tags, key=lambda tag: tag.number)
+            if tag.stage == stage and (version := self._version(tag))
+            for entry in [self.entries.get(tag.ref)]
+        ]
+
+    def _version(self, tag: Tag) -> str | None:
+        entry = self.entries.get(tag.ref)
+        return entry.version if entry else next(iter(self.of_commit(tag.commit)), None)
+
+    def line(self, stage: str) -> list[str]:
+        """The versions that had the stage, the one that has it last: what was rolled back from is left out."""
+        line: list[str] = []
+        for event in self.events(stage):
+            if event.tag.undone:
+                line = [version for version in line if version != event.version]
+            elif event.entry and event.entry.how == "rollback" and event.version in line:
+                line = line[: len(line) - line[::-1].index(event.version)]
+            elif line[-1:] != [event.version]:
+                line.append(event.version)
+        return line
+
+    def holder(self, stage: str) -> str | None:
+        """The version that has the stage."""
+        return next(reversed(self.line(stage)), None)
+
+    def full(self, text: str) -> str:
+        """The registered version that `text` names: v2.0.0, or v2 for short. Raises Refusal for any other."""
+        match = re.fullmatch(r"v\d+(\.0\.0)?", text)
+        version = f"{text}.0.0" if match and not match[1] else text
+        if version not in self.versions:
+            known = ", ".join(self.versions) or "none"
+            raise Refusal(f"{self.name} has no version {text}; registered: {known}")
+        return version
+
+    def next_version(self) -> str:
+        """The version after every one that a tag, an entry or a lost tag names: no number is used twice."""
+        named = [tag.version for tag in self.tags] + [entry.version for entry in self.entries.values()]
+        named += [(parse(problem.tag) or {}).get("version") for problem in self.problems]
+        return f"v{max((int(version[1:].split('.')[0]) for version in named if version), default=0) + 1}.0.0"
+
+    def next_number(self) -> int:
+        """The number of the next stage's tag, after every one in use and every one lost."""
+        lost = [int((parse(problem.tag) or {}).get("number") or 0) for problem in self.problems]
+        return max([0, *lost, *(tag.number for tag in self.tags)]) + 1
+
+    def last(self) -> Before | None:
+        """The tag made last, for the next one to name."""
+        return Before(tag=self.tags[-1].ref, object=self.tags[-1].object) if self.tags else None
+
+    def against(self, version: str) -> list[Problem]:
+        """What is wrong with a version's own tag."""
+        tag = self.versions.get(version)
+        return [problem for problem in self.problems if tag and problem.tag == tag.ref and problem.kind != "deleted"]
+
+
+def read_registry(root: Path) -> Registry:
+    """The registry of the project in `root`."""
+    name = artifact(root)
+    return registry(name, read_tags(root, name), last_named(root))
+
+
+def registry(name: str, tags: Sequence[Tag], champion: Before | None = None) -> Registry:
+    """The registry that these tags make up, in the order that they were made in.
+
+    `champion` is the tag that the last commit of a champion names: the loss of the last tags would not show otherwise.
+    """
+    entries: dict[str, Entry] = {}
+    problems: list[Problem] = []
+    for tag in tags:
+        try:
+            entry = read_entry(tag.body)
+        except ValueError as error:
+            problems.append(Problem("unreadable", tag.ref, f"holds a record that cannot be read: {error}"))
+            continue
+        if entry:
+            entries[tag.ref] = entry
+            problems += _contradictions(tag, entry)
+        elif not tag.undone:
+            how = "has no message" if not tag.inner else "holds no record"
+            words = f"{how}: nobody knows on what evidence it was made; `recommit promote` makes tags that say so"
+            problems.append(Problem("no evidence", tag.ref, words))
+    named = {ref: entry.before for ref, entry in entries.items() if entry.before}
+    if champion and (parse(champion.tag) or {}).get("name") == name:
+        named["the commit of the champion"] = champion
+    problems += _lost(tags, named)
+    problems += _together(tags, entries, {problem.tag for problem in problems if problem.kind == "deleted"})
+    return Registry(name, tuple(tags), entries, tuple(problems))
+
+
+def _contradictions(tag: Tag, entry: Entry) -> Iterator[Problem]:
+    if tag.inner != tag.ref:
+        yield Problem("copied", tag.ref, f"is a copy of {tag.inner}: its tag object has that name")
+    elif entry.commit != tag.commit:
+        words = f"was moved: it was made for commit {entry.commit[:10]} and is on {tag.commit[:10]}"
+        yield Problem("moved", tag.ref, words)
+    elif (entry.name, entry.version if tag.version else None, getattr(entry, "stage", None)) != (
+        tag.name, tag.version, tag.stage,
+    ):  # fmt: skip
+        yield Problem("copied", tag.ref, f"holds the record of another tag, of {entry.name} {entry.version}")
+
+
+def _lost(tags: Sequence[Tag], named: Mapping[str, Before]) -> Iterator[Problem]:
+    """Tags that were there when others were made, and that are gone or are others now; gaps in the stages' numbers."""
+    present = {tag.ref: tag.object for tag in tags}
+    gone, other = set(), set()
+    for by, before in named.items():
+        if before.tag not in present and before.tag not in gone:
+            gone.add(before.tag)
+            yield Problem("deleted", before.tag, f"was deleted: it was there when {by} was made")
+        elif before.tag in present and present[before.tag] != before.object and before.tag not in other:
+            other.add(before.tag)
+            yield Problem("made again", before.tag, f"is not the tag that was there when {by} was made")
+    numbers = {tag.number for tag in tags} | {int((parse(ref) or {}).get("number") or 0) for ref in gone}
+    for number in sorted(set(range(1, max(numbers))) - numbers) if numbers else []:
+        yield Problem(
+            "deleted", f"{tags[0].name}#…#{number}", "was deleted: the stages' tags are numbered without gaps"
+        )
+
+
+def _together(tags: Sequence[Tag], entries: Mapping[str, Entry], lost: set[str]) -> Iterator[Problem]:
+    known = {tag.version: tag for tag in tags if tag.version and not tag.undone}
+    undone = {tag.version for tag in tags if tag.version and tag.undone}
+    registered = [tag for tag in known.values() if tag.version not in undone]
+    for commit, count in Counter(tag.commit for tag in registered).items():
+        if count > 1:
+            first, *others = sorted(tag.ref for tag in registered if tag.commit == commit)
+            words = f"and {', '.join(others)} are on one commit, {commit[:10]}: GTO cannot tell them apart"
+            yield Problem("one commit", first, words)
+    commits = {tag.commit for tag in known.values()}
+    for tag in (tag for tag in tags if tag.stage):
+        entry = entries.get(tag.ref)
+        if entry and entry.version not in known and f"{tag.name}@{entry.version}" not in lost:
+            yield Problem("no version", tag.ref, f"gives a stage to {entry.version}, which is not registered")
+        elif not entry and tag.commit not in commits:
+            yield Problem("no version", tag.ref, f"is on commit {tag.commit[:10]}, which no version is on")

@@ -1,0 +1,132 @@
+"""The registry for reading: a line a version, what happened to each stage, and what does not add up."""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from recommit.registry.entry import Entry, Interval, VersionEntry
+from recommit.registry.history import Event, Registry
+
+_SHOWN = ("auc", "log_loss")
+"""The metrics in the table, where a version has them; `--json` has all."""
+_STEPS = 5
+"""How many of a stage's last events the text tells; `--json` has all."""
+
+
+def as_data(root: Path, found: Registry) -> dict[str, Any]:
+    """The registry as plain data: name, versions, stages with their events, problems."""
+    proofs = _proofs(root)
+    holders = {stage: found.holder(stage) for stage in found.stages}
+    return {
+        "name": found.name,
+        "versions": [_version(found, version, holders, proofs) for version in found.versions],
+        "stages": {
+            stage: {"version": holders[stage], "events": [_event(event) for event in found.events(stage)]}
+            for stage in found.stages
+        },
+        "problems": [{"kind": problem.kind, "tag": problem.tag, "words": problem.words} for problem in found.problems],
+    }
+
+
+def _version(
+    found: Registry, version: str, holders: Mapping[str, str | None], proofs: Mapping[str, str]
+) -> dict[str, Any]:
+    tag, entry = found.versions[version], found.entry(version)
+    given = [event for stage in found.stages for event in found.events(stage) if event.version == version]
+    records: list[Entry | None] = [entry, *(event.entry for event in given)]
+    forced = [record for record in records if record and record.forced]
+    return {
+        "version": version,
+        "stages": [stage for stage, holder in holders.items() if holder == version],
+        "commit": tag.commit,
+        "signed": tag.signed,
+        "forced": bool(forced),
+        "reasons": list(dict.fromkeys(record.why for record in forced)),
+        "overruled": list(dict.fromkeys(words for record in forced for words in record.overruled)),
+        "proof": proofs.get(tag.commit) or proofs.get(entry.lock if entry else ""),
+        **(_facts(entry) if entry else {}),
+    }
+
+
+def _facts(entry: VersionEntry) -> dict[str, Any]:
+    kept = {"as_of", "decision", "evidence", "files", "measured", "metrics", "who", "when", "why"}
+    return entry.model_dump(mode="json", include=kept)
+
+
+def _event(event: Event) -> dict[str, Any]:
+    entry = event.entry
+    return {
+        "tag": event.tag.ref,
+        "version": event.version,
+        "how": "taken away" if event.tag.undone else entry.how if entry else "by hand",
+        **({"who": entry.who, "when": entry.when, "why": entry.why, "forced": entry.forced} if entry else {}),
+    }
+
+
+def _proofs(root: Path) -> dict[str, str]:
+    """What `recommit verify` found, in a word or two, by commit and by the hash of its dvc.lock."""
+    files = [root / "docs" / "proof.json", *sorted((root / ".recommit" / "proofs").glob("*.json"))]
+    found: dict[str, str] = {}
+    for path in files:
+        try:
+            record = json.loads(path.read_bytes())
+            verdicts = {stage["verdict"] for stage in record["stages"]}
+            words = "proved" if verdicts == {"identical"} else f"not proved: {', '.join(sorted(verdicts))}"
+            words = words if record["whole"] else f"{words}, in part"
+            found[record["commit"]] = words
+            found.setdefault(record["lock_md5"], f"{words} at {record['commit'][:10]}")
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    return found
+
+
+def as_text(data: Mapping[str, Any]) -> Iterator[str]:
+    """The registry as lines for the terminal."""
+    name = data["name"]
+    if not data["versions"]:
+        yield f"{name}: no version yet: `recommit promote` makes one"
+    else:
+        shown = [metric for metric in _SHOWN if any(metric in row.get("metrics", {}) for row in data["versions"])]
+        head = (name, "stage", "clock", *(metric.replace("_", " ") for metric in shown), "decision", "made", "proof")
+        rows = [head, *(_row(version, shown) for version in reversed(data["versions"]))]
+        widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
+        for row in rows:
+            yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+    for version in reversed(data["versions"]):
+        if version["forced"]:
+            yield f"{version['version']} was forced: {'; '.join(version['reasons'])}"
+            yield from (f"  overruled: {words}" for words in version["overruled"])
+    for stage, history in data["stages"].items():
+        earlier = "…, " if len(history["events"]) > _STEPS else ""
+        yield f"{stage}: {earlier}" + ", ".join(map(_step, history["events"][-_STEPS:]))
+    for problem in data["problems"]:
+        yield f"problem: {problem['tag']} {problem['words']}"
+
+
+def _row(version: Mapping[str, Any], shown: list[str]) -> tuple[str, ...]:
+    metrics = version.get("metrics", {})
+    decision = version.get("decision", "no record")
+    return (
+        version["version"],
+        ", ".join(version["stages"]),
+        version.get("as_of", ""),
+        *(_interval(metrics.get(metric)) for metric in shown),
+        f"{decision}, forced" if version["forced"] else decision,
+        " ".join((version.get("when", "")[:10], version.get("who", "").partition(" <")[0])),
+        version["proof"] or "",
+    )
+
+
+def _interval(interval: Mapping[str, Any] | None) -> str:
+    if interval is None:
+        return ""
+    number = Interval.model_validate(interval)
+    ends = "" if number.low is None or number.high is None else f" [{number.low:.3f}, {number.high:.3f}]"
+    return f"{number.value:.3f}{ends}"
+
+
+def _step(event: Mapping[str, Any]) -> str:
+    words = {"promote": "", "rollback": "back to ", "taken away": "taken from ", "by hand": "by hand "}[event["how"]]
+    why = f" ({event['why']})" if event.get("why") else ""
+    return f"{words}{event['version']}{why}"

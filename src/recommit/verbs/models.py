@@ -1,0 +1,30 @@
+"""`recommit models`: the versions of the model, who has which stage, and on what evidence."""
+
+import sys
+
+import click
+
+
+@click.command(name="models")
+@click.option("--json", "as_json", is_flag=True, help="Print all of it as JSON instead of the table.")
+def command(as_json: bool) -> None:
+    """List the versions of the model: stage, clock, metrics with intervals, the gate's decision, proof.
+
+    They are read from the repository's tags. A tag that was moved, copied, deleted or made without evidence, and two
+    versions on one commit, are named.
+
+    \b
+    Example:
+      recommit models
+    Exit status: 0 fine, 1 something does not add up, 2 it could not be read.
+    """
+    import json
+
+    from recommit.notebook.project import root
+    from recommit.registry.history import read_registry
+    from recommit.registry.listing import as_data, as_text
+
+    folder = root()
+    data = as_data(folder, read_registry(folder))
+    click.echo(json.dumps(data, indent=1, ensure_ascii=False) if as_json else "\n".join(as_text(data)))
+    sys.exit(1 if data["problems"] else 0)

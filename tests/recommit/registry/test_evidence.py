@@ -1,0 +1,66 @@
+"""What speaks against a promotion: each fault of a decision is told by its own words."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from recommit.proof.contents import md5_of
+from recommit.registry.evidence import judged
+from tests.recommit.registry.world import World
+
+Change = Callable[[dict[str, Any]], Any]
+
+
+def objections(world: World) -> tuple[str, ...]:
+    return judged(world.folder, md5_of(world.folder / "models/candidate/model.onnx")).objections
+
+
+def edit(world: World, change: Change) -> None:
+    path = world.folder / "models/decision.json"
+    decision = json.loads(path.read_text())
+    change(decision)
+    path.write_text(json.dumps(decision))
+
+
+def test_a_decision_about_these_very_files_meets_no_objection(world: World) -> None:
+    assert objections(world) == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda decision: decision.update(candidate="0" * 32), "another candidate"),
+        (lambda decision: decision.update(champion="0" * 32), "another champion"),
+        (lambda decision: decision["evidence"].update({"test.json": "0" * 32}), "test.json has changed"),
+        (lambda decision: decision["evidence"].update({"gone.json": "0" * 32}), "gone.json is missing"),
+        (lambda decision: decision["evidence"].clear(), "test.json was not read"),
+        (lambda decision: decision["rules"].clear(), "no rules"),
+        (lambda decision: decision["rules"][0].update(verdict="no"), "the gate says no, rule not_worse_than_champion"),
+        (lambda decision: decision.update(verdict="no"), "none of its rules does"),
+        (lambda decision: decision.update(more=1), "more: Extra inputs"),
+        (lambda decision: decision.pop("champion"), "champion: Field required"),
+    ],
+)
+def test_a_fault_is_told_by_its_own_words(world: World, change: Change, words: str) -> None:
+    edit(world, change)
+    assert any(words in objection for objection in objections(world)), objections(world)
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '"yes"', "[" * 100_000, "\x00"])
+def test_a_file_that_is_no_decision_is_an_objection(world: World, content: str) -> None:
+    (world.folder / "models/decision.json").write_text(content)
+    assert "models/decision.json is not" in objections(world)[0]
+
+
+@pytest.mark.parametrize("name", ["models/candidate/model.onnx", "models/champion/model.onnx"])
+def test_a_swapped_model_is_an_objection(world: World, name: str) -> None:
+    (world.folder / name).write_text("model other")
+    assert f"another {Path(name).parent.name}" in objections(world)[0]
+
+
+def test_a_missing_champion_is_an_objection(world: World) -> None:
+    (world.folder / "models/champion/model.onnx").unlink()
+    assert "models/champion/model.onnx is missing" in objections(world)[0]

@@ -1,0 +1,144 @@
+"""The listing: versions as they are, and whatever was done to their tags."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from recommit.registry.history import read_registry
+from recommit.registry.listing import as_data, as_text
+from recommit.registry.promote import promote
+from recommit.registry.rollback import rollback
+from tests.recommit.registry.world import World
+
+
+def text(world: World) -> str:
+    return "\n".join(as_text(as_data(world.folder, read_registry(world.folder))))
+
+
+def problems(world: World) -> list[tuple[str, str]]:
+    return [(problem.kind, problem.tag) for problem in read_registry(world.folder).problems]
+
+
+def test_a_line_a_version_with_stage_clock_interval_and_decision(line: World) -> None:
+    head, newest, *_ = text(line).splitlines()
+    assert head.split() == ["toy", "stage", "clock", "auc", "decision", "made", "proof"]
+    assert newest.startswith("v3.0.0  prod   2013-09-01  0.900 [0.880, 0.920]  yes ")
+    assert "Ana" in newest
+    assert problems(line) == []
+
+
+def test_a_forced_version_shows_its_reason_and_what_it_overruled(world: World) -> None:
+    promote(world.folder, "prod", "", False)
+    world.train("two", 0.6)
+    promote(world.folder, "prod", "the airport is new", True)
+    assert "no, forced" in text(world)
+    assert "v2.0.0 was forced: the airport is new" in text(world)
+    assert "overruled: the gate says no, rule not_worse_than_champion" in text(world)
+    world.train("three", 0.9)
+    promote(world.folder, "prod", "", False)
+    rollback(world.folder, "prod", None, "")
+    assert "v2.0.0 was forced: the airport is new" in text(world)
+
+
+def test_what_happened_to_a_stage_is_told_in_order(line: World) -> None:
+    rollback(line.folder, "prod", None, "it is broken")
+    assert "prod: v1.0.0, v2.0.0, v3.0.0, back to v2.0.0 (it is broken)" in text(line)
+
+
+def test_a_proof_of_the_commit_shows(line: World) -> None:
+    commit = line.git("rev-parse", "toy@v2.0.0^{commit}")
+    record = {"commit": commit, "lock_md5": "0", "whole": True, "stages": [{"verdict": "identical"}]}
+    path = line.folder / f".recommit/proofs/{commit[:10]}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(record))
+    rows = {row["version"]: row["proof"] for row in as_data(line.folder, read_registry(line.folder))["versions"]}
+    assert rows == {"v1.0.0": None, "v2.0.0": "proved", "v3.0.0": None}
+    path.write_text(json.dumps(record | {"stages": [{"verdict": "different"}]}))
+    assert "not proved: different" in text(line)
+    path.write_text("{")
+    assert "proved" not in text(line)
+
+
+def test_a_moved_tag_is_named(line: World) -> None:
+    line.remake("toy@v1.0.0", "HEAD")
+    assert ("moved", "toy@v1.0.0") in problems(line)
+    assert "toy@v1.0.0 was moved: it was made for commit" in text(line)
+
+
+def test_a_tag_made_again_with_other_words_is_named(line: World) -> None:
+    line.remake("toy@v1.0.0", "toy@v1.0.0^{commit}", '"forced": false', '"forced": true')
+    assert problems(line) == [("made again", "toy@v1.0.0")]
+
+
+@pytest.mark.parametrize("tags", [["toy@v2.0.0"], ["toy#prod#2"], ["toy@v3.0.0", "toy#prod#3"], ["toy#prod#3"]])
+def test_a_deleted_tag_is_named_even_the_last(line: World, tags: list[str]) -> None:
+    line.git("tag", "--delete", *tags)
+    assert ("deleted", tags[-1]) in problems(line)
+
+
+def test_the_number_of_a_deleted_version_is_not_used_again(line: World) -> None:
+    line.git("tag", "--delete", "toy@v3.0.0")
+    assert read_registry(line.folder).next_version() == "v4.0.0"
+
+
+def test_a_copied_tag_is_named(line: World) -> None:
+    line.git("update-ref", "refs/tags/toy@v9.0.0", line.git("rev-parse", "toy@v1.0.0"))
+    assert ("copied", "toy@v9.0.0") in problems(line)
+    assert ("one commit", "toy@v1.0.0") in problems(line)
+
+
+@pytest.mark.parametrize("words", [["-a", "-m", "by hand"], []])
+def test_a_tag_without_evidence_is_named(line: World, words: list[str]) -> None:
+    line.git("tag", *words, "toy@v4.0.0")
+    assert problems(line) == [("no evidence", "toy@v4.0.0")]
+    assert "no record" in text(line)
+
+
+@pytest.mark.parametrize("body", ["{", '{"kind": "version"}', '{"kind": "stage", "format": 2}', "[1" + "[" * 100_000])
+def test_a_record_that_cannot_be_read_is_named(line: World, body: str) -> None:
+    line.git("tag", "-a", "toy@v4.0.0", "-F", str(written(line, body)))
+    assert problems(line)[0][1] == "toy@v4.0.0"
+
+
+def written(world: World, body: str) -> Path:
+    path = world.folder / ".recommit/message"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f"title\n\n{body}\n")
+    return path
+
+
+def test_two_versions_on_one_commit_are_named(line: World) -> None:
+    line.git("tag", "-a", "toy@v4.0.0", "-m", "by hand", "toy@v3.0.0^{commit}")
+    assert ("one commit", "toy@v3.0.0") in problems(line)
+    assert "GTO cannot tell them apart" in text(line)
+
+
+def test_a_stage_on_a_commit_without_a_version_is_named(line: World) -> None:
+    line.git("tag", "-a", "toy#prod#4", "-m", "by hand")
+    assert ("no version", "toy#prod#4") in problems(line)
+
+
+def test_a_branch_from_before_is_no_problem(line: World) -> None:
+    line.git("switch", "--quiet", "--create", "old", "toy@v1.0.0^{commit}")
+    assert problems(line) == []
+
+
+def test_tags_of_other_models_and_other_tags_are_left_alone(line: World) -> None:
+    for tag in ("v1.0.0", "other@v1.0.0", "other#prod#1", "toy@latest", "toy"):
+        line.git("tag", "-a", tag, "-m", "x")
+    assert problems(line) == []
+
+
+def test_git_is_asked_as_often_about_many_tags_as_about_few(line: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+    real = subprocess.run
+    monkeypatch.setattr(subprocess, "run", lambda *words, **more: asked.append(words) or real(*words, **more))
+    text(line)
+    few = len(asked)
+    for number in range(4, 12):
+        line.git("tag", "-a", f"toy#prod#{number}", "-m", "by hand", "toy@v1.0.0^{commit}")
+    asked.clear()
+    text(line)
+    assert len(asked) == few

@@ -1,0 +1,257 @@
+"""Promotion: only what evidence allows, all of it or nothing."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from recommit import Refusal
+from recommit.registry import promote as module
+from recommit.registry.change import Change
+from recommit.registry.history import read_registry
+from recommit.registry.promote import promote
+from tests.recommit.registry.world import World
+
+
+def do(world: World, stage: str = "prod", reason: str = "", force: bool = False) -> Change:
+    return promote(world.folder, stage, reason, force)
+
+
+def refused(world: World, *words: str, status: int, force: bool = False, stage: str = "prod") -> None:
+    before = world.state()
+    with pytest.raises(Refusal) as refusal:
+        do(world, force=force, reason="because" if force else "", stage=stage)
+    assert all(word in str(refusal.value) for word in words), refusal.value
+    assert refusal.value.status == status
+    assert world.state() == before
+
+
+def test_the_candidate_becomes_a_version_a_stage_and_the_champion_in_a_commit_of_its_own(world: World) -> None:
+    head = world.git("rev-parse", "HEAD")
+    change = do(world, reason="first")
+    assert (change.version, change.tags) == ("v1.0.0", ("toy@v1.0.0", "toy#prod#1"))
+    assert world.model("models/champion") == world.model("models/candidate") == "model one"
+    assert world.git("status", "--porcelain") == ""
+    assert world.git("rev-parse", "HEAD~1") == head
+    changed = world.git("show", "--name-only", "--format=", "HEAD").split()
+    assert {name for name in changed if not name.startswith("models/champion/")} == {
+        "models/champion.dvc",
+        "models/.gitignore",
+    }
+    for tag in change.tags:
+        assert world.git("cat-file", "-t", tag) == "tag"
+        assert world.git("rev-parse", f"{tag}^{{commit}}") == head
+
+
+def test_the_tag_says_who_when_why_and_on_what_evidence(world: World) -> None:
+    do(world, reason="first")
+    entry = read_registry(world.folder).entry("v1.0.0")
+    assert entry is not None
+    assert (entry.who, entry.why, entry.forced, entry.decision) == ("Ana <ana@example.org>", "first", False, "yes")
+    assert entry.as_of == "2013-09-01"
+    assert entry.evidence is not None
+    assert entry.metrics["auc"].low == pytest.approx(0.68)
+    assert entry.measured == "test"
+
+
+def test_a_second_time_says_so_and_does_nothing(world: World) -> None:
+    do(world)
+    before = world.state()
+    again = do(world)
+    assert (again.version, again.tags, again.commit) == ("v1.0.0", (), None)
+    assert world.state() == before
+
+
+def test_a_better_candidate_is_the_next_version_and_names_the_one_before(world: World) -> None:
+    do(world)
+    world.train("two", 0.8)
+    change = do(world)
+    assert (change.version, change.replaced, change.tags[-1]) == ("v2.0.0", "v1.0.0", "toy#prod#2")
+    assert not read_registry(world.folder).problems
+
+
+def test_a_worse_candidate_is_refused_by_the_rule_that_says_no(world: World) -> None:
+    do(world)
+    world.train("two", 0.6)
+    refused(world, "not_worse_than_champion", "bound 0", status=1)
+
+
+def test_force_needs_a_reason(world: World) -> None:
+    with pytest.raises(Refusal, match="--reason"):
+        do(world, force=True)
+
+
+def test_a_forced_promotion_is_recorded_with_what_it_overruled(world: World) -> None:
+    do(world)
+    world.train("two", 0.6)
+    do(world, reason="the old one fails on new airports", force=True)
+    entry = read_registry(world.folder).entry("v2.0.0")
+    assert entry is not None
+    assert entry.forced
+    assert entry.decision == "no"
+    assert "not_worse_than_champion" in entry.overruled[0]
+
+
+def test_anything_uncommitted_is_refused(world: World) -> None:
+    (world.folder / "notes.txt").write_text("x")
+    refused(world, "notes.txt", "commit", status=2)
+    refused(world, "notes.txt", status=2, force=True)
+
+
+def test_a_candidate_that_is_not_the_recorded_one_is_refused(world: World) -> None:
+    (world.folder / "models/candidate/model.onnx").write_text("model other")
+    refused(world, "models/candidate/model.onnx", "dvc.lock", status=2, force=True)
+
+
+def test_results_of_other_code_are_refused(world: World) -> None:
+    with (world.folder / "judge.py").open("a") as file:
+        file.write("# changed\n")
+    world.commit()
+    refused(world, "gate", "out of date", "judge.py", status=2, force=True)
+
+
+def test_data_that_is_not_on_this_machine_does_not_count(world: World) -> None:
+    text = (world.folder / "dvc.yaml").read_text()
+    more = "stages:\n  raw:\n    cmd: echo 1 > raw.csv\n    outs: [raw.csv]\n"
+    (world.folder / "dvc.yaml").write_text(text.replace("stages:\n", more))
+    world.run("dvc", "repro", "--quiet")
+    world.commit()
+    (world.folder / "raw.csv").unlink()
+    assert do(world).version == "v1.0.0"
+
+
+def test_evidence_that_changed_after_the_decision_is_refused(world: World) -> None:
+    script = world.folder / "judge.py"
+    later = "\npathlib.Path('reports/evidence/test.json').write_text('{}')\n"
+    script.write_text(script.read_text() + later)
+    world.run("dvc", "repro", "--quiet")
+    world.commit()
+    refused(world, "test.json has changed", status=1)
+
+
+def test_a_project_without_a_gate_is_refused(world: World) -> None:
+    text = (world.folder / "dvc.yaml").read_text()
+    (world.folder / "dvc.yaml").write_text(text.replace("      - models/decision.json: {cache: false}\n", ""))
+    (world.folder / "models/decision.json").unlink()
+    script = world.folder / "judge.py"
+    script.write_text(script.read_text().replace('pathlib.Path("models/decision.json").write_text', "print"))
+    world.run("dvc", "repro", "--quiet")
+    world.commit()
+    refused(world, "models/decision.json is missing", status=1)
+
+
+def test_a_commit_that_is_a_version_already_is_refused_a_second_one(world: World) -> None:
+    world.git("tag", "-a", "toy@v7.0.0", "-m", "by hand")
+    refused(world, "toy@v7.0.0", "two versions on one commit", status=2, force=True)
+
+
+def test_a_head_on_no_branch_is_refused(world: World) -> None:
+    world.git("switch", "--quiet", "--detach")
+    refused(world, "no branch", status=2)
+
+
+def test_another_stage_is_a_tag_only_and_can_be_followed_by_prod(world: World) -> None:
+    head = world.git("rev-parse", "HEAD")
+    assert do(world, stage="staging").tags == ("toy@v1.0.0", "toy#staging#1")
+    assert (world.git("rev-parse", "HEAD"), world.model("models/champion")) == (head, "model baseline")
+    change = do(world)
+    assert (change.version, change.tags) == ("v1.0.0", ("toy#prod#2",))
+    assert world.model("models/champion") == "model one"
+    assert not read_registry(world.folder).problems
+
+
+def test_a_stage_that_git_or_gto_cannot_name_is_refused(world: World) -> None:
+    refused(world, "no name for a stage", status=2, stage="prod v2!")
+
+
+@pytest.mark.parametrize(
+    ("step", "error"),
+    [("_dvc_add", OSError("disk full")), ("write_tag", KeyboardInterrupt()), ("commit", Refusal("planted"))],
+)
+def test_a_failure_half_way_leaves_all_as_it_was(
+    world: World, monkeypatch: pytest.MonkeyPatch, step: str, error: BaseException
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    if step == "commit":
+        hook = world.folder / ".git/hooks/pre-commit"
+        hook.parent.mkdir(exist_ok=True)
+        hook.write_text("#!/bin/sh\necho planted >&2\nexit 1\n")
+        hook.chmod(0o755)
+    elif step == "_dvc_add":
+        monkeypatch.setattr("recommit.registry.champion._dvc_add", fail)
+    else:
+        real, calls = module.write_tag, []
+
+        def second_fails(*words, **more):
+            calls.append(words)
+            return fail() if len(calls) == 2 else real(*words, **more)
+
+        monkeypatch.setattr(module, "write_tag", second_fails)
+    before = world.state()
+    with pytest.raises(type(error)):
+        do(world)
+    assert world.state() == before
+    assert world.tags() == []
+
+
+def test_what_a_killed_promotion_began_is_taken_back_by_the_next_command(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = world.state()
+    script = (
+        "import os\nfrom pathlib import Path\n"
+        "from recommit.registry import champion, promote\n"
+        "from tests.recommit.registry.world import plain_manifest\n"
+        "promote.sound = plain_manifest\n"
+        "champion.git = lambda *a, **k: os._exit(9) if 'commit' in a else real(*a, **k)\n"
+    )
+    script = script.replace("champion.git =", "real = champion.git\nchampion.git =")
+    script += "promote.promote(Path.cwd(), 'prod', '', False)\n"
+    root = Path(__file__).parents[3]
+    killed = world.run("python", "-c", script, check=False, PYTHONPATH=f"{root / 'src'}:{root}")
+    assert killed.returncode == 9, killed.stderr
+    assert world.state() != before
+    from recommit.registry.state import changing
+
+    with changing(world.folder) as took_back:
+        assert took_back
+    assert world.state() == before
+
+
+def test_tags_are_signed_when_git_has_a_key(world: World, tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+    world.git("config", "gpg.format", "ssh")
+    world.git("config", "user.signingKey", str(key))
+    do(world)
+    registry = read_registry(world.folder)
+    assert all(tag.signed for tag in registry.tags)
+    assert not registry.problems
+    (tmp_path / "allowed").write_text(f"ana@example.org {key.with_suffix('.pub').read_text()}")
+    world.git("config", "gpg.ssh.allowedSignersFile", str(tmp_path / "allowed"))
+    world.git("verify-tag", "toy@v1.0.0", "toy#prod#1")
+
+
+def test_a_key_that_cannot_sign_is_refused_and_leaves_nothing(world: World, tmp_path: Path) -> None:
+    world.git("config", "gpg.format", "ssh")
+    world.git("config", "user.signingKey", str(tmp_path / "no-key"))
+    refused(world, "could not be signed", "user.signingKey", status=2)
+
+
+def test_gto_and_dvc_read_what_was_written(world: World, tmp_path: Path) -> None:
+    for mark, auc in (("one", 0.7), ("two", 0.8)):
+        world.train(mark, auc)
+        do(world)
+        world.run("dvc", "push", "--quiet")
+    shown = json.loads(world.run("gto", "show", "toy", "--json").stdout)
+    assert {entry["version"] for entry in shown} == {"v1.0.0", "v2.0.0"}
+    world.git("clone", "--quiet", ".", str(tmp_path / "clone/toy"))
+    clone = World(tmp_path / "clone/toy")
+    clone.run("dvc", "config", "--local", "core.site_cache_dir", str(tmp_path / "site"))
+    clone.run("dvc", "remote", "modify", "--local", "shared", "url", str(world.folder.parent.parent / "remote"))
+    for words, model in ((("--stage", "prod"), "model two"), (("--rev", "v1.0.0"), "model one")):
+        clone.run("dvc", "artifacts", "get", ".", "toy", *words, "-o", words[1])
+        assert clone.model(words[1]) == model

@@ -1,0 +1,137 @@
+"""Rollback: the version before comes back, with its files checked, whatever became of the newest."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from recommit import Refusal
+from recommit.registry.history import read_registry
+from recommit.registry.promote import promote
+from recommit.registry.rollback import rollback
+from tests.recommit.registry.world import World
+
+
+def back(world: World, to: str | None = None) -> str:
+    return rollback(world.folder, "prod", to, "it is broken").version
+
+
+def holder(world: World) -> str | None:
+    return read_registry(world.folder).holder("prod")
+
+
+def refused(world: World, *words: str, to: str | None = None) -> None:
+    before = world.state()
+    with pytest.raises(Refusal) as refusal:
+        back(world, to)
+    assert all(word in str(refusal.value) for word in words), refusal.value
+    assert world.state() == before
+
+
+def test_the_version_before_comes_back_as_champion_in_a_commit_of_its_own(line: World) -> None:
+    assert back(line) == "v2.0.0"
+    assert holder(line) == "v2.0.0"
+    assert line.model("models/champion") == "model two"
+    assert line.git("show", "--name-only", "--format=", "HEAD") == "models/champion.dvc"
+    assert line.git("status", "--porcelain") == ""
+    assert line.git("rev-parse", "toy#prod#4^{commit}") == line.git("rev-parse", "toy@v2.0.0^{commit}")
+    registry = read_registry(line.folder)
+    assert not registry.problems
+    entry = registry.events("prod")[-1].entry
+    assert entry is not None
+    assert (entry.how, entry.replaced, entry.why) == ("rollback", "v3.0.0", "it is broken")
+
+
+def test_rolling_back_twice_goes_two_versions_back_and_no_further_than_the_first(line: World) -> None:
+    assert [back(line), back(line)] == ["v2.0.0", "v1.0.0"]
+    refused(line, "v1.0.0 is the first version that had prod")
+
+
+@pytest.mark.parametrize("to", ["v1.0.0", "v1"])
+def test_a_version_can_be_named(line: World, to: str) -> None:
+    assert back(line, to) == "v1.0.0"
+    assert line.model("models/champion") == "model one"
+
+
+def test_one_rolled_back_from_can_be_brought_back(line: World) -> None:
+    back(line, "v1")
+    assert back(line, "v3") == "v3.0.0"
+    assert back(line) == "v1.0.0"
+
+
+def test_the_one_that_has_the_stage_already_changes_nothing(line: World) -> None:
+    before = line.state()
+    assert back(line, "v3") == "v3.0.0"
+    assert line.state() == before
+
+
+def test_a_version_that_is_none_or_never_had_the_stage_is_refused(line: World) -> None:
+    refused(line, "no version v9", "v1.0.0, v2.0.0, v3.0.0", to="v9")
+    line.train("four", 0.95)
+    promote(line.folder, "staging", "", False)
+    refused(line, "v4.0.0 never had prod", to="v4")
+
+
+@pytest.mark.parametrize("damage", ["gone", "corrupt", "cache"])
+def test_it_works_whatever_became_of_the_newest_model(line: World, damage: str) -> None:
+    for folder in ("models/champion", "models/candidate"):
+        path = line.folder / folder / "model.onnx"
+        if damage == "corrupt":
+            path.write_text("rubbish")
+        else:
+            path.unlink()
+    if damage == "cache":
+        shutil.rmtree(line.folder / ".dvc/cache")
+    assert back(line) == "v2.0.0"
+    assert line.model("models/champion") == "model two"
+
+
+def test_files_come_from_the_remote_where_the_cache_has_them_broken(line: World) -> None:
+    for path in (line.folder / ".dvc/cache/files/md5").rglob("*"):
+        if path.is_file():
+            path.chmod(0o644)
+            path.write_text("rubbish")
+    assert back(line) == "v2.0.0"
+    assert line.model("models/champion") == "model two"
+
+
+def test_files_that_are_nowhere_are_refused_by_name(line: World) -> None:
+    shutil.rmtree(line.folder / ".dvc/cache")
+    line.run("dvc", "remote", "modify", "--local", "shared", "url", str(line.folder.parent / "empty"))
+    refused(line, "model.onnx (md5", "neither in the cache nor in a remote")
+
+
+def test_a_model_that_does_not_load_is_not_brought_back(line: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(folder: Path) -> None:
+        raise Refusal(f"{folder}: golden row 3 gives 0.2, expected 0.3")
+
+    monkeypatch.setattr("recommit.registry.rollback.sound", broken)
+    refused(line, "golden row 3")
+
+
+def test_a_version_whose_tag_was_moved_is_not_brought_back(line: World) -> None:
+    message = line.git("for-each-ref", "--format=%(contents)", "refs/tags/toy@v2.0.0")
+    line.git("tag", "--force", "-a", "toy@v2.0.0", "-m", message, "HEAD")
+    refused(line, "toy@v2.0.0 was moved", to="v2")
+
+
+def test_a_tag_that_contradicts_dvc_lock_is_not_brought_back(line: World) -> None:
+    message = line.git("for-each-ref", "--format=%(contents)", "refs/tags/toy@v1.0.0")
+    md5 = read_registry(line.folder).entry("v1.0.0").files["model.onnx"]  # type: ignore[union-attr]
+    target = line.git("rev-parse", "toy@v1.0.0^{commit}")
+    line.git("tag", "--force", "-a", "toy@v1.0.0", "-m", message.replace(md5, "0" * 32), target)
+    refused(line, "toy@v1.0.0", to="v1")
+
+
+def test_unfinished_work_is_left_alone_but_nothing_staged_is_committed(line: World) -> None:
+    (line.folder / "judge.py").write_text("# half done")
+    (line.folder / "notes.txt").write_text("x")
+    assert back(line) == "v2.0.0"
+    assert (line.folder / "judge.py").read_text() == "# half done"
+    assert line.git("status", "--porcelain").split() == ["M", "judge.py", "??", "notes.txt"]
+    line.git("add", "notes.txt")
+    refused(line, "notes.txt is staged")
+
+
+def test_a_project_where_nothing_was_promoted_is_refused(world: World) -> None:
+    refused(world, "no version of toy has prod")
