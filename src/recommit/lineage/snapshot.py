@@ -1,0 +1,243 @@
+"""A commit's project read through Git: nothing is checked out, and nothing is written."""
+
+import hashlib
+import json
+import os
+import posixpath
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pathspec import GitIgnoreSpec
+from ruamel.yaml import YAML
+
+from recommit import Refusal
+from recommit.notebook.project import Stage, is_in, read_yaml, stages
+from recommit.proof.commit import LockedStage, read_lock, without_git
+from recommit.proof.contents import Contents, listed, md5_of
+from recommit.proof.remote import cache_of
+
+_PIPELINE = ("dvc.yaml", "dvc.lock", "params.yaml", ".dvcignore")
+
+
+def git(folder: Path, *words: str, stdin: bytes | None = None) -> bytes | None:
+    """What a Git command prints in `folder`, or None where it fails. Raises Refusal where Git is not installed."""
+    try:
+        command = ["git", "-C", str(folder), *words]
+        result = subprocess.run(command, input=stdin, capture_output=True, env=without_git(os.environ))
+    except FileNotFoundError:
+        raise Refusal("git is not installed, and a commit is read with it: install git") from None
+    return result.stdout if result.returncode == 0 else None
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The project in the folder `project` as commit `sha` holds it; `date` is the commit's, ISO 8601 in UTC."""
+
+    project: Path
+    sha: str
+    date: str
+    author: str
+    files: Mapping[str, str]
+    """The files that Git tracks in the project, path to Git's own id of the contents."""
+    _read: dict[str, bytes] = field(default_factory=dict, repr=False, compare=False)
+
+    def read(self, *paths: str) -> list[bytes]:
+        """The contents of tracked files, in one call of Git for all."""
+        wanted = [path for path in dict.fromkeys(paths) if path not in self._read]
+        if wanted:
+            asked = "".join(f"{self.files[path]}\n" for path in wanted).encode()
+            rest = git(self.project, "cat-file", "--batch", stdin=asked) or b""
+            for path in wanted:
+                head, _, rest = rest.partition(b"\n")
+                size = int(head.split()[2])
+                self._read[path], rest = rest[:size], rest[size + 1 :]
+        return [self._read[path] for path in paths]
+
+    def text(self, path: str) -> str:
+        """A tracked text file, or "" where the commit has none of that name."""
+        return self.read(path)[0].decode(errors="replace") if path in self.files else ""
+
+    def beneath(self, path: str) -> Iterator[str]:
+        """The tracked files that are `path` or lie beneath it, sorted."""
+        return (file for file in sorted(self.files) if is_in(file, path))
+
+    @cached_property
+    def _pipeline(self) -> tuple[dict[str, Any], list[Stage], list[LockedStage], dict[str, Any], dict[str, str]]:
+        names = [name for name in self.files if name in _PIPELINE or name.endswith(".dvc")]
+        with tempfile.TemporaryDirectory(prefix="recommit-lineage-") as place:
+            for name, content in zip(names, self.read(*names), strict=True):
+                (Path(place) / name).parent.mkdir(parents=True, exist_ok=True)
+                (Path(place) / name).write_bytes(content)
+            try:
+                params = read_yaml(Path(place) / "params.yaml") if "params.yaml" in names else {}
+                locked = list(read_lock(Path(place)))
+                added = dict(_added(Path(place), names))
+                return read_yaml(Path(place) / "dvc.yaml"), stages(Path(place)), locked, params, added
+            except Refusal as refusal:
+                said = str(refusal).replace(f"{place}/", "")
+                raise Refusal(f"commit {self.sha[:10]}: {said}", refusal.status) from None
+
+    @property
+    def pipeline(self) -> dict[str, Any]:
+        """dvc.yaml as it is written."""
+        return self._pipeline[0]
+
+    @property
+    def declared(self) -> list[Stage]:
+        """The stages that dvc.yaml declares, matrix stages item by item."""
+        return self._pipeline[1]
+
+    @property
+    def locked(self) -> list[LockedStage]:
+        """The stages that dvc.lock records."""
+        return self._pipeline[2]
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """params.yaml."""
+        return self._pipeline[3]
+
+    @property
+    def added(self) -> dict[str, str]:
+        """What `dvc add` tracks, path to hash."""
+        return self._pipeline[4]
+
+    @cached_property
+    def made(self) -> dict[str, tuple[str, str]]:
+        """What stages made, path to (stage, hash)."""
+        return {out.path: (stage.name, out.md5) for stage in self.locked for out in stage.outs}
+
+    @cached_property
+    def _contents(self) -> Contents:
+        cache = self.project / ".dvc" / "cache"
+        configured = [self.project / ".dvc" / name for name in ("config", "config.local")]
+        elsewhere = any("[cache]" in path.read_text(encoding="utf-8") for path in configured if path.is_file())
+        if elsewhere or not cache.is_dir():  # asking DVC takes most of a second
+            cache = cache_of(self.project, Path(sys.executable).parent) or cache
+        place = Path(tempfile.gettempdir())  # nothing is ever put there: contents are only looked up
+        return Contents(place, {"cache": cache})
+
+    def find(self, path: str, md5: str) -> Path | None:
+        """A file here that holds the recorded contents: in DVC's cache, or in the working tree; None if neither."""
+        found = self._contents.find(md5)
+        here = self.project / path
+        return found or (here if here.is_file() and md5_of(here) == md5 else None)
+
+    def listing(self, path: str, md5: str) -> dict[str, str] | None:
+        """The files of a recorded folder, path in it to hash; None where nothing here tells.
+
+        From the cache, from what Git and dvc.lock say of the files beneath it, or from the working tree.
+        """
+        known = self._contents.listing(md5) or self.hashes_of_folder(path).get(md5)
+        if known is not None:
+            return known
+        here = self.project / path
+        files = {file.relative_to(here).as_posix(): md5_of(file) for file in here.rglob("*") if file.is_file()}
+        return files if _folder(files) == md5 else None
+
+    def hashes_of_folder(self, path: str) -> dict[str, dict[str, str]]:
+        """The hashes that DVC may have recorded for a folder of such files, each with the files that give it.
+
+        The first is that of what stages made; a .gitignore, which is DVC's own, counts if it was there before the run.
+        """
+        beneath = self.beneath_by_hash(path)
+        plain = {name: md5 for name, md5 in beneath.items() if name != ".gitignore"}
+        return {_folder(files): files for files in (plain, beneath) if files}
+
+    def beneath_by_hash(self, path: str) -> dict[str, str]:
+        """The files beneath a folder that Git tracks or stages made one by one, path in it to hash."""
+        tracked = [file for file in self.beneath(path) if file != path and not self._ignored(file)]
+        files = {file: _md5(content) for file, content in zip(tracked, self.read(*tracked), strict=True)}
+        files |= {made: md5 for made, (_, md5) in self.made.items() if is_in(made, path) and made != path}
+        return {file[len(path) + 1 :]: md5 for file, md5 in files.items() if not md5.endswith(".dir")}
+
+    def content(self, path: str, md5: str) -> bytes | None:
+        """What a file held that was recorded with the hash `md5`, or None where it is neither in Git nor here."""
+        if path in self.files and _md5(self.read(path)[0]) == md5:
+            return self.read(path)[0]
+        found = self.find(path, md5)
+        return found.read_bytes() if found else None
+
+    def hash_in_git(self, path: str) -> str | None:
+        """The hash that DVC would record for the tracked file or folder `path`; None where Git has none."""
+        if path in self.files:
+            return _md5(self.read(path)[0])
+        inside = [file for file in self.beneath(path) if not self._ignored(file)]
+        files = {file[len(path) + 1 :]: _md5(one) for file, one in zip(inside, self.read(*inside), strict=True)}
+        return _folder(files) if files else None
+
+    @cached_property
+    def _ignored(self) -> Any:
+        return GitIgnoreSpec.from_lines(self.text(".dvcignore").splitlines()).match_file
+
+
+def snapshot(project: Path, rev: str) -> Snapshot:
+    """The commit `rev` of the repository around `project`.
+
+    Raises Refusal where there is no such commit or it holds no pipeline.
+    """
+    said = git(project, "log", "-1", "--format=%H%x00%ct%x00%an", "--end-of-options", f"{rev}^{{commit}}", "--")
+    if said is None:
+        raise Refusal(f"{rev} names no commit of this repository: `git log` lists them")
+    sha, seconds, author = said.decode().strip().split("\0")
+    tree = (git(project, "ls-tree", "-r", "-z", sha) or b"").decode(errors="surrogateescape")
+    rows = (row.split("\t", 1) for row in filter(None, tree.split("\0")))
+    files = {path: about.split()[2] for about, path in rows if about.split()[1] == "blob"}
+    if "dvc.yaml" not in files:
+        raise Refusal(f"commit {sha[:10]} has no dvc.yaml: there is no pipeline that could have made anything")
+    return Snapshot(project, sha, _utc(int(seconds)), author, files)
+
+
+def _utc(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat()
+
+
+def _added(folder: Path, names: list[str]) -> Iterator[tuple[str, str]]:
+    for name in sorted(name for name in names if name.endswith(".dvc")):
+        for out in read_yaml(folder / name).get("outs") or []:
+            if "md5" in out:
+                yield posixpath.normpath(posixpath.join(posixpath.dirname(name), out["path"])), str(out["md5"])
+
+
+def _md5(content: bytes) -> str:
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
+
+
+def _folder(files: Mapping[str, str]) -> str:
+    return _md5(listed(files)) + ".dir"
+
+
+def value_at(content: bytes, path: str, key: str) -> Any:
+    """The value at a dotted key of a JSON or YAML file; raises KeyError, with the keys there are, where it has none."""
+    if path.endswith(".json"):
+        found: Any = json.loads(content)
+    else:
+        found = YAML(typ="safe", pure=True).load(content.decode())
+    return inside(found, key)
+
+
+def inside(found: Any, key: str) -> Any:
+    """The value at a dotted key of nested mappings and lists; raises KeyError with the keys that there are."""
+    rest = key
+    while rest:
+        if isinstance(found, list) and rest.split(".")[0].isdigit() and int(rest.split(".")[0]) < len(found):
+            part = rest.split(".")[0]
+            found = found[int(part)]
+        elif isinstance(found, Mapping):
+            # A key may itself hold dots, as file names do: the longest that fits is meant.
+            fitting = [name for name in found if rest == name or rest.startswith(f"{name}.")]
+            if not fitting:
+                raise KeyError(*map(str, found))
+            part = max(fitting, key=len)
+            found = found[part]
+        else:
+            raise KeyError
+        rest = rest[len(part) + 1 :]
+    return found
