@@ -177,7 +177,7 @@ def _directions(evidence: Evidence, bound: float) -> Found:
 
 
 def _parity(evidence: Evidence, bound: float) -> Found:
-    difference = evidence["test"]["candidate"]["parity"]
+    difference = evidence["parity"]["largest"]
     return difference, difference <= bound, "largest difference between the model file's and scikit-learn's probability"
 
 

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from recommit.learning.conformal import Conformal, conformalize
+from recommit.artifact.sets import Conformal
+from recommit.learning.conformal import conformalize
 
 
 def _draw(rng: np.random.Generator, rows: int) -> tuple[np.ndarray, np.ndarray]:

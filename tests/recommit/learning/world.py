@@ -154,6 +154,7 @@ class World:
             "selection": {"used_until": str(predicted["label_known_at"].max())},
             "staleness": {"candidate": staleness.age(train_used["label_known_at"].max(), month_before(AS_OF))},
             **self._judged(test, predict, sets),
+            "parity": {"largest": self.parity},
             "robustness": self._robust(months[-1].test, predict),
         }
 
@@ -208,7 +209,7 @@ class World:
         return {
             "test": {
                 "period": {"starts": str(month_before(AS_OF))},
-                "candidate": {"model": "logistic", "md5": "candidate", "parity": self.parity},
+                "candidate": {"model": "logistic", "md5": "candidate"},
                 "champion": {"md5": self.champion_md5},
                 "differences": {name: judging.as_dicts(gain) for name, gain in gains.items()},
                 "calibration": judging.as_dicts(calibration),
