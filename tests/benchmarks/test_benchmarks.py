@@ -30,7 +30,14 @@ def plain(reproduced: Project, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 
 @pytest.mark.parametrize(
-    "pattern", ["models/**/*.onnx", "models/candidate/*", "data/folds/*.parquet", "reports/evidence/**/*.json", "reports/plots/*.csv"]
+    "pattern",
+    [
+        "models/**/*.onnx",
+        "models/candidate/*",
+        "data/folds/*.parquet",
+        "reports/evidence/**/*.json",
+        "reports/plots/*.csv",
+    ],
 )
 def test_the_plain_script_writes_the_pipelines_bytes(reproduced: Project, plain: Path, pattern: str) -> None:
     expected = contents(reproduced.folder, pattern)
@@ -46,7 +53,8 @@ def test_the_plain_script_gives_the_pipelines_metrics(reproduced: Project, plain
 
 
 @pytest.mark.parametrize(
-    "words", ["pipeline.py --sample 2", "batch.py --fast", "pipeline.py --sample none", "pipeline.py --fast", "proof.py --fast"]
+    "words",
+    ["pipeline.py --sample 2", "batch.py --fast", "pipeline.py --sample none", "pipeline.py --fast", "proof.py --fast"],
 )
 def test_a_wrong_option_is_one_plain_error(words: str) -> None:
     script, *options = words.split()
