@@ -16,7 +16,7 @@ from recommit.notebook.project import Stage, root, stages
 from recommit.notebook.run import read_notebook
 from recommit.report.pages import write_report
 
-NEEDED = ("dvc.yaml", "params.yaml", "src", "notebooks", "models/champion")
+NEEDED = ("dvc.yaml", "params.yaml", "src", "notebooks", "locks", "models/champion")
 
 
 def main(folder: Path) -> None:

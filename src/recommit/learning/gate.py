@@ -1,9 +1,11 @@
 """The gate: from evidence alone, may the candidate replace the champion? Every rule, its number, bound and verdict."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 
 Evidence = Mapping[str, Any]
@@ -59,8 +61,9 @@ def _ruling(name: str, evidence: Evidence, bound: float) -> Ruling:
     except (KeyError, TypeError, IndexError) as error:
         raise ValueError(f"rule {name}: the evidence lacks {error}: `dvc repro` makes it anew") from None
     interval = number if isinstance(number, Mapping) else {"value": number}
-    ends = (interval.get("low"), interval.get("high"))
-    return Ruling(name, interval["value"], *ends, bound, "yes" if holds else "no", reason)
+    value, low, high = interval["value"], interval.get("low"), interval.get("high")
+    known = not any(number is not None and math.isnan(number) for number in (value, low, high))
+    return Ruling(name, value, low, high, bound, "yes" if holds and known else "no", reason)
 
 
 Found = tuple[Any, bool, str]
@@ -68,20 +71,24 @@ Found = tuple[Any, bool, str]
 
 
 def _schema(evidence: Evidence, bound: float) -> Found:
-    broken = evidence["schema"]["broken"]
-    return broken, broken <= bound, f"{broken} of {evidence['schema']['rules']} rules of the schema are broken"
+    broken, rules = evidence["schema"]["broken"], evidence["schema"]["rules"]
+    return broken, rules > 0 and broken <= bound, f"{broken} of {rules} rules of the schema are broken"
 
 
 def _quality(evidence: Evidence, bound: float) -> Found:
     quality = evidence["quality"]
     flags = [flag for flag in quality["flags"] if flag["month"] == quality["judged"]]
     words = f"{len(flags)} of {quality['checked']} numbers of {quality['judged']} are unlike the training months"
-    return len(flags), len(flags) <= bound, words + _first(flags)
+    if not evidence["test"]["period"]["starts"].startswith(quality["judged"]):
+        return len(flags), False, f"{quality['judged']} was looked at, which is not the test month"
+    return len(flags), quality["checked"] > 0 and len(flags) <= bound, words + _first(flags)
 
 
 def _leakage(evidence: Evidence, bound: float) -> Found:
     leaks = [*evidence["leakage"]["findings"], *evidence["replay"]["findings"]]
-    return len(leaks), len(leaks) <= bound, f"{len(leaks)} leaks found{_first(leaks)}"
+    looked = bool(evidence["leakage"]["checked"]) and evidence["replay"]["rows"] > 0
+    words = f"{len(leaks)} leaks found{_first(leaks)}" if looked else "leaks were not looked for"
+    return len(leaks), looked and len(leaks) <= bound, words
 
 
 def _first(found: list[Mapping[str, Any]]) -> str:
@@ -89,19 +96,22 @@ def _first(found: list[Mapping[str, Any]]) -> str:
 
 
 def _test_untouched(evidence: Evidence, bound: float) -> Found:
-    test = evidence["test"]
-    starts, model = test["period"]["starts"], test["candidate"]["model"]
-    used = {"search": evidence["search"][model], "selection": evidence["selection"]}
-    used = {file: content["used_until"] for file, content in used.items()}
-    late = [f"{file} used rows settled up to {until}" for file, until in used.items() if not until < starts]
-    words = " and ".join(late) or f"search and selection used nothing settled after {max(used.values())}"
+    starts = evidence["test"]["period"]["starts"]
+    used = {f"search of {model}": found["used_until"] for model, found in evidence["search"].items()}
+    used |= {"selection": evidence["selection"]["used_until"]}
+    used |= {"the candidate": evidence["test"]["candidate"]["trained_until"]}
+    begins = pd.Timestamp(starts)
+    late = [f"{who} used rows settled up to {until}" for who, until in used.items() if not pd.Timestamp(until) < begins]
+    words = " and ".join(late) or f"search, selection and training used nothing settled after {max(used.values())}"
     return len(late), len(late) <= bound, f"{words}; the test month starts at {starts}"
 
 
 def _search(evidence: Evidence, bound: float) -> Found:
-    model = evidence["test"]["candidate"]["model"]
-    worse = evidence["search"][model]["confirmation"]
+    found = evidence["search"][evidence["test"]["candidate"]["model"]]
+    worse = found["confirmation"]
     holds = worse["low"] <= bound
+    if found["tuned"] == found["default"]:
+        return worse, holds, "the default was the best of those tried: there is nothing to confirm"
     words = "are not worse than" if holds else "are surely worse than"
     return worse, holds, f"log loss, tuned less default: tuned parameters {words} the default in a month not searched"
 
@@ -114,8 +124,10 @@ def _better_than_baseline(evidence: Evidence, bound: float) -> Found:
 
 def _not_the_champion(evidence: Evidence, bound: float) -> Found:
     test = evidence["test"]
-    same = int(test["candidate"]["md5"] == test["champion"]["md5"])
-    words = "the candidate is the champion itself: comparing them says nothing" if same else "they are different files"
+    gain = test["differences"]["champion"]["log_loss"]
+    alike = gain["value"] == gain["low"] == gain["high"] == 0
+    same = int(alike or test["candidate"]["md5"] == test["champion"]["md5"])
+    words = "the candidate is the champion itself: comparing them says nothing" if same else "they predict otherwise"
     return same, same <= bound, words
 
 
@@ -170,7 +182,7 @@ def _directions(evidence: Evidence, bound: float) -> Found:
         return 1, False, "some input gives no probability at all"
     if not robust["directions"]:
         return 0, True, "the model reads nothing that a stated direction is about"
-    part = max(robust["directions"], key=lambda direction: direction["violating"]["low"])
+    part = max(robust["directions"], key=lambda direction: np.nan_to_num(direction["violating"]["low"], nan=np.inf))
     holds = part["violating"]["low"] <= bound
     words = "not surely" if holds else "surely"
     return part["violating"], holds, f"share of rows that move the wrong way: {words} beyond the bound: {part['name']}"
@@ -178,13 +190,25 @@ def _directions(evidence: Evidence, bound: float) -> Found:
 
 def _parity(evidence: Evidence, bound: float) -> Found:
     difference = evidence["parity"]["largest"]
-    return difference, difference <= bound, "largest difference between the model file's and scikit-learn's probability"
+    return (
+        difference,
+        0 <= difference <= bound,
+        "largest difference between the model file's and scikit-learn's probability",
+    )
+
+
+def _one_candidate(evidence: Evidence, bound: float) -> Found:
+    fit = evidence["test"]["candidate"]["fit"]
+    about = {"selection": evidence["selection"]["chosen"], "parity": evidence["parity"]["fit"]}
+    other = [f"{file} is about {name}" for file, name in about.items() if name != fit]
+    return len(other), len(other) <= bound, " and ".join(other) or f"all evidence is about {fit}"
 
 
 RULES: dict[str, Callable[[Evidence, float], Found]] = {
     "schema": _schema,
     "quality": _quality,
     "leakage": _leakage,
+    "one_candidate": _one_candidate,
     "test_untouched": _test_untouched,
     "search": _search,
     "better_than_baseline": _better_than_baseline,

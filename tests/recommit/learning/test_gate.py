@@ -165,6 +165,18 @@ def risk_that_falls_in_the_worst_jams(world: World) -> None:
     world.forecast = lambda rows, chance: np.where(rows["jam"] > 2, chance * 0.5, chance)
 
 
+def candidate_that_learned_from_the_test_month(world: World) -> None:
+    world.trained = lambda train: world.build(world.table)
+
+
+def parity_of_another_model(world: World) -> None:
+    world.parity_of = "another"
+
+
+def champion_written_anew(world: World) -> None:
+    world.champion = lambda rows, chance: chance
+
+
 def file_that_predicts_otherwise(world: World) -> None:
     world.parity = 0.01
 
@@ -183,6 +195,9 @@ FAULTS = [
     (sets_that_hold_too_little, "coverage", "surely off the stated 90%"),
     (model_of_last_winter, "staleness", "days before the test month"),
     (risk_that_falls_in_the_worst_jams, "directions", "a worse jam"),
+    (candidate_that_learned_from_the_test_month, "test_untouched", "the candidate used rows settled up to"),
+    (parity_of_another_model, "one_candidate", "parity is about another"),
+    (champion_written_anew, "not_the_champion", "comparing them says nothing"),
     (file_that_predicts_otherwise, "parity", "largest difference"),
 ]
 
@@ -232,17 +247,45 @@ def test_what_was_not_measured_cannot_pass(evidence: dict, name: str) -> None:
         ("coverage", ("test", "coverage", "overall")),
         ("worst_slice", ("slices", "worst", "improvement")),
         ("search", ("search", "logistic", "confirmation")),
+        ("parity", ("parity", "largest")),
     ],
 )
 def test_a_number_that_is_none_does_not_pass(evidence: dict, rule: str, place: tuple[str, ...]) -> None:
     def spoiled(content: dict, names: tuple[str, ...]) -> dict:
         if not names:
-            return dict.fromkeys(content, float("nan"))
+            return dict.fromkeys(content, float("nan")) if isinstance(content, dict) else float("nan")
         return content | {names[0]: spoiled(content[names[0]], names[1:])}
 
     decision = decide(spoiled(evidence, place), BOUNDS)
     assert [ruling.rule for ruling in decision.rulings if ruling.verdict == "no"] == [rule]
     assert decision.verdict == "no"
+
+
+@pytest.mark.parametrize(
+    ("rule", "file", "key", "nothing"),
+    [
+        ("schema", "schema", "rules", 0),
+        ("schema", "schema", "broken", 1),
+        ("quality", "quality", "checked", 0),
+        ("quality", "quality", "judged", "2013-05"),
+        ("leakage", "leakage", "checked", []),
+        ("leakage", "replay", "rows", 0),
+        ("one_candidate", "selection", "chosen", "another"),
+    ],
+)
+def test_a_check_that_looked_at_nothing_or_at_something_else_does_not_pass(
+    evidence: dict, rule: str, file: str, key: str, nothing: object
+) -> None:
+    decision = decide(evidence | {file: evidence[file] | {key: nothing}}, BOUNDS)
+    assert [ruling.rule for ruling in decision.rulings if ruling.verdict == "no"] == [rule]
+
+
+def test_a_direction_that_is_not_a_number_does_not_hide_behind_another(evidence: dict) -> None:
+    directions = evidence["robustness"]["directions"]
+    unknown = directions[0] | {"violating": dict.fromkeys(directions[0]["violating"], float("nan"))}
+    for order in ([*directions, unknown], [unknown, *directions]):
+        decision = decide(evidence | {"robustness": {"finite": True, "directions": order}}, BOUNDS)
+        assert [ruling.rule for ruling in decision.rulings if ruling.verdict == "no"] == ["directions"]
 
 
 def test_the_decision_reads_as_a_table_of_all_rules(evidence: dict) -> None:

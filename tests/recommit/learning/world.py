@@ -33,6 +33,7 @@ BOUNDS = {
     "schema": 0,
     "quality": 0,
     "leakage": 0,
+    "one_candidate": 0,
     "test_untouched": 0,
     "search": 0.0,
     "better_than_baseline": 0.02,
@@ -122,6 +123,7 @@ class World:
     level: float = 0.9
     stated_level: float = 0.9
     parity: float = 1e-7
+    parity_of: str = "logistic-full"
 
     def evidence(self) -> dict[str, Any]:
         """Everything that the gate reads, made as the stages make it."""
@@ -151,10 +153,10 @@ class World:
             "leakage": self._leakage(train, test, months),
             "replay": self._replay(table, train),
             "search": {"logistic": search.as_evidence(found, used)},
-            "selection": {"used_until": str(predicted["label_known_at"].max())},
+            "selection": {"chosen": "logistic-full", "used_until": str(predicted["label_known_at"].max())},
             "staleness": {"candidate": staleness.age(train_used["label_known_at"].max(), month_before(AS_OF))},
-            **self._judged(test, predict, sets),
-            "parity": {"largest": self.parity},
+            **self._judged(test, predict, sets, train_used["label_known_at"].max()),
+            "parity": {"fit": self.parity_of, "largest": self.parity},
             "robustness": self._robust(months[-1].test, predict),
         }
 
@@ -172,7 +174,7 @@ class World:
         parts = {"training": train, "test": test}
         findings += shared_rows(parts, "key", [*columns, "airline", "airport"], 0)
         findings += time_order(parts)
-        return {"findings": [finding.as_dict() for finding in findings]}
+        return {"checked": ["columns", "rows", "time"], "findings": [finding.as_dict() for finding in findings]}
 
     def _replay(self, table: pd.DataFrame, train: pd.DataFrame) -> dict[str, Any]:
         def as_known_at(tables: dict[str, pd.DataFrame], instant: pd.Timestamp) -> dict[str, pd.DataFrame]:
@@ -187,9 +189,9 @@ class World:
                 as_known_at, {"events": self.table}, table, instant, 200, "key",
             )  # fmt: skip
             findings += changes_with_the_future(again, ["recent"])
-        return {"findings": [finding.as_dict() for finding in findings]}
+        return {"rows": 600, "findings": [finding.as_dict() for finding in findings]}
 
-    def _judged(self, test: pd.DataFrame, predict: Callable, sets: Any) -> dict[str, Any]:
+    def _judged(self, test: pd.DataFrame, predict: Callable, sets: Any, trained_until: pd.Timestamp) -> dict[str, Any]:
         days = blocks(test["predicted_at"].dt.date, seed=1)
         chance = predict(test)
         baseline = np.full(len(test), 0.3)
@@ -209,7 +211,12 @@ class World:
         return {
             "test": {
                 "period": {"starts": str(month_before(AS_OF))},
-                "candidate": {"model": "logistic", "md5": "candidate"},
+                "candidate": {
+                    "fit": "logistic-full",
+                    "model": "logistic",
+                    "md5": "candidate",
+                    "trained_until": str(trained_until),
+                },
                 "champion": {"md5": self.champion_md5},
                 "differences": {name: judging.as_dicts(gain) for name, gain in gains.items()},
                 "calibration": judging.as_dicts(calibration),
