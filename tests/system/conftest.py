@@ -102,6 +102,7 @@ def small_project(folder: Path) -> Project:
     project.replace("params.yaml", "sample: 1.0", "sample: 0.05")
     project.replace("params.yaml", "max_iter: 200", "max_iter: 10")
     project.replace("params.yaml", "features: [schedule, weather, full]", "features: [schedule, full]")
+    project.replace("params.yaml", "max_iter: [150, 200]", "max_iter: [10, 20]")
     project.replace("params.yaml", "most: 5", "most: 1")
     project.replace("params.yaml", "instants: 12", "instants: 3")
     project.replace("params.yaml", "repeats: 3", "repeats: 1")

@@ -122,11 +122,12 @@ def test_data_that_breaks_the_schema_is_named_by_table_column_rows_and_rule(proj
 
 def test_a_model_or_feature_set_that_does_not_exist_is_named_with_those_that_do(project: Project) -> None:
     unknown_model = replacing("params.yaml", "model: [baseline,", "model: [perceptron, baseline,")
-    refuses(project, unknown_model, "Parameters 'models.perceptron' are missing from 'params.yaml'")
+    refuses(project, unknown_model, "models.perceptron")
 
     def with_parameters(project: Project) -> None:
         unknown_model(project)
         project.replace("params.yaml", "  baseline: {}", "  perceptron: {}\n  baseline: {}")
+        project.replace("params.yaml", "    baseline: {} ", "    perceptron: {}\n    baseline: {} ")
 
     refuses(project, with_parameters, "no model 'perceptron'; there are baseline, logistic, boosting")
     unknown_features = replacing("params.yaml", "features: [schedule,", "features: [everything, schedule,")

@@ -21,7 +21,9 @@ def candidate(project: Project, revision: str) -> dict:
 
 
 def test_an_experiment_sets_parameters_on_the_command_line(project: Project) -> None:
-    project.run("dvc", "exp", "run", "--name", "moved", "-S", "as_of=2013-10-01", "-S", "models.boosting.max_iter=12")
+    project.run(
+        "dvc", "exp", "run", "--name", "moved", "-S", "as_of=2013-10-01", "-S", "models.boosting.min_samples_leaf=90"
+    )
     assert candidate(project, "moved") != candidate(project, "main")
     changed = project.run("dvc", "metrics", "diff", "main", "moved").stdout
     assert "candidate.auc" in changed
@@ -31,20 +33,22 @@ def test_an_experiment_sets_parameters_on_the_command_line(project: Project) -> 
 
 
 def test_queued_experiments_run_side_by_side(project: Project) -> None:
-    for rounds in (12, 14):
+    for leaf in (80, 90):
         project.run(
-            "dvc", "exp", "run", "--queue", "--name", f"rounds-{rounds}", "-S", f"models.boosting.max_iter={rounds}"
+            "dvc", "exp", "run", "--queue", "--name", f"leaf-{leaf}", "-S", f"models.boosting.min_samples_leaf={leaf}"
         )
     project.run("dvc", "queue", "start", "-j", "2")
-    project.run("dvc", "queue", "logs", "--follow", "rounds-12", check=False)
-    project.run("dvc", "queue", "logs", "--follow", "rounds-14", check=False)
+    project.run("dvc", "queue", "logs", "--follow", "leaf-80", check=False)
+    project.run("dvc", "queue", "logs", "--follow", "leaf-90", check=False)
     status = project.run("dvc", "queue", "status").stdout
     assert status.count("Success") == 2, status
-    assert candidate(project, "rounds-12") != candidate(project, "rounds-14")
+    assert candidate(project, "leaf-80") != candidate(project, "leaf-90")
 
 
 def test_a_temporary_experiment_runs_the_code_of_its_own_tree(project: Project) -> None:
-    project.replace("src/recommit/learning/scores.py", '"auc": float(', '"auc": 0.25 + 0 * float(')
+    project.replace(
+        "src/recommit/learning/judging.py", '"auc": days.statistic(ranked.auc)', '"auc": days.ratio(truth * 0 + 0.25)'
+    )
     project.run("dvc", "exp", "run", "--temp", "--name", "other-code")
     assert candidate(project, "other-code")["auc"] == 0.25
     assert candidate(project, "main")["auc"] != 0.25

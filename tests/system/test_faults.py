@@ -43,4 +43,4 @@ def test_the_report_opens_with_the_decision(project: Project) -> None:
     page = project.read("reports/index.html")
     verdict = project.json("models/decision.json")["verdict"]
     assert page.index("decision") < page.index("Notebooks")
-    assert f">{verdict}<" in page
+    assert f"Decision: {verdict}" in page

@@ -18,6 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from sklearn.compose import ColumnTransformer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -527,7 +528,7 @@ TABLE = pd.DataFrame(DRAWN, columns=["speed", "wind"])
 
 @pytest.fixture(scope="module")
 def model() -> bytes:
-    pipeline = make_pipeline(StandardScaler(), LogisticRegression())
+    pipeline = make_pipeline(ColumnTransformer([("all", StandardScaler(), list(TABLE))]), LogisticRegression())
     return export(pipeline.fit(TABLE, TABLE["speed"] + TABLE["wind"] ** 2 > 1), TABLE)
 
 
