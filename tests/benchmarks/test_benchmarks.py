@@ -33,7 +33,7 @@ def plain(reproduced: Project, tmp_path_factory: pytest.TempPathFactory) -> Path
     "pattern",
     [
         "models/**/*.onnx",
-        "models/candidate/*",
+        "models/candidate/[a-z]*",
         "data/folds/*.parquet",
         "reports/evidence/**/*.json",
         "reports/plots/*.csv",
