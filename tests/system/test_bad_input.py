@@ -126,8 +126,8 @@ def test_a_model_or_feature_set_that_does_not_exist_is_named_with_those_that_do(
 
     def with_parameters(project: Project) -> None:
         unknown_model(project)
-        project.replace("params.yaml", "  baseline: {}", "  perceptron: {}\n  baseline: {}")
-        project.replace("params.yaml", "    baseline: {} ", "    perceptron: {}\n    baseline: {} ")
+        for indent in ("\n  ", "\n    "):  # under models, and under search.spaces
+            project.replace("params.yaml", f"{indent}baseline: {{}}", f"{indent}perceptron: {{}}{indent}baseline: {{}}")
 
     refuses(project, with_parameters, "no model 'perceptron'; there are baseline, logistic, boosting")
     unknown_features = replacing("params.yaml", "features: [schedule,", "features: [everything, schedule,")
