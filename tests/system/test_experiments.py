@@ -9,15 +9,19 @@ from tests.system.conftest import Project
 pytestmark = pytest.mark.system
 
 
-def candidate(project: Project, revision: str) -> dict:
-    """The candidate's test metrics of a revision or experiment, from `dvc exp show`."""
+def metrics(project: Project, revision: str, file: str) -> dict:
+    """The metrics in a file of a revision or experiment, from `dvc exp show`."""
     shown = json.loads(project.run("dvc", "exp", "show", "--json").stdout)
     experiments = {
         experiment["revs"][0].get("name"): experiment["revs"][0]["data"]
         for baseline in shown
         for experiment in baseline.get("experiments") or []
     } | {baseline["name"]: baseline["data"] for baseline in shown}
-    return experiments[revision]["metrics"]["reports/metrics/test.json"]["data"]["candidate"]
+    return experiments[revision]["metrics"][file]["data"]
+
+
+def candidate(project: Project, revision: str) -> dict:
+    return metrics(project, revision, "reports/metrics/test.json")["candidate"]
 
 
 def test_an_experiment_sets_parameters_on_the_command_line(project: Project) -> None:
@@ -42,7 +46,8 @@ def test_queued_experiments_run_side_by_side(project: Project) -> None:
     project.run("dvc", "queue", "logs", "--follow", "leaf-90", check=False)
     status = project.run("dvc", "queue", "status").stdout
     assert status.count("Success") == 2, status
-    assert candidate(project, "leaf-80") != candidate(project, "leaf-90")
+    fits = [metrics(project, name, "reports/metrics/train/boosting-full.json") for name in ("leaf-80", "leaf-90")]
+    assert fits[0] != fits[1]
 
 
 def test_a_temporary_experiment_runs_the_code_of_its_own_tree(project: Project) -> None:

@@ -27,7 +27,7 @@ class Fused:
     that of any other value.
     """
 
-    session: Any
+    model: Model
     numbers: tuple[str, ...]
     places: Mapping[str, Mapping[str, int]]
 
@@ -57,35 +57,20 @@ class Fused:
         for name in places:
             graph.input.append(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.INT64, [None, 1]))
         try:
-            return cls(Model(model.SerializeToString())._session, numbers, places)
+            return cls(Model(model.SerializeToString()), numbers, places)
         except ValueError:
             return None
 
-    def probability(self, columns: pd.DataFrame, at_once: int, multiple: int) -> np.ndarray:
+    def probability(self, columns: pd.DataFrame) -> np.ndarray:
         """The probability of the positive class, (rows,) float64, from a table that has all columns, of a row or more.
 
-        The model is given at most `at_once` rows, and always a `multiple`, the last row repeated to make that up.
         Raises ValueError for rows that it has no answer for.
         """
-        filled = -(-len(columns) // multiple) * multiple
-        matrix = np.empty((filled, len(self.numbers)), dtype="float32")
+        matrix = np.empty((len(columns), len(self.numbers)), dtype="float32")
         for place, name in enumerate(self.numbers):
-            matrix[: len(columns), place] = columns[name].to_numpy("float32")
-        matrix[len(columns) :] = matrix[len(columns) - 1]
-        feed = {_JOINED: matrix}
-        for name, known in self.places.items():
-            feed[name] = np.empty((filled, 1), dtype="int64")
-            feed[name][: len(columns), 0] = codes = _codes(columns[name], known)
-            feed[name][len(columns) :] = codes[-1]
-        found = np.empty(filled, dtype="float64")
-        for at in range(0, filled, at_once):
-            some = {name: values[at : at + at_once] for name, values in feed.items()}
-            try:
-                (probabilities,) = self.session.run(["probabilities"], some)
-            except Exception as error:  # the runtime's own kinds, which share no base
-                raise ValueError(f"the model has no answer: {str(error).splitlines()[0]}") from None
-            found[at : at + at_once] = probabilities[:, 1]
-        return found[: len(columns)]
+            matrix[:, place] = columns[name].to_numpy("float32")
+        codes = {name: _codes(columns[name], known).reshape(-1, 1) for name, known in self.places.items()}
+        return self.model.run({_JOINED: matrix} | codes)
 
 
 def _joins(node: Any, numbers: tuple[str, ...]) -> bool:

@@ -17,12 +17,6 @@ from recommit.artifact.model import Model
 from recommit.artifact.sets import Conformal
 from recommit.batch.fused import Fused
 
-_ROWS = 8192
-"""Rows given to the model at once: what it computes for them fits into a processor's cache."""
-_WIDTH = 16
-"""The runtime computes log and sigmoid of so many rows at once at most, and of those left over otherwise: rows are
-filled up to a multiple, and then each has the same bits whatever rows come with it."""
-
 
 @dataclass(frozen=True)
 class Scorer:
@@ -53,7 +47,7 @@ class Scorer:
         if rows.empty:
             return np.empty(0)
         fused = _fused(self.content) if self.fused else None
-        return fused.probability(rows, _ROWS, _WIDTH) if fused else _plain(_model(self.content), rows)
+        return fused.probability(rows) if fused else _model(self.content).predict_proba(rows)
 
     def written(self, probability: np.ndarray, outcomes: tuple[str, str]) -> dict[str, pa.Array]:
         """What is written beside a row's key: probability, set (in words), model, version, model_sha256."""
@@ -85,18 +79,9 @@ def load_scorer(folder: Path, version: str) -> Scorer:
 def _same(fused: Fused | None, model: Model, rows: pd.DataFrame) -> bool:
     """Whether the faster way gives the model's very bits."""
     try:
-        return fused is not None and np.array_equal(fused.probability(rows, _ROWS, _WIDTH), _plain(model, rows))
+        return fused is not None and np.array_equal(fused.probability(rows), model.predict_proba(rows))
     except ValueError:
         return False
-
-
-def _plain(model: Model, rows: pd.DataFrame) -> np.ndarray:
-    found = []
-    for at in range(0, len(rows), _ROWS):
-        some = rows.iloc[at : at + _ROWS]
-        filled = some.iloc[np.minimum(np.arange(-len(some) % _WIDTH + len(some)), len(some) - 1)]
-        found.append(model.predict_proba(filled)[: len(some)])
-    return np.concatenate(found)
 
 
 @lru_cache(maxsize=2)

@@ -51,9 +51,10 @@ def test_each_row_has_its_key_its_probability_its_set_and_the_model(scorer, scor
 def test_a_row_has_the_same_bits_whatever_rows_come_with_it(scorer):
     rows = world.features(300)
     whole = scorer.probability(rows)
-    for size in (1, 2, 7, 16, 33):
-        parts = [scorer.probability(rows.iloc[at : at + size]) for at in range(0, 300, size)]
-        np.testing.assert_array_equal(np.concatenate(parts), whole)
+    for predict in (scorer.probability, Model(scorer.content).predict_proba):
+        for size in (1, 2, 7, 16, 33):
+            parts = [predict(rows.iloc[at : at + size]) for at in range(0, 300, size)]
+            np.testing.assert_array_equal(np.concatenate(parts), whole)
 
 
 def test_feeding_the_model_faster_changes_no_bit(scorer):
