@@ -64,7 +64,7 @@ class Model:
         return self.run({name: _tensor(frame[name], kind) for name, kind in self.columns.items()})
 
     def run(self, feed: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Give the probability of the positive class, (rows,) float64, from tensors, (rows, columns) each, a row or more.
+        """Give the probability of the positive class, (rows,) float64, from tensors of a row or more.
 
         A row has the same bits whatever rows come with it. Raises ValueError for rows that the model has no answer for.
         """

@@ -16,6 +16,7 @@ from recommit.proof import watch
 from recommit.proof.commit import Commit, LockedStage, head_of, lay_out
 from recommit.proof.contents import Contents, ignored_by_dvc, md5_of
 from recommit.proof.inputs import Inputs, contradictions, inputs_of, know_tree, standing_orders
+from recommit.proof.kept import seconds_before
 from recommit.proof.machine import machine, unlike_the_lock
 from recommit.proof.private import end_processes, private_place
 from recommit.proof.remote import cache_of, fetch
@@ -126,7 +127,7 @@ def _verify(project: Path, request: Request, say: Say, place: Path) -> Proof:
         say=say,
     )
     say(f"replaying {len(chosen)} stages of {commit.sha[:10]}, with {len(varied)} things otherwise than here")
-    found = _replay_all(chosen, planned, prover, request.jobs, say)
+    found = _replay_all(chosen, planned, prover, request.jobs, seconds_before(project), say)
     return Proof(
         commit=commit.sha,
         lock_md5=md5_of(commit.folder / "dvc.lock"),
@@ -185,12 +186,18 @@ def _rebuilt(folder: Path, say: Say) -> Path:
 
 
 def _replay_all(
-    chosen: Sequence[LockedStage], planned: _Planned, prover: Prover, jobs: int, say: Say
+    chosen: Sequence[LockedStage],
+    planned: _Planned,
+    prover: Prover,
+    jobs: int,
+    took: Mapping[str, float],
+    say: Say,
 ) -> dict[str, StageVerdict]:
     """Replay side by side whatever has its inputs; a stage whose inputs nobody can give is not replayed."""
     cpus = sorted(os.sched_getaffinity(0))
     free = list(range(jobs or len(cpus)))
-    waiting = list(chosen)
+    # The longest first, as the last proof knows them: begun last, it would keep everybody waiting.
+    waiting = sorted(chosen, key=lambda stage: -took.get(stage.name, float("inf")))
     running: dict[Future[StageVerdict], int] = {}
     found: dict[str, StageVerdict] = {}
 

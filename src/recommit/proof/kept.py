@@ -1,0 +1,29 @@
+"""The records of earlier proofs that a project keeps: the one in docs, and those of this clone, oldest first."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+
+def kept_records(project: Path) -> Iterator[dict[str, Any]]:
+    """The records that can be read, those written last at the end."""
+    own = sorted((project / ".recommit" / "proofs").glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
+    for path in (project / "docs" / "proof.json", *own):
+        try:
+            record = json.loads(path.read_bytes())
+        except (OSError, ValueError):
+            continue
+        if isinstance(record, dict):
+            yield record
+
+
+def seconds_before(project: Path) -> dict[str, float]:
+    """How long the replay of each stage took when it was last proved: the stage's name to seconds."""
+    found: dict[str, float] = {}
+    for record in kept_records(project):
+        try:
+            found |= {stage["stage"]: float(stage["seconds"]) for stage in record["stages"]}
+        except (KeyError, TypeError, ValueError):
+            continue
+    return found
