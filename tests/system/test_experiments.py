@@ -21,7 +21,8 @@ def metrics(project: Project, revision: str, file: str) -> dict:
 
 
 def candidate(project: Project, revision: str) -> dict:
-    return metrics(project, revision, "reports/metrics/test.json")["candidate"]
+    """The candidate's scores in the month that it is compared by."""
+    return metrics(project, revision, "reports/metrics/validation.json")["candidate"]
 
 
 def test_an_experiment_sets_parameters_on_the_command_line(project: Project) -> None:

@@ -123,5 +123,10 @@ def as_dicts(judged: Mapping[str, Estimate]) -> dict[str, dict[str, float]]:
     return {name: _interval(one).as_dict() for name, one in judged.items()}
 
 
+def values(judged: Mapping[str, Estimate]) -> dict[str, float]:
+    """The numbers alone, as metrics that experiments are compared by."""
+    return {name: float(number.value) for name, number in judged.items()}
+
+
 def _interval(one: Estimate | Interval) -> Interval:
     return one.interval() if isinstance(one, Estimate) else one
