@@ -51,6 +51,17 @@ def test_a_model_copes_with_nothing_known_and_unknown_categories(name, rows):
     np.testing.assert_allclose(Model(export(model, blank)).predict_proba(blank), expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("name", models.MODELS)
+def test_a_model_has_an_answer_far_out_of_range(name, rows):
+    columns = features.names("full")
+    model = fit(name, rows, columns)
+    numbers = [column for column in columns if column not in categories()]
+    for extreme in (np.finfo("float32").max, np.finfo("float32").min):
+        far = rows[columns].iloc[:50].assign(**dict.fromkeys(numbers, np.float32(extreme)))
+        probability = Model(export(model, far)).predict_proba(far)
+        assert ((probability >= 0) & (probability <= 1)).all()
+
+
 # Boosting cannot: scikit-learn finds no bins. The schema refuses such a training table beforehand.
 @pytest.mark.parametrize("name", sorted({*models.MODELS} - {"boosting"}))
 def test_a_model_copes_with_a_column_that_is_empty_in_training(name, rows):

@@ -12,9 +12,10 @@ from tests.system.conftest import ROOT, Project
 
 PAGES = ["README.md", *sorted(str(page.relative_to(ROOT)) for page in (ROOT / "docs").glob("*.md"))]
 TOOLS = {"make", "dvc", "recommit", "papermill", "pytest", "git"}
-# These take the terminal, need the network or run this test again: that there is such a command must do.
+# These take the terminal, need the network, the gate's yes or an earlier model, or run this test again: that there is
+# such a command must do.
 NOT_RUN = {"make lab": "make --dry-run lab", "make test": "make --dry-run test", "make lock": "make --dry-run lock"}
-NOT_RUN["recommit run"] = "recommit run --help"
+NOT_RUN |= {f"recommit {verb}": f"recommit {verb} --help" for verb in ("run", "promote", "rollback")}
 
 
 def commands(page: str) -> list[str]:

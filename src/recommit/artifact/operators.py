@@ -75,12 +75,14 @@ def _clip(where: str, attributes: Attributes, given: Given) -> list[Columns]:
 
 
 def _arithmetic(where: str, attributes: Attributes, given: Given) -> list[Columns]:
-    if len(given) != 2 or any(isinstance(value, np.ndarray) and value.size != 1 for value in given):
-        raise ValueError(f"{where} must be given two values, of which constants are single numbers")
     widths = {len(value) for value in given if isinstance(value, tuple)}
-    if len(widths) != 1:
-        raise ValueError(f"{where} must be given columns, of one width")
-    return [tuple(Column() for _ in range(widths.pop()))]
+    if len(given) != 2 or len(widths) != 1:
+        raise ValueError(f"{where} must be given two values, of them columns of one width")
+    width = widths.pop()
+    for value in given:
+        if isinstance(value, np.ndarray) and value.shape not in ((), (1,), (width,), (1, width)):
+            raise ValueError(f"{where} must be given constants of one number, or one for each of {width} columns")
+    return [tuple(Column() for _ in range(width))]
 
 
 def _reshape(where: str, attributes: Attributes, given: Given) -> list[Columns]:
