@@ -79,9 +79,17 @@ def load_problem(root: Path) -> Problem:
 
 
 def read_history(names: Sequence[str], folder: Path) -> Tables:
-    """The history tables of those names, NAME.parquet in `folder`. Raises `Refusal` for one that is not there."""
+    """The history tables of those names, NAME.parquet in `folder`. Raises `Refusal` for one that cannot be read."""
     absent = [f"{name}.parquet" for name in names if not (folder / f"{name}.parquet").is_file()]
     if absent:
         files = ", ".join(absent)
         raise Refusal(f"{folder} lacks {files}, which features are computed from: `dvc pull` or `dvc repro`")
-    return {name: pd.read_parquet(folder / f"{name}.parquet") for name in names}
+    return {name: _read(folder / f"{name}.parquet") for name in names}
+
+
+def _read(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_parquet(path)
+    except (ValueError, OSError) as error:  # Arrow's own are kinds of both
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise Refusal(f"{path}, which features are computed from, cannot be read: {reason}") from None

@@ -46,3 +46,10 @@ def test_a_project_without_pyproject_is_refused(tmp_path):
 def test_history_that_is_not_there_is_named(tmp_path):
     with pytest.raises(Refusal, match=r"lacks delays.parquet, which features are computed from: `dvc pull`"):
         read_history(("delays",), tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1 not a table"])
+def test_history_that_is_no_table_is_named(tmp_path, content):
+    (tmp_path / "delays.parquet").write_bytes(content)
+    with pytest.raises(Refusal, match=r"delays.parquet, which features are computed from, cannot be read: "):
+        read_history(("delays",), tmp_path)
