@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from recommit.artifact.model import Model
+from recommit.artifact.model import Model, Unanswered
 from recommit.artifact.parity import answers
 from recommit.artifact.plain_parquet import Kind, read_plain, write_plain
 from recommit.artifact.probes import KIND
@@ -36,7 +36,7 @@ def choose(asked: pd.DataFrame, model: Model, seed: int) -> pd.DataFrame:
     parts = []
     for kind, rows in asked.groupby(KIND, sort=False):
         drawn = rows.sample(min(len(rows), _KEPT[str(kind)]), random_state=seed).sort_index()
-        parts.append(drawn[np.isfinite(answers(model.predict_proba, drawn))])
+        parts.append(drawn[np.isfinite(answers(model.predict_proba, drawn, Unanswered))])
     return pd.concat(parts, ignore_index=True)[[*model.columns, KIND]]
 
 

@@ -17,6 +17,10 @@ _ROWS = 8192 // WIDTH * WIDTH
 """Rows given to the runtime at once: what it computes for them fits into a processor's cache."""
 
 
+class Unanswered(ValueError):
+    """Among the rows is one that the model has no answer for."""
+
+
 class Model:
     """A model read from ONNX, ready to predict in one thread.
 
@@ -53,8 +57,8 @@ class Model:
     def predict_proba(self, frame: pd.DataFrame) -> np.ndarray:
         """Give the probability of the positive class, (rows,) float64, from a table.
 
-        The table has at least `columns`; others are not read. Raises ValueError when one is absent, or for a category
-        that the model was not told of and has no answer for.
+        The table has at least `columns`; others are not read. Raises ValueError when one is absent or no such type, and
+        Unanswered for a category that the model was not told of and has no answer for.
         """
         absent = [name for name in self.columns if name not in frame]
         if absent:
@@ -64,9 +68,9 @@ class Model:
         return self.run({name: _tensor(frame[name], kind) for name, kind in self.columns.items()})
 
     def run(self, feed: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Give the probability of the positive class, (rows,) float64, from tensors of a row or more.
+        """Give the probability of the positive class, (rows,) float64, from tensors, (rows, columns) each, never none.
 
-        A row has the same bits whatever rows come with it. Raises ValueError for rows that the model has no answer for.
+        A row has the same bits whatever rows come with it. Raises Unanswered for rows that the model cannot answer.
         """
         rows = len(next(iter(feed.values())))
         found = np.empty(rows)
@@ -75,7 +79,7 @@ class Model:
             try:
                 (probabilities,) = self._session.run(["probabilities"], some)
             except Exception as error:  # the runtime's own kinds, which share no base
-                raise ValueError(f"the model has no answer: {_reason(error)}") from None
+                raise Unanswered(f"the model has no answer: {_reason(error)}") from None
             found[at : at + _ROWS] = probabilities[: rows - at, 1]
         return found
 

@@ -189,12 +189,26 @@ def _directions(evidence: Evidence, bound: float) -> Found:
 
 
 def _parity(evidence: Evidence, bound: float) -> Found:
-    difference = evidence["parity"]["largest"]
-    return (
-        difference,
-        0 <= difference <= bound,
-        "largest difference between the model file's and scikit-learn's probability",
-    )
+    parity = evidence["parity"]
+    kinds = {kind: one for kind, one in parity["kinds"].items() if one["rows"]}
+    silent = [kind for kind, one in kinds.items() if not one["compared"] and not _refused_alike(kind, one)]
+    if "usual" not in kinds or silent:
+        return parity["largest"], False, f"of {', '.join(silent) or 'usual'} rows, none was compared with scikit-learn"
+    beyond = max(parity["beyond"], *(one["beyond"] for one in kinds.values()))
+    if beyond:
+        return (
+            parity["largest"],
+            False,
+            f"{beyond} rows differ by more than {parity['tolerance']:g}",
+        )
+    differences = [parity["largest"], *(one["largest"] for one in kinds.values() if one["compared"])]
+    words = f"largest difference between the model file's and scikit-learn's probability in {parity['compared']} rows"
+    return parity["largest"], all(0 <= difference <= bound for difference in differences), words
+
+
+def _refused_alike(kind: str, one: Mapping[str, Any]) -> bool:
+    """Whether rows of this kind may have no answer, and neither scikit-learn nor the file gave one to any."""
+    return kind in ("missing", "unseen", "extreme") and one["refused_by_both"] == one["refused"] == one["rows"]
 
 
 def _one_candidate(evidence: Evidence, bound: float) -> Found:

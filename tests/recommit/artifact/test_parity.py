@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -82,6 +83,9 @@ def test_rows_that_only_the_file_refuses_count_in_full_and_those_of_scikit_learn
     refused = parity.answered(strict, export(strict, rows), rows, seed=1)
     unseen = by_kind(parity.compare(Model(export(strict, rows)), refused, lambda p: p))["unseen"]
     assert (unseen.rows, unseen.compared, unseen.refused, unseen.beyond) == (1, 0, 1, 0)
+    assert unseen.refused_by_both == 1
+    unseen = by_kind(parity.compare(Model(export(easy, rows)), refused, lambda p: p))["unseen"]
+    assert (unseen.refused, unseen.refused_by_both) == (1, 0)
     known = parity.answered(easy, export(easy, rows), rows, seed=1)
     assert by_kind(parity.compare(Model(export(easy, rows)), known, lambda p: p))["unseen"].beyond == 0
     unseen = by_kind(parity.compare(Model(export(strict, rows)), known, lambda p: p))["unseen"]
@@ -96,9 +100,24 @@ def test_one_odd_row_does_not_cost_the_answers_to_others():
             raise ValueError("no")
         return part["x"].to_numpy() / 10
 
-    said = parity.answers(predict, rows)
+    said = parity.answers(predict, rows, ValueError)
     assert np.isnan(said[4])
     assert np.delete(said, 4).tolist() == pytest.approx([0, 0.1, 0.2, 0.3, 0.5, 0.6, 0.7, 0.8])
+
+
+def test_a_column_that_is_absent_or_of_another_type_is_an_error_and_no_refusal(made, boosted, table, asked):
+    model, content = Model(made["model.onnx"]), export(boosted, table)
+    with pytest.raises(ValueError, match="the model needs the columns rain"):
+        parity.compare(model, asked.drop(columns="rain"), lambda p: p)
+    with pytest.raises(ValueError, match="could not convert string to float"):
+        parity.compare(model, asked.assign(rain="wet"), lambda p: p)
+    with pytest.raises(KeyError, match="rain"):
+        parity.answered(boosted, content, table.drop(columns="rain"), seed=1)
+    other = clone(boosted).fit(table.assign(snow=0.0), np.arange(len(table)) % 2)
+    with pytest.raises(ValueError, match="was fitted on the columns snow, which its file does not read"):
+        parity.answered(other, content, table, seed=1)
+    with pytest.raises(ValueError, match="could not convert string to float"):
+        parity.answered(boosted, content, table.assign(rain="wet"), seed=1)
 
 
 def test_probes_hold_all_rows_every_category_and_what_the_columns_never_held(boosted, table):

@@ -1,6 +1,7 @@
 """Each rule says no to the fault that it is there for, and no other rule minds; honest data passes all of them."""
 
 from collections.abc import Callable
+from copy import deepcopy
 
 import numpy as np
 import pandas as pd
@@ -198,7 +199,7 @@ FAULTS = [
     (candidate_that_learned_from_the_test_month, "test_untouched", "the candidate used rows settled up to"),
     (parity_of_another_model, "one_candidate", "parity is about another"),
     (champion_written_anew, "not_the_champion", "comparing them says nothing"),
-    (file_that_predicts_otherwise, "parity", "largest difference"),
+    (file_that_predicts_otherwise, "parity", "3 rows differ by more than 1e-05"),
 ]
 
 
@@ -278,6 +279,47 @@ def test_a_check_that_looked_at_nothing_or_at_something_else_does_not_pass(
 ) -> None:
     decision = decide(evidence | {file: evidence[file] | {key: nothing}}, BOUNDS)
     assert [ruling.rule for ruling in decision.rulings if ruling.verdict == "no"] == [rule]
+
+
+def refuse(kind: dict, by_both: int) -> None:
+    kind.update(compared=0, refused=kind["rows"], refused_by_both=by_both, largest=0.0)
+
+
+def every_row_refused(parity: dict) -> None:
+    parity.update(largest=0.0, compared=0)
+    for kind in parity["kinds"].values():
+        refuse(kind, by_both=kind["rows"])
+
+
+PARITY_FAULTS = [
+    (every_row_refused, "of usual rows, none was compared"),
+    (lambda parity: refuse(parity["kinds"]["missing"], by_both=8), "of missing rows, none was compared"),
+    (lambda parity: refuse(parity["kinds"]["usual"], by_both=90), "of usual rows, none was compared"),
+    (lambda parity: parity.update(kinds={}), "of usual rows, none was compared"),
+    (lambda parity: parity["kinds"].pop("usual"), "of usual rows, none was compared"),
+    (lambda parity: parity.update(beyond=2), "2 rows differ by more"),
+    (lambda parity: parity["kinds"]["unseen"].update(beyond=1), "1 rows differ by more"),
+    (lambda parity: parity["kinds"]["unseen"].update(largest=0.5), "largest difference"),
+    (lambda parity: parity["kinds"]["unseen"].update(largest=float("nan")), "largest difference"),
+]
+
+
+@pytest.mark.parametrize(("spoil", "said"), PARITY_FAULTS)
+def test_parity_that_compared_nothing_of_a_kind_or_differs_in_one_does_not_pass(
+    evidence: dict, spoil: Callable[[dict], None], said: str
+) -> None:
+    parity = deepcopy(evidence["parity"])
+    spoil(parity)
+    decision = decide(evidence | {"parity": parity}, BOUNDS)
+    refused = {ruling.rule: ruling.reason for ruling in decision.rulings if ruling.verdict == "no"}
+    assert list(refused) == ["parity"]
+    assert said in refused["parity"]
+
+
+def test_rows_that_both_refuse_need_no_comparison(evidence: dict) -> None:
+    parity = deepcopy(evidence["parity"])
+    refuse(parity["kinds"]["unseen"], by_both=1)
+    assert decide(evidence | {"parity": parity}, BOUNDS).verdict == "yes"
 
 
 def test_a_direction_that_is_not_a_number_does_not_hide_behind_another(evidence: dict) -> None:

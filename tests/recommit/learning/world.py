@@ -156,7 +156,7 @@ class World:
             "selection": {"chosen": "logistic-full", "used_until": str(predicted["label_known_at"].max())},
             "staleness": {"candidate": staleness.age(train_used["label_known_at"].max(), month_before(AS_OF))},
             **self._judged(test, predict, sets, train_used["label_known_at"].max()),
-            "parity": {"fit": self.parity_of, "largest": self.parity},
+            "parity": self._parity(),
             "robustness": self._robust(months[-1].test, predict),
         }
 
@@ -224,6 +224,14 @@ class World:
             },
             "slices": {"searched": len(parts), "worst": worst(parts).as_dict()},
         }
+
+    def _parity(self) -> dict[str, Any]:
+        differ = int(self.parity > 1e-5)
+        one = {"refused": 0, "refused_by_both": 0, "largest": self.parity, "beyond": differ}
+        asked = {"usual": 90, "missing": 9, "unseen": 1}
+        kinds = {kind: {"rows": rows, "compared": rows, **one} for kind, rows in asked.items()}
+        total = {"tolerance": 1e-5, "largest": self.parity, "beyond": 3 * differ, "rows": 100, "compared": 100}
+        return {"fit": self.parity_of, **total, "kinds": kinds}
 
     def _robust(self, rows: pd.DataFrame, predict: Callable) -> dict[str, Any]:
         days = blocks(rows["predicted_at"].dt.date, seed=1)
