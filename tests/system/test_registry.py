@@ -42,7 +42,7 @@ def train(folder: Path, auc: float, as_of: str) -> None:
     estimator = make_pipeline(scaled, LogisticRegression(C=auc)).fit(frame, frame["delay"] + frame["wind"] * auc > 0)
     content, sets = export(estimator, frame), Conformal(0.9, 0.8)
     model, graph = Model(content), read_graph(content)
-    golden = golden_bytes(choose(probes(content, frame, 7), model, 7), model, sets)
+    golden = golden_bytes(choose(probes(content, frame, 7), model, sets, 7), model, sets)
     manifest = {
         "format": 1, "name": "toy", "problem": "is it late?", "target": "late",
         "prediction": {"instant": "2 hours before departure", "horizon_hours": 2.0},

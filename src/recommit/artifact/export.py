@@ -11,9 +11,8 @@ from skl2onnx import convert_sklearn
 from skl2onnx.common.data_types import FloatTensorType, StringTensorType
 from sklearn.pipeline import Pipeline
 
-from recommit.artifact.graph import read_graph
-
-OPSET = {"": 21, "ai.onnx.ml": 3}
+from recommit.artifact.calibration import Line, append_calibration
+from recommit.artifact.graph import OPSETS, read_graph
 
 
 def export(estimator: Any, frame: pd.DataFrame) -> bytes:
@@ -35,7 +34,7 @@ def export(estimator: Any, frame: pd.DataFrame) -> bytes:
                 name="model",
                 initial_types=inputs,
                 options={"zipmap": False},
-                target_opset=OPSET,
+                target_opset=OPSETS,
             )
         content = _as_bytes(model)
         read_graph(content)
@@ -52,36 +51,7 @@ def with_calibration(content: bytes, slope: float, intercept: float, smallest: f
     `content` is what `export` gave; p is kept `smallest` away from 0 and 1 first. The outputs keep their names.
     """
     model = onnx.load_model_from_string(content)
-    graph = model.graph
-    for node in graph.node:
-        node.output[:] = ["uncalibrated" if name == "probabilities" else name for name in node.output]
-    constants = {"slope": slope, "intercept": intercept, "least": smallest, "most": 1 - smallest, "one": 1.0}
-    places = {"negative": 0, "positive": 1}
-    graph.initializer.extend(
-        onnx.numpy_helper.from_array(np.array(value, dtype="float32"), f"calibration_{name}")
-        for name, value in constants.items()
-    )
-    graph.initializer.extend(
-        onnx.numpy_helper.from_array(np.array([place], dtype="int64"), f"calibration_{name}")
-        for name, place in places.items()
-    )
-    steps: tuple[tuple[str, tuple[str, ...], str, dict[str, Any]], ...] = (
-        ("Clip", ("uncalibrated", "least", "most"), "inside", {}),
-        # Both are taken from the model: 1 - p of a float32 p near 1 would have lost its digits.
-        ("Gather", ("inside", "positive"), "for", {"axis": 1}),
-        ("Gather", ("inside", "negative"), "against", {"axis": 1}),
-        ("Div", ("for", "against"), "odds", {}),
-        ("Log", ("odds",), "log_odds", {}),
-        ("Mul", ("log_odds", "slope"), "scaled", {}),
-        ("Add", ("scaled", "intercept"), "moved", {}),
-        ("Sigmoid", ("moved",), "calibrated", {}),
-        ("Sub", ("one", "calibrated"), "other", {}),
-        ("Concat", ("other", "calibrated"), "probabilities", {"axis": 1}),
-    )
-    plain = ("uncalibrated", "probabilities")
-    for operator, inputs, output, attributes in steps:
-        named = [name if name in plain else f"calibration_{name}" for name in (*inputs, output)]
-        graph.node.append(onnx.helper.make_node(operator, named[:-1], named[-1:], name=named[-1], **attributes))
+    append_calibration(model.graph, Line(slope, intercept), smallest)
     return _as_bytes(model)
 
 

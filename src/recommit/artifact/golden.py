@@ -13,6 +13,7 @@ from recommit.artifact.probes import KIND
 from recommit.artifact.sets import Conformal
 
 PROBABILITY, NEGATIVE, POSITIVE = "golden_probability", "golden_negative", "golden_positive"
+BOUNDARY = "boundary"
 MOST_BYTES = 16 * 2**20
 MOST_ROWS = 2000
 TOLERANCE = 1e-6
@@ -31,13 +32,28 @@ class Golden:
     sets: np.ndarray
 
 
-def choose(asked: pd.DataFrame, model: Model, seed: int) -> pd.DataFrame:
-    """Draw the golden rows from those of `recommit.artifact.probes`, some of each kind that the model answers."""
+def choose(asked: pd.DataFrame, model: Model, sets: Conformal, seed: int) -> pd.DataFrame:
+    """Draw the golden rows from those of `recommit.artifact.probes`, some of each kind that the model answers.
+
+    With them come the rows whose probabilities are nearest to where a set changes, one on either side: `BOUNDARY`.
+    """
     parts = []
     for kind, rows in asked.groupby(KIND, sort=False):
         drawn = rows.sample(min(len(rows), _KEPT[str(kind)]), random_state=seed).sort_index()
         parts.append(drawn[np.isfinite(answers(model.predict_proba, drawn, Unanswered))])
+    probability = answers(model.predict_proba, asked, Unanswered)
+    nearest = [place for edge in (1 - sets.quantile, sets.quantile) for place in _beside(probability, edge)]
+    parts.append(asked.iloc[nearest].assign(**{KIND: BOUNDARY}))
     return pd.concat(parts, ignore_index=True)[[*model.columns, KIND]]
+
+
+def _beside(probability: np.ndarray, edge: float) -> list[int]:
+    """The places of the largest of (n,) numbers up to an edge, and of the smallest beyond; NaN is neither."""
+    below = np.where(probability <= edge, probability, -np.inf)
+    above = np.where(probability > edge, probability, np.inf)
+    return [
+        int(place) for place, side in ((below.argmax(), below), (above.argmin(), above)) if np.isfinite(side[place])
+    ]
 
 
 def golden_bytes(rows: pd.DataFrame, model: Model, sets: Conformal) -> bytes:

@@ -11,11 +11,12 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from recommit.artifact.operators import CLASSIFIERS, OPERATORS, Attributes, Column, Columns
+from recommit.artifact.calibration import Line, calibration_of
+from recommit.artifact.operators import CLASSIFIERS, OPERATORS, TEXT_KEYS, Attributes, Column, Columns, text
 from recommit.artifact.wire import scan
 
 OPSETS = {"": 21, "ai.onnx.ml": 3}
-"""The newest version of each operator set that a model may use: those that `export` asks for."""
+"""The newest version of each operator set that a model may use, which is the one that `export` asks for."""
 MOST_CONSTANTS = 10_000
 """Numbers in one tensor of weights; larger ones, such as trees, are attributes."""
 _TYPES = {1: "number", 8: "text"}
@@ -39,6 +40,9 @@ class Graph:
     operators: tuple[str, ...]
     opsets: dict[str, int]
     classifier: Classifier
+    categories: dict[str, tuple[str, ...]]
+    """Each text column to the values that the file tells apart."""
+    calibration: Line
 
 
 def read_graph(content: bytes) -> Graph:
@@ -70,6 +74,7 @@ def _read(graph: Any, opsets: dict[str, int]) -> Graph:
     if len({*values, *constants}) != len(graph.initializer) + len(graph.input) or not inputs:
         raise ValueError("it has no inputs, or two inputs or weights of one name")
     classifiers = []
+    categories: dict[str, tuple[str, ...]] = {}
     for node in graph.node:
         where = f"{node.op_type} {node.name!r}"
         domain = "" if node.domain == "ai.onnx" else node.domain
@@ -89,6 +94,9 @@ def _read(graph: Any, opsets: dict[str, int]) -> Graph:
             raise ValueError(f"{where} has {len(node.output)} outputs, not {len(results)}")
         if operator in CLASSIFIERS:
             classifiers.append(Classifier(node.op_type, attributes, values[node.input[0]]))
+        known = tuple(text(key) for name in TEXT_KEYS for key in attributes.get(name, ()))
+        for source in {column.source for columns in results for column in columns if column.source and known}:
+            categories[source] = (*categories.get(source, ()), *known)
         for name, columns in zip(node.output, results, strict=True):
             if not name or name in values or name in constants:
                 raise ValueError(f"{where} gives {name!r}, which has no name or is there already")
@@ -97,7 +105,8 @@ def _read(graph: Any, opsets: dict[str, int]) -> Graph:
         raise ValueError(f"it has {len(classifiers)} classifiers, not one")
     _check_outputs(graph.output, values)
     operators = {f"{node.domain}.{node.op_type}" if node.domain else node.op_type for node in graph.node}
-    return Graph(inputs, tuple(sorted(operators)), dict(sorted(opsets.items())), classifiers[0])
+    versions, line = dict(sorted(opsets.items())), calibration_of(graph, constants)
+    return Graph(inputs, tuple(sorted(operators)), versions, classifiers[0], categories, line)
 
 
 def _check_outputs(outputs: Any, values: Mapping[str, Columns]) -> None:

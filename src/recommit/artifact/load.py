@@ -1,5 +1,6 @@
 """Load a model: a folder of three files, of which nothing is believed until it has been checked."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,8 +32,8 @@ def load(folder: Path) -> Artifact:
     """Load the model in a folder of model.onnx, manifest.json and golden.parquet.
 
     Before anything takes model or golden rows apart, their sizes and hashes must be what the manifest says. Then the
-    file's fields, operators and shapes must be among those known, its inputs those of the manifest, and its answers to
-    the golden rows those expected. What is loaded are the very bytes that were checked.
+    file's fields, operators and shapes must be among those known, its inputs, their values and its calibration those of
+    the manifest, and its answers to the golden rows those expected. The very bytes that were checked are loaded.
 
     Raises Refusal in one line, or one for each error of the manifest: which file, what was found, what is due.
     """
@@ -80,6 +81,16 @@ def _agree(graph: Graph, manifest: Manifest) -> None:
     for what, found, said in pairs:
         if found != said:
             raise ValueError(f"its {what} are not the manifest's: {_difference(list(found), list(said))}")
+    for column in manifest.inputs:
+        known = graph.categories.get(column.name, ())
+        if column.values is not None and set(column.values) != set(known):
+            difference = _difference(list(known), column.values)
+            raise ValueError(f"its values of {column.name!r} are not the manifest's: {difference}")
+    for name, value in graph.calibration._asdict().items():
+        stated = getattr(manifest.calibration, name)
+        # The file has it as a float32.
+        if not math.isclose(value, stated, rel_tol=1e-7, abs_tol=1e-37):
+            raise ValueError(f"its calibration has the {name} {value:.7g}, and the manifest's is {stated:.7g}")
 
 
 def _difference(found: list[Any], said: list[Any]) -> str:

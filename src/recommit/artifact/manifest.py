@@ -9,11 +9,13 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from recommit import Refusal
-from recommit.artifact.files import read_bounded
+from recommit.artifact.files import read_bounded, sha256
 
 FORMAT = 1
 """Raised when a reader of the old format would misread the new one."""
 MOST_BYTES = 4 * 2**20
+_SEAL = "sha256"
+"""The key of the hash of all others. It shows a slip or a merge gone wrong; who wants to can compute it anew."""
 RESERVED = "golden_"
 """What no input's name may begin with: the golden rows' own columns do."""
 
@@ -140,20 +142,43 @@ def parse_manifest(content: bytes, path: Path) -> Manifest:
     if said["format"] != FORMAT or isinstance(said["format"], bool):
         found = str(said["format"])[:20]
         raise Refusal(f"{path} is of format {found}, and this version reads {FORMAT}: use the version that wrote it")
+    manifest = manifest_of({name: value for name, value in said.items() if name != _SEAL}, path)
+    if said.get(_SEAL) != _seal(manifest):
+        raise Refusal(
+            f"{path} was changed after it was written: what it says has not the {_SEAL} that it states; "
+            "take the folder whole, with `dvc checkout`, or make it anew, with `dvc repro`"
+        )
+    return manifest
+
+
+def manifest_of(said: Mapping[str, Any], path: Path) -> Manifest:
+    """The manifest that says so, to be the file `path`. Raises Refusal as `read_manifest` does."""
     try:
-        return Manifest.model_validate(said)
+        manifest = Manifest.model_validate(said)
+        _seal(manifest)
     except ValidationError as error:
         raise Refusal("\n".join(f"{path}: {line}" for line in _errors(error))) from None
-    except RecursionError:
+    except (ValueError, RecursionError):  # of what is written, in the one place that may hold anything, the parameters
         raise Refusal(f"{path} is no manifest: nested too deep") from None
+    return manifest
+
+
+def manifest_bytes(manifest: Manifest) -> bytes:
+    """The bytes of a manifest.json, the same each time: sealed by a hash of all that it says."""
+    said = manifest.model_dump(mode="json") | {_SEAL: _seal(manifest)}
+    return json.dumps(said, indent=1, ensure_ascii=False, allow_nan=False).encode() + b"\n"
 
 
 def write_manifest(path: Path, manifest: Manifest) -> None:
-    """Write a manifest.json, the same bytes each time. It appears whole or not at all."""
+    """Write a manifest.json. It appears whole or not at all."""
     from recommit.notebook.run import write_whole  # brings what runs notebooks; reading a manifest does without
 
-    content = json.dumps(manifest.model_dump(mode="json"), indent=1, ensure_ascii=False, allow_nan=False)
-    write_whole(path, content.encode() + b"\n")
+    write_whole(path, manifest_bytes(manifest))
+
+
+def _seal(manifest: Manifest) -> str:
+    """A hash of what a manifest says, however it is laid out."""
+    return sha256(json.dumps(manifest.model_dump(mode="json"), sort_keys=True).encode())
 
 
 def inputs_of(

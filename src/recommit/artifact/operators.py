@@ -106,7 +106,7 @@ def _label_encoder(where: str, attributes: Attributes, given: Given) -> list[Col
     keys = _list(where, attributes, "keys_strings", "keys_int64s", "keys_floats")
     numbers = _list(where, attributes, "values_int64s", "values_floats", of=len(keys))
     counted = numbers == list(range(len(numbers))) and all(isinstance(key, bytes) for key in keys)
-    codes = tuple(map(_text, keys))
+    codes = tuple(map(text, keys))
     return [tuple(Column(column.source, codes if counted else ()) for column in _columns(where, given))]
 
 
@@ -115,7 +115,7 @@ def _one_hot(where: str, attributes: Attributes, given: Given) -> list[Columns]:
     columns = _columns(where, given)
     if len(columns) != 1:
         raise ValueError(f"{where} must be given one column, not {len(columns)}")
-    return [tuple(Column(columns[0].source, category=_text(category)) for category in known)]
+    return [tuple(Column(columns[0].source, category=text(category)) for category in known)]
 
 
 def _imputer(where: str, attributes: Attributes, given: Given) -> list[Columns]:
@@ -191,10 +191,13 @@ def _check_trees(where: str, trees: np.ndarray, branch: np.ndarray, nodes: Mappi
             raise ValueError(f"{where} has a tree with more than {MOST_DEPTH} splits above a leaf")
 
 
-def _text(value: Any) -> str:
+def text(value: Any) -> str:
+    """A word in an attribute, which is bytes, or a number's digits."""
     return value.decode("utf-8") if isinstance(value, bytes) else str(value)
 
 
+TEXT_KEYS = ("keys_strings", "cats_strings")
+"""The attributes that hold the categories of a text column."""
 CLASSIFIERS = ("ai.onnx.ml.LinearClassifier", "ai.onnx.ml.TreeEnsembleClassifier")
 OPERATORS: dict[str, Callable[[str, Attributes, Given], list[Columns]]] = {
     # Preparing the columns:

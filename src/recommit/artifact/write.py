@@ -10,7 +10,7 @@ from recommit import Refusal
 from recommit.artifact.files import sha256
 from recommit.artifact.graph import read_graph
 from recommit.artifact.load import GOLDEN, MANIFEST, MODEL, Artifact, load
-from recommit.artifact.manifest import FORMAT, parse_manifest, write_manifest
+from recommit.artifact.manifest import FORMAT, manifest_of, write_manifest
 
 
 def write_model(folder: Path, content: bytes, golden: bytes, said: Mapping[str, Any]) -> Artifact:
@@ -26,7 +26,7 @@ def write_model(folder: Path, content: bytes, golden: bytes, said: Mapping[str, 
         graph = read_graph(content)
         hashes = {**said["hashes"], "model": sha256(content), "golden": sha256(golden)}
         of_files = {"format": FORMAT, "opsets": graph.opsets, "operators": list(graph.operators), "hashes": hashes}
-        manifest = parse_manifest(json.dumps({**said, **of_files}).encode(), Path(MANIFEST))
+        manifest = manifest_of(json.loads(json.dumps({**said, **of_files})), Path(MANIFEST))
     except (ValueError, Refusal) as error:
         raise Refusal(f"{said['fit']} cannot be the candidate: {error}") from None
     with TemporaryDirectory(dir=folder.parent) as place:

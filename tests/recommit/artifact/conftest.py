@@ -14,15 +14,17 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OrdinalEncoder
 
+from recommit import Refusal
 from recommit.artifact import golden, manifest, parity
 from recommit.artifact.export import export, with_calibration
 from recommit.artifact.files import sha256
 from recommit.artifact.graph import read_graph
+from recommit.artifact.load import load
 from recommit.artifact.model import Model
 from recommit.artifact.sets import Conformal
 
 SLOPE, INTERCEPT = 0.8, -0.2
-SETS = Conformal(0.9, 0.8)
+SETS = Conformal(0.9, 0.65)
 
 
 @pytest.fixture(scope="session")
@@ -54,19 +56,19 @@ def made(boosted: Pipeline, table: pd.DataFrame, asked: pd.DataFrame) -> dict[st
     """The three files of a sound model, by name."""
     content = with_calibration(export(boosted, table), SLOPE, INTERCEPT, 1e-6)
     model, graph = Model(content), read_graph(content)
-    rows = golden.golden_bytes(golden.choose(asked, model, seed=1), model, SETS)
+    rows = golden.golden_bytes(golden.choose(asked, model, SETS, seed=1), model, SETS)
     said = {
         "format": 1, "name": "small", "problem": "is it late", "target": "late",
         "prediction": {"instant": "an hour before", "horizon_hours": 1.0},
         "fit": "boosting-all", "model": "boosting", "features": "all", "params": {"max_iter": 10},
         "inputs": manifest.inputs_of(model.columns, {"wind": "mph", "rain": "in", "place": "-"}, {"place": "abc"}),
-        "calibration": {"slope": SLOPE, "intercept": INTERCEPT}, "conformal": {"level": 0.9, "quantile": 0.8},
+        "calibration": {"slope": SLOPE, "intercept": INTERCEPT}, "conformal": vars(SETS),
         "threshold": 0.5, "as_of": "2013-09-01", "trained_rows": 600, "trained_until": "2013-08-01", "parity": 1e-7,
         "hashes": {"model": sha256(content), "golden": sha256(rows), "train": "0" * 64, "lock": "1" * 64},
         "opsets": graph.opsets, "operators": list(graph.operators),
         "scores": {"auc": {"value": 0.8, "low": 0.7, "high": 0.9, "level": 0.95}},
     }  # fmt: skip
-    return {"model.onnx": content, "golden.parquet": rows, "manifest.json": json.dumps(said).encode()}
+    return {"model.onnx": content, "golden.parquet": rows, "manifest.json": sealed(said)}
 
 
 @pytest.fixture
@@ -87,10 +89,30 @@ def put(folder: Path, name: str, content: bytes) -> None:
 
 
 def say(folder: Path, change: Callable[[dict[str, Any]], Any]) -> None:
-    """Change what a folder's manifest says."""
+    """Change what a folder's manifest says, as someone would make who also changes the hash."""
     said = json.loads((folder / "manifest.json").read_text())
     change(said)
-    (folder / "manifest.json").write_text(json.dumps(said))
+    (folder / "manifest.json").write_bytes(sealed(said))
+
+
+def sealed(said: dict[str, Any]) -> bytes:
+    """A manifest.json that says so, with the hash that makes it look right if it is a manifest at all."""
+    try:
+        return manifest.manifest_bytes(
+            manifest.manifest_of({name: value for name, value in said.items() if name != "sha256"}, Path())
+        )
+    except Refusal:
+        return json.dumps(said).encode()
+
+
+def refusal(folder: Path) -> str:
+    """Why the model in a folder is not loaded: one line that names the folder."""
+    with pytest.raises(Refusal) as caught:
+        load(folder)
+    text = str(caught.value)
+    assert len(text.splitlines()) == 1
+    assert str(folder) in text
+    return text
 
 
 def rebuilt(content: bytes, change: Callable[[Any], Any]) -> bytes:

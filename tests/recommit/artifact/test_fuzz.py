@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from recommit import Refusal
 from recommit.artifact.load import load
-from tests.recommit.artifact.conftest import put
+from tests.recommit.artifact.conftest import put, sealed
 
 # Where, how many bytes go, and what comes instead; places are thousandths of the file.
 edits = st.lists(
@@ -83,5 +83,4 @@ def test_any_bytes_are_refused_as_any_of_the_files(made, content):
     key=st.sampled_from(["inputs", "params", "hashes", "opsets", "scores", "conformal", "format", "name", "as_of"]),
 )
 def test_any_value_in_a_manifest_is_loaded_or_refused(made, said, key):
-    content = json.dumps(json.loads(made["manifest.json"]) | {key: said}).encode()
-    load_or_refuse(made, "manifest.json", content)
+    load_or_refuse(made, "manifest.json", sealed(json.loads(made["manifest.json"]) | {key: said}))

@@ -1,27 +1,14 @@
 """Golden rows are written plainly, replayed when a model is loaded, and refused when they could be anything else."""
 
 import io
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-import pytest
 
-from recommit import Refusal
-from recommit.artifact.golden import read_golden
-from recommit.artifact.load import load
+from recommit.artifact.golden import BOUNDARY, read_golden
 from recommit.artifact.plain_parquet import write_plain
-from tests.recommit.artifact.conftest import put
-
-
-def refusal(folder: Path) -> str:
-    with pytest.raises(Refusal) as caught:
-        load(folder)
-    text = str(caught.value)
-    assert len(text.splitlines()) == 1
-    assert str(folder) in text
-    return text
+from tests.recommit.artifact.conftest import SETS, put, refusal
 
 
 def plain(made):
@@ -44,9 +31,21 @@ def test_golden_rows_are_what_pyarrow_reads_too_and_say_why_they_are_there(made)
     for name in ("wind", "rain", "place"):
         np.testing.assert_array_equal(golden.rows[name].to_numpy(), columns[name])
     np.testing.assert_array_equal(golden.probability, columns["golden_probability"])
-    assert set(columns["golden_kind"]) == {"usual", "threshold", "category", "missing", "unseen", "extreme"}
+    assert set(columns["golden_kind"]) == {"usual", "threshold", "category", "missing", "unseen", "extreme", BOUNDARY}
     assert write_plain(columns, kinds) == made["golden.parquet"]
     assert 200 < len(golden.probability) < 500
+
+
+def test_golden_rows_lie_on_either_side_of_where_a_set_changes(made):
+    columns, _ = plain(made)
+    edges = columns["golden_kind"] == BOUNDARY
+    assert sorted(zip(columns["golden_negative"][edges], columns["golden_positive"][edges], strict=True)) == [
+        (False, True), (True, False), (True, True), (True, True)
+    ]  # fmt: skip
+    for edge in (SETS.quantile, 1 - SETS.quantile):
+        distance = columns["golden_probability"] - edge
+        nearest = min(distance[distance > 0]), max(distance[distance <= 0])
+        assert set(nearest) <= set(distance[edges])
 
 
 def test_golden_rows_that_expect_another_answer_are_refused(folder, made):

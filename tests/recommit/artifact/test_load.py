@@ -1,28 +1,21 @@
 """A sound model is loaded; one that is spoiled, swapped or built to harm is refused, and the reason is said."""
 
+import json
 import os
-from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
 
-from recommit import Refusal
+from recommit.artifact import golden
 from recommit.artifact import load as loading
+from recommit.artifact.export import export
+from recommit.artifact.graph import read_graph
 from recommit.artifact.load import load
 from recommit.artifact.model import Model
-from tests.recommit.artifact.conftest import attribute, node, put, rebuilt, say
+from tests.recommit.artifact.conftest import SETS, attribute, node, put, rebuilt, refusal, say
 
 TREES = "TreeEnsembleClassifier"
-
-
-def refusal(folder: Path) -> str:
-    with pytest.raises(Refusal) as caught:
-        load(folder)
-    text = str(caught.value)
-    assert len(text.splitlines()) == 1
-    assert str(folder) in text
-    return text
 
 
 def test_a_sound_model_is_loaded_and_predicts(folder, made, table):
@@ -35,7 +28,7 @@ def test_a_sound_model_is_loaded_and_predicts(folder, made, table):
 
 
 @pytest.mark.parametrize("name", ["model.onnx", "manifest.json", "golden.parquet"])
-def test_a_missing_empty_cut_linked_or_oversized_file_is_refused(folder, made, name, monkeypatch):
+def test_a_missing_empty_cut_linked_or_oversized_file_is_refused(folder, made, name):
     file, content = folder / name, made[name]
     file.write_bytes(content[: len(content) // 2])
     assert ("it is not JSON" if name == "manifest.json" else "cut short") in refusal(folder)
@@ -64,7 +57,7 @@ def test_one_changed_bit_is_refused_before_anything_is_parsed(folder, made, name
     assert f"{folder / name} is not the file that manifest.json describes" in refusal(folder)
 
 
-def test_what_is_loaded_are_the_bytes_that_were_checked(folder, made, monkeypatch):
+def test_what_is_loaded_are_the_bytes_that_were_checked(folder, monkeypatch):
     """The file is exchanged as soon as it has been read: nothing reads it again."""
     read = loading.read_graph
 
@@ -277,9 +270,60 @@ def test_what_is_no_model_is_refused(folder, content, capfd):
         (lambda said: said["opsets"].update({"": 20}), "its operator sets are not the manifest's"),
         (lambda said: said["inputs"].reverse(), "its inputs are not the manifest's: the order"),
         (lambda said: said["inputs"].pop(), "its inputs are not the manifest's: only the file has ('place', 'text')"),
+        (lambda said: said["calibration"].update(slope=0.81), "the slope 0.8, and the manifest's is 0.81"),
+        (lambda said: said["calibration"].update(intercept=0.0), "the intercept -0.2, and the manifest's is 0"),
+        (
+            lambda said: said["inputs"][2]["values"].append("d"),
+            "its values of 'place' are not the manifest's: only the manifest has 'd'",
+        ),
+        (lambda said: said["inputs"][2]["values"].pop(), "its values of 'place' are not the manifest's: only the file"),
         (lambda said: said["conformal"].update(quantile=0.55), "gives the set"),
+        (lambda said: said["conformal"].update(quantile=0.66), "gives the set"),
+        (lambda said: said["conformal"].update(quantile=0.64), "gives the set"),
     ],
 )
 def test_a_manifest_of_something_else_is_refused(folder, change, words):
     say(folder, change)
     assert words in refusal(folder)
+
+
+@pytest.mark.parametrize(
+    ("was", "now"),
+    [
+        (b'"horizon_hours": 1.0', b'"horizon_hours": 0.0'),
+        (b'"threshold": 0.5', b'"threshold": 0.6'),
+        (b'"features": "all"', b'"features": "few"'),
+        (b'"level": 0.9', b'"level": 0.8'),
+        (b'"quantile": 0.65', b'"quantile": 0.65000001'),
+        (b'"unit": "mph"', b'"unit": "m/s"'),
+        (b'"max_iter": 10', b'"max_iter": 11'),
+        (b'"values": null', b'"values": []'),
+        (b'"sha256": "', b'"sha256": "0'),
+        (b'"sha256": ', b'"sha257": '),
+    ],
+)
+def test_a_manifest_that_was_edited_is_refused(folder, was, now):
+    content = (folder / "manifest.json").read_bytes()
+    assert was in content
+    (folder / "manifest.json").write_bytes(content.replace(was, now, 1))
+    assert f"{folder / 'manifest.json'}" in refusal(folder)
+
+
+def test_a_manifest_that_is_laid_out_otherwise_is_the_same(folder):
+    said = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").write_text(json.dumps(said, sort_keys=True))
+    load(folder)
+
+
+def test_a_file_without_calibration_has_a_manifest_that_says_so(folder, boosted, table, asked):
+    """The line as it is: slope 1, intercept 0."""
+    content = export(boosted, table)
+    model = Model(content)
+    rows = golden.golden_bytes(golden.choose(asked, model, SETS, seed=1), model, SETS)
+    used = read_graph(content)
+    say(folder, lambda said: said.update(operators=list(used.operators), opsets=used.opsets))
+    put(folder, "golden.parquet", rows)
+    put(folder, "model.onnx", content)
+    assert "its calibration has the slope 1, and the manifest's is 0.8" in refusal(folder)
+    say(folder, lambda said: said.update(calibration={"slope": 1.0, "intercept": 0.0}))
+    load(folder)

@@ -53,6 +53,13 @@ def test_each_error_is_said_in_one_line(folder, change, words):
     assert text.startswith(str(folder / "manifest.json"))
 
 
+def test_parameters_nested_too_deep_to_write_are_refused(folder):
+    text = (folder / "manifest.json").read_text()
+    assert '"max_iter": 10' in text
+    (folder / "manifest.json").write_text(text.replace('"max_iter": 10', f'"a": {"[" * 900}{"]" * 900}'))
+    assert "nested too deep" in refusal(folder / "manifest.json")
+
+
 def test_two_errors_are_two_lines(folder):
     say(folder, lambda said: said.update(threshold=2, more=1))
     assert len(refusal(folder / "manifest.json").splitlines()) == 2

@@ -117,7 +117,7 @@ def write_model(folder: Path, kind: str, listed: bool = True) -> Path:
     estimator, rows = fitted(kind)
     content = with_calibration(export(estimator, rows), 1.1, -0.05, 1e-6)
     model, graph, sets = Model(content), read_graph(content), Conformal(0.9, 0.65)
-    golden = golden_bytes(choose(probes(content, rows, 7), model, 7), model, sets)
+    golden = golden_bytes(choose(probes(content, rows, 7), model, sets, 7), model, sets)
     units = dict.fromkeys(INPUTS, "-")
     manifest = {
         "format": 1,

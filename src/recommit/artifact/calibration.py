@@ -1,0 +1,69 @@
+"""Calibration within a model file: the nodes at its end that draw a straight line through the log-odds."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import onnx
+
+_STEPS: tuple[tuple[str, tuple[str, ...], str, dict[str, Any]], ...] = (
+    ("Clip", ("uncalibrated", "least", "most"), "inside", {}),
+    # Both are taken from the model: 1 - p of a float32 p near 1 would have lost its digits.
+    ("Gather", ("inside", "positive"), "for", {"axis": 1}),
+    ("Gather", ("inside", "negative"), "against", {"axis": 1}),
+    ("Div", ("for", "against"), "odds", {}),
+    ("Log", ("odds",), "log_odds", {}),
+    ("Mul", ("log_odds", "slope"), "scaled", {}),
+    ("Add", ("scaled", "intercept"), "moved", {}),
+    ("Sigmoid", ("moved",), "calibrated", {}),
+    ("Sub", ("one", "calibrated"), "other", {}),
+    ("Concat", ("other", "calibrated"), "probabilities", {"axis": 1}),
+)
+_PLACES = {"negative": 0, "positive": 1}
+
+
+class Line(NamedTuple):
+    """A probability p becomes expit(slope * logit(p) + intercept)."""
+
+    slope: float
+    intercept: float
+
+
+AS_IT_IS = Line(1.0, 0.0)
+"""The line of a file without calibration."""
+
+
+def append_calibration(graph: Any, line: Line, smallest: float) -> None:
+    """Put a line at the end of an ONNX graph; probabilities are kept `smallest` away from 0 and 1 first."""
+    for node in graph.node:
+        node.output[:] = ["uncalibrated" if name == "probabilities" else name for name in node.output]
+    constants = {**line._asdict(), "least": smallest, "most": 1 - smallest, "one": 1.0}
+    graph.initializer.extend(
+        onnx.numpy_helper.from_array(np.array(value, dtype="float32"), _own(name)) for name, value in constants.items()
+    )
+    graph.initializer.extend(
+        onnx.numpy_helper.from_array(np.array([place], dtype="int64"), _own(name)) for name, place in _PLACES.items()
+    )
+    graph.node.extend(_nodes())
+
+
+def calibration_of(graph: Any, constants: Mapping[str, np.ndarray]) -> Line:
+    """The line that a checked ONNX graph ends with, of `append_calibration`; `AS_IT_IS` where it does not."""
+    nodes = _nodes()
+    if list(graph.node[-len(nodes) :]) != nodes:
+        return AS_IT_IS
+    if any(constants[_own(name)].tolist() != [place] for name, place in _PLACES.items()):
+        return AS_IT_IS
+    return Line(*(float(constants[_own(name)].item()) for name in Line._fields))
+
+
+def _nodes() -> list[Any]:
+    nodes = []
+    for operator, inputs, output, attributes in _STEPS:
+        names = [_own(name) for name in (*inputs, output)]
+        nodes.append(onnx.helper.make_node(operator, names[:-1], names[-1:], name=names[-1], **attributes))
+    return nodes
+
+
+def _own(name: str) -> str:
+    return name if name in ("uncalibrated", "probabilities") else f"calibration_{name}"
