@@ -87,7 +87,10 @@ def _read(graph: Any, opsets: dict[str, int]) -> Graph:
             if name not in values and name not in constants:
                 raise ValueError(f"{where} reads {name!r}, which nothing before it gives")
         attributes = _attributes(node, where)
-        results = OPERATORS[operator](
+        unknown = sorted(attributes.keys() - OPERATORS[operator].attributes)
+        if unknown:
+            raise ValueError(f"{where} says {unknown[0]!r}, which is not among what a {operator} may say")
+        results = OPERATORS[operator].columns(
             where, attributes, [constants[n] if n in constants else values[n] for n in node.input]
         )
         if len(results) != len(node.output):

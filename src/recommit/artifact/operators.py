@@ -1,7 +1,8 @@
 """The operators that a model file may use: what each is held to, and what columns come out of it.
 
 Every operator that a model of this project uses is a function here, which refuses what does not fit; a file with any
-other is refused. To allow one more, for another kind of model, write its function and name it at the end.
+other operator, or another attribute, is refused. To allow one more, for another kind of model, write its function and
+name it at the end with its attributes.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -44,11 +45,25 @@ def _columns(where: str, given: Given, constants: int = 0) -> Columns:
 
 def _list(where: str, attributes: Attributes, *names: str, of: int | None = None) -> list[Any]:
     """The one of the attributes `names` that is there: a list, of so many values."""
-    values: Any = next((attributes[name] for name in names if name in attributes), [])
+    there = [name for name in names if name in attributes]
+    if len(there) != 1:
+        raise ValueError(f"{where} has {' and '.join(there) or 'none'} of {', '.join(names)}: due is one")
+    values: Any = attributes[there[0]]
     if not isinstance(values, list) or (of is not None and len(values) != of):
         size = len(values) if isinstance(values, list) else 1
-        raise ValueError(f"{where} has {size} {' or '.join(names)}, not {of}")
+        raise ValueError(f"{where} has {size} {there[0]}, not {of}")
     return values
+
+
+def _transform(where: str, attributes: Attributes) -> None:
+    """How scores become probabilities."""
+    if attributes.get("post_transform", b"NONE") not in (b"NONE", b"LOGISTIC"):
+        raise ValueError(f"{where} has a post_transform other than NONE and LOGISTIC")
+
+
+def _numbers(where: str, name: str, values: list[Any]) -> None:
+    if not np.isfinite(np.array(values, dtype="float64")).all():
+        raise ValueError(f"{where} has {name} that are no numbers")
 
 
 def _concat(where: str, attributes: Attributes, given: Given) -> list[Columns]:
@@ -87,7 +102,7 @@ def _arithmetic(where: str, attributes: Attributes, given: Given) -> list[Column
 
 def _reshape(where: str, attributes: Attributes, given: Given) -> list[Columns]:
     columns = _columns(where, given, constants=1)
-    if given[1].tolist() != [-1, len(columns)] or attributes.get("allowzero"):
+    if given[1].tolist() != [-1, len(columns)]:
         raise ValueError(f"{where} must leave {len(columns)} columns as they are, not make {given[1].tolist()} of them")
     return [columns]
 
@@ -134,8 +149,9 @@ def _scaler(where: str, attributes: Attributes, given: Given) -> list[Columns]:
 def _linear(where: str, attributes: Attributes, given: Given) -> list[Columns]:
     columns = _columns(where, given)
     _list(where, attributes, "classlabels_ints", of=2)
-    _list(where, attributes, "coefficients", of=2 * len(columns))
-    _list(where, attributes, "intercepts", of=2)
+    for name, size in (("coefficients", 2 * len(columns)), ("intercepts", 2)):
+        _numbers(where, name, _list(where, attributes, name, of=size))
+    _transform(where, attributes)
     return [(Column(),), (Column(), Column())]
 
 
@@ -160,12 +176,32 @@ def _trees(where: str, attributes: Attributes, given: Given) -> list[Columns]:
     if np.isnan(np.array(nodes["values"], dtype="float64")).any():
         raise ValueError(f"{where} has a threshold that is no number")
     _check_trees(where, np.array(trees, dtype="int64"), branch, nodes)
-    weights = _list(where, attributes, "class_weights")
-    for name in ("class_treeids", "class_nodeids", "class_ids"):
-        _list(where, attributes, name, of=len(weights))
-    if not set(attributes["class_ids"]) <= {0, 1} or not np.isfinite(weights).all():
-        raise ValueError(f"{where} has leaves that speak of a third class, or weigh no number")
+    _check_leaves(where, np.array(trees, dtype="int64"), branch, attributes)
+    if "base_values" in attributes:
+        base = _list(where, attributes, "base_values")
+        if len(base) not in (1, 2):  # one is for the second class alone
+            raise ValueError(f"{where} has {len(base)} base_values, not one or two")
+        _numbers(where, "base_values", base)
+    _transform(where, attributes)
     return [(Column(),), (Column(), Column())]
+
+
+def _check_leaves(where: str, trees: np.ndarray, branch: np.ndarray, attributes: Attributes) -> None:
+    """Each weight is a number, and that of a class and a leaf; the trees' nodes are in order."""
+    weights = _list(where, attributes, "class_weights")
+    tree, node, classes = (
+        np.array(_list(where, attributes, f"class_{name}", of=len(weights)), dtype="int64")
+        for name in ("treeids", "nodeids", "ids")
+    )
+    if not np.isin(classes, (0, 1)).all():
+        raise ValueError(f"{where} has leaves that speak of a third class")
+    _numbers(where, "class_weights", weights)
+    names, starts, sizes = np.unique(trees, return_index=True, return_counts=True)
+    if not np.isin(tree, names).all():
+        raise ValueError(f"{where} has weights of a tree that is not there")
+    which = np.searchsorted(names, tree)
+    if ((node < 0) | (node >= sizes[which])).any() or branch[starts[which] + node].any():
+        raise ValueError(f"{where} has weights of a node that is no leaf")
 
 
 def _check_trees(where: str, trees: np.ndarray, branch: np.ndarray, nodes: Mapping[str, list[Any]]) -> None:
@@ -199,25 +235,53 @@ def text(value: Any) -> str:
 TEXT_KEYS = ("keys_strings", "cats_strings")
 """The attributes that hold the categories of a text column."""
 CLASSIFIERS = ("ai.onnx.ml.LinearClassifier", "ai.onnx.ml.TreeEnsembleClassifier")
-OPERATORS: dict[str, Callable[[str, Attributes, Given], list[Columns]]] = {
+
+
+@dataclass(frozen=True)
+class Operator:
+    """What an operator is held to, and the attributes that it may have."""
+
+    columns: Callable[[str, Attributes, Given], list[Columns]]
+    """(where, attributes, inputs) to the columns that come out. Raises ValueError for what does not fit."""
+    attributes: frozenset[str] = frozenset()
+
+
+def _with(columns: Callable[[str, Attributes, Given], list[Columns]], *attributes: str) -> Operator:
+    return Operator(columns, frozenset(attributes))
+
+
+OPERATORS: dict[str, Operator] = {
     # Preparing the columns:
-    "Cast": _cast,
-    "Concat": _concat,
-    "Reshape": _reshape,
-    "ai.onnx.ml.Imputer": _imputer,
-    "ai.onnx.ml.LabelEncoder": _label_encoder,
-    "ai.onnx.ml.OneHotEncoder": _one_hot,
-    "ai.onnx.ml.Scaler": _scaler,
+    "Cast": _with(_cast, "to"),
+    "Concat": _with(_concat, "axis"),
+    "Reshape": _with(_reshape),
+    "ai.onnx.ml.Imputer": _with(
+        _imputer, "imputed_value_floats", "imputed_value_int64s", "replaced_value_float", "replaced_value_int64"
+    ),
+    "ai.onnx.ml.LabelEncoder": _with(
+        _label_encoder,
+        "keys_strings", "keys_int64s", "keys_floats", "values_int64s", "values_floats",
+        "default_int64", "default_float",
+    ),
+    "ai.onnx.ml.OneHotEncoder": _with(_one_hot, "cats_strings", "cats_int64s", "zeros"),
+    "ai.onnx.ml.Scaler": _with(_scaler, "offset", "scale"),
     # The models:
-    "ai.onnx.ml.LinearClassifier": _linear,
-    "ai.onnx.ml.TreeEnsembleClassifier": _trees,
+    "ai.onnx.ml.LinearClassifier": _with(
+        _linear, "classlabels_ints", "coefficients", "intercepts", "multi_class", "post_transform"
+    ),
+    "ai.onnx.ml.TreeEnsembleClassifier": _with(
+        _trees,
+        "base_values", "class_ids", "class_nodeids", "class_treeids", "class_weights", "classlabels_int64s",
+        "nodes_falsenodeids", "nodes_featureids", "nodes_hitrates", "nodes_missing_value_tracks_true", "nodes_modes",
+        "nodes_nodeids", "nodes_treeids", "nodes_truenodeids", "nodes_values", "post_transform",
+    ),
     # Calibration:
-    "Add": _arithmetic,
-    "Clip": _clip,
-    "Div": _arithmetic,
-    "Gather": _gather,
-    "Log": _each,
-    "Mul": _arithmetic,
-    "Sigmoid": _each,
-    "Sub": _arithmetic,
-}
+    "Add": _with(_arithmetic),
+    "Clip": _with(_clip),
+    "Div": _with(_arithmetic),
+    "Gather": _with(_gather, "axis"),
+    "Log": _with(_each),
+    "Mul": _with(_arithmetic),
+    "Sigmoid": _with(_each),
+    "Sub": _with(_arithmetic),
+}  # fmt: skip

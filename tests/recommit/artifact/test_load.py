@@ -176,6 +176,50 @@ def with_no_weight(model):
     attribute(model, TREES, "class_weights").floats[0] = float("nan")
 
 
+def with_weight_of_a_branch(model):
+    attribute(model, TREES, "class_nodeids").ints[0] = 0
+
+
+def with_weight_of_no_node(model):
+    attribute(model, TREES, "class_nodeids").ints[0] = 10**9
+
+
+def with_weight_of_no_tree(model):
+    attribute(model, TREES, "class_treeids").ints[0] = 10**6
+
+
+def with_endless_base(model):
+    attribute(model, TREES, "base_values").floats[0] = float("inf")
+
+
+def with_three_bases(model):
+    attribute(model, TREES, "base_values").floats.extend([0, 0])
+
+
+def with_other_transform(model):
+    attribute(model, TREES, "post_transform").s = b"PROBIT"
+
+
+def with_unknown_attribute(model):
+    node(model, TREES).attribute.append(onnx.helper.make_attribute("aggregate_function", "MAX"))
+
+
+def with_attribute_of_another(model):
+    node(model, "Log").attribute.append(onnx.helper.make_attribute("axis", 1))
+
+
+def with_two_lists_of_keys(model):
+    node(model, "LabelEncoder").attribute.append(onnx.helper.make_attribute("keys_floats", [1.0, 2.0, 3.0]))
+
+
+def with_words_that_nothing_reads(model):
+    attribute(model, "LabelEncoder", "keys_strings").strings.extend([b""] * 300_000)
+
+
+def with_numbers_that_nothing_reads(model):
+    attribute(model, "LabelEncoder", "values_int64s").MergeFromString(b"\x40\x01" * 10_000_001)
+
+
 def with_other_nodes(model):
     attribute(model, TREES, "nodes_modes").strings[0] = b"BRANCH_MEMBER"
 
@@ -185,7 +229,7 @@ def with_reader_of_nothing(model):
 
 
 def with_many_parts(model):
-    for _ in range(60_000):
+    for _ in range(210_000):
         model.graph.node.add()
 
 
@@ -221,10 +265,21 @@ HARM = [
     (with_lost_child, "has a tree that leads back, or out of itself"),
     (with_short_tree, "has 3 nodes_values"),
     (with_third_class, "has leaves that speak of a third class"),
-    (with_no_weight, "weigh no number"),
+    (with_no_weight, "has class_weights that are no numbers"),
+    (with_weight_of_a_branch, "has weights of a node that is no leaf"),
+    (with_weight_of_no_node, "has weights of a node that is no leaf"),
+    (with_weight_of_no_tree, "has weights of a tree that is not there"),
+    (with_endless_base, "has base_values that are no numbers"),
+    (with_three_bases, "has 3 base_values, not one or two"),
+    (with_other_transform, "has a post_transform other than NONE and LOGISTIC"),
+    (with_unknown_attribute, "says 'aggregate_function', which is not among what a ai.onnx.ml.TreeEnsembleClassifier"),
+    (with_attribute_of_another, "says 'axis', which is not among what a Log may say"),
+    (with_two_lists_of_keys, "has keys_strings and keys_floats of keys_strings, keys_int64s, keys_floats: due is one"),
+    (with_words_that_nothing_reads, "it has more than 200,000 parts"),
+    (with_numbers_that_nothing_reads, "it has more than 10,000,000 values in lists"),
     (with_other_nodes, "has nodes other than leaves and <="),
     (with_reader_of_nothing, "reads 'nowhere', which nothing before it gives"),
-    (with_many_parts, "it has more than 50,000 parts"),
+    (with_many_parts, "it has more than 200,000 parts"),
     (with_third_probability, "its outputs must be one label and two probabilities a row"),
     (with_renamed_input, "its inputs are not the manifest's: only the file has ('storm', 'number')"),
 ]

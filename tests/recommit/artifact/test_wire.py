@@ -1,0 +1,74 @@
+"""What a model file holds is counted before anything makes objects of it, however it is written down."""
+
+import pytest
+
+from recommit.artifact import wire
+from recommit.artifact.wire import scan
+
+
+def within(field: int, content: bytes) -> bytes:
+    """A field that holds bytes, as protobuf writes it."""
+    head, size = bytes([field << 3 | 2]), len(content)
+    while size >= 128:
+        head, size = head + bytes([size & 127 | 128]), size >> 7
+    return head + bytes([size]) + content
+
+
+def with_attribute(content: bytes) -> bytes:
+    """A model file of one node with one attribute: ModelProto.graph, GraphProto.node, NodeProto.attribute."""
+    return within(7, within(1, within(5, content)))
+
+
+def with_weights(content: bytes) -> bytes:
+    """A model file of one tensor of weights."""
+    return within(7, within(5, content))
+
+
+FLOAT, INT, WORD, EMPTY = b"\x3d\x00\x00\x80\x3f", b"\x40\x07", b"\x4a\x04LEAF", b"\x4a\x00"
+
+
+@pytest.mark.parametrize(
+    ("content", "values"),
+    [
+        (with_attribute(FLOAT * 11), 10),  # the first is walked, the others are a run
+        (with_attribute(INT * 11), 10),
+        (with_attribute(b"\x40\xff\x01" * 11), 10),
+        (with_attribute(WORD * 11), 10),
+        (with_attribute(within(7, b"\x00" * 40)), 10),
+        (with_attribute(within(8, b"\x07" * 10)), 10),
+        (with_weights(within(4, b"\x00" * 40)), 10),
+        (with_weights(within(7, b"\x07" * 10)), 10),
+        (with_weights(within(10, b"\x00" * 80)), 10),
+    ],
+)
+def test_values_in_lists_are_counted_whether_packed_or_not(monkeypatch, content, values):
+    monkeypatch.setattr(wire, "MOST_VALUES", values)
+    scan(content)
+    monkeypatch.setattr(wire, "MOST_VALUES", values - 1)
+    with pytest.raises(ValueError, match="it has more than 9 values in lists"):
+        scan(content)
+
+
+@pytest.mark.parametrize(
+    ("content", "parts"),
+    [
+        (with_attribute(EMPTY * 7), 10),
+        (with_attribute((INT + FLOAT) * 7), 10),  # no run is longer than one
+        (with_attribute(b"\x18\x07" * 7), 10),  # a number that is no list, written again and again
+        (with_weights(b"\x08\x01" * 8), 10),
+        (within(2, b"") * 10, 10),
+        (b"\x08\x07" * 10, 10),
+    ],
+)
+def test_every_other_field_is_a_part(monkeypatch, content, parts):
+    monkeypatch.setattr(wire, "MOST_PARTS", parts)
+    scan(content)
+    monkeypatch.setattr(wire, "MOST_PARTS", parts - 1)
+    with pytest.raises(ValueError, match=f"it has more than {parts - 1} parts"):
+        scan(content)
+
+
+def test_a_sound_model_has_far_fewer_parts_than_are_let_through(made, monkeypatch):
+    monkeypatch.setattr(wire, "MOST_PARTS", 500)
+    monkeypatch.setattr(wire, "MOST_VALUES", 20_000)
+    scan(made["model.onnx"])
