@@ -8,15 +8,14 @@ from typing import Any
 from recommit import Refusal
 from recommit.artifact.files import read_bounded, sha256
 from recommit.artifact.golden import MOST_BYTES as MOST_GOLDEN_BYTES
-from recommit.artifact.golden import read_golden, replay
+from recommit.artifact.golden import Golden, read_golden, replay
 from recommit.artifact.graph import Graph, read_graph
 from recommit.artifact.manifest import Manifest, read_manifest
+from recommit.artifact.model import MOST_BYTES as MOST_MODEL_BYTES
 from recommit.artifact.model import Model
 from recommit.artifact.sets import Conformal
 
 MODEL, MANIFEST, GOLDEN = "model.onnx", "manifest.json", "golden.parquet"
-MOST_MODEL_BYTES = 128 * 2**20
-"""Trees of a million nodes, which is as many as `wire` lets through, take some half of it."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +25,9 @@ class Artifact:
     manifest: Manifest
     model: Model
     sets: Conformal
+    content: bytes
+    """The bytes of the model file."""
+    golden: Golden
 
 
 def load(folder: Path) -> Artifact:
@@ -57,7 +59,7 @@ def load(folder: Path) -> Artifact:
     differs = replay(rows, model, sets)
     if differs:
         raise Refusal(f"{folder / MODEL} ({manifest.model}) does not answer as expected: {differs}")
-    return Artifact(manifest, model, sets)
+    return Artifact(manifest, model, sets, content, rows)
 
 
 def _read(path: Path, most: int, due: str) -> bytes:

@@ -10,6 +10,12 @@ import pandas as pd
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read when the library is loaded: nothing is collected, nothing sent
 import onnxruntime
 
+from recommit import Refusal
+from recommit.artifact.files import read_bounded
+from recommit.artifact.graph import read_graph
+
+MOST_BYTES = 128 * 2**20
+"""Trees of a million nodes, which is as many as `wire` lets through, take some half of it."""
 WIDTH = 16
 """The runtime computes log and sigmoid of so many rows at once at most, and of those left over otherwise: rows are
 filled up to a multiple, and then each has the same bits whatever rows come with it."""
@@ -28,7 +34,7 @@ class Model:
     """
 
     def __init__(self, content: bytes) -> None:
-        """Read a model from the bytes of its file. Raises ValueError when they are not ONNX."""
+        """Read a model from the bytes of its file, which were checked. Raises ValueError when they are not ONNX."""
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
@@ -51,8 +57,13 @@ class Model:
 
     @classmethod
     def load(cls, path: Path) -> "Model":
-        """Read a model file. Raises FileNotFoundError, or ValueError when it is not ONNX."""
-        return cls(Path(path).read_bytes())
+        """Read a model file that stands alone, checked as `read_graph` does. Raises Refusal in a line that names it."""
+        content = read_bounded(Path(path), MOST_BYTES)
+        try:
+            read_graph(content)
+            return cls(content)
+        except ValueError as error:
+            raise Refusal(f"{path} is not loaded: {error}") from None
 
     def predict_proba(self, frame: pd.DataFrame) -> np.ndarray:
         """Give the probability of the positive class, (rows,) float64, from a table.

@@ -25,6 +25,8 @@ def test_a_sound_model_is_loaded_and_predicts(folder, made, table):
     probability = artifact.model.predict_proba(table)
     assert (probability == Model(made["model.onnx"]).predict_proba(table)).all()
     assert artifact.sets.sets(probability).shape == (600, 2)
+    assert artifact.content == made["model.onnx"]
+    assert (artifact.model.predict_proba(artifact.golden.rows) == artifact.golden.probability).all()
 
 
 @pytest.mark.parametrize("name", ["model.onnx", "manifest.json", "golden.parquet"])
@@ -57,7 +59,7 @@ def test_one_changed_bit_is_refused_before_anything_is_parsed(folder, made, name
     assert f"{folder / name} is not the file that manifest.json describes" in refusal(folder)
 
 
-def test_what_is_loaded_are_the_bytes_that_were_checked(folder, monkeypatch):
+def test_what_is_loaded_are_the_bytes_that_were_checked(folder, made, monkeypatch):
     """The file is exchanged as soon as it has been read: nothing reads it again."""
     read = loading.read_graph
 
@@ -66,7 +68,7 @@ def test_what_is_loaded_are_the_bytes_that_were_checked(folder, monkeypatch):
         return read(content)
 
     monkeypatch.setattr(loading, "read_graph", exchange)
-    assert load(folder).manifest.name == "small"
+    assert load(folder).content == made["model.onnx"]
 
 
 def test_files_of_another_model_are_refused(folder, made):

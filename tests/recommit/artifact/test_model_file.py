@@ -14,9 +14,11 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
+from recommit import Refusal
 from recommit.artifact.export import export, with_calibration
 from recommit.artifact.model import Model
 from recommit.learning.calibrate import SMALLEST, Platt
+from tests.recommit.artifact.conftest import node, rebuilt
 
 
 @pytest.fixture(scope="module")
@@ -99,17 +101,29 @@ def test_the_file_refers_to_no_other_file(fitted, frame):
     assert not any(weights.external_data for weights in graph.initializer)
 
 
-def test_what_cannot_be_a_model_file_is_refused_in_one_line(fitted, frame, tmp_path):
+def test_what_cannot_be_a_model_file_is_refused_in_one_line(fitted, frame):
     with pytest.raises(ValueError, match="column number is float64: a model takes float32 and text"):
         export(fitted, frame.astype({"number": "float64"}))
     with pytest.raises(ValueError, match="DummyClassifier cannot become ONNX") as caught:
         export(DummyClassifier().fit(frame, [0, 1] * 250), frame)
     assert "\n" not in str(caught.value)
-    (tmp_path / "model.onnx").write_bytes(b"not a model")
-    with pytest.raises(ValueError, match="not a readable ONNX model"):
-        Model.load(tmp_path / "model.onnx")
-    with pytest.raises(FileNotFoundError):
+
+
+def test_a_file_that_stands_alone_is_checked_before_it_is_loaded(fitted, frame, tmp_path):
+    file = tmp_path / "model.onnx"
+    odd = rebuilt(export(fitted, frame), lambda model: setattr(node(model, "Concat"), "op_type", "Softmax"))
+    spoiled = {b"not a model": "model holds", odd: "it uses the operator Softmax", b"": "it has no inputs"}
+    for content, words in spoiled.items():
+        file.write_bytes(content)
+        with pytest.raises(Refusal, match=words) as caught:
+            Model.load(file)
+        assert str(caught.value).startswith(f"{file} is not loaded: ")
+        assert len(str(caught.value).splitlines()) == 1
+    with pytest.raises(Refusal, match=r"absent\.onnx is missing"):
         Model.load(tmp_path / "absent.onnx")
+    (tmp_path / "link.onnx").symlink_to(file)
+    with pytest.raises(Refusal, match=r"link\.onnx is a link"):
+        Model.load(tmp_path / "link.onnx")
 
 
 def test_nothing_is_collected_about_who_reads_a_model(fitted, frame, tmp_path):
