@@ -1,4 +1,4 @@
-"""Write a model: the three files of its folder, which appear only when they can be loaded again."""
+"""Write a model: the three files of its folder, only when they can be loaded again, the manifest last."""
 
 import json
 from collections.abc import Mapping
@@ -20,7 +20,9 @@ def write_model(folder: Path, content: bytes, golden: bytes, said: Mapping[str, 
     format, opsets, operators and their hashes; its own hashes are of the training table and the lock.
 
     Raises Refusal, and leaves the folder as it was, for a model that would not be loaded: the fit is named, with the
-    reason.
+    reason. Each file appears whole, one after the other, as DVC keeps what else is in the folder. Who is killed in
+    between leaves a manifest, or none, that the files before it do not fit: that is not loaded, and written over by
+    the next one.
     """
     try:
         graph = read_graph(content)

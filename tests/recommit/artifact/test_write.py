@@ -1,7 +1,10 @@
 """A model's folder is written whole, the same bytes each time, or not at all."""
 
+import io
 import json
+from pathlib import Path
 
+import pandas as pd
 import pytest
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
@@ -9,10 +12,12 @@ from sklearn.preprocessing import StandardScaler
 
 from recommit import Refusal
 from recommit.artifact.export import export
+from recommit.artifact.golden import golden_bytes
 from recommit.artifact.load import load
 from recommit.artifact.manifest import about
+from recommit.artifact.model import Model
 from recommit.artifact.write import write_model
-from tests.recommit.artifact.conftest import node, rebuilt
+from tests.recommit.artifact.conftest import SETS, node, rebuilt, refusal
 
 
 @pytest.fixture
@@ -49,6 +54,37 @@ def test_a_model_that_would_not_be_loaded_is_refused_by_name_and_leaves_what_was
         write_model(folder, made["model.onnx"], made["golden.parquet"], said | {"threshold": 2.0})
     assert files(folder) == before
     assert [path.name for path in tmp_path.iterdir()] == ["candidate"]
+
+
+@pytest.mark.parametrize("before", [True, False], ids=["over another", "the first"])
+@pytest.mark.parametrize("written", [0, 1, 2])
+def test_what_is_left_when_killed_in_between_is_the_old_model_or_not_loaded(
+    made, said, tmp_path, monkeypatch, before, written
+):
+    folder, real, done = tmp_path / "candidate", Path.replace, []
+    if before:
+        write_model(folder, made["model.onnx"], made["golden.parquet"], said)
+    content = rebuilt(made["model.onnx"], lambda model: setattr(model, "doc_string", "the next"))
+    rows = pd.read_parquet(io.BytesIO(made["golden.parquet"])).head(50)
+    golden = golden_bytes(rows, Model(content), SETS)
+
+    def killed(file, target):
+        if Path(target).parent == folder:
+            if len(done) == written:
+                raise KeyboardInterrupt
+            done.append(target)
+        return real(file, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", killed)
+        with pytest.raises(KeyboardInterrupt):
+            write_model(folder, content, golden, said)
+    if before and not written:
+        assert load(folder).content == made["model.onnx"]
+    else:
+        assert "is not the file that" in refusal(folder) or "manifest.json is missing" in refusal(folder)
+    write_model(folder, content, golden, said)
+    assert load(folder).content == content
 
 
 def test_a_kind_of_model_that_cannot_be_exported_is_named_with_the_reason(table):
