@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 
-from flights import features, sources
+from flights import features, sources, subject
 from flights.schema import SCHEMAS
 from recommit.problem import Problem
 
@@ -51,9 +51,9 @@ def check_features(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 PROBLEM = Problem(
-    name="flights",
-    target="late",
-    outcomes=("punctual", "late"),
+    name=subject.NAME,
+    target=subject.TARGET,
+    outcomes=subject.OUTCOMES,
     key="flight_id",
     kept={"flight_id": "whole", "scheduled_departure": "instant", "predicted_at": "instant"},
     asked={

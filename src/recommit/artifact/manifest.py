@@ -191,6 +191,46 @@ def inputs_of(
     ]
 
 
+def describe(
+    fit: Mapping[str, Any],
+    *,
+    name: str,
+    problem: str,
+    target: str,
+    instant: str,
+    horizon_hours: float,
+    as_of: str,
+    inputs: list[dict[str, Any]],
+    calibration: Any,
+    conformal: Any,
+    threshold: float,
+    parity: float,
+    scores: Mapping[str, Any],
+    lock: str,
+) -> dict[str, Any]:
+    """What the manifest of a fit says, but for what `write_model` reads off the files.
+
+    `fit` is what the stage `train` wrote of it: fit, model, features, params, trained_rows, trained_until, and the
+    SHA-256 of its table, train. `calibration` has a slope and an intercept, `conformal` a level and a quantile;
+    `inputs` is of `inputs_of`; `lock` is the SHA-256 of the lock file. The others are the manifest's own.
+    """
+    kept = ("fit", "model", "features", "params", "trained_rows", "trained_until")
+    return {key: fit[key] for key in kept} | {
+        "name": name,
+        "problem": problem,
+        "target": target,
+        "prediction": {"instant": instant, "horizon_hours": horizon_hours},
+        "as_of": as_of,
+        "inputs": inputs,
+        "calibration": {"slope": calibration.slope, "intercept": calibration.intercept},
+        "conformal": {"level": conformal.level, "quantile": conformal.quantile},
+        "threshold": threshold,
+        "parity": parity,
+        "scores": dict(scores),
+        "hashes": {"train": fit["train"], "lock": lock},
+    }
+
+
 def about(manifest: Manifest) -> dict[str, Any]:
     """What evidence says of a model: its fit and how it came about, without inputs, hashes and scores."""
     kept = {"fit", "model", "features", "params", "calibration", "conformal", "threshold"}

@@ -11,13 +11,14 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from recommit import Refusal
+from recommit.artifact.calibration import Line
 from recommit.artifact.export import export
 from recommit.artifact.golden import golden_bytes
 from recommit.artifact.load import load
-from recommit.artifact.manifest import about
+from recommit.artifact.manifest import about, describe, inputs_of
 from recommit.artifact.model import Model
 from recommit.artifact.write import write_model
-from tests.recommit.artifact.conftest import SETS, node, rebuilt, refusal
+from tests.recommit.artifact.conftest import INTERCEPT, SETS, SLOPE, node, rebuilt, refusal
 
 
 @pytest.fixture
@@ -54,6 +55,25 @@ def test_a_model_that_would_not_be_loaded_is_refused_by_name_and_leaves_what_was
         write_model(folder, made["model.onnx"], made["golden.parquet"], said | {"threshold": 2.0})
     assert files(folder) == before
     assert [path.name for path in tmp_path.iterdir()] == ["candidate"]
+
+
+def test_what_is_described_and_read_off_the_files_is_a_manifest(made, tmp_path):
+    fit = {"fit": "boosting-all", "model": "boosting", "features": "all", "params": {"max_iter": 10}, "train": "0" * 64}
+    fit |= {"trained_rows": 600, "trained_until": "2013-08-01", "another": "is left out"}
+    inputs = inputs_of(
+        {"wind": "number", "rain": "number", "place": "text"},
+        {"wind": "mph", "rain": "in", "place": "-"},
+        {"place": "abc"},
+    )
+    described = describe(
+        fit,
+        name="small", problem="is it late", target="late", instant="an hour before", horizon_hours=1.0,
+        as_of="2013-09-01", inputs=inputs, calibration=Line(SLOPE, INTERCEPT), conformal=SETS, threshold=0.5,
+        parity=1e-7, scores={"auc": {"value": 0.8, "low": 0.7, "high": 0.9, "level": 0.95}}, lock="1" * 64,
+    )  # fmt: skip
+    write_model(tmp_path / "model", made["model.onnx"], made["golden.parquet"], described)
+    written = json.loads((tmp_path / "model/manifest.json").read_text())
+    assert written == json.loads(made["manifest.json"])
 
 
 @pytest.mark.parametrize("before", [True, False], ids=["over another", "the first"])
