@@ -3,9 +3,10 @@
 import csv
 import fcntl
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 
 import pyarrow as pa
 import pyarrow.csv
@@ -25,11 +26,12 @@ class Sink:
 
     A run that is interrupted leaves the earlier output as it was; the next one starts anew. It could go on instead, but
     half a table is of use only if input, model and code are surely the same, and scoring again takes seconds a million
-    rows. Use as a context: without `finish` everything is taken away.
+    rows. Use as a context: without `finish` everything is taken away. Its files are touched under a lock alone, which
+    is let go when the last of them is in place or gone.
     """
 
     def __init__(self, output: Path) -> None:
-        """Begin an output, .parquet or .csv. Raises `Refusal` when its folder is not there or another run writes it."""
+        """Of an output, .parquet or .csv. Raises `Refusal` when it cannot be one, or its folder is not there."""
         if output.suffix not in (".parquet", ".csv"):
             raise Refusal(f"{output}: a table's name ends in .parquet or .csv")
         if output.is_dir():
@@ -40,45 +42,56 @@ class Sink:
         self.rows = self.rejected = 0
         self._unfinished = output.with_name(f".{output.name}.unfinished")
         self._unfinished_rejects = output.with_name(f".{self.rejects.name}.unfinished")
-        self._file = self._unfinished.open("ab")
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self._file.close()
-            raise Refusal(f"{output} is being written by another run: wait for it, or end it") from None
-        self._file.truncate(0)
-        self._reasons = self._unfinished_rejects.open("w", newline="", encoding="utf-8")
-        self._lines = csv.writer(self._reasons, lineterminator="\n")
-        self._lines.writerow(["row", "key", "reasons"])
         self._writer: Any = None
 
     def __enter__(self) -> Self:
+        """Begin. Raises `Refusal` when another run writes this output, or nothing can be written there."""
+        with ExitStack() as stack, self._told(status=2):
+            stack.enter_context(_alone(self.output))
+            stack.callback(self._unfinished.unlink, missing_ok=True)
+            stack.callback(self._unfinished_rejects.unlink, missing_ok=True)
+            self._file = self._unfinished.open("wb")
+            self._reasons = self._unfinished_rejects.open("w", newline="", encoding="utf-8")
+            stack.callback(self._drop)
+            self._lines = csv.writer(self._reasons, lineterminator="\n")
+            self._lines.writerow(["row", "key", "reasons"])
+            self._taken_away = stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
-        if not self._file.closed:
-            self._close()
-            self._unfinished.unlink(missing_ok=True)
-        self._unfinished_rejects.unlink(missing_ok=True)
+        self._taken_away.close()
 
     def write(self, predictions: pa.Table, rejects: Iterable[Reject]) -> None:
-        """Add a part: its predictions, all parts with the same columns, and its rejects."""
-        if self._writer is None:
-            self._writer = self._open(predictions.schema)
-        self._writer.write_table(predictions)
-        self.rows += predictions.num_rows
-        for reject in rejects:
-            self._lines.writerow([reject.row, reject.key, reject.reasons])
-            self.rejected += 1
+        """Add a part: its predictions, all parts with the same columns, and its rejects.
+
+        Raises `Refusal` when it cannot be written, as on a full disk.
+        """
+        with self._told():
+            if self._writer is None:
+                self._writer = self._open(predictions.schema)
+            self._writer.write_table(predictions)
+            self.rows += predictions.num_rows
+            for reject in rejects:
+                self._lines.writerow([reject.row, reject.key, reject.reasons])
+                self.rejected += 1
 
     def finish(self) -> None:
-        """Put the files in place: the rejects first, so that no output is ever without them."""
-        self._close()
-        if self.rejected:
-            self._unfinished_rejects.replace(self.rejects)
-        else:
-            self.rejects.unlink(missing_ok=True)  # of an earlier run
-        self._unfinished.replace(self.output)
+        """Put the files in place, rejects before predictions: no output is ever without those of its run.
+
+        Raises `Refusal` when they cannot be written, as on a full disk.
+        """
+        with self._told():
+            if self._writer is not None:
+                self._writer.close()
+            for file in (self._file, self._reasons):
+                file.flush()
+                os.fsync(file.fileno())
+                file.close()
+            if self.rejected:
+                self._unfinished_rejects.replace(self.rejects)
+            self._unfinished.replace(self.output)
+            if not self.rejected:
+                self.rejects.unlink(missing_ok=True)  # of an earlier run
 
     def _open(self, schema: pa.Schema) -> Any:
         if self.output.suffix == ".csv":
@@ -87,11 +100,43 @@ class Sink:
         # Without Arrow's own schema, text written as codes comes back as text.
         return pa.parquet.ParquetWriter(self._file, schema, store_schema=False, use_dictionary=coded)
 
-    def _close(self) -> None:
-        if self._writer is not None:
-            self._writer.close()
-        if not self._file.closed:
-            self._file.flush()
-            os.fsync(self._file.fileno())
-            self._file.close()
-        self._reasons.close()
+    def _drop(self) -> None:
+        """Close what is open, for files that are taken away: what cannot be written any more does not matter."""
+        for opened in filter(None, (self._writer, self._file, self._reasons)):
+            with suppress(OSError, ValueError, pa.ArrowException):
+                opened.close()
+
+    @contextmanager
+    def _told(self, status: int = 1) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise Refusal(f"{self.output} cannot be written: {error.strerror or error}", status) from None
+
+
+@contextmanager
+def _alone(output: Path) -> Iterator[None]:
+    """Hold the lock of an output: a file beside it, which goes when the lock does.
+
+    Raises `Refusal` when another run holds it.
+    """
+    lock = output.with_name(f".{output.name}.lock")
+    with _locked(lock, output):
+        try:
+            yield
+        finally:
+            lock.unlink(missing_ok=True)
+
+
+def _locked(lock: Path, output: Path) -> BinaryIO:
+    while True:
+        file = lock.open("ab")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            raise Refusal(f"{output} is being written by another run: wait for it, or end it") from None
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(file.fileno()), lock.stat()):
+                return file
+        file.close()  # the run that held it took it away before we locked it

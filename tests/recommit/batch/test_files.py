@@ -1,5 +1,12 @@
 """Tables are read with clear refusals, and an output appears whole or not at all."""
 
+import errno
+import fcntl
+import io
+import subprocess
+import sys
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
@@ -9,6 +16,8 @@ from recommit.batch.outcome import as_sets, happened
 from recommit.batch.predict import Request, predict
 from tests.recommit.batch import world
 from tests.recommit.batch.test_rows import left
+
+ROOT = Path(__file__).parents[3]
 
 
 def refused(scorer, request, status=2):
@@ -118,7 +127,15 @@ def test_interrupted_it_leaves_nothing_and_starts_anew(boosting, score, tmp_path
 
 
 def test_what_a_killed_run_left_is_written_over(boosting, score, tmp_path):
-    for name in (".out.parquet.unfinished", ".out.parquet.rejects.csv.unfinished"):
+    killed = (
+        "import os, sys, pathlib; from recommit.batch.sink import Sink\n"
+        "with Sink(pathlib.Path(sys.argv[1])): os.kill(os.getpid(), 9)"
+    )
+    words = (sys.executable, "-c", killed, str(tmp_path / "out.parquet"))
+    assert subprocess.run(words, env={"PYTHONPATH": "src"}, cwd=ROOT).returncode == -9
+    begun = [".out.parquet.lock", ".out.parquet.rejects.csv.unfinished", ".out.parquet.unfinished"]
+    assert left(tmp_path) == begun
+    for name in begun:
         (tmp_path / name).write_bytes(b"half of it")
     score(boosting, world.features(9))
     assert left(tmp_path) == ["out.parquet"]
@@ -129,6 +146,89 @@ def test_two_runs_do_not_write_one_output(boosting, score, tmp_path):
     with sink.Sink(tmp_path / "out.parquet"), pytest.raises(Refusal, match="is being written by another run"):
         score(boosting, world.features(9))
     assert left(tmp_path) == []
+
+
+@pytest.mark.parametrize("bad", [[], [3]])
+def test_no_second_run_begins_before_the_last_file_of_the_first_is_in_place_or_gone(
+    boosting, score, tmp_path, monkeypatch, bad
+):
+    rows = world.features(9)
+    score(boosting, rows.assign(weight=-1.0, parcel=range(9)))  # leaves rejects
+    tried = []
+
+    def with_a_second_run(act):
+        def acts(path, *given, **named):
+            if path.name.startswith((".out", "out")) and path.name != ".out.parquet.lock":
+                tried.append(path.name)
+                with (
+                    pytest.raises(Refusal, match="is being written by another run"),
+                    sink.Sink(tmp_path / "out.parquet"),
+                ):
+                    pass
+            return act(path, *given, **named)
+
+        return acts
+
+    with monkeypatch.context() as patched:
+        for name in ("replace", "unlink"):
+            patched.setattr(Path, name, with_a_second_run(getattr(Path, name)))
+        score(boosting, rows.assign(weight=rows["weight"].where(~rows.index.isin(bad), -1)))
+    assert {".out.parquet.unfinished", ".out.parquet.rejects.csv.unfinished"} <= set(tried)
+    assert ("out.parquet.rejects.csv" in tried) == (not bad)
+    assert left(tmp_path) == ["out.parquet"] + ["out.parquet.rejects.csv"] * bool(bad)
+    assert len(pd.read_parquet(tmp_path / "out.parquet")) == 9 - len(bad)
+
+
+def test_a_lock_that_was_taken_away_before_it_was_had_is_none(tmp_path, monkeypatch):
+    lock, flock = tmp_path / ".out.parquet.lock", fcntl.flock
+
+    def first_run_ends(file, how):
+        monkeypatch.undo()
+        lock.unlink()
+        flock(file, how)
+
+    monkeypatch.setattr(fcntl, "flock", first_run_ends)
+    with sink.Sink(tmp_path / "out.parquet"):
+        assert lock.exists()
+        with pytest.raises(Refusal, match="is being written by another run"), sink.Sink(tmp_path / "out.parquet"):
+            pass
+    assert left(tmp_path) == []
+
+
+@pytest.mark.parametrize("output", ["out.parquet", "out.csv"])
+def test_on_a_full_disk_the_earlier_output_stays_and_nothing_else(boosting, score, tmp_path, monkeypatch, output):
+    (tmp_path / output).write_bytes(b"earlier")
+
+    class Full(io.FileIO):
+        def write(self, content):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    opened = Path.open
+
+    def on_a_full_disk(path, mode="r", **named):
+        if path.name == f".{output}.unfinished":
+            return io.BufferedWriter(Full(path, mode))
+        return opened(path, mode, **named)
+
+    monkeypatch.setattr(Path, "open", on_a_full_disk)
+    with pytest.raises(Refusal, match=rf"{output} cannot be written: No space left on device") as caught:
+        score(boosting, world.features(9), output=output)
+    assert caught.value.status == 1
+    assert left(tmp_path) == [output]
+    assert (tmp_path / output).read_bytes() == b"earlier"
+
+
+def test_an_earlier_output_keeps_its_rejects_until_there_is_another(boosting, score, tmp_path, monkeypatch):
+    score(boosting, world.features(9).assign(weight=[-1.0] + [1.0] * 8))
+
+    def fails(path, target):
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", fails)
+        with pytest.raises(Refusal, match="Input/output error"):
+            score(boosting, world.features(9))
+    assert left(tmp_path) == ["out.parquet", "out.parquet.rejects.csv"]
 
 
 def test_what_happened_is_joined_by_key_and_unknown_outcomes_are_left_out():
