@@ -19,6 +19,10 @@ _WORDS = {
     "instant": "an instant with its time zone, like 2013-09-01T06:15:00Z",
 }
 _ZONE = r"(?:Z|[+-]\d\d:?\d\d)$"
+_NUMBER = r"(?i)^[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|nan|inf|infinity)$"
+"""What Arrow reads as a number; in text too, NaN is a missing one."""
+_MOST = 2**63 - 1
+_BELOW_MICROSECONDS = r"(\.\d{6})\d+"
 
 
 def refuse_types(schema: pa.Schema, kinds: Mapping[str, Kind], where: str) -> None:
@@ -33,10 +37,13 @@ def as_kind(values: pa.ChunkedArray, name: str, kind: Kind) -> tuple[pd.Series, 
     """A column as float32, int64, text or datetime64[us, UTC], and the rows whose value is not of that kind.
 
     Such a row's value is a placeholder. A missing value is one that a number, text or instant may have; a whole number
-    may not. Text may come as codes of its distinct values, and then goes so.
+    may not. Text may come as codes of its distinct values, and then goes so. What becomes of a value does not depend
+    on the others.
     """
     if kind == "text":
         return values.to_pandas(), []
+    if pa.types.is_dictionary(values.type):
+        values = values.cast(values.type.value_type)
     if kind == "number":
         return _number(values, name)
     if kind == "whole":
@@ -61,45 +68,52 @@ def _number(values: pa.ChunkedArray, name: str) -> tuple[pd.Series, list[Fault]]
 
 
 def _whole(values: pa.ChunkedArray, name: str) -> tuple[pd.Series, list[Fault]]:
-    if pa.types.is_integer(values.type) and not values.null_count:
-        return pd.Series(values.cast(pa.int64()).to_numpy()), []
     if pa.types.is_integer(values.type):
-        absent = np.flatnonzero(values.is_null().to_numpy())
-        filled = pd.Series(values.fill_null(0).cast(pa.int64()).to_numpy())
-        return filled, [(int(row), f"{name} is missing") for row in absent]
+        return _whole_of_integers(values, name)
     numbers, faults = _parsed(values, name, pa.float64(), "whole")
     told = {row for row, _ in faults}
     with np.errstate(invalid="ignore"):
         broken = np.flatnonzero(~(np.abs(numbers) < 2**53) | (numbers != np.floor(numbers)))
     for row in (int(row) for row in broken if row not in told):
         value = values[row].as_py()
-        missing = value is None or value != value
+        missing = np.isnan(numbers[row])
         faults.append((row, f"{name} is missing" if missing else f"{name} is {value}, not {_WORDS['whole']}"))
     placeholders = np.zeros(len(numbers), dtype=bool)
     placeholders[broken] = True
     return pd.Series(np.where(placeholders, 0, numbers).astype("int64")), faults
 
 
+def _whole_of_integers(values: pa.ChunkedArray, name: str) -> tuple[pd.Series, list[Fault]]:
+    large = np.zeros(len(values), dtype=bool)
+    if pa.types.is_uint64(values.type):
+        large = pc.fill_null(pc.greater(values, pa.scalar(_MOST, pa.uint64())), False).to_numpy()
+    usable = values if not large.any() else pc.if_else(large, pa.scalar(0, values.type), values)
+    faults = [(int(row), f"{name} is missing") for row in np.flatnonzero(values.is_null().to_numpy())]
+    faults += [(int(row), f"{name} is {values[int(row)].as_py()}, above {_MOST}") for row in np.flatnonzero(large)]
+    return pd.Series(usable.fill_null(0).cast(pa.int64()).to_numpy()), faults
+
+
 def _parsed(values: pa.ChunkedArray, name: str, wanted: pa.DataType, kind: Kind) -> tuple[np.ndarray, list[Fault]]:
-    """Numbers, NaN where missing or not one."""
-    try:
-        numbers = values.cast(wanted, safe=False)
-        faults: list[Fault] = []
-    except pa.ArrowInvalid:  # text in which some value is not a number
-        texts = values.cast(pa.string()).to_pandas()
-        parsed = pd.to_numeric(texts, errors="coerce").astype("float64")
-        broken = np.flatnonzero(parsed.isna() & texts.notna())
-        faults = [(int(row), f"{name} is {texts.iloc[row]!r}, not {_WORDS[kind]}") for row in broken]
-        numbers = pa.chunked_array([pa.array(parsed.to_numpy(), wanted)])
-    return numbers.to_numpy(), faults
+    """Numbers, NaN where missing or not one: each by its own value, whatever values come with it."""
+    if not (pa.types.is_string(values.type) or pa.types.is_large_string(values.type)):
+        return values.cast(wanted, safe=False).to_numpy(), []
+    texts = pc.ascii_trim_whitespace(values)
+    looks = pc.match_substring_regex(texts, _NUMBER)
+    broken = np.flatnonzero(pc.fill_null(pc.invert(looks), False).to_numpy())
+    faults = [(int(row), f"{name} is {values[int(row)].as_py()!r}, not {_WORDS[kind]}") for row in broken]
+    if faults:
+        texts = pc.if_else(looks, texts, pa.scalar(None, texts.type))
+    return texts.cast(wanted).to_numpy(), faults
 
 
 def _instant(values: pa.ChunkedArray, name: str) -> tuple[pd.Series, list[Fault]]:
     if pa.types.is_timestamp(values.type):
         return values.cast(pa.timestamp("us", "UTC"), safe=False).to_pandas(), []
     texts = values.cast(pa.string())
+    # With one finer instant all would be read in nanoseconds, which have no years before 1677 or after 2262.
+    texts = pc.replace_substring_regex(texts, _BELOW_MICROSECONDS, r"\1")
     zoned = pc.fill_null(pc.match_substring_regex(texts, _ZONE), False).to_numpy()
     parsed = pd.to_datetime(texts.to_pandas().where(zoned), utc=True, errors="coerce", format="ISO8601")
     broken = np.flatnonzero(parsed.isna() & texts.is_valid().to_numpy())
-    faults = [(int(row), f"{name} is {texts[int(row)].as_py()!r}, not {_WORDS['instant']}") for row in broken]
+    faults = [(int(row), f"{name} is {values[int(row)].as_py()!r}, not {_WORDS['instant']}") for row in broken]
     return parsed.astype("datetime64[us, UTC]"), faults

@@ -1,0 +1,72 @@
+"""A value becomes a number, an instant or a fault by itself, whatever values come with it."""
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from recommit.batch.typed import as_kind
+from tests.recommit.batch import world
+
+NUMBERS = ["1", " 1 ", "1.", ".5", "+1", "-1e-3", "1e39", "1E400", "nan", "NaN", "-inf", "Infinity", None]
+NUMBERS += ["1.00000017881393432617187499", "x", "", "1e", "0x10", "1_000", "nan(1)", "\u0661", "NA", "1,5"]
+INSTANTS = ["1600-01-01T00:00:00Z", "2013-09-01T06:15:00.123456789Z", "2013-09-01 06:15+02:00", "soon", None]
+
+
+def each_alone(texts, kind):
+    found = [as_kind(pa.chunked_array([pa.array([text], pa.string())]), "x", kind) for text in texts]
+    faults = [(row, why) for row, (_, whys) in enumerate(found) for _, why in whys]
+    return pd.concat([values for values, _ in found], ignore_index=True), faults
+
+
+@pytest.mark.parametrize(
+    ("kind", "texts"), [("number", NUMBERS), ("whole", [*NUMBERS, "9007199254740993"]), ("instant", INSTANTS)]
+)
+def test_a_value_is_read_alike_alone_and_beside_others(kind, texts):
+    values, faults = as_kind(pa.chunked_array([pa.array(texts, pa.string())]), "x", kind)
+    alone, faults_alone = each_alone(texts, kind)
+    pd.testing.assert_series_equal(values, alone, check_exact=True, check_names=False)
+    assert sorted(faults) == sorted(faults_alone)
+
+
+def test_text_that_is_no_number_is_a_fault_and_nan_is_a_missing_number():
+    values, faults = as_kind(pa.chunked_array([NUMBERS]), "x", "number")
+    told = {NUMBERS[row]: why for row, why in faults}
+    assert set(told) == {*NUMBERS[14:], "1e39", "1E400", "-inf", "Infinity"}
+    assert told["x"] == "x is 'x', not a number"
+    assert told["1e39"] == "x is infinite"
+    assert values[[8, 9, 12]].isna().all()
+    assert values[13] == np.float32(1.0000001)  # rounded once: by way of float64 it would be 1.0000002
+
+
+def test_a_bad_neighbour_changes_no_bit_and_rejects_no_other_row(boosting, score):
+    weights = ["1.00000017881393432617187499", "nan", "12.5", " 3 "]
+    rows = world.features(5).astype(object).astype({"leaves": str, "predicted_at": str})
+    rows["weight"] = [*weights, "x"]
+    together, done = score(boosting, rows, "csv", output="together.parquet")
+    assert done.rejected == 1
+    for row in range(4):
+        alone, _ = score(boosting, rows.iloc[[row]], "csv")
+        expected = pd.read_parquet(together).iloc[[row]].reset_index(drop=True)
+        pd.testing.assert_frame_equal(pd.read_parquet(alone), expected, check_exact=True)
+
+
+def test_a_key_beyond_64_bits_is_a_fault_of_its_row(boosting, score):
+    rows = world.features(3)
+    rows["parcel"] = np.array([1, 2**63, 2**63 - 1], dtype="uint64")
+    output, done = score(boosting, rows)
+    assert (done.predicted, done.rejected) == (2, 1)
+    assert pd.read_parquet(output)["parcel"].tolist() == [1, 2**63 - 1]
+    assert (
+        "parcel is 9223372036854775808, above 9223372036854775807"
+        in (output.parent / f"{output.name}.rejects.csv").read_text()
+    )
+
+
+def test_numbers_that_are_kept_as_codes_are_numbers(boosting, score):
+    rows = world.features(30)
+    plain, _ = score(boosting, rows, output="plain.parquet")
+    coded, _ = score(
+        boosting, rows.assign(weight=rows["weight"].astype("category"), parcel=rows["parcel"].astype("category"))
+    )
+    assert plain.read_bytes() == coded.read_bytes()
