@@ -9,20 +9,18 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from recommit import Refusal
-from recommit.artifact.files import sha256
-from recommit.artifact.golden import read_golden
-from recommit.artifact.load import GOLDEN, MODEL, load
+from recommit.artifact.load import load
 from recommit.artifact.model import Model
 from recommit.artifact.sets import Conformal
 from recommit.batch.fused import Fused
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Scorer:
     """The bytes of a model file that was checked, and what names it.
 
-    `version` is what it was registered as, or the folder it came from; `values` maps a text input to its known values.
+    `version` is what it was registered as, or the folder it came from; `values` maps a text input to its known values;
+    `golden` are rows that show what the model answers; `fused` says that it may be fed faster.
     """
 
     content: bytes
@@ -32,6 +30,7 @@ class Scorer:
     sets: Conformal
     horizon_hours: float
     values: Mapping[str, tuple[str, ...]]
+    golden: pd.DataFrame
     fused: bool
 
     @property
@@ -66,14 +65,17 @@ def load_scorer(folder: Path, version: str) -> Scorer:
     """The model in a folder, once it is checked and answers its golden rows. Raises `Refusal` when it does not."""
     artifact = load(folder)
     manifest = artifact.manifest
-    content, rows = ((folder / name).read_bytes() for name in (MODEL, GOLDEN))
-    if (sha256(content), sha256(rows)) != (manifest.hashes.model, manifest.hashes.golden):
-        raise Refusal(f"{folder} was changed while it was read: run it again")
-    known = {one.name: tuple(one.values) for one in manifest.inputs if one.values is not None}
-    golden = read_golden(rows, artifact.model.columns)
-    same = _same(_fused(content), artifact.model, golden.rows)
-    hours = float(manifest.prediction.horizon_hours)
-    return Scorer(content, manifest.name, version, manifest.hashes.model, artifact.sets, hours, known, same)
+    return Scorer(
+        content=artifact.content,
+        name=manifest.name,
+        version=version,
+        sha256=manifest.hashes.model,
+        sets=artifact.sets,
+        horizon_hours=float(manifest.prediction.horizon_hours),
+        values={one.name: tuple(one.values) for one in manifest.inputs if one.values is not None},
+        golden=artifact.golden.rows,
+        fused=_same(_fused(artifact.content), artifact.model, artifact.golden.rows),
+    )
 
 
 def _same(fused: Fused | None, model: Model, rows: pd.DataFrame) -> bool:
