@@ -58,7 +58,7 @@ class Job:
 
     def run(self, part: Part) -> Done:
         """Score a part. Raises `Refusal` when it cannot be read, or features cannot be computed."""
-        rejects = [Reject(one.number, "", one.reason) for one in getattr(part, "torn", ())]
+        rejects = [Reject(one.number, "", one.reason) for one in part.torn]
         tables = []
         for batch in part.batches():
             table, wrong = self._score(batch)
@@ -91,7 +91,7 @@ class Job:
         if not answered.all():
             faults += [(int(row), _UNANSWERED) for row in places[~answered]]
             frame, probability = frame[answered], probability[answered]
-        kept = {name: pa.Array.from_pandas(frame[name]) for name in self.kept}
+        kept = {name: _written(frame[name]) for name in self.kept}
         table = pa.table(kept | self.scorer.written(probability, self.problem.outcomes))
         return table, _rejects(faults, batch, self.problem.key)
 
@@ -124,6 +124,12 @@ class Job:
         return built.assign(**{name: asked[name].reset_index(drop=True) for name in others})
 
 
+def _written(values: pd.Series) -> pa.Array:
+    """A column as it is written; text as such, for codes depend on the rows that they were made of."""
+    found = pa.Array.from_pandas(values)
+    return found.cast(pa.string()) if isinstance(values.dtype, (pd.CategoricalDtype, pd.StringDtype)) else found
+
+
 def _rejects(faults: list[Fault], batch: Batch, key: str) -> list[Reject]:
     reasons: dict[int, list[str]] = {}
     for row, why in sorted(faults, key=lambda fault: fault[0]):
@@ -137,7 +143,7 @@ def _rejects(faults: list[Fault], batch: Batch, key: str) -> list[Reject]:
 
 
 def _history(problem: Problem, folder: Path) -> Tables:
-    """The history tables: read once in each process, and again when a file has changed."""
+    """The history tables: read once in each process, not once a batch, and again when a file has changed."""
     files = [folder / f"{name}.parquet" for name in problem.history]
     return _read(problem.history, folder, tuple(file.stat().st_mtime_ns for file in files if file.exists()))
 

@@ -15,6 +15,9 @@ import pyarrow.parquet
 from recommit import Refusal
 from recommit.batch.job import Reject
 
+GROUP_ROWS = 131_072
+"""Rows of a row group of the output: whatever parts they come in, so that its bytes do not tell of them."""
+
 
 def rejects_beside(output: Path) -> Path:
     """Where the rejected rows of an output go."""
@@ -43,6 +46,7 @@ class Sink:
         self._unfinished = output.with_name(f".{output.name}.unfinished")
         self._unfinished_rejects = output.with_name(f".{self.rejects.name}.unfinished")
         self._writer: Any = None
+        self._waiting: list[pa.Table] = []
 
     def __enter__(self) -> Self:
         """Begin. Raises `Refusal` when another run writes this output, or nothing can be written there."""
@@ -69,8 +73,10 @@ class Sink:
         with self._told():
             if self._writer is None:
                 self._writer = self._open(predictions.schema)
-            self._writer.write_table(predictions)
+            self._waiting.append(predictions)
             self.rows += predictions.num_rows
+            while sum(table.num_rows for table in self._waiting) >= GROUP_ROWS:
+                self._write_group()
             for reject in rejects:
                 self._lines.writerow([reject.row, reject.key, reject.reasons])
                 self.rejected += 1
@@ -82,6 +88,8 @@ class Sink:
         """
         with self._told():
             if self._writer is not None:
+                if any(table.num_rows for table in self._waiting):
+                    self._write_group()
                 self._writer.close()
             for file in (self._file, self._reasons):
                 file.flush()
@@ -99,6 +107,12 @@ class Sink:
         coded = [name for name in schema.names if pa.types.is_dictionary(schema.field(name).type)]
         # Without Arrow's own schema, text written as codes comes back as text.
         return pa.parquet.ParquetWriter(self._file, schema, store_schema=False, use_dictionary=coded)
+
+    def _write_group(self) -> None:
+        """Write what waits, but not over `GROUP_ROWS` rows, as one piece: where pieces meet would be seen in pages."""
+        table = pa.concat_tables(self._waiting)
+        self._writer.write_table(table.slice(0, GROUP_ROWS).combine_chunks(), GROUP_ROWS)
+        self._waiting = [table.slice(GROUP_ROWS)]
 
     def _drop(self) -> None:
         """Close what is open, for files that are taken away: what cannot be written any more does not matter."""

@@ -14,7 +14,7 @@ from sklearn.preprocessing import StandardScaler
 from recommit import Refusal
 from recommit.artifact.export import export
 from recommit.artifact.model import Model
-from recommit.batch import engine, source
+from recommit.batch import engine, sink, source
 from recommit.batch.fused import Fused
 from recommit.batch.scorer import load_scorer
 from tests.recommit.batch import world
@@ -117,6 +117,34 @@ def test_a_csv_file_of_many_blocks_keeps_order_and_numbers(boosting, score, monk
     assert rejects(output)["row"].tolist() == [200, 300]
     expected = pd.read_parquet(whole).drop([199, 299]).reset_index(drop=True)
     pd.testing.assert_frame_equal(pd.read_parquet(output), expected, check_exact=True)
+
+
+def test_a_file_of_one_row_group_comes_in_parts_and_gives_the_same_bytes(boosting, score, tmp_path, monkeypatch):
+    monkeypatch.setattr(source, "BATCH_ROWS", 100)
+    monkeypatch.setattr(source, "PART_ROWS", 200)
+    monkeypatch.setattr(sink, "GROUP_ROWS", 170)
+    rows = world.features(950)
+    rows.loc[[3, 499, 949], "weight"] = -1
+    whole, _ = score(boosting, rows, output="whole.parquet")
+    one = source.Parquet(tmp_path / "rows.parquet")
+    parts = list(one.parts(["parcel"], []))
+    assert [part.rows.table.num_rows for part in parts] == [100] * 9 + [50]
+    assert one.most_parts == 10
+    for name, group, workers in (("many", 70, 1), ("mixed", 300, 1), ("processes", None, 2)):
+        output, _ = score(boosting, rows, group=group, workers=workers, output=f"{name}.parquet")
+        assert output.read_bytes() == whole.read_bytes()
+        assert rejects(output)["row"].tolist() == [4, 500, 950]
+    assert pd.read_parquet(whole)["parcel"].tolist() == rows["parcel"].drop([3, 499, 949]).tolist()
+
+
+def test_text_that_goes_with_a_prediction_is_the_same_bytes_however_it_was_read(boosting, score, monkeypatch):
+    monkeypatch.setattr(world, "PROBLEM", replace(world.PROBLEM, kept=world.PROBLEM.kept | {"road": "text"}))
+    outputs = [
+        score(boosting, rows, group=group, output=f"{group}.parquet")[0]
+        for rows, group in ((world.features(300), 300), (world.features(300), 70), (world.plan(300), 120))
+    ]
+    assert len({output.read_bytes() for output in outputs}) == 1
+    assert pd.read_parquet(outputs[0])["road"].tolist() == world.features(300)["road"].tolist()
 
 
 def test_numbers_of_rows_hold_across_batches(boosting, score, monkeypatch):
