@@ -7,22 +7,25 @@ from typing import Any, Literal
 from recommit.lineage.packages import Package, packages_of
 from recommit.lineage.snapshot import Snapshot
 from recommit.notebook.project import is_in
-from recommit.proof.commit import LockedStage
+from recommit.proof.commit import LockedStage, Recorded
 
 _CODE = ("src/", "notebooks/", "install/", "locks/")
+
+
+Kept = Literal["git", "dvc", "outside"]
 
 
 @dataclass(frozen=True)
 class Item:
     """A file or folder that a stage read or made: its hash as dvc.lock records it, and where it is from.
 
-    `kept` says who keeps the contents. `made_by` are the stages that made it or something in it. `notes` say in words
-    where the commit contradicts itself about it.
+    `kept` says who keeps the contents: what is outside the project is named here and never read. `made_by` are the
+    stages that made it or something in it. `notes` say in words where the commit contradicts itself about it.
     """
 
     path: str
     md5: str
-    kept: Literal["git", "dvc"]
+    kept: Kept
     made_by: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -142,7 +145,7 @@ def _read_ahead(shot: Snapshot) -> None:
 def step(shot: Snapshot, stage: LockedStage) -> Step:
     """A recorded stage with its description, and with where each input is from."""
     entry = (shot.pipeline.get("stages") or {}).get(stage.family) or {}
-    inputs = tuple(_input(shot, dep.path, dep.md5) for dep in sorted(stage.deps, key=lambda dep: dep.path))
+    inputs = tuple(_input(shot, dep) for dep in sorted(stage.deps, key=lambda dep: dep.path))
     return Step(
         stage=stage.name,
         desc=str(entry.get("desc") or ""),
@@ -150,7 +153,7 @@ def step(shot: Snapshot, stage: LockedStage) -> Step:
         params=dict(sorted(stage.params.items())),
         inputs=inputs,
         outs=tuple(
-            Item(out.path, out.md5, "git" if any(shot.beneath(out.path)) else "dvc", (stage.name,))
+            Item(out.path, out.md5, _kept(shot, out), (stage.name,))
             for out in sorted(stage.outs, key=lambda out: out.path)
         ),
         # What comes out of other stages is not raw any more.
@@ -158,10 +161,16 @@ def step(shot: Snapshot, stage: LockedStage) -> Step:
     )
 
 
-def _input(shot: Snapshot, path: str, md5: str) -> Item:
-    made_by = tuple(maker.name for maker in makers(shot, path))
-    in_git = any(shot.beneath(path))
-    return Item(path, md5, "git" if in_git else "dvc", made_by, tuple(_notes(shot, path, md5, made_by, in_git)))
+def _input(shot: Snapshot, dep: Recorded) -> Item:
+    made_by = tuple(maker.name for maker in makers(shot, dep.path))
+    kept = _kept(shot, dep)
+    return Item(dep.path, dep.md5, kept, made_by, tuple(_notes(shot, dep.path, dep.md5, made_by, kept == "git")))
+
+
+def _kept(shot: Snapshot, recorded: Recorded) -> Kept:
+    if recorded.is_outside:
+        return "outside"
+    return "git" if any(shot.beneath(recorded.path)) else "dvc"
 
 
 def _notes(shot: Snapshot, path: str, md5: str, made_by: tuple[str, ...], in_git: bool) -> Iterator[str]:

@@ -12,6 +12,7 @@ from recommit import Refusal
 from recommit.lineage.entities import CONTEXT, METADATA, PIPELINE, Graph
 from recommit.lineage.trace import Lineage
 from recommit.notebook.run import write_whole
+from recommit.proof.contents import stays_inside
 
 _ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 
@@ -29,6 +30,9 @@ def write_crate(found: Lineage, output: Path) -> None:
     """
     may_write(output)
     files = crate(found)
+    astray = next((name for name in files if not stays_inside(name)), None)
+    if astray is not None:
+        raise Refusal(f"{astray!r} leads out of the crate: nothing is written")
     if output.suffix == ".zip":
         packed = io.BytesIO()
         with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:

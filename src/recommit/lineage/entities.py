@@ -227,6 +227,8 @@ class Graph:
             entity["md5"] = item.md5
         if path in self.contents:
             entity["contentSize"] = str(len(self.contents[path]))
+        elif item and item.kept == "outside":
+            entity["description"] = "Outside the project: not read"
         elif not self._is_here(path):
             entity["description"] = "Kept by DVC, by its hash; `dvc pull` at the commit gets it"
         if not folder:
@@ -240,7 +242,9 @@ class Graph:
     def _id(self, path: str) -> str:
         item: Item | None = self.recorded.get(path)
         end = "/" if item and item.md5.endswith(".dir") and path not in self.contents else ""
-        return f"{'' if self._is_here(path) else self.base}{quote(path)}{end}"
+        # A path that leads out of the project stays one part of the identifier: no reader walks up with it.
+        safe = "" if item and item.kept == "outside" else "/"
+        return f"{'' if self._is_here(path) else self.base}{quote(path, safe=safe)}{end}"
 
     def _refer(self, paths: Iterable[str]) -> list[dict[str, str]]:
         return [{"@id": self._id(path)} for path in paths]

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import posixpath
 import subprocess
 import sys
 import tempfile
@@ -19,8 +18,8 @@ from ruamel.yaml import YAML
 
 from recommit import Refusal
 from recommit.notebook.project import Stage, is_in, read_yaml, stages
-from recommit.proof.commit import LockedStage, read_lock, without_git
-from recommit.proof.contents import Contents, listed, md5_of
+from recommit.proof.commit import LockedStage, read_added, read_lock, without_git
+from recommit.proof.contents import Contents, listed, md5_of, stays_inside
 from recommit.proof.remote import cache_of
 
 _PIPELINE = ("dvc.yaml", "dvc.lock", "params.yaml", ".dvcignore")
@@ -78,7 +77,7 @@ class Snapshot:
             try:
                 params = read_yaml(Path(place) / "params.yaml") if "params.yaml" in names else {}
                 locked = list(read_lock(Path(place)))
-                added = dict(_added(Path(place), names))
+                added = dict(read_added(Path(place), names))
                 return read_yaml(Path(place) / "dvc.yaml"), stages(Path(place)), locked, params, added
             except Refusal as refusal:
                 said = str(refusal).replace(f"{place}/", "")
@@ -125,10 +124,13 @@ class Snapshot:
         return Contents(place, {"cache": cache})
 
     def find(self, path: str, md5: str) -> Path | None:
-        """A file here that holds the recorded contents: in DVC's cache, or in the working tree; None if neither."""
+        """A file here that holds the recorded contents: in DVC's cache, or in the working tree; None if neither.
+
+        What lies outside the project is not looked at.
+        """
         found = self._contents.find(md5)
         here = self.project / path
-        return found or (here if here.is_file() and md5_of(here) == md5 else None)
+        return found or (here if stays_inside(path) and here.is_file() and md5_of(here) == md5 else None)
 
     def listing(self, path: str, md5: str) -> dict[str, str] | None:
         """The files of a recorded folder, path in it to hash; None where nothing here tells.
@@ -136,7 +138,7 @@ class Snapshot:
         From the cache, from what Git and dvc.lock say of the files beneath it, or from the working tree.
         """
         known = self._contents.listing(md5) or self.hashes_of_folder(path).get(md5)
-        if known is not None:
+        if known is not None or not stays_inside(path):
             return known
         here = self.project / path
         files = {file.relative_to(here).as_posix(): md5_of(file) for file in here.rglob("*") if file.is_file()}
@@ -181,7 +183,7 @@ class Snapshot:
 def snapshot(project: Path, rev: str) -> Snapshot:
     """The commit `rev` of the repository around `project`.
 
-    Raises Refusal where there is no such commit or it holds no pipeline.
+    Raises Refusal where there is no such commit, it holds no pipeline, or a path in it leads out of the project.
     """
     said = git(project, "log", "-1", "--format=%H%x00%ct%x00%an", "--end-of-options", f"{rev}^{{commit}}", "--")
     if said is None:
@@ -190,6 +192,11 @@ def snapshot(project: Path, rev: str) -> Snapshot:
     tree = (git(project, "ls-tree", "-r", "-z", sha) or b"").decode(errors="surrogateescape")
     rows = (row.split("\t", 1) for row in filter(None, tree.split("\0")))
     files = {path: about.split()[2] for about, path in rows if about.split()[1] == "blob"}
+    astray = next((path for path in files if not stays_inside(path)), None)
+    if astray is not None:
+        raise Refusal(
+            f"commit {sha[:10]} holds the path {astray!r}, which leads out of the project: nothing is read of it"
+        )
     if "dvc.yaml" not in files:
         raise Refusal(f"commit {sha[:10]} has no dvc.yaml: there is no pipeline that could have made anything")
     return Snapshot(project, sha, _utc(int(seconds)), author, files)
@@ -197,13 +204,6 @@ def snapshot(project: Path, rev: str) -> Snapshot:
 
 def _utc(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat()
-
-
-def _added(folder: Path, names: list[str]) -> Iterator[tuple[str, str]]:
-    for name in sorted(name for name in names if name.endswith(".dvc")):
-        for out in read_yaml(folder / name).get("outs") or []:
-            if "md5" in out:
-                yield posixpath.normpath(posixpath.join(posixpath.dirname(name), out["path"])), str(out["md5"])
 
 
 def _md5(content: bytes) -> str:

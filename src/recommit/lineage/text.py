@@ -9,6 +9,7 @@ from recommit.lineage.chain import Item, Step, touches
 from recommit.lineage.trace import Lineage
 
 _WIDTH = 116
+_KEPT = {"git": " (in Git)", "dvc": " (dvc add)", "outside": " (outside the project, not read)"}
 
 
 def tree(found: Lineage, width: int = _WIDTH) -> Iterator[str]:
@@ -106,7 +107,7 @@ def _above(step: Step, found: Lineage) -> Iterator[Step]:
 
 
 def _said(item: Item, found: Lineage) -> str:
-    source = "" if item.made_by else " (in Git)" if item.kept == "git" else " (dvc add)"
+    source = "" if item.made_by else _KEPT[item.kept]
     same = dict(found.same_as).get(item.path)
     return f"{item.path} {_short(item.md5)}{f' ({same})' if same else source}"
 

@@ -3,7 +3,7 @@
 import os
 import posixpath
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,11 @@ class Recorded:
 
     path: str
     md5: str
+
+    @property
+    def is_outside(self) -> bool:
+        """Whether it is not in the project: another folder, or a remote."""
+        return "://" in self.path or posixpath.isabs(self.path) or self.path.split("/")[0] == ".."
 
 
 @dataclass(frozen=True)
@@ -68,10 +73,18 @@ def lay_out(project: Path, rev: str, folder: Path) -> Commit:
     locked = tuple(read_lock(inside))
     if not locked:
         raise Refusal(f"dvc.lock of commit {sha[:10]} records no stage: there is nothing to prove")
-    return Commit(sha, inside, files, locked, dict(_added(inside, files)))
+    for stage in locked:
+        for recorded in (*stage.deps, *stage.outs):
+            if recorded.is_outside:
+                raise Refusal(
+                    f"dvc.lock, stage {stage.name}: {recorded.path} is outside the project: "
+                    "a replay would touch it itself"
+                )
+    return Commit(sha, inside, files, locked, dict(read_added(inside, files)))
 
 
-def _added(folder: Path, files: frozenset[str]) -> Iterator[tuple[str, str]]:
+def read_added(folder: Path, files: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """What the .dvc files among `files` track, path to hash; a path may lie outside the project in `folder`."""
     for name in sorted(file for file in files if file.endswith(".dvc")):
         for out in read_yaml(folder / name).get("outs") or []:
             if "md5" in out:
@@ -112,7 +125,10 @@ def _git(folder: Path, *words: str, missing: str = "") -> str:
 
 
 def read_lock(folder: Path) -> Iterator[LockedStage]:
-    """The stages of dvc.lock in `folder`, in its order. Raises Refusal where it is missing or not DVC 3's."""
+    """The stages of dvc.lock in `folder`, in its order, whether what they read and made is in the project or not.
+
+    Raises Refusal where it is missing or not DVC 3's.
+    """
     if not (folder / "dvc.lock").is_file():
         raise Refusal("the commit has no dvc.lock: its pipeline was never run, or its results were never committed")
     content = read_yaml(folder / "dvc.lock")
@@ -123,18 +139,17 @@ def read_lock(folder: Path) -> Iterator[LockedStage]:
             yield LockedStage(
                 name=name,
                 cmd=tuple(entry["cmd"]) if isinstance(entry["cmd"], list) else (entry["cmd"],),
-                deps=tuple(_recorded(dep, name) for dep in entry.get("deps", [])),
+                deps=tuple(_recorded(dep) for dep in entry.get("deps", [])),
                 params=entry.get("params", {}).get("params.yaml", {}),
-                outs=tuple(_recorded(out, name) for out in entry.get("outs", [])),
+                outs=tuple(_recorded(out) for out in entry.get("outs", [])),
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise Refusal(f"dvc.lock, stage {name}: {error} is missing or unreadable: `dvc repro` writes it") from None
 
 
-def _recorded(entry: Mapping[str, Any], stage: str) -> Recorded:
-    path = posixpath.normpath(entry["path"])
-    if posixpath.isabs(path) or path.startswith("../") or "://" in entry["path"]:
-        raise Refusal(
-            f"dvc.lock, stage {stage}: {entry['path']} is outside the project: a replay would touch it itself"
-        )
-    return Recorded(path, str(entry["md5"]))
+def _recorded(entry: Mapping[str, Any]) -> Recorded:
+    path = entry["path"] if "://" in entry["path"] else posixpath.normpath(entry["path"])
+    found = Recorded(path, str(entry.get("md5") or ""))
+    if not found.md5 and not found.is_outside:  # what is elsewhere may have another kind of hash
+        raise KeyError("md5")
+    return found

@@ -15,6 +15,11 @@ Ignored = Callable[[str], bool]
 """Whether DVC leaves a path of the project out of folders."""
 
 
+def stays_inside(name: str) -> bool:
+    """Whether the path `name`, put into a folder, stays in it, and out of a `.git` that belongs to a repository."""
+    return not any(part in ("", ".", "..") or part.lower() == ".git" for part in name.split("/"))
+
+
 def ignored_by_dvc(folder: Path) -> Ignored:
     """What .dvcignore in `folder` says, and what DVC leaves out of itself."""
     own = folder / ".dvcignore"
@@ -111,7 +116,7 @@ class Contents:
         """Write a copy of the contents into `folder`: a stage that changes its input must not reach the cache."""
         found, to = self.find(md5), folder / name
         assert found, md5
-        if not Path(os.path.normpath(to)).is_relative_to(folder):
+        if not stays_inside(name):
             raise Refusal(f"{name} leads out of the project: a cache or dvc.lock was tampered with")
         to.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(found, to)
