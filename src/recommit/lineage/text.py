@@ -34,6 +34,7 @@ def tree(found: Lineage, width: int = _WIDTH) -> Iterator[str]:
         if same >= {step.stage for step in found.model.steps} and found.model.steps:
             thing = found.model.thing
             yield f"{thing.path} {_short(thing.md5)} of this commit, made by {_makers(found.model)}"
+            yield from (f"beware: {words}" for words in found.model.beware)
         else:
             yield from tree(found.model, width)
 
@@ -49,6 +50,7 @@ def _head(found: Lineage) -> Iterator[str]:
     yield f"{name}{shown}{f'  {_short(thing.md5)}' if thing.md5 else ''}"
     yield f"commit {found.shot.sha[:10]} of {found.shot.date}"
     yield from thing.notes
+    yield from (f"beware: {words}" for words in found.beware)
     for path, tag in found.same_as:
         yield f"{path} is byte for byte {tag}: `recommit lineage {tag}` leads on"
     said = dict.fromkeys(

@@ -1,112 +1,109 @@
-"""Model versions and stages as GTO 1.10 writes them down: Git tags `NAME@v1.2.3` and `NAME#STAGE#N`."""
+"""The registered versions that lineage follows: asked for by name or stage, or known by their files' hashes."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from recommit import Refusal
-from recommit.lineage.snapshot import git, snapshot
-from recommit.notebook.project import is_in
-
-_NAME = r"[a-zA-Z0-9](?:[a-zA-Z0-9-/_]*[a-zA-Z0-9])?"
-_VERSION = re.compile(rf"(?P<name>{_NAME})@(?P<version>v\d+\.\d+\.\d+\S*)")
-_STAGE = re.compile(rf"(?P<name>{_NAME})#(?P<stage>{_NAME})(?P<off>!?)(?:#(?P<count>\d+))?")
-_PATH = re.compile(r"- path: (.+)$")
-ASKED = re.compile(rf"(?P<name>{_NAME})@(?P<which>[A-Za-z0-9._+-]+)")
-"""What a user may write: NAME@v1.2.3, NAME@v1 or NAME@STAGE."""
+from recommit.proof.contents import md5_of_folder
+from recommit.registry.history import Registry, read_registry
+from recommit.registry.tags import parse
 
 
 @dataclass(frozen=True)
 class Version:
-    """A registered version: its model's name, the tag that registers it, and that tag's commit."""
+    """A registered version: its model's name, its number, the commit that its tag is on.
 
-    name: str
-    tag: str
-    sha: str
+    `beware` says in words what is not in order with the tags that led to it.
+    """
+
+    model: str
+    number: str
+    commit: str
+    beware: tuple[str, ...] = ()
 
     @property
-    def order(self) -> tuple[int, ...]:
-        """Sorts versions from the oldest to the newest."""
-        return tuple(int(part) for part in re.findall(r"\d+", self.tag.rpartition("@")[2])[:3])
+    def name(self) -> str:
+        """How people write it: NAME@v1.0.0."""
+        return f"{self.model}@{self.number}"
 
 
-def _tags(project: Path) -> Iterator[tuple[str, str]]:
-    """The tags and their commits; GTO puts the folder of a project below the repository's top before its tags."""
-    folder = (git(project, "rev-parse", "--show-prefix") or b"").decode().strip().rstrip("/")
-    form = "%(refname:strip=2)%00%(objectname)%00%(*objectname)"
-    for line in (git(project, "for-each-ref", f"--format={form}", "refs/tags") or b"").decode().splitlines():
-        tag, own, pointed = line.split("\0")
-        where, _, name = tag.rpartition("=")
-        if where == folder:
-            yield name, pointed or own
-
-
-def versions(project: Path) -> list[Version]:
-    """All registered versions, the newest of each model first; those that were deregistered left out."""
-    tags = dict(_tags(project))
-    found = [Version(match["name"], tag, sha) for tag, sha in tags.items() if (match := _VERSION.fullmatch(tag))]
-    living = [version for version in found if not version.tag.endswith("!") and f"{version.tag}!" not in tags]
-    return sorted(living, key=lambda version: (version.name, [-part for part in version.order], version.tag))
-
-
-def holder(project: Path, name: str, stage: str) -> str | None:
-    """The commit that holds a stage of a model: that of the newest assignment, None if there is none any more."""
-    matches = [(match, sha) for tag, sha in _tags(project) if (match := _STAGE.fullmatch(tag))]
-    given = [(int(m["count"] or 0), m["off"], sha) for m, sha in matches if (m["name"], m["stage"]) == (name, stage)]
-    last = max(given, default=(0, "!", ""))
-    return None if last[1] else last[2]
-
-
-def resolve(project: Path, name: str, which: str) -> Version:
-    """The version that NAME@WHICH names: `v1.2.3`, `v1` for `v1.0.0`, or a stage such as `prod`.
-
-    Raises Refusal, with what there is, where nothing is called so.
-    """
-    known = [version for version in versions(project) if version.name == name]
-    exact = {f"{name}@{which}", f"{name}@{which}.0", f"{name}@{which}.0.0"}
-    for version in known:
-        if version.tag in exact:
-            return version
-    sha = None if not known else holder(project, name, which)
-    for version in known:
-        if version.sha == sha:
-            return version
-    names = ", ".join(version.tag for version in known) or "none, `recommit promote` registers the first"
-    raise Refusal(f"{name}@{which} is no registered version and no stage that a version holds: registered are {names}")
-
-
-def version_with(project: Path, md5: str, path: str) -> Version | None:
-    """The newest registered version whose model, as its dvc.lock records it, has the hash `md5`; None if none has.
-
-    `path` is where the same bytes were found: that an older commit had them there as well makes them no version.
-    """
-    known = versions(project)
-    if not known:
+def registry_of(project: Path) -> Registry | None:
+    """The project's registry, or None where dvc.yaml names no model: there are no versions then."""
+    try:
+        return read_registry(project)
+    except Refusal:
         return None
-    # All versions in one call: at hundreds of them a call each would take seconds.
-    shas = sorted({version.sha for version in known})
-    said = (git(project, "grep", "-B3", "-F", "-e", md5, *shas, "--", "dvc.lock") or b"").decode(errors="replace")
-    hits = {
-        line[:40]
-        for line in said.splitlines()
-        if (match := _PATH.search(line)) and not is_in(match[1].strip("\"'"), path)
-    }
-    for version in (version for version in known if version.sha in hits):
-        shot = snapshot(project, version.sha)
-        model = artifact_path(shot.pipeline, version)
-        recorded = (item for stage in shot.locked for item in (*stage.outs, *stage.deps))
-        if any(item.md5 == md5 and is_in(item.path, model) for item in recorded):
-            return version
+
+
+def version_of(registry: Registry, number: str, stage: str = "") -> Version:
+    """The registered version `number`, which may have been asked for by the stage that it has."""
+    problems = registry.against(number)
+    if stage:
+        parts = ((problem, parse(problem.tag)) for problem in registry.problems)
+        # A number that is missing has no name: it may have been this stage's.
+        problems += [problem for problem, part in parts if part is None or part["stage"] == stage]
+    beware = tuple(dict.fromkeys(map(str, problems)))
+    return Version(_model(registry), number, registry.versions[number].commit, beware)
+
+
+def asked(registry: Registry, text: str) -> Version | None:
+    """The version that `text` names: NAME@v1.2.3, NAME@v1, or NAME@STAGE. None where it is not of this model.
+
+    Raises Refusal, with what there is, where no version is called so or has the stage.
+    """
+    model, _, which = text.partition("@")
+    if model not in (registry.name, _model(registry)) or not which:
+        return None
+    if which not in registry.stages and re.match(r"v\d", which):
+        return version_of(registry, registry.full(which))
+    holder = registry.holder(which)
+    if holder is None:
+        known = ", ".join(registry.versions) or "none, `recommit promote` registers the first"
+        raise Refusal(f"no version of {model} has the stage {which}; registered: {known}")
+    return version_of(registry, holder, which)
+
+
+def versions_in(registry: Registry, texts: list[str]) -> Iterator[Version]:
+    """The registered versions that texts of a row name: NAME@v1.0.0 in one, or the name and the number in two."""
+    numbers = [text.removeprefix(f"{_model(registry)}@") for text in texts]
+    named = _model(registry) in texts
+    for text, number in zip(texts, numbers, strict=True):
+        if number in registry.versions and (named or number != text):
+            yield version_of(registry, number)
+
+
+def version_with(registry: Registry, path: str, md5: str) -> Version | None:
+    """The version that a model's folder, or the file of that name in it, is registered as with the hash `md5`.
+
+    Only tags that are in order count, and only those that record their files, as `recommit promote` makes them.
+    """
+    file = path.rpartition("/")[2]
+    for number, files in files_by_version(registry).items():
+        if md5 in (md5_of_folder(files), files.get(file)) and registry.of_files(files) == number:
+            return version_of(registry, number)
     return None
 
 
-def artifact_path(pipeline: dict, version: Version) -> str:
+def files_by_version(registry: Registry) -> dict[str, Mapping[str, str]]:
+    """The hashes of each version's files by their name, where its tag records them."""
+    entries = {number: registry.entry(number) for number in registry.versions}
+    return {number: entry.files for number, entry in entries.items() if entry}
+
+
+def artifact_path(pipeline: Mapping[str, Any], version: Version) -> str:
     """Where dvc.yaml's `artifacts:` says that the model is. Raises Refusal where it says nothing."""
-    entry = (pipeline.get("artifacts") or {}).get(version.name)
+    entry = (pipeline.get("artifacts") or {}).get(version.model)
     if not isinstance(entry, dict) or not entry.get("path"):
         raise Refusal(
-            f"{version.tag}: dvc.yaml of its commit {version.sha[:10]} has no artifacts: {version.name}: path: "
+            f"{version.name}: dvc.yaml of its commit {version.commit[:10]} has no artifacts: {version.model}: path: "
             "it does not say where the model is"
         )
     return str(entry["path"]).rstrip("/")
+
+
+def _model(registry: Registry) -> str:
+    """The model's name without the project's folder, which GTO puts before it below a repository's top."""
+    return registry.name.rpartition("=")[2]

@@ -52,6 +52,9 @@ def command(thing: str, rev: str | None, form: str, forward: bool, output: Path 
     if form in ("rocrate", "openlineage") and forward:
         raise Refusal(f"{form} tells what was run, and --forward what would be: use text, json or dot")
     found = trace(root(), thing, rev, forward)
+    if form not in ("text", "json"):  # those say it themselves
+        for words in (*found.beware, *(found.model.beware if found.model else ())):
+            click.echo(f"beware: {words}", err=True)
     if form == "rocrate" and output:
         write_crate(found, output)
         click.echo(f"written: {output}", err=True)

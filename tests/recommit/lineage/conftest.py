@@ -14,6 +14,9 @@ import pytest
 import yaml
 
 from recommit.proof.contents import md5_of, md5_of_folder
+from recommit.registry.entry import StageEntry, VersionEntry
+from recommit.registry.history import Registry, read_registry
+from recommit.registry.tags import write_tag
 
 DATE = "2026-03-04T05:06:07+00:00"
 PIPELINE = """
@@ -89,8 +92,8 @@ class Shop:
 
     folder: Path
 
-    def git(self, *words: str) -> str:
-        env = os.environ | {"GIT_COMMITTER_DATE": DATE, "GIT_AUTHOR_DATE": DATE, "GIT_CONFIG_GLOBAL": os.devnull}
+    def git(self, *words: str, date: str = DATE) -> str:
+        env = os.environ | {"GIT_COMMITTER_DATE": date, "GIT_AUTHOR_DATE": date, "GIT_CONFIG_GLOBAL": os.devnull}
         identity = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org", "-c", "commit.gpgsign=false"]
         done = subprocess.run(
             ["git", *identity, *words], cwd=self.folder, env=env, capture_output=True, text=True, check=True
@@ -167,10 +170,36 @@ class Shop:
         (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
         pd.DataFrame(columns).to_parquet(self.folder / name, index=False)
 
-    def promote(self, version: str, count: int) -> None:
+    def registry(self) -> Registry:
+        return read_registry(self.folder)
+
+    def tag(self, ref: str, commit: str = "HEAD", message: str = "by hand") -> None:
+        """Make or move a tag, a second after every other: GTO and the registry order them by whole seconds."""
+        made = self.git("for-each-ref", "--format=%(creatordate:unix)", "refs/tags").split()
+        date = f"@{max(map(int, made), default=1_800_000_000) + 1} +0000"
+        words = ["--annotate", "--force", "--cleanup=verbatim", "--message", message]
+        self.git("tag", *words, ref, f"{commit}^{{commit}}", date=date)
+
+    def promote(self, version: str, commit: str = "HEAD") -> None:
         """What `recommit promote` does to Git and to models/champion."""
-        self.git("tag", "--annotate", "--message", "promoted", f"shop@{version}")
-        self.git("tag", "--annotate", "--message", "promoted", f"shop#prod#{count}")
+        found = self.registry()
+        files = {path.name: md5_of(path) for path in sorted((self.folder / "models/candidate").iterdir())}
+        about = {
+            "name": found.name,
+            "version": version,
+            "commit": self.git("rev-parse", commit),
+            "before": found.last(),
+        }
+        about |= {"who": "Ada", "when": DATE, "why": "", "forced": False, "overruled": ()}
+        record = VersionEntry(
+            **about, files=files, lock=self.md5("dvc.lock"), decision="yes", evidence=None,
+            as_of="2026-03-04", measured="test", metrics={},
+        )  # fmt: skip
+        write_tag(self.folder, f"{found.name}@{version}", "promoted", record, found.tags)
+        found = self.registry()
+        about |= {"before": found.last()}
+        given = StageEntry(**about, stage="prod", how="promote", replaced=None)
+        write_tag(self.folder, f"{found.name}#prod#{found.next_number()}", "promoted", given, found.tags)
         shutil.rmtree(self.folder / "models/champion", ignore_errors=True)
         shutil.copytree(self.folder / "models/candidate", self.folder / "models/champion")
         self.keep("models/champion")
@@ -214,6 +243,8 @@ def shop(tmp_path: Path) -> Shop:
     made = Shop(tmp_path / "shop")
     made.folder.mkdir()
     made.git("init", "--quiet", "--initial-branch=main")
+    for key, value in (("user.name", "Ada"), ("user.email", "ada@example.org"), ("tag.gpgSign", "false")):
+        made.git("config", key, value)
     fill(made)
     made.commit()
     return made

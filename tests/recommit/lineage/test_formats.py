@@ -51,7 +51,7 @@ def test_the_graph_is_one_that_graphviz_reads(shop: Shop) -> None:
 
 def test_the_graph_of_a_row_reaches_its_model_at_another_commit(shop: Shop) -> None:
     first = shop.git("rev-parse", "--short=10", "HEAD")
-    shop.promote("v1.0.0", 1)
+    shop.promote("v1.0.0")
     shop.commit("predicted with the new champion")
     [graph] = pydot.graph_from_dot_data("\n".join(dot(trace(shop.folder, "data/predictions/upcoming.parquet:a-2"))))
     assert f'"{first}:stage select"' in {node.get_name() for node in graph.get_nodes()}
@@ -97,7 +97,7 @@ def test_openlineages_own_classes_write_the_same_events(shop: Shop) -> None:
 
 
 def test_events_of_a_row_tell_of_its_model_first(shop: Shop) -> None:
-    shop.promote("v1.0.0", 1)
+    shop.promote("v1.0.0")
     shop.commit("predicted with the new champion")
     told = list(events(trace(shop.folder, "data/predictions/upcoming.parquet:a-2")))
     assert [event["job"]["name"] for event in told][-3:] == ["ingest", "features", "predict"]
@@ -239,6 +239,17 @@ def test_the_command_prints_each_format(shop: Shop, monkeypatch: pytest.MonkeyPa
     assert {json.loads(line)["eventType"] for line in lines} == {"COMPLETE"}
     assert run(shop, monkeypatch, "models/candidate", "--format", "rocrate", "--output", "c.zip").exit_code == 0
     assert (shop.folder / "c.zip").is_file()
+
+
+def test_the_command_says_beside_every_format_that_a_tag_is_not_in_order(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.tag("shop@v1.0.0")
+    for form in ("dot", "openlineage"):
+        result = run(shop, monkeypatch, "shop@v1", "--format", form)
+        assert result.stderr.startswith("beware: shop@v1.0.0 holds no record")
+        assert "beware" not in result.stdout
+    assert "\nbeware: shop@v1.0.0 holds no record" in run(shop, monkeypatch, "shop@v1").stdout
 
 
 def test_the_command_refuses_what_makes_no_sense(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -79,7 +79,7 @@ def test_a_project_inside_a_repository_is_read_from_its_own_folder(shop: Shop, m
     outer.git("tag", "--annotate", "--message", "promoted", "other=shop@v2.0.0")
     monkeypatch.chdir(shop.folder / "reports")
     assert trace(shop.folder, "shop@v1").thing.path == "models/candidate"
-    assert "registered are shop@v1.0.0" in refused(shop, "shop@v2")
+    assert "shop=shop has no version v2; registered: v1.0.0" in refused(shop, "shop@v2")
     assert stages(trace(shop.folder, "figures/folds.png"))[-1] == "select"
 
 
@@ -107,7 +107,7 @@ def test_without_the_list_of_a_folders_files_it_is_said_how_to_get_it(shop: Shop
         ("data/predictions/upcoming.parquet:c-1", "keys are in order"),
         ("data/predictions/upcoming.parquet#2", "rows #0 to #1"),
         ("models/fits/tree.onnx:depth", "holds no keys"),
-        ("shop@prod", "registered are none"),
+        ("shop@prod", "registered: none, `recommit promote`"),
     ],
 )
 def test_what_nobody_knows_is_refused_with_what_is_near(shop: Shop, thing: str, near: str) -> None:
@@ -174,44 +174,6 @@ def test_a_folder_that_is_not_what_stages_made_in_it_is_told(shop: Shop) -> None
     assert "beware: models/fits" in text(trace(shop.folder, "models/candidate"))
 
 
-def test_a_version_leads_to_the_commit_that_its_tag_names(shop: Shop) -> None:
-    first = shop.git("rev-parse", "HEAD")
-    shop.promote("v1.0.0", 1)
-    shop.model("models/candidate", b"a better tree")
-    shop.commit("retrained")
-    for name in ("shop@v1.0.0", "shop@v1", "shop@prod"):
-        found = trace(shop.folder, name)
-        assert (found.shot.sha, found.thing.name, found.thing.path) == (first, "shop@v1.0.0", "models/candidate")
-        assert stages(found)[-1] == "select"
-    assert "leave --rev out" in refused(shop, "shop@v1", "HEAD")
-    assert "registered are shop@v1.0.0" in refused(shop, "shop@v2")
-
-
-def test_a_stage_follows_its_newest_assignment_and_a_rollback(shop: Shop) -> None:
-    shop.promote("v1.0.0", 1)
-    shop.model("models/candidate", b"a better tree")
-    shop.commit("retrained")
-    shop.promote("v1.1.0", 2)
-    assert trace(shop.folder, "shop@prod").thing.name == "shop@v1.1.0"
-    shop.git("tag", "--annotate", "--message", "back", "shop#prod#3", "shop@v1.0.0^{}")
-    assert trace(shop.folder, "shop@prod").thing.name == "shop@v1.0.0"
-    shop.git("tag", "--annotate", "--message", "none", "shop#prod!#4")
-    assert "registered are" in refused(shop, "shop@prod")
-
-
-def test_the_champion_is_known_as_the_version_that_it_is_a_copy_of(shop: Shop) -> None:
-    shop.promote("v1.0.0", 1)
-    shop.commit("predicted with the new champion")
-    found = trace(shop.folder, "data/predictions/upcoming.parquet")
-    assert found.same_as == (("models/champion", "shop@v1.0.0"),)
-    assert "models/champion is byte for byte shop@v1.0.0" in text(found)
-
-
-def test_a_champion_that_was_there_before_any_version_is_none(shop: Shop) -> None:
-    shop.git("tag", "--annotate", "--message", "promoted", "shop@v1.0.0")
-    assert trace(shop.folder, "data/predictions/upcoming.parquet").same_as == ()
-
-
 def test_a_row_is_found_by_key_and_by_number_with_the_features_that_the_model_was_given(shop: Shop) -> None:
     for thing in ("data/predictions/upcoming.parquet:b-1", "data/predictions/upcoming.parquet#1"):
         row = trace(shop.folder, thing).row
@@ -233,7 +195,7 @@ def test_a_row_without_a_model_column_leads_to_the_model_that_its_stage_was_give
 
 def test_a_row_leads_to_the_model_that_it_names_at_the_commit_that_made_it(shop: Shop) -> None:
     first = shop.git("rev-parse", "HEAD")
-    shop.promote("v1.0.0", 1)
+    shop.promote("v1.0.0")
     content = (shop.folder / "models/champion/model.onnx").read_bytes()
     sha256, md5 = hashlib.sha256(content).hexdigest(), hashlib.md5(content).hexdigest()
     shop.model("models/candidate", b"a better tree")
@@ -254,7 +216,7 @@ def test_a_row_leads_to_the_model_that_it_names_at_the_commit_that_made_it(shop:
 
 
 def test_a_row_whose_version_and_hash_contradict_each_other_is_refused(shop: Shop) -> None:
-    shop.promote("v1.0.0", 1)
+    shop.promote("v1.0.0")
     names = {"model": ["shop"], "version": ["v1.0.0"], "model_sha256": ["0" * 64]}
     shop.table("data/predictions/upcoming.parquet", order=["a-2"], probability=[0.2], **names)
     shop.commit("predicted")
@@ -284,7 +246,7 @@ def test_a_row_of_a_table_that_is_not_here_is_refused(shop: Shop) -> None:
 
 
 def test_the_same_commit_gives_the_same_json_in_a_clone(shop: Shop, tmp_path: Path) -> None:
-    shop.promote("v1.0.0", 1)
+    shop.promote("v1.0.0")
     shop.commit()
     shop.git("clone", "--quiet", str(shop.folder), str(tmp_path / "clone"))
     here, there = (

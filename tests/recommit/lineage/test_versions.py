@@ -1,0 +1,183 @@
+"""Lineage follows the versions and stages that the registry has, and says where their tags are not in order."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from recommit import Refusal
+from recommit.lineage.text import tree
+from recommit.lineage.trace import Lineage, as_json, trace
+from tests.recommit.lineage.conftest import Shop
+
+
+def text(found: Lineage) -> str:
+    return "\n".join(tree(found))
+
+
+def refused(shop: Shop, thing: str, rev: str | None = None) -> str:
+    with pytest.raises(Refusal) as refusal:
+        trace(shop.folder, thing, rev)
+    return str(refusal.value)
+
+
+def retrain(shop: Shop, mark: bytes = b"a better tree") -> str:
+    shop.model("models/candidate", mark)
+    return shop.commit("retrained")
+
+
+def test_a_version_leads_to_the_commit_that_its_tag_names(shop: Shop) -> None:
+    first = shop.git("rev-parse", "HEAD")
+    shop.promote("v1.0.0")
+    retrain(shop)
+    for name in ("shop@v1.0.0", "shop@v1", "shop@prod"):
+        found = trace(shop.folder, name)
+        assert (found.shot.sha, found.thing.name, found.thing.path) == (first, "shop@v1.0.0", "models/candidate")
+        assert found.steps[-1].stage == "select"
+        assert found.beware == ()
+    assert "leave --rev out" in refused(shop, "shop@v1", "HEAD")
+
+
+@pytest.mark.parametrize("which", ["v2", "v1.0", "v1.0.1", "v01"])
+def test_what_the_registry_does_not_take_for_a_version_is_none(shop: Shop, which: str) -> None:
+    shop.promote("v1.0.0")
+    assert f"shop has no version {which}; registered: v1.0.0" in refused(shop, f"shop@{which}")
+
+
+def test_a_stage_follows_its_newest_assignment_and_a_rollback(shop: Shop) -> None:
+    shop.promote("v1.0.0")
+    retrain(shop)
+    shop.promote("v2.0.0")
+    assert trace(shop.folder, "shop@prod").thing.name == "shop@v2.0.0"
+    shop.tag("shop#prod#3", "shop@v1.0.0")
+    assert trace(shop.folder, "shop@prod").thing.name == "shop@v1.0.0"
+
+
+def test_a_stage_that_was_taken_away_has_no_version(shop: Shop) -> None:
+    shop.promote("v1.0.0")
+    shop.tag("shop#prod!#2", "shop@v1.0.0")
+    assert refused(shop, "shop@prod") == "no version of shop has the stage prod; registered: v1.0.0"
+
+
+@pytest.mark.parametrize("tag", ["shop@v1.0.0!", "shop@v1.0.0!#2"])
+def test_a_version_that_was_taken_away_is_none(shop: Shop, tag: str) -> None:
+    shop.promote("v1.0.0")
+    shop.tag(tag, "shop@v1.0.0")
+    assert "shop has no version v1; registered: none" in refused(shop, "shop@v1")
+    shop.commit("predicted with the new champion")
+    assert trace(shop.folder, "data/predictions/upcoming.parquet").same_as == ()
+
+
+def move(shop: Shop, tag: str, commit: str) -> None:
+    """Put a tag on another commit, with the message that it had."""
+    shop.tag(tag, commit, shop.git("for-each-ref", "--format=%(contents)", f"refs/tags/{tag}"))
+
+
+def test_a_version_whose_tag_was_moved_is_followed_with_a_warning(shop: Shop) -> None:
+    first = shop.git("rev-parse", "HEAD")
+    shop.promote("v1.0.0")
+    moved = retrain(shop)
+    move(shop, "shop@v1.0.0", moved)
+    words = f"shop@v1.0.0 was moved: it was made for commit {first[:10]} and is on {moved[:10]}"
+    for name in ("shop@v1", "shop@prod"):
+        found = trace(shop.folder, name)
+        assert found.shot.sha == moved
+        assert f"beware: {words}" in text(found).splitlines()
+        assert words in as_json(found)["beware"]
+    assert words in trace(shop.folder, "shop@v1", forward=True).beware
+    assert trace(shop.folder, "data/predictions/upcoming.parquet").same_as == ()
+
+
+def test_a_version_whose_tag_is_a_copy_is_followed_with_a_warning(shop: Shop) -> None:
+    shop.promote("v1.0.0")
+    retrain(shop)
+    shop.git("update-ref", "refs/tags/shop@v2.0.0", shop.git("rev-parse", "refs/tags/shop@v1.0.0"))
+    assert any("is a copy of shop@v1.0.0" in words for words in trace(shop.folder, "shop@v2").beware)
+
+
+def test_a_version_without_a_record_is_followed_with_a_warning(shop: Shop) -> None:
+    shop.git("tag", "shop@v1.0.0")
+    [words] = trace(shop.folder, "shop@v1").beware
+    assert "nobody knows on what evidence it was made" in words
+
+
+def test_a_stage_whose_tag_was_moved_or_deleted_is_followed_with_a_warning(shop: Shop) -> None:
+    shop.promote("v1.0.0")
+    moved = retrain(shop)
+    shop.promote("v2.0.0")
+    assert trace(shop.folder, "shop@prod").beware == ()
+    message = "shop#prod#1 is not the tag that was there when"
+    move(shop, "shop#prod#1", moved)
+    assert any(message in words for words in trace(shop.folder, "shop@prod").beware)
+    shop.git("tag", "--delete", "shop#prod#1")
+    assert any("shop#prod#1 was deleted" in words for words in trace(shop.folder, "shop@prod").beware)
+    assert trace(shop.folder, "shop@v2").beware == ()
+
+
+def test_the_champion_is_known_as_the_version_that_it_is_a_copy_of(shop: Shop) -> None:
+    shop.promote("v1.0.0")
+    shop.commit("predicted with the new champion")
+    found = trace(shop.folder, "data/predictions/upcoming.parquet")
+    assert found.same_as == (("models/champion", "shop@v1.0.0"),)
+    assert "models/champion is byte for byte shop@v1.0.0" in text(found)
+    assert trace(shop.folder, "models/champion/model.onnx").same_as == (("models/champion/model.onnx", "shop@v1.0.0"),)
+
+
+def test_a_champion_that_was_there_before_any_version_is_none(shop: Shop) -> None:
+    shop.tag("shop@v1.0.0")
+    assert trace(shop.folder, "data/predictions/upcoming.parquet").same_as == ()
+
+
+def test_a_row_leads_to_the_version_that_it_names_with_a_warning_where_its_tag_was_moved(shop: Shop) -> None:
+    shop.promote("v1.0.0")
+    names = {"model": ["shop"], "version": ["v1.0.0"]}
+    shop.table("data/predictions/upcoming.parquet", order=["a-2"], probability=[0.2], **names)
+    moved = shop.commit("predicted")
+    move(shop, "shop@v1.0.0", moved)
+    found = trace(shop.folder, "data/predictions/upcoming.parquet:a-2")
+    assert found.model is not None
+    assert found.model.thing.name == "shop@v1.0.0"
+    assert "beware: shop@v1.0.0 was moved" in text(found)
+
+
+def test_a_project_that_names_no_model_has_files_and_metrics_and_no_versions(shop: Shop) -> None:
+    shop.promote("v1.0.0")
+    pipeline = (shop.folder / "dvc.yaml").read_text()
+    shop.write("dvc.yaml", pipeline.replace("artifacts:\n  shop: {path: models/candidate, type: model}\n", ""))
+    shop.commit("no artifacts")
+    assert trace(shop.folder, "reports/metrics/outcome.json:candidate.auc").thing.value == 0.75
+    assert trace(shop.folder, "data/predictions/upcoming.parquet:a-2").model is not None
+    assert "artifacts: no entry has the path models/candidate" in refused(shop, "shop@prod")
+
+
+def seen_by_gto(shop: Shop) -> dict[str, list[str]]:
+    """Each registered version with the stages that it has, as `gto show` tells."""
+    command = [str(Path(sys.executable).parent / "gto"), "show", "shop", "--json", "--registered-only"]
+    said = subprocess.run(command, cwd=shop.folder, capture_output=True, text=True, check=True).stdout
+    return {
+        version["version"]: sorted(stage["stage"] for stage in version["stages"] if stage["is_active"])
+        for version in json.loads(said)
+    }
+
+
+def seen_by_registry(shop: Shop) -> dict[str, list[str]]:
+    found = shop.registry()
+    return {version: sorted(s for s in found.stages if found.holder(s) == version) for version in found.versions}
+
+
+def test_gto_and_the_registry_agree_on_a_stage_and_a_version_taken_away(shop: Shop) -> None:
+    first = shop.git("rev-parse", "HEAD")
+    shop.tag("shop@v1.0.0")
+    shop.tag("shop#prod#1")
+    retrain(shop)
+    shop.tag("shop@v2.0.0")
+    shop.tag("shop#dev#2")
+    assert seen_by_gto(shop) == seen_by_registry(shop) == {"v1.0.0": ["prod"], "v2.0.0": ["dev"]}
+    shop.tag("shop#prod!#3", first)
+    assert seen_by_gto(shop) == seen_by_registry(shop) == {"v1.0.0": [], "v2.0.0": ["dev"]}
+    assert "no version of shop has the stage prod" in refused(shop, "shop@prod")
+    shop.tag("shop@v1.0.0!", first)
+    assert seen_by_gto(shop) == seen_by_registry(shop) == {"v2.0.0": ["dev"]}
+    assert "shop has no version v1; registered: v2.0.0" in refused(shop, "shop@v1")
