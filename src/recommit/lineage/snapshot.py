@@ -1,7 +1,6 @@
 """A commit's project read through Git: nothing is checked out, and nothing is written."""
 
 import hashlib
-import json
 import os
 import subprocess
 import sys
@@ -14,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from pathspec import GitIgnoreSpec
-from ruamel.yaml import YAML
 
 from recommit import Refusal
 from recommit.notebook.project import Stage, is_in, read_yaml, stages
@@ -212,32 +210,3 @@ def _md5(content: bytes) -> str:
 
 def _folder(files: Mapping[str, str]) -> str:
     return _md5(listed(files)) + ".dir"
-
-
-def value_at(content: bytes, path: str, key: str) -> Any:
-    """The value at a dotted key of a JSON or YAML file; raises KeyError, with the keys there are, where it has none."""
-    if path.endswith(".json"):
-        found: Any = json.loads(content)
-    else:
-        found = YAML(typ="safe", pure=True).load(content.decode())
-    return inside(found, key)
-
-
-def inside(found: Any, key: str) -> Any:
-    """The value at a dotted key of nested mappings and lists; raises KeyError with the keys that there are."""
-    rest = key
-    while rest:
-        if isinstance(found, list) and rest.split(".")[0].isdigit() and int(rest.split(".")[0]) < len(found):
-            part = rest.split(".")[0]
-            found = found[int(part)]
-        elif isinstance(found, Mapping):
-            # A key may itself hold dots, as file names do: the longest that fits is meant.
-            fitting = [name for name in found if rest == name or rest.startswith(f"{name}.")]
-            if not fitting:
-                raise KeyError(*map(str, found))
-            part = max(fitting, key=len)
-            found = found[part]
-        else:
-            raise KeyError
-        rest = rest[len(part) + 1 :]
-    return found

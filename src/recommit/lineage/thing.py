@@ -10,8 +10,9 @@ from typing import Any, Literal
 
 from recommit import Refusal
 from recommit.lineage.chain import makers
-from recommit.lineage.snapshot import Snapshot, git, value_at
-from recommit.lineage.snapshot import inside as value_inside
+from recommit.lineage.keys import inside as value_inside
+from recommit.lineage.keys import value_at
+from recommit.lineage.snapshot import Snapshot, git
 from recommit.notebook.project import is_in
 
 Kind = Literal["version", "file", "folder", "figure", "metric", "parameter", "code", "row"]
