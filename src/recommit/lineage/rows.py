@@ -16,6 +16,9 @@ from recommit import Refusal
 
 _MODEL = re.compile(r"model(_.*)?|.*_model|version")
 _HASH = re.compile(r"(?:md5:|sha256:)?([0-9a-f]{8,64})")
+_KEY_TYPES = (
+    pa.types.is_integer, pa.types.is_string, pa.types.is_large_string, pa.types.is_timestamp, pa.types.is_date,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -41,8 +44,9 @@ class Row:
 def row_of(content: bytes, name: str, asked: str) -> Row:
     """The row with the key `asked`, or `#NUMBER`, of a parquet or CSV file's contents; `name` tells which of them.
 
-    A key is looked for in the columns of text, whole numbers and instants whose values are all different, in the
-    table's order. Raises Refusal where no row has it.
+    A key is looked for in the columns of text, whole numbers, days and instants whose values are all different, in the
+    table's order. An instant is asked for in ISO 8601; without an offset it is UTC where the column has a time zone.
+    Raises Refusal where no row has it.
     """
     table = _read(content, name)
     if asked.startswith("#"):
@@ -88,15 +92,31 @@ def _keys(table: pa.Table) -> list[str]:
     for name in table.column_names:
         kind = table.schema.field(name).type
         plain = kind.value_type if pa.types.is_dictionary(kind) else kind
-        fitting = pa.types.is_integer(plain) or pa.types.is_string(plain) or pa.types.is_large_string(plain)
-        if fitting and pc.count_distinct(table[name], mode="all").as_py() == table.num_rows:
+        if (
+            any(fits(plain) for fits in _KEY_TYPES)
+            and pc.count_distinct(table[name], mode="all").as_py() == table.num_rows
+        ):
             found.append(name)
     return found
 
 
 def _index(column: pa.ChunkedArray, asked: str) -> int | None:
-    number = pc.index(pc.cast(column, pa.string()), pa.scalar(asked)).as_py()
+    if pa.types.is_timestamp(column.type):
+        value = _instant(asked, column.type)
+    else:
+        column, value = pc.cast(column, pa.string()), pa.scalar(asked)
+    number = -1 if value is None else pc.index(column, value).as_py()
     return None if number < 0 else number
+
+
+def _instant(asked: str, kind: pa.TimestampType) -> pa.Scalar | None:
+    """The instant that a text is, as a value of a column of the type `kind`; None where it is none."""
+    for text in (asked, f"{asked}Z") if kind.tz else (asked,):
+        try:
+            return pc.cast(pa.scalar(text), kind)
+        except pa.ArrowInvalid:
+            continue
+    return None
 
 
 def _values(table: pa.Table, number: int) -> dict[str, Any]:

@@ -2,8 +2,12 @@
 
 import hashlib
 import json
+from datetime import date
 from pathlib import Path
 
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
@@ -183,6 +187,42 @@ def test_a_row_is_found_by_key_and_by_number_with_the_features_that_the_model_wa
             "data/features/upcoming.parquet",
             {"order": "b-1", "amount": 3.5, "late": False},
         )
+
+
+@pytest.mark.parametrize(
+    ("zone", "unit", "asked"),
+    [
+        ("UTC", "ns", "2026-03-04T05:06:07+00:00"),
+        ("UTC", "us", "2026-03-04 05:06:07"),
+        ("America/New_York", "us", "2026-03-04T00:06:07-05:00"),
+        ("America/New_York", "s", "2026-03-04T05:06:07Z"),
+        (None, "us", "2026-03-04T05:06:07"),
+        (None, "ms", "2026-03-04 05:06:07"),
+    ],
+)
+def test_a_row_is_found_by_an_instant_in_either_tables_own_unit_and_zone(
+    shop: Shop, zone: str | None, unit: str, asked: str
+) -> None:
+    hours = pd.to_datetime(["2026-03-04T04:06:07", "2026-03-04T05:06:07"]).tz_localize(zone and "UTC")
+    given = hours.tz_convert(zone) if zone else hours
+    shop.table("data/features/upcoming.parquet", hour=list(hours), amount=[2.0, 3.5])
+    made = pa.table({"hour": pa.array(given, pa.timestamp(unit, zone)), "probability": [0.25, 0.5]})
+    pq.write_table(made, shop.folder / "data/predictions/upcoming.parquet")
+    shop.commit()
+    row = trace(shop.folder, f"data/predictions/upcoming.parquet:{asked}").row
+    assert row is not None
+    assert (row.number, row.key_column, row.inputs and row.inputs["amount"]) == (1, "hour", 3.5)
+    assert trace(shop.folder, f"data/predictions/upcoming.parquet:{row.key}").row == row
+    assert "its keys are in hour" in refused(shop, "data/predictions/upcoming.parquet:2026-03-04T05:06:08")
+
+
+def test_a_row_is_found_by_its_day(shop: Shop) -> None:
+    days = [date(2026, 3, 4), date(2026, 3, 5)]
+    shop.table("data/predictions/upcoming.parquet", day=days, probability=[0.25, 0.5])
+    shop.commit()
+    row = trace(shop.folder, "data/predictions/upcoming.parquet:2026-03-05").row
+    assert row is not None
+    assert (row.number, row.key) == (1, "2026-03-05")
 
 
 def test_a_row_without_a_model_column_leads_to_the_model_that_its_stage_was_given(shop: Shop) -> None:
