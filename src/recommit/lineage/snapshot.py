@@ -46,13 +46,20 @@ class Snapshot:
     _read: dict[str, bytes] = field(default_factory=dict, repr=False, compare=False)
 
     def read(self, *paths: str) -> list[bytes]:
-        """The contents of tracked files, in one call of Git for all."""
+        """The contents of tracked files, in one call of Git for all.
+
+        Raises Refusal where the commit has no such file, or Git has not its contents, as in a partial clone.
+        """
         wanted = [path for path in dict.fromkeys(paths) if path not in self._read]
+        if absent := [path for path in wanted if path not in self.files]:
+            raise Refusal(f"commit {self.sha[:10]} has no file {absent[0]}")
         if wanted:
             asked = "".join(f"{self.files[path]}\n" for path in wanted).encode()
             rest = git(self.project, "cat-file", "--batch", stdin=asked) or b""
             for path in wanted:
                 head, _, rest = rest.partition(b"\n")
+                if head.split()[1:2] != [b"blob"]:
+                    raise Refusal(_not_here(self.sha, path))
                 size = int(head.split()[2])
                 self._read[path], rest = rest[:size], rest[size + 1 :]
         return [self._read[path] for path in paths]
@@ -187,8 +194,10 @@ def snapshot(project: Path, rev: str) -> Snapshot:
     if said is None:
         raise Refusal(f"{rev} names no commit of this repository: `git log` lists them")
     sha, seconds, author = said.decode().strip().split("\0")
-    tree = (git(project, "ls-tree", "-r", "-z", sha) or b"").decode(errors="surrogateescape")
-    rows = (row.split("\t", 1) for row in filter(None, tree.split("\0")))
+    tree = git(project, "ls-tree", "-r", "-z", sha)
+    if tree is None:
+        raise Refusal(_not_here(sha, "its list of files"))
+    rows = (row.split("\t", 1) for row in filter(None, tree.decode(errors="surrogateescape").split("\0")))
     files = {path: about.split()[2] for about, path in rows if about.split()[1] == "blob"}
     astray = next((path for path in files if not stays_inside(path)), None)
     if astray is not None:
@@ -198,6 +207,13 @@ def snapshot(project: Path, rev: str) -> Snapshot:
     if "dvc.yaml" not in files:
         raise Refusal(f"commit {sha[:10]} has no dvc.yaml: there is no pipeline that could have made anything")
     return Snapshot(project, sha, _utc(int(seconds)), author, files)
+
+
+def _not_here(sha: str, what: str) -> str:
+    return (
+        f"commit {sha[:10]}: Git has not {what} here: a clone made with --filter is without it, "
+        "and `git fetch --refetch --no-filter` gets it"
+    )
 
 
 def _utc(seconds: int) -> str:

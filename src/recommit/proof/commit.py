@@ -87,6 +87,8 @@ def read_added(folder: Path, files: Iterable[str]) -> Iterator[tuple[str, str]]:
     """What the .dvc files among `files` track, path to hash; a path may lie outside the project in `folder`."""
     for name in sorted(file for file in files if file.endswith(".dvc")):
         for out in read_yaml(folder / name).get("outs") or []:
+            if not isinstance(out, dict) or "path" not in out:
+                raise Refusal(f"{name}: outs: expected entries that each have a path: `dvc add` writes them")
             if "md5" in out:
                 yield posixpath.normpath(posixpath.join(posixpath.dirname(name), out["path"])), str(out["md5"])
 

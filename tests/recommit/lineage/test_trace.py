@@ -128,6 +128,37 @@ def test_a_commit_without_a_pipeline_is_refused(shop: Shop) -> None:
     assert "has no dvc.yaml" in refused(shop, "models/candidate")
 
 
+@pytest.mark.parametrize("left_out", ["blob:none", "tree:0"])
+def test_a_commit_whose_files_a_partial_clone_has_not_is_refused(shop: Shop, tmp_path: Path, left_out: str) -> None:
+    shop.git("config", "uploadpack.allowFilter", "true")
+    words = ["--quiet", "--no-checkout", f"--filter={left_out}", f"file://{shop.folder}", str(tmp_path / "clone")]
+    shop.git("clone", *words)
+    shop.folder.rename(tmp_path / "gone")
+    with pytest.raises(Refusal, match="a clone made with --filter is without it"):
+        trace(tmp_path / "clone", "models/candidate")
+
+
+def test_a_file_whose_contents_were_lost_is_refused_by_its_name(shop: Shop) -> None:
+    lost = shop.git("rev-parse", "HEAD:notebooks/train.ipynb")
+    (shop.folder / ".git/objects" / lost[:2] / lost[2:]).unlink()
+    assert "Git has not notebooks/train.ipynb here" in refused(shop, "models/candidate")
+
+
+def test_a_file_that_the_commit_has_not_is_refused_by_its_name(shop: Shop) -> None:
+    shot = trace(shop.folder, "models/candidate").shot
+    assert list(shot.beneath("src/nowhere")) == []
+    with pytest.raises(Refusal, match=r"has no file src/nowhere\.py"):
+        shot.read("src/shop/sources.py", "src/nowhere.py")
+
+
+@pytest.mark.parametrize("outs", [["data/raw"], [{"md5": "0" * 32}]])
+def test_a_dvc_file_that_names_no_path_is_refused_by_its_name(shop: Shop, outs: list[object]) -> None:
+    shop.write("data.dvc", yaml.safe_dump({"outs": outs}))
+    shop.git("add", "--force", "data.dvc")
+    shop.git("commit", "--quiet", "--message", "by hand")
+    assert "data.dvc: outs: expected entries" in refused(shop, "models/candidate")
+
+
 def test_forward_from_a_file_tells_everything_that_would_run_again(shop: Shop) -> None:
     found = trace(shop.folder, "data/features/train.parquet", forward=True)
     assert stages(found) == ["train@mean", "train@tree", "select", "compare"]
