@@ -45,9 +45,17 @@ def pickling(tree: ast.AST) -> set[str]:
     return names | calls | allowed
 
 
-def test_nothing_is_pickled() -> None:
-    for path in [*SRC.rglob("*.py"), *(ROOT / "notebooks").glob("*.ipynb")]:
-        assert not pickling(tree_of(path)), path
+@pytest.mark.parametrize("folder", ["src", "notebooks", "benchmarks", "tests", "install"])
+def test_nothing_is_pickled(folder: str) -> None:
+    files = [path for kind in ("*.py", "*.ipynb") for path in (ROOT / folder).rglob(kind)]
+    files = [path for path in files if ".ipynb_checkpoints" not in path.parts]
+    assert files, folder
+    assert [str(path) for path in files if pickling(tree_of(path))] == []
+
+
+def test_no_file_of_a_model_is_a_pickle() -> None:
+    kinds = {".pkl", ".pickle", ".joblib", ".dill", ".npy"}
+    assert [path for path in (ROOT / "models").rglob("*") if path.suffix in kinds] == []
 
 
 @pytest.mark.parametrize(

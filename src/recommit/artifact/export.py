@@ -12,6 +12,7 @@ from skl2onnx.common.data_types import FloatTensorType, StringTensorType
 from sklearn.pipeline import Pipeline
 
 from recommit.artifact.calibration import Line, append_calibration
+from recommit.artifact.files import reason
 from recommit.artifact.graph import OPSETS, read_graph
 
 
@@ -39,9 +40,8 @@ def export(estimator: Any, frame: pd.DataFrame) -> bytes:
         content = _as_bytes(model)
         read_graph(content)
     except Exception as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
         last = estimator[-1] if isinstance(estimator, Pipeline) else estimator
-        raise ValueError(f"{type(last).__name__} cannot become ONNX: {reason}") from error
+        raise ValueError(f"{type(last).__name__} cannot become ONNX: {reason(error)}") from error
     return content
 
 

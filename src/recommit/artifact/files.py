@@ -36,6 +36,12 @@ def read_bounded(path: Path, most: int) -> bytes:
     return content
 
 
+def reason(error: Exception) -> str:
+    """Why something failed, in a line that a terminal can show whatever was in the file."""
+    line = (str(error).splitlines() or [type(error).__name__])[0]
+    return line if len(line) <= 300 else f"{line[:297]}..."
+
+
 def sha256(content: bytes) -> str:
     """The hash of a content, in hexadecimal digits."""
     return hashlib.sha256(content).hexdigest()

@@ -12,6 +12,7 @@ import onnx
 from onnx import numpy_helper
 
 from recommit.artifact.calibration import Line, calibration_of
+from recommit.artifact.files import reason
 from recommit.artifact.operators import CLASSIFIERS, OPERATORS, TEXT_KEYS, Attributes, Column, Columns, text
 from recommit.artifact.wire import scan
 
@@ -55,7 +56,7 @@ def read_graph(content: bytes) -> Graph:
     try:
         model = onnx.load_model_from_string(content)
     except Exception as error:  # the parser's own, which differ between its versions
-        raise ValueError(f"not an ONNX file: {_first_line(error)}") from None
+        raise ValueError(f"not an ONNX file: {reason(error)}") from None
     opsets = {opset.domain: opset.version for opset in model.opset_import}
     for domain, version in opsets.items():
         if not 1 <= version <= OPSETS.get(domain, 0):
@@ -64,7 +65,7 @@ def read_graph(content: bytes) -> Graph:
     try:
         return _read(model.graph, opsets)
     except (TypeError, OverflowError, UnicodeDecodeError) as error:  # numbers where text is due, and the like
-        raise ValueError(f"its parts are of the wrong kind: {_first_line(error)}") from None
+        raise ValueError(f"its parts are of the wrong kind: {reason(error)}") from None
 
 
 def _read(graph: Any, opsets: dict[str, int]) -> Graph:
@@ -80,7 +81,7 @@ def _read(graph: Any, opsets: dict[str, int]) -> Graph:
         domain = "" if node.domain == "ai.onnx" else node.domain
         operator = f"{domain}.{node.op_type}" if domain else node.op_type
         if operator not in OPERATORS:
-            raise ValueError(f"it uses the operator {operator}, which is not among the {len(OPERATORS)} allowed")
+            raise ValueError(f"it uses the operator {operator!r}, which is not among the {len(OPERATORS)} allowed")
         if domain not in opsets:
             raise ValueError(f"{where} is of an operator set, {domain or 'ai.onnx'!r}, that the file does not name")
         for name in node.input:
@@ -138,7 +139,7 @@ def _constant(tensor: Any) -> np.ndarray:
     try:
         return numpy_helper.to_array(tensor)
     except Exception as error:
-        raise ValueError(f"its weights {tensor.name!r} do not fill their shape: {_first_line(error)}") from None
+        raise ValueError(f"its weights {tensor.name!r} do not fill their shape: {reason(error)}") from None
 
 
 def _attributes(node: Any, where: str) -> Attributes:
@@ -152,7 +153,3 @@ def _attributes(node: Any, where: str) -> Attributes:
             raise ValueError(f"{where}: {attribute.name!r} has no type that is known") from None
         found[attribute.name] = value if isinstance(value, int | float | bytes) else list(value)
     return found
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from recommit import Refusal
-from recommit.artifact.files import read_bounded, sha256
+from recommit.artifact.files import read_bounded, reason, sha256
 from recommit.artifact.golden import MOST_BYTES as MOST_GOLDEN_BYTES
 from recommit.artifact.golden import Golden, read_golden, replay
 from recommit.artifact.graph import Graph, read_graph
@@ -50,12 +50,12 @@ def load(folder: Path) -> Artifact:
         _agree(graph, manifest)
         model = Model(content)
     except ValueError as error:
-        raise Refusal(f"{folder / MODEL} ({manifest.model}) is not loaded: {error}") from None
+        raise Refusal(f"{folder / MODEL} ({manifest.model}) is not loaded: {reason(error)}") from None
     sets = Conformal(manifest.conformal.level, manifest.conformal.quantile)
     try:
         rows = read_golden(golden, graph.inputs)
     except ValueError as error:
-        raise Refusal(f"{folder / GOLDEN} is not loaded: {error}") from None
+        raise Refusal(f"{folder / GOLDEN} is not loaded: {reason(error)}") from None
     differs = replay(rows, model, sets)
     if differs:
         raise Refusal(f"{folder / MODEL} ({manifest.model}) does not answer as expected: {differs}")

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from recommit import Refusal
-from recommit.artifact.files import read_bounded, sha256
+from recommit.artifact.files import read_bounded, reason, sha256
 
 FORMAT = 1
 """Raised when a reader of the old format would misread the new one."""
@@ -135,8 +135,8 @@ def parse_manifest(content: bytes, path: Path) -> Manifest:
     try:
         said = json.loads(content.decode("utf-8"), object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:
-        reason = "nested too deep" if isinstance(error, RecursionError) else str(error)
-        raise Refusal(f"{path} is no manifest: it is not JSON ({reason})") from None
+        why = "nested too deep" if isinstance(error, RecursionError) else reason(error)
+        raise Refusal(f"{path} is no manifest: it is not JSON ({why})") from None
     if not isinstance(said, dict) or "format" not in said:
         raise Refusal(f"{path} is no manifest: it has no format")
     if said["format"] != FORMAT or isinstance(said["format"], bool):

@@ -11,7 +11,7 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read when the library is loaded: no
 import onnxruntime
 
 from recommit import Refusal
-from recommit.artifact.files import read_bounded
+from recommit.artifact.files import read_bounded, reason
 from recommit.artifact.graph import read_graph
 
 MOST_BYTES = 128 * 2**20
@@ -49,7 +49,7 @@ class Model:
                 enable_fallback=0,  # else it prints what went wrong, and tries the same again
             )
         except Exception as error:
-            raise ValueError(f"not a readable ONNX model: {_reason(error)}") from None
+            raise ValueError(f"not a readable ONNX model: {reason(error)}") from None
         self.columns = {
             tensor.name: "text" if tensor.type == "tensor(string)" else "number"
             for tensor in self._session.get_inputs()
@@ -63,7 +63,7 @@ class Model:
             read_graph(content)
             return cls(content)
         except ValueError as error:
-            raise Refusal(f"{path} is not loaded: {error}") from None
+            raise Refusal(f"{path} is not loaded: {reason(error)}") from None
 
     def predict_proba(self, frame: pd.DataFrame) -> np.ndarray:
         """Give the probability of the positive class, (rows,) float64, from a table.
@@ -90,7 +90,7 @@ class Model:
             try:
                 (probabilities,) = self._session.run(["probabilities"], some)
             except Exception as error:  # the runtime's own kinds, which share no base
-                raise Unanswered(f"the model has no answer: {_reason(error)}") from None
+                raise Unanswered(f"the model has no answer: {reason(error)}") from None
             found[at : at + _ROWS] = probabilities[: rows - at, 1]
         return found
 
@@ -104,7 +104,3 @@ def _filled(values: np.ndarray) -> np.ndarray:
 def _tensor(values: pd.Series, kind: str) -> np.ndarray:
     dtype = np.float32 if kind == "number" else object
     return values.to_numpy(dtype=dtype).reshape(-1, 1)
-
-
-def _reason(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -49,9 +49,10 @@ def _list(where: str, attributes: Attributes, *names: str, of: int | None = None
     if len(there) != 1:
         raise ValueError(f"{where} has {' and '.join(there) or 'none'} of {', '.join(names)}: due is one")
     values: Any = attributes[there[0]]
-    if not isinstance(values, list) or (of is not None and len(values) != of):
-        size = len(values) if isinstance(values, list) else 1
-        raise ValueError(f"{where} has {size} {there[0]}, not {of}")
+    if not isinstance(values, list):
+        raise ValueError(f"{where} has {there[0]} that are no list")
+    if of is not None and len(values) != of:
+        raise ValueError(f"{where} has {len(values)} {there[0]}, not {of}")
     return values
 
 

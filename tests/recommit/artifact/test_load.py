@@ -222,6 +222,10 @@ def with_numbers_that_nothing_reads(model):
     attribute(model, "LabelEncoder", "values_int64s").MergeFromString(b"\x40\x01" * 10_000_001)
 
 
+def with_a_number_for_a_list(model):
+    attribute(model, TREES, "class_weights").CopyFrom(onnx.helper.make_attribute("class_weights", 1.0))
+
+
 def with_other_nodes(model):
     attribute(model, TREES, "nodes_modes").strings[0] = b"BRANCH_MEMBER"
 
@@ -247,7 +251,7 @@ def with_renamed_input(model):
 
 
 HARM = [
-    (with_operator, "it uses the operator Softmax, which is not among"),
+    (with_operator, "it uses the operator 'Softmax', which is not among"),
     (with_custom_domain, "needs version 1 of the operator set 'com.example'"),
     (with_external_data, "model.graph.initializer holds external_data"),
     (with_function, "model holds functions"),
@@ -279,6 +283,7 @@ HARM = [
     (with_two_lists_of_keys, "has keys_strings and keys_floats of keys_strings, keys_int64s, keys_floats: due is one"),
     (with_words_that_nothing_reads, "it has more than 200,000 parts"),
     (with_numbers_that_nothing_reads, "it has more than 10,000,000 values in lists"),
+    (with_a_number_for_a_list, "has class_weights that are no list"),
     (with_other_nodes, "has nodes other than leaves and <="),
     (with_reader_of_nothing, "reads 'nowhere', which nothing before it gives"),
     (with_many_parts, "it has more than 200,000 parts"),

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -11,7 +12,7 @@ import pytest
 from sklearn.compose import ColumnTransformer
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from recommit import Refusal
@@ -20,17 +21,27 @@ from recommit.artifact.model import Model
 from recommit.learning.calibrate import SMALLEST, Platt
 from tests.recommit.artifact.conftest import node, rebuilt
 
+ROOT = Path(__file__).parents[3]
+
 
 @pytest.fixture(scope="module")
 def frame() -> pd.DataFrame:
+    return rows()
+
+
+@pytest.fixture(scope="module")
+def fitted(frame: pd.DataFrame) -> Pipeline:
+    return fit(frame)
+
+
+def rows() -> pd.DataFrame:
     draw = np.random.default_rng(0)
     number = draw.normal(size=500).astype("float32")
     number[::7] = np.nan
     return pd.DataFrame({"number": number, "kind": draw.choice(["a", "b"], 500)}).astype({"kind": "str"})
 
 
-@pytest.fixture(scope="module")
-def fitted(frame):
+def fit(frame: pd.DataFrame) -> Pipeline:
     truth = (frame["number"].fillna(0) > 0.3) ^ (frame["kind"] == "a")
     one_hot = OneHotEncoder(categories=[["a", "b"]], dtype=np.float32, sparse_output=False)
     columns = ColumnTransformer([("number", "passthrough", ["number"]), ("kind", one_hot, ["kind"])])
@@ -39,6 +50,20 @@ def fitted(frame):
 
 def test_the_file_is_the_same_each_time_whatever_the_rows(fitted, frame):
     assert export(fitted, frame) == export(fitted, frame.iloc[:1])
+
+
+def test_the_file_is_the_same_when_the_model_is_fitted_again_in_another_process(fitted, frame):
+    code = (
+        "import sys; from tests.recommit.artifact.test_model_file import export, fit, rows; "
+        "sys.stdout.buffer.write(export(fit(rows()), rows()))"
+    )
+    for seed in ("1", "2"):
+        environment = os.environ | {
+            "PYTHONHASHSEED": seed,
+            "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)]),
+        }
+        again = subprocess.run([sys.executable, "-c", code], env=environment, check=True, stdout=subprocess.PIPE)
+        assert again.stdout == export(fitted, frame)
 
 
 def test_the_file_predicts_what_the_model_did(fitted, frame, tmp_path):
@@ -112,7 +137,7 @@ def test_what_cannot_be_a_model_file_is_refused_in_one_line(fitted, frame):
 def test_a_file_that_stands_alone_is_checked_before_it_is_loaded(fitted, frame, tmp_path):
     file = tmp_path / "model.onnx"
     odd = rebuilt(export(fitted, frame), lambda model: setattr(node(model, "Concat"), "op_type", "Softmax"))
-    spoiled = {b"not a model": "model holds", odd: "it uses the operator Softmax", b"": "it has no inputs"}
+    spoiled = {b"not a model": "model holds", odd: "it uses the operator 'Softmax'", b"": "it has no inputs"}
     for content, words in spoiled.items():
         file.write_bytes(content)
         with pytest.raises(Refusal, match=words) as caught:

@@ -68,6 +68,14 @@ def test_every_other_field_is_a_part(monkeypatch, content, parts):
         scan(content)
 
 
+def test_a_large_file_of_nothing_is_given_up_after_as_many_parts(monkeypatch):
+    walked, read = [], wire._varint
+    monkeypatch.setattr(wire, "_varint", lambda *place: walked.append(1) or read(*place))
+    with pytest.raises(ValueError, match="it has more than 200,000 parts"):
+        scan(with_attribute(EMPTY * 8_000_000))
+    assert len(walked) < 2 * wire.MOST_PARTS + 10
+
+
 def test_a_sound_model_has_far_fewer_parts_than_are_let_through(made, monkeypatch):
     monkeypatch.setattr(wire, "MOST_PARTS", 500)
     monkeypatch.setattr(wire, "MOST_VALUES", 20_000)

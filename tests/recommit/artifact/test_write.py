@@ -47,7 +47,7 @@ def test_a_model_that_would_not_be_loaded_is_refused_by_name_and_leaves_what_was
     write_model(folder, made["model.onnx"], made["golden.parquet"], said)
     before = files(folder)
     odd = rebuilt(made["model.onnx"], lambda model: setattr(node(model, "Sigmoid"), "op_type", "Softmax"))
-    with pytest.raises(Refusal, match=r"^boosting-all cannot be the candidate: it uses the operator Softmax"):
+    with pytest.raises(Refusal, match=r"^boosting-all cannot be the candidate: it uses the operator 'Softmax'"):
         write_model(folder, odd, made["golden.parquet"], said)
     with pytest.raises(Refusal, match=r"^boosting-all cannot be the candidate: golden.parquet is not loaded: it lacks"):
         write_model(folder, made["model.onnx"], made["golden.parquet"][:-9] + b"PAR1", said)
