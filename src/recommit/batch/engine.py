@@ -1,21 +1,24 @@
 """Run a job on parts of a table: here, in processes, or on a Dask cluster; what comes back is in the table's order."""
 
+import logging
 import multiprocessing
 import os
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import CancelledError, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from multiprocessing.process import BaseProcess
 from typing import Any
 
 from recommit import Refusal
+from recommit.batch.alike import START_ANEW, Given, arrived, run_alike
 from recommit.batch.job import Done, Job
 from recommit.batch.source import Part
 
 _ANSWERS_WITHIN = "10s"
+_ROWS_ARE_SENT = {"distributed.admin.large-graph-warning-threshold": "1GB"}  # those of a CSV file: no warning of it
 # One thread a process, as in the pipeline: read when the libraries are loaded.
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "ARROW_NUM_THREADS"), "1")
 
@@ -49,34 +52,77 @@ def in_processes(job: Job, parts: Iterable[Part], workers: int) -> Generator[Don
 def on_dask(job: Job, parts: Iterable[Part], scheduler: str | None, workers: int) -> Generator[Done]:
     """Score parts on a Dask cluster: the one at `scheduler`, or one of so many processes of this machine.
 
-    Workers read the same files under the same paths, and run this project's code. Raises `Refusal` when Dask is not
-    installed, the scheduler cannot be reached, or it has no worker.
+    Workers read the same files under the same paths, and run this project's code: see `recommit.batch.alike`. Dask
+    sends code both ways, so whoever answers at `scheduler` is trusted as one who runs commands here.
+
+    Raises `Refusal` when Dask is not installed, no scheduler can be reached or none is left, it has no worker, a worker
+    differs from this process, or workers end before their time.
     """
     try:
-        from distributed import Client, LocalCluster
+        import dask
+        from distributed import Client, KilledWorker, LocalCluster
+        from distributed.comm import CommClosedError
     except ImportError:
         raise Refusal("Dask is not installed: install the project with its extra, recommit[dask]") from None
-    with _environment(_ONE_THREAD):
+    where = f"the Dask scheduler at {scheduler}" if scheduler else "the Dask cluster of this machine"
+    lost = (KilledWorker, CommClosedError, CancelledError, TimeoutError)
+    if scheduler is not None:
+        _refuse_address(scheduler)
+    with _environment(_ONE_THREAD), dask.config.set(_ROWS_ARE_SENT), ExitStack() as stack:
         if scheduler is None:
             cluster: Any = LocalCluster(
-                n_workers=workers, threads_per_worker=1, host="127.0.0.1", dashboard_address=None, memory_limit=0
+                n_workers=workers,
+                threads_per_worker=1,
+                host="127.0.0.1",
+                dashboard_address=None,
+                memory_limit=0,
+                silence_logs=logging.CRITICAL,  # what matters of it is said below, once
             )
-        else:
-            cluster = None
+            stack.enter_context(cluster)
         try:
-            client = Client(cluster or scheduler, timeout=_ANSWERS_WITHIN, set_as_default=False)
+            client = Client(scheduler or cluster, timeout=_ANSWERS_WITHIN, set_as_default=False)
         except OSError as error:
-            raise Refusal(f"no Dask scheduler answers at {scheduler}: {str(error).splitlines()[0]}") from None
+            raise Refusal(f"no Dask scheduler answers at {scheduler}: {_line(error)}") from None
+        stack.enter_context(client)
         try:
             threads = sum(client.nthreads().values())
             if not threads:
-                raise Refusal(f"the Dask scheduler at {scheduler} has no worker: start some, from the project's folder")
-            (shared,) = client.scatter([job], broadcast=True, hash=False)
-            yield from _in_order(lambda part: client.submit(_run_given, shared, part, pure=False), parts, threads + 1)
-        finally:
-            client.close()
-            if cluster is not None:
-                cluster.close()
+                raise Refusal(f"{where} has no worker: start some, from the project's folder")
+            given = _shared(client, Given.of(job), where, lost)
+            yield from _in_order(lambda part: client.submit(run_alike, given, part, pure=False), parts, threads + 1)
+        except lost:
+            raise Refusal(
+                f"workers of {where}, or itself, ended before their time, as for want of memory: nothing was written; "
+                "run it again with fewer workers, or more memory for each",
+                1,
+            ) from None
+
+
+def _shared(client: Any, given: Given, where: str, lost: tuple[type[Exception], ...]) -> Any:
+    """A job that each worker has. Raises `Refusal` when scheduler or worker has no such code to read it with."""
+    try:
+        (shared,) = client.scatter([given], broadcast=True, hash=False)
+        client.submit(arrived, shared, pure=False).result()
+    except lost:
+        raise
+    except Exception as error:  # Dask gives them all kinds, and none of ours has run
+        reason = _line(error.__cause__ or error)
+        raise Refusal(f"{where}, or a worker of it, cannot run this project: {reason}; {START_ANEW}", 1) from None
+    return shared
+
+
+def _refuse_address(address: str) -> None:
+    """Raise `Refusal` for what cannot be a scheduler's: a client of it would fail, and then wait long to be closed."""
+    from distributed.comm import get_address_host_port, parse_address
+    from distributed.security import Security
+
+    try:
+        get_address_host_port(address)
+        secured = Security().get_connection_args("client").get("ssl_context") is not None
+        if parse_address(address)[0] in ("tls", "wss") and not secured:
+            raise ValueError("it wants certificates, and Dask's configuration names none: see distributed.comm.tls")
+    except ValueError as error:
+        raise Refusal(f"{address} is no Dask scheduler's address, like tcp://HOST:8786: {_line(error)}") from None
 
 
 def _in_order(submit: Callable[[Part], Any], parts: Iterable[Part], most: int) -> Iterator[Done]:
@@ -112,8 +158,8 @@ def _run(part: Part) -> Done:
     return _job.run(part)
 
 
-def _run_given(job: Job, part: Part) -> Done:
-    return job.run(part)
+def _line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 @contextmanager

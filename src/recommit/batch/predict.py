@@ -62,7 +62,7 @@ def predict(problem: Problem, scorer: Scorer, request: Request, say: Callable[[s
     if rejects_beside(request.output).resolve() == request.input.resolve():
         raise Refusal(f"{request.input} is where rejected rows go: name another output")
     source = open_source(request.input)
-    job = plan(problem, scorer, source, request.history)
+    job = plan(problem, scorer, source, request.history and request.history.absolute())
     say(_told(job, source))
     with Sink(request.output) as sink, closing(_run(job, source, request)) as parts:
         for done in _counted(parts, source, say):

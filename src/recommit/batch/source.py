@@ -121,7 +121,7 @@ class Parquet:
         """
         first = 1
         for group, rows in enumerate(self._groups):
-            part = RowGroup(self.path, group, first, tuple(columns), tuple(texts))
+            part = RowGroup(self.path.absolute(), group, first, tuple(columns), tuple(texts))
             if rows > PART_ROWS:
                 yield from (Block(batch) for batch in part.batches())
             elif rows:

@@ -17,7 +17,11 @@ import click
 @click.option("--strict", is_flag=True, help="Write nothing when any row cannot be scored.")
 @click.option("--workers", metavar="N", type=click.IntRange(min=1), help="Processes; as many as CPUs if not said.")
 @click.option("--engine", type=click.Choice(["local", "dask"]), default="local", help="What runs them.")
-@click.option("--scheduler", metavar="ADDRESS", help="The Dask scheduler; else one of this machine's processes.")
+@click.option(
+    "--scheduler",
+    metavar="ADDRESS",
+    help="A Dask scheduler that you trust to run code here; else processes of this machine.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON.")
 def command(
     table: Path,
@@ -38,6 +42,9 @@ def command(
 
     A row that breaks the schema goes to OUTPUT.rejects.csv with its number and the reasons. The output appears whole or
     not at all; interrupted, it starts anew. It is the same to the last bit whatever the engine and the workers.
+
+    With --scheduler, that address is trusted: Dask sends code both ways. Its workers see the same files under the same
+    paths, and run this commit's code; one that would give other bits is refused.
 
     \b
     Example:

@@ -82,6 +82,7 @@ def test_a_scheduler_without_its_engine_is_refused(project):
 def test_help_has_an_example():
     said = CliRunner().invoke(command, ["--help"]).output
     assert "recommit predict --input" in said.partition("Example:")[2]
+    assert "that address is trusted" in said
 
 
 def test_scoring_brings_in_no_problem_of_its_own():

@@ -2,7 +2,6 @@
 
 import sys
 from dataclasses import replace
-from importlib.util import find_spec
 
 import numpy as np
 import pandas as pd
@@ -14,7 +13,7 @@ from sklearn.preprocessing import StandardScaler
 from recommit import Refusal
 from recommit.artifact.export import export
 from recommit.artifact.model import Model
-from recommit.batch import engine, sink, source
+from recommit.batch import sink, source
 from recommit.batch.fused import Fused
 from recommit.batch.scorer import load_scorer
 from tests.recommit.batch import world
@@ -261,37 +260,6 @@ def test_rejects_of_an_earlier_run_do_not_stay(boosting, score, tmp_path):
     assert left(tmp_path) == ["out.parquet", "out.parquet.rejects.csv"]
     score(boosting, rows)
     assert left(tmp_path) == ["out.parquet"]
-
-
-dask_is_needed = pytest.mark.skipif(find_spec("distributed") is None, reason="the extra dask is not installed")
-
-
-@pytest.mark.system
-@dask_is_needed
-def test_dask_gives_the_same_bytes_on_its_own_and_on_a_given_scheduler(boosting, score):
-    from distributed import LocalCluster
-
-    rows = world.features(2000)
-    rows.loc[999, "weight"] = -1
-    one, _ = score(boosting, rows, group=300, output="one.parquet")
-    own, done = score(boosting, rows, group=300, output="own.parquet", engine="dask", workers=2)
-    assert done.rejected == 1
-    assert own.read_bytes() == one.read_bytes()
-    with LocalCluster(n_workers=3, threads_per_worker=1, dashboard_address=None, host="127.0.0.1") as cluster:
-        address = {"engine": "dask", "scheduler": cluster.scheduler_address}
-        given, _ = score(boosting, world.plan(2000), group=300, output="given.parquet", **address)
-        with pytest.raises(Refusal, match="grams is bool, not a whole number"):
-            score(boosting, world.plan(9).assign(grams=True), **address)
-    plain, _ = score(boosting, world.plan(2000), group=300, output="plain.parquet")
-    assert given.read_bytes() == plain.read_bytes()
-
-
-@dask_is_needed
-def test_a_scheduler_that_does_not_answer_is_named(boosting, score, monkeypatch, tmp_path):
-    monkeypatch.setattr(engine, "_ANSWERS_WITHIN", "300ms")
-    with pytest.raises(Refusal, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:1"):
-        score(boosting, world.features(20), engine="dask", scheduler="tcp://127.0.0.1:1")
-    assert left(tmp_path) == []
 
 
 def test_without_dask_installed_its_engine_is_refused(boosting, score, monkeypatch, tmp_path):

@@ -1,0 +1,98 @@
+"""Whether another process would give the same bits: it has the same code and libraries, and answers alike.
+
+A worker of a cluster may have been started elsewhere, days ago or from another commit. Each of its processes is held
+against this one before the first part that it scores.
+"""
+
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import import_module
+from importlib.metadata import version
+from pathlib import Path
+from typing import Self
+
+import psutil
+
+from recommit import Refusal
+from recommit.artifact.files import sha256, sha256_of
+from recommit.batch.job import Done, Job
+from recommit.batch.source import Part
+
+START_ANEW = "start scheduler and workers anew in this commit's folder, with this environment"
+_LIBRARIES = ("numpy", "pandas", "pyarrow", "onnxruntime")
+
+
+@dataclass(frozen=True, eq=False)
+class Given:
+    """A job with the marks of the process that gives it."""
+
+    job: Job
+    marks: Mapping[str, str]
+
+    @classmethod
+    def of(cls, job: Job) -> Self:
+        """A job, marked by this process."""
+        return cls(job, marks(job))
+
+
+def marks(job: Job) -> dict[str, str]:
+    """What decides the bits of a prediction in this process, by name.
+
+    Sources by hash, versions of libraries, the hash of the golden rows' probabilities, and of the history's tables.
+    """
+    found = {f"the code of {package}": _code(package) for package in _packages(job)}
+    found |= {name: version(name) for name in _LIBRARIES} | {"Python": platform.python_version()}
+    found["the model's answer to its golden rows"] = sha256(job.scorer.probability(job.scorer.golden).tobytes())
+    if job.rows == "asked" and job.history is not None:
+        files = [job.history / f"{name}.parquet" for name in job.problem.history]
+        found |= {f"the table {file}": sha256_of(file) if file.is_file() else "absent" for file in files}
+    return found
+
+
+def arrived(given: Given) -> None:
+    """Do nothing, where a job is: it could be read there."""
+
+
+def run_alike(given: Given, part: Part) -> Done:
+    """Score a part in a Dask worker. Raises `Refusal`, with its address, when it differs from who gave the job."""
+    from distributed import get_worker
+
+    differs = _differences(given)
+    if differs:
+        worker = get_worker().address
+        raise Refusal(f"the worker {worker} differs in {differs}: nothing was written; {START_ANEW}", 1)
+    return given.job.run(part)
+
+
+@lru_cache(maxsize=4)
+def _differences(given: Given) -> str:
+    """What differs here, in words: found once in a process."""
+    here = marks(given.job)
+    found = [name for name, mark in given.marks.items() if here.get(name) != mark]
+    begun = psutil.Process().create_time()
+    for package in _packages(given.job):
+        if any(source.stat().st_mtime > begun for source in _sources(package)):
+            found.append(f"what it may have read of {package} before that was changed")
+    return ", ".join(found)
+
+
+def _packages(job: Job) -> tuple[str, str]:
+    return "recommit", job.problem.build.__module__.partition(".")[0]
+
+
+def _code(package: str) -> str:
+    """The hash of a package's Python files, each with its place in it."""
+    lines = [f"{source.relative_to(_folder(package)).as_posix()} {sha256_of(source)}\n" for source in _sources(package)]
+    return sha256("".join(lines).encode())
+
+
+def _sources(package: str) -> list[Path]:
+    return sorted(_folder(package).rglob("*.py"))
+
+
+def _folder(package: str) -> Path:
+    file = import_module(package).__file__
+    assert file is not None, package
+    return Path(file).parent
