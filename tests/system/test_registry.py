@@ -74,14 +74,14 @@ class Life(World):
         self.run("dvc", "repro", "--quiet")
         self.commit(f"the model of {as_of}")
 
-    def publish(self) -> None:
-        """The commands that a promotion prints."""
-        self.run("dvc", "push", "--quiet")
-        self.git("push", "--quiet", "--follow-tags")
+    def publish(self, said: str) -> None:
+        """Run the commands that a promotion printed."""
+        for line in said.partition("to publish it, the files first:\n")[2].splitlines():
+            self.run(*line.split())
 
     def served(self) -> str:
         """On the production machine: pull, and load what has the stage prod; the clock of it."""
-        self.git("pull", "--quiet")
+        self.git("pull", "--quiet", "--tags")
         artifact = load(resolve(self.folder, "toy@prod"))
         assert np.isfinite(artifact.model.predict_proba(rows(3))).all()
         return artifact.manifest.as_of
@@ -102,8 +102,8 @@ def test_train_promote_refuse_a_worse_promote_a_better_roll_back(life: Life, tmp
     life.candidate(0.7, "2013-09-01")
     said = life.recommit("promote", "--reason", "the first")
     assert "toy v1.0.0 is prod now" in said
-    assert "dvc push\n  git push --follow-tags" in said
-    life.publish()
+    assert "dvc push\n  git push --atomic origin HEAD refs/tags/toy@v1.0.0 refs/tags/toy#prod#1" in said
+    life.publish(said)
     life.git("clone", "--quiet", str(tmp_path / "origin.git"), str(tmp_path / "production"))
     production = Life(tmp_path / "production")
     production.run("dvc", "config", "--local", "core.site_cache_dir", str(tmp_path / "site"))
@@ -113,22 +113,24 @@ def test_train_promote_refuse_a_worse_promote_a_better_roll_back(life: Life, tmp
     before = life.state()
     assert "not promoted: the gate says no, rule not_worse_than_champion" in life.recommit("promote", status=1)
     assert life.state() == before
-    life.publish()
+    life.git("push", "--quiet")
     assert production.served() == "2013-09-01"
 
     life.candidate(0.8, "2013-11-01")
-    assert "toy v2.0.0 is prod now, in place of v1.0.0" in life.recommit("promote")
+    said = life.recommit("promote")
+    assert "toy v2.0.0 is prod now, in place of v1.0.0" in said
     assert "nothing to do" in life.recommit("promote")
-    life.publish()
+    life.publish(said)
     assert production.served() == "2013-11-01"
 
     (life.folder / "models/champion/model.onnx").write_bytes(b"broken")
     for path in life.folder.glob(".dvc/cache/files/md5/*/*"):
         path.unlink()
     started = time.monotonic()
-    assert "toy v1.0.0 is prod now, in place of v2.0.0" in life.recommit("rollback", "--reason", "it is wrong at night")
+    said = life.recommit("rollback", "--reason", "it is wrong at night")
+    assert "toy v1.0.0 is prod now, in place of v2.0.0" in said
     print(f"rolled back in {time.monotonic() - started:.1f} s, files from the remote")
-    life.publish()
+    life.publish(said)
     assert production.served() == "2013-09-01"
     production.run("dvc", "pull", "--quiet", "models/champion.dvc")
     assert load(production.folder / "models/champion").manifest.as_of == "2013-09-01"

@@ -10,7 +10,7 @@ from recommit.proof.commit import without_git
 
 def cache_of(project: Path, programs: Path) -> Path | None:
     """The folder of the project's DVC cache."""
-    result = _dvc(project, programs, "cache", "dir")
+    result = dvc(project, programs, "cache", "dir")
     return Path(result.stdout.strip()) if result.returncode == 0 else None
 
 
@@ -20,24 +20,30 @@ def fetch(project: Path, commit: Path, cache: Path, programs: Path) -> str:
     Runs in the commit's own clone, with the remotes and credentials of the user's `project`, whose cache and
     configuration stay as they are.
     """
-    remotes = _dvc(project, programs, "remote", "list")
+    remotes = dvc(project, programs, "remote", "list")
     listed = [line.split(maxsplit=1) for line in remotes.stdout.splitlines() if line.strip()]
     if not listed:
         return "no remote is configured"
     local = project / ".dvc/config.local"
     if local.is_file():
         shutil.copyfile(local, commit / ".dvc/config.local")
-    _dvc(commit, programs, "config", "--local", "cache.dir", str(cache))
-    _dvc(commit, programs, "config", "--local", "core.site_cache_dir", str(cache.parent / "site"))
+    dvc(commit, programs, "config", "--local", "cache.dir", str(cache))
+    dvc(commit, programs, "config", "--local", "core.site_cache_dir", str(cache.parent / "site"))
     for name, url in (words for words in listed if len(words) == 2):
         url = url.rsplit("(default)")[0].strip()
-        _dvc(commit, programs, "remote", "modify", "--local", name, "url", url)
-    result = _dvc(commit, programs, "fetch", "--quiet")
-    said = [line for line in result.stderr.splitlines() if line.strip()]
-    return said[0].removeprefix("ERROR: ") if result.returncode and said else ""
+        dvc(commit, programs, "remote", "modify", "--local", name, "url", url)
+    result = dvc(commit, programs, "fetch", "--quiet")
+    return reason_of(result) if result.returncode else ""
 
 
-def _dvc(folder: Path, programs: Path, *words: str) -> subprocess.CompletedProcess[str]:
+def reason_of(result: subprocess.CompletedProcess[str]) -> str:
+    """Why a command of DVC failed, in its words."""
+    said = [line for line in result.stderr.splitlines() if line.strip()] or ["no reason given"]
+    return said[0].removeprefix("ERROR: ")
+
+
+def dvc(folder: Path, programs: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run `dvc WORDS` of the environment whose programs are in `programs`, in `folder`, whatever comes of it."""
     env = {name: value for name, value in without_git(os.environ).items() if not name.startswith("DVC_")}
     env["PATH"] = f"{programs}{os.pathsep}{env.get('PATH', os.defpath)}"
     return subprocess.run(["dvc", *words], cwd=folder, env=env, capture_output=True, text=True)

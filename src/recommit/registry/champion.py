@@ -1,21 +1,24 @@
 """Make a model the champion: its files in models/champion, kept by DVC, in a commit of its own, or nothing at all."""
 
-import json
-import os
 import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import BaseModel, ConfigDict
+
 from recommit import Refusal
-from recommit.registry.entry import Before
+from recommit.proof.remote import dvc, reason_of
+from recommit.registry.entry import Before, Entry, as_message
 from recommit.registry.git import git, run
+from recommit.registry.tags import Tag, write_tag
 
 _FOLDER = "models/champion"
 _BESIDE = ("models/champion.dvc", "models/.gitignore")
+_NOTE = "begun.json"
 _NAMED = re.compile(r"^Registry-Tag: (\S+) ([0-9a-f]{40,64})$", re.MULTILINE)
 
 
@@ -50,18 +53,44 @@ def install(root: Path, source: Path, files: Sequence[str], title: str, tag: Bef
 
 
 def _dvc_add(root: Path) -> None:
-    programs = Path(sys.executable).parent
-    path = f"{programs}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
-    command = ["dvc", "add", "--quiet", _FOLDER]
-    result = subprocess.run(command, cwd=root, env=os.environ | {"PATH": path}, capture_output=True, text=True)
+    result = dvc(root, Path(sys.executable).parent, "add", "--quiet", _FOLDER)
     if result.returncode:
-        said = [line for line in result.stderr.splitlines() if line.strip()] or ["no reason given"]
-        raise Refusal(f"dvc add {_FOLDER} failed: {said[0].removeprefix('ERROR: ')}")
+        raise Refusal(f"dvc add {_FOLDER} failed: {reason_of(result)}")
+
+
+class Begun(BaseModel):
+    """What a change set out from, and the tags that it makes: written down before each step, for it to be taken back.
+
+    A tag is its own when it is the object noted here or, killed before that was known, when it has the very message.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    head: str
+    branch: str
+    messages: dict[str, str] = {}
+    objects: dict[str, str] = {}
+
+
+@dataclass(frozen=True)
+class Work:
+    """A change of the registry under way."""
+
+    root: Path
+    begun: Begun
+
+    def tag(self, ref: str, title: str, entry: Entry, after: Sequence[Tag]) -> Before:
+        """Make a tag, as `write_tag` does, that is taken away again unless all is done."""
+        self.begun.messages[ref] = as_message(title, entry)
+        _note(self.root, self.begun)
+        self.begun.objects[ref] = write_tag(self.root, ref, title, entry, after)
+        _note(self.root, self.begun)
+        return Before(tag=ref, object=self.begun.objects[ref])
 
 
 @contextmanager
-def all_or_nothing(root: Path, tags: Sequence[str]) -> Iterator[None]:
-    """Within it `tags` are made and the champion is changed; on any failure both are as they were before.
+def all_or_nothing(root: Path) -> Iterator[Work]:
+    """Within it tags are made and the champion is changed; on any failure all is as it was before.
 
     What was there is written down first, so that the next command can take back what a killed one began.
     """
@@ -70,12 +99,10 @@ def all_or_nothing(root: Path, tags: Sequence[str]) -> Iterator[None]:
     (place / "before").mkdir(parents=True)
     for name in (_FOLDER, *_BESIDE):
         _copy(root / name, place / "before" / Path(name).name)
-    begun = {"head": git(root, "rev-parse", "HEAD"), "tags": list(tags)}
-    unfinished = place / ".begun"
-    unfinished.write_text(json.dumps(begun), encoding="utf-8")
-    unfinished.rename(place / "begun.json")
+    begun = Begun(head=git(root, "rev-parse", "HEAD"), branch=_branch(root))
+    _note(root, begun)
     try:
-        yield
+        yield Work(root, begun)
     except BaseException:
         _undo(root)
         raise
@@ -83,8 +110,11 @@ def all_or_nothing(root: Path, tags: Sequence[str]) -> Iterator[None]:
 
 
 def take_back(root: Path) -> bool:
-    """Take back what a command that was killed began; whether there was anything."""
-    if not (_place(root) / "begun.json").is_file():
+    """Take back what a command that was killed began; whether there was anything.
+
+    Raises Refusal on another branch than the one that it began on.
+    """
+    if not (_place(root) / _NOTE).is_file():
         shutil.rmtree(_place(root), ignore_errors=True)
         return False
     return _undo(root)
@@ -93,23 +123,57 @@ def take_back(root: Path) -> bool:
 def _undo(root: Path) -> bool:
     """Restore tags, index and files. The commit comes last: where it is made, all is, and nothing is undone."""
     place = _place(root)
-    begun = json.loads((place / "begun.json").read_text(encoding="utf-8"))
-    since = run(root, "log", "--format=%B", f"{begun['head']}..HEAD").stdout
-    if any(tag in begun["tags"] for tag, _ in _NAMED.findall(since)):
+    try:
+        begun = Begun.model_validate_json((place / _NOTE).read_bytes())
+    except ValueError:
+        raise Refusal(
+            f"{place / _NOTE} cannot be read; it says what a command cut short had begun: compare `git status` and "
+            "`git tag` with what should be, then delete that folder"
+        ) from None
+    since = run(root, "log", "--format=%B", f"{begun.head}..refs/heads/{begun.branch}").stdout
+    if set(_NAMED.findall(since)) & set(begun.objects.items()):
         _forget(root)
         return False
-    for tag in begun["tags"]:
-        run(root, "update-ref", "-d", f"refs/tags/{tag}")
+    if _branch(root) != begun.branch:
+        raise Refusal(
+            f"a command that was cut short had begun to change the registry on {begun.branch}, and this is "
+            f"{_branch(root) or 'no branch'}: `git switch {begun.branch}`, then do this again, and it is taken back"
+        )
+    for tag in begun.messages:
+        made = begun.objects.get(tag) or _with_message(root, tag, begun.messages[tag])
+        if made:
+            run(root, "update-ref", "-d", f"refs/tags/{tag}", made)
     run(root, "reset", "--quiet", "--", _FOLDER, *_BESIDE)
     for name in (_FOLDER, *_BESIDE):
-        _remove(root / name)
-        _copy(place / "before" / Path(name).name, root / name)
+        if run(root, "diff", "--quiet", begun.head, "HEAD", "--", name).returncode == 0:
+            _remove(root / name)
+            _copy(place / "before" / Path(name).name, root / name)
+        else:  # pulled since: what was there before is not what belongs there now
+            run(root, "checkout", "--quiet", "HEAD", "--", name)
     _forget(root)
     return True
 
 
+def _with_message(root: Path, tag: str, message: str) -> str | None:
+    """The tag object of that name, where its text begins with `message`; a signature follows it."""
+    text = run(root, "cat-file", "tag", f"refs/tags/{tag}").stdout
+    if not text.partition("\n\n")[2].startswith(message):
+        return None
+    return git(root, "rev-parse", f"refs/tags/{tag}")
+
+
+def _branch(root: Path) -> str:
+    return run(root, "symbolic-ref", "--quiet", "--short", "HEAD").stdout.strip()
+
+
+def _note(root: Path, begun: Begun) -> None:
+    unfinished = _place(root) / ".begun"
+    unfinished.write_text(begun.model_dump_json(), encoding="utf-8")
+    unfinished.replace(_place(root) / _NOTE)
+
+
 def _forget(root: Path) -> None:
-    (_place(root) / "begun.json").unlink(missing_ok=True)
+    (_place(root) / _NOTE).unlink(missing_ok=True)
     shutil.rmtree(_place(root), ignore_errors=True)
 
 

@@ -1,11 +1,12 @@
 """What a change of the registry is, and what every record of one says."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from recommit.registry.entry import Before
+from recommit.registry.features import Changed
 from recommit.registry.git import git
 from recommit.registry.history import Registry
 
@@ -25,6 +26,8 @@ class Change:
     commit: str | None = None
     overruled: tuple[str, ...] = ()
     forced: bool = False
+    features: Changed | None = field(default_factory=Changed)
+    """Of a rollback: how the code of its features has changed since; None where that could not be seen."""
 
 
 def signature(

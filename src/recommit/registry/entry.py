@@ -3,8 +3,10 @@
 import json
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+FILES = ("model.onnx", "manifest.json", "golden.parquet")
+"""What a model is."""
 _MD5 = Field(pattern=r"^[0-9a-f]{32}$")
 
 
@@ -19,6 +21,13 @@ class Interval(_Closed):
     low: float | None = None
     high: float | None = None
     level: float | None = None
+
+
+class File(_Closed):
+    """A file by its hashes: DVC finds it by MD5, which can be forged, so SHA-256 is held against it as well."""
+
+    md5: str = _MD5
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 
 
 class Before(_Closed):
@@ -48,8 +57,8 @@ class VersionEntry(_Entry):
     """What a version is: its files, its evidence, its clock and how good it was measured to be."""
 
     kind: Literal["version"] = "version"
-    files: dict[str, str]
-    """MD5 of each of the model's files, by its name."""
+    files: dict[str, File]
+    """Each of the model's files, by its name."""
     lock: str = _MD5
     """MD5 of dvc.lock: the record of how it was made."""
     decision: Literal["yes", "no", "none"]
@@ -58,6 +67,13 @@ class VersionEntry(_Entry):
     as_of: str
     measured: Literal["test", "validation"]
     metrics: dict[str, Interval]
+
+    @field_validator("files")
+    @classmethod
+    def _are_a_model(cls, files: dict[str, File]) -> dict[str, File]:
+        if set(files) != set(FILES):
+            raise ValueError(f"a model is {', '.join(FILES)}, not {', '.join(sorted(files)) or 'nothing'}")
+        return files
 
 
 class StageEntry(_Entry):

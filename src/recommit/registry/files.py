@@ -1,5 +1,6 @@
 """A model's three files: their hashes, and where they can be had."""
 
+import hashlib
 import re
 import shutil
 import sys
@@ -9,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recommit import Refusal
-from recommit.proof.commit import read_lock
+from recommit.proof.commit import LockedStage, read_lock
 from recommit.proof.contents import Contents, md5_of, md5_of_folder
 from recommit.proof.remote import cache_of, fetch
+from recommit.registry.entry import FILES, File
 from recommit.registry.git import blob
 from recommit.registry.tags import CANDIDATE
 
@@ -20,25 +22,29 @@ if TYPE_CHECKING:
 
 CHAMPION = "models/champion"
 MODEL = "model.onnx"
-FILES = (MODEL, "manifest.json", "golden.parquet")
 
 
-def hashes(folder: Path) -> dict[str, str]:
-    """MD5 of each of a model's files in `folder`. Raises Refusal where one is missing."""
+def hashes(folder: Path) -> dict[str, File]:
+    """The hashes of each of a model's files in `folder`. Raises Refusal where one is missing."""
     missing = [name for name in FILES if not (folder / name).is_file()]
     if missing:
         raise Refusal(f"{folder}: {', '.join(missing)} missing: a model is {', '.join(FILES)}")
-    return {name: md5_of(folder / name) for name in FILES}
+    return {name: _file(folder / name) for name in FILES}
 
 
-def recorded(root: Path, commit: str) -> dict[str, str]:
-    """MD5 of each of the candidate's files as dvc.lock records them at a commit. Raises Refusal where it does not."""
+def lock_of(root: Path, commit: str) -> list[LockedStage]:
+    """The stages of dvc.lock at a commit. Raises Refusal where there is none."""
     text = blob(root, commit, "dvc.lock")
     if text is None:
         raise Refusal(f"commit {commit[:10]} has no dvc.lock: what its model was is not recorded")
     with tempfile.TemporaryDirectory() as place:
         Path(place, "dvc.lock").write_text(text, encoding="utf-8")
-        outs = {out.path: out.md5 for stage in read_lock(Path(place)) for out in stage.outs}
+        return list(read_lock(Path(place)))
+
+
+def recorded(root: Path, commit: str) -> dict[str, str]:
+    """MD5 of each of the candidate's files as dvc.lock records them at a commit. Raises Refusal where it does not."""
+    outs = {out.path: out.md5 for stage in lock_of(root, commit) for out in stage.outs}
     absent = [name for name in FILES if f"{CANDIDATE}/{name}" not in outs]
     if absent:
         raise Refusal(
@@ -57,26 +63,33 @@ def sound(folder: Path) -> "Manifest":
     return load(folder).manifest
 
 
-def same(folder: Path, files: Mapping[str, str]) -> bool:
-    """Whether `folder` holds the files of these hashes."""
-    return all((folder / name).is_file() and md5_of(folder / name) == md5 for name, md5 in files.items())
+def _file(path: Path) -> File:
+    with path.open("rb") as opened:
+        return File(md5=md5_of(path), sha256=hashlib.file_digest(opened, "sha256").hexdigest())
 
 
-def collected(root: Path, files: Mapping[str, str]) -> Path:
+def _other(folder: Path, files: Mapping[str, File]) -> list[str]:
+    """The names of those files that `folder` does not hold with these hashes."""
+    return [name for name, file in files.items() if not (folder / name).is_file() or _file(folder / name) != file]
+
+
+def collected(root: Path, files: Mapping[str, File]) -> Path:
     """A folder with the files of these hashes: from the project, DVC's cache or a remote, each checked.
 
     It is .recommit/models/HASH, whole or not there at all. Raises Refusal where a file cannot be had.
     """
     store = root / ".recommit" / "models"
-    folder = store / md5_of_folder(files).removesuffix(".dir")
-    if same(folder, files):
+    wanted = {name: file.md5 for name, file in files.items()}
+    folder = store / md5_of_folder(wanted).removesuffix(".dir")
+    if not _other(folder, files):
         return folder
     with tempfile.TemporaryDirectory(dir=_made(store), prefix=".unfinished-") as place:
         new = Path(place, "model")
-        reason = _gather(root, files, new, Path(place))
-        absent = [name for name, md5 in files.items() if not (new / name).is_file() or md5_of(new / name) != md5]
-        if absent:
-            what = f"{absent[0]} (md5 {files[absent[0]]})"
+        reason = _gather(root, wanted, new, Path(place))
+        for name in _other(new, files):
+            what = f"{name} (md5 {wanted[name]})"
+            if (new / name).is_file() and md5_of(new / name) == wanted[name]:
+                raise Refusal(f"{what} is not the file that the version's tag means: it has another SHA-256")
             raise Refusal(
                 f"{what} is neither in the cache nor in a remote, whole: {reason}: `dvc push` where it was made"
             )

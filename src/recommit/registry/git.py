@@ -28,8 +28,9 @@ def run(
     command = ["git", "-C", str(folder), *words]
     try:
         return subprocess.run(
-            command, input=given or "", env=kept | dict(more or {}), capture_output=True, text=True, encoding="utf-8"
-        )
+            command, input=given or "", env=kept | dict(more or {}),
+            capture_output=True, text=True, encoding="utf-8", errors="replace",
+        )  # fmt: skip
     except FileNotFoundError:
         raise Refusal("git is not installed, and the registry is kept in it: install git") from None
 
@@ -46,6 +47,11 @@ def git(folder: Path, *words: str, given: str | None = None, more: Mapping[str, 
 def prefix(root: Path) -> str:
     """The project's folder in its repository, "" at its top."""
     return git(root, "rev-parse", "--show-prefix").rstrip("/")
+
+
+def common(root: Path) -> Path:
+    """The folder of the repository that all its worktrees share."""
+    return root / git(root, "rev-parse", "--git-common-dir")
 
 
 def blob(root: Path, commit: str, name: str) -> str | None:

@@ -1,16 +1,18 @@
 """The registry as its tags tell it: versions, who had which stage when, and what does not add up."""
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import filterfalse, pairwise
 from pathlib import Path
 from typing import Literal
 
 from recommit import Refusal
 from recommit.registry.champion import last_named
-from recommit.registry.entry import Before, Entry, StageEntry, VersionEntry, read_entry
-from recommit.registry.tags import Tag, artifact, parse, read_tags
+from recommit.registry.entry import Before, Entry, File, StageEntry, VersionEntry, read_entry
+from recommit.registry.tags import Tag, artifact, following, is_absurd, major_in, number_in, parse, read_tags
 
 Kind = Literal["no evidence", "unreadable", "moved", "copied", "deleted", "made again", "one commit", "no version"]
 
@@ -45,7 +47,7 @@ class Registry:
     entries: Mapping[str, Entry]
     problems: tuple[Problem, ...]
 
-    @property
+    @cached_property
     def versions(self) -> dict[str, Tag]:
         """The registered versions and their tags, in order; those taken away again are left out."""
         found: dict[str, Tag] = {}
@@ -64,9 +66,16 @@ class Registry:
 
     def of_commit(self, commit: str) -> list[str]:
         """The versions on a commit."""
-        return [version for version, tag in self.versions.items() if tag.commit == commit]
+        return self._of_commits.get(commit, [])
 
-    def of_files(self, files: Mapping[str, str]) -> str | None:
+    @cached_property
+    def _of_commits(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = defaultdict(list)
+        for version, tag in self.versions.items():
+            found[tag.commit].append(version)
+        return dict(found)
+
+    def of_files(self, files: Mapping[str, File]) -> str | None:
         """The version that these very files are registered as, by their hashes."""
         for version in self.versions:
             entry = self.entry(version)
@@ -74,19 +83,23 @@ class Registry:
                 return version
         return None
 
-    @property
+    @cached_property
     def stages(self) -> list[str]:
         """The stages that were ever given."""
         return list(dict.fromkeys(tag.stage for tag in self.tags if tag.stage))
 
     def events(self, stage: str) -> list[Event]:
         """What happened to a stage, in the order of the tags' numbers: a tag made again has a new date."""
-        return [
-            Event(tag, version, entry if isinstance(entry, StageEntry) else None)
-            for tag in sorted(self.tags, key=lambda tag: tag.number)
-            if tag.stage == stage and (version := self._version(tag))
-            for entry in [self.entries.get(tag.ref)]
-        ]
+        return self._events.get(stage, [])
+
+    @cached_property
+    def _events(self) -> dict[str, list[Event]]:
+        found: dict[str, list[Event]] = defaultdict(list)
+        for tag in sorted(self.tags, key=lambda tag: tag.number):
+            if tag.stage and (version := self._version(tag)):
+                entry = self.entries.get(tag.ref)
+                found[tag.stage].append(Event(tag, version, entry if isinstance(entry, StageEntry) else None))
+        return dict(found)
 
     def _version(self, tag: Tag) -> str | None:
         entry = self.entries.get(tag.ref)
@@ -121,12 +134,12 @@ class Registry:
         """The version after every one that a tag, an entry or a lost tag names: no number is used twice."""
         named = [tag.version for tag in self.tags] + [entry.version for entry in self.entries.values()]
         named += [(parse(problem.tag) or {}).get("version") for problem in self.problems]
-        return f"v{max((int(version[1:].split('.')[0]) for version in named if version), default=0) + 1}.0.0"
+        return f"v{following((major_in(version) for version in named if version), f'a version of {self.name}')}.0.0"
 
     def next_number(self) -> int:
         """The number of the next stage's tag, after every one in use and every one lost."""
-        lost = [int((parse(problem.tag) or {}).get("number") or 0) for problem in self.problems]
-        return max([0, *lost, *(tag.number for tag in self.tags)]) + 1
+        lost = [number_in(problem.tag) for problem in self.problems]
+        return following([*lost, *(tag.number for tag in self.tags)], f"a stage's tag of {self.name}")
 
     def last(self) -> Before | None:
         """The tag made last, for the next one to name."""
@@ -135,7 +148,15 @@ class Registry:
     def against(self, version: str) -> list[Problem]:
         """What is wrong with a version's own tag."""
         tag = self.versions.get(version)
-        return [problem for problem in self.problems if tag and problem.tag == tag.ref and problem.kind != "deleted"]
+        return self._against.get(tag.ref, []) if tag else []
+
+    @cached_property
+    def _against(self) -> dict[str, list[Problem]]:
+        found: dict[str, list[Problem]] = defaultdict(list)
+        for problem in self.problems:
+            if problem.kind != "deleted":
+                found[problem.tag].append(problem)
+        return dict(found)
 
 
 def read_registry(root: Path) -> Registry:
@@ -151,6 +172,9 @@ def registry(name: str, tags: Sequence[Tag], champion: Before | None = None) -> 
     """
     entries: dict[str, Entry] = {}
     problems: list[Problem] = []
+    for tag in filter(is_absurd, tags):
+        problems.append(Problem("unreadable", tag.ref, "has a number that nobody counted up to: delete it"))
+    tags = list(filterfalse(is_absurd, tags))
     for tag in tags:
         try:
             entry = read_entry(tag.body)
@@ -167,7 +191,7 @@ def registry(name: str, tags: Sequence[Tag], champion: Before | None = None) -> 
     named = {ref: entry.before for ref, entry in entries.items() if entry.before}
     if champion and (parse(champion.tag) or {}).get("name") == name:
         named["the commit of the champion"] = champion
-    problems += _lost(tags, named)
+    problems += _lost(name, tags, named)
     problems += _together(tags, entries, {problem.tag for problem in problems if problem.kind == "deleted"})
     return Registry(name, tuple(tags), entries, tuple(problems))
 
@@ -184,7 +208,7 @@ def _contradictions(tag: Tag, entry: Entry) -> Iterator[Problem]:
         yield Problem("copied", tag.ref, f"holds the record of another tag, of {entry.name} {entry.version}")
 
 
-def _lost(tags: Sequence[Tag], named: Mapping[str, Before]) -> Iterator[Problem]:
+def _lost(name: str, tags: Sequence[Tag], named: Mapping[str, Before]) -> Iterator[Problem]:
     """Tags that were there when others were made, and that are gone or are others now; gaps in the stages' numbers."""
     present = {tag.ref: tag.object for tag in tags}
     gone, other = set(), set()
@@ -195,11 +219,12 @@ def _lost(tags: Sequence[Tag], named: Mapping[str, Before]) -> Iterator[Problem]
         elif before.tag in present and present[before.tag] != before.object and before.tag not in other:
             other.add(before.tag)
             yield Problem("made again", before.tag, f"is not the tag that was there when {by} was made")
-    numbers = {tag.number for tag in tags} | {int((parse(ref) or {}).get("number") or 0) for ref in gone}
-    for number in sorted(set(range(1, max(numbers))) - numbers) if numbers else []:
-        yield Problem(
-            "deleted", f"{tags[0].name}#…#{number}", "was deleted: the stages' tags are numbered without gaps"
-        )
+    numbers = {0, *(tag.number for tag in tags), *map(number_in, gone)}
+    for number, after in pairwise(sorted(numbers)):
+        if after > number + 1:
+            last = f" to {after - 1}" if after > number + 2 else ""
+            words = "was deleted: the stages' tags are numbered without gaps"
+            yield Problem("deleted", f"{name}#…#{number + 1}{last}", words)
 
 
 def _together(tags: Sequence[Tag], entries: Mapping[str, Entry], lost: set[str]) -> Iterator[Problem]:

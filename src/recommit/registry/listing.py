@@ -1,7 +1,8 @@
 """The registry for reading: a line a version, what happened to each stage, and what does not add up."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,12 @@ def as_data(root: Path, found: Registry) -> dict[str, Any]:
     """The registry as plain data: name, versions, stages with their events, problems."""
     proofs = _proofs(root)
     holders = {stage: found.holder(stage) for stage in found.stages}
+    given: dict[str, list[Event]] = defaultdict(list)
+    for event in (event for stage in found.stages for event in found.events(stage)):
+        given[event.version].append(event)
     return {
         "name": found.name,
-        "versions": [_version(found, version, holders, proofs) for version in found.versions],
+        "versions": [_version(found, version, holders, given[version], proofs) for version in found.versions],
         "stages": {
             stage: {"version": holders[stage], "events": [_event(event) for event in found.events(stage)]}
             for stage in found.stages
@@ -30,17 +34,20 @@ def as_data(root: Path, found: Registry) -> dict[str, Any]:
 
 
 def _version(
-    found: Registry, version: str, holders: Mapping[str, str | None], proofs: Mapping[str, str]
+    found: Registry,
+    version: str,
+    holders: Mapping[str, str | None],
+    given: Sequence[Event],
+    proofs: Mapping[str, str],
 ) -> dict[str, Any]:
     tag, entry = found.versions[version], found.entry(version)
-    given = [event for stage in found.stages for event in found.events(stage) if event.version == version]
     records: list[Entry | None] = [entry, *(event.entry for event in given)]
     forced = [record for record in records if record and record.forced]
     return {
         "version": version,
         "stages": [stage for stage, holder in holders.items() if holder == version],
         "commit": tag.commit,
-        "signed": tag.signed,
+        "has_signature": tag.has_signature,
         "forced": bool(forced),
         "reasons": list(dict.fromkeys(record.why for record in forced)),
         "overruled": list(dict.fromkeys(words for record in forced for words in record.overruled)),

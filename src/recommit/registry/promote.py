@@ -6,13 +6,13 @@ from recommit import Refusal
 from recommit.proof.contents import md5_of
 from recommit.registry.champion import all_or_nothing, install
 from recommit.registry.change import PRODUCTION, Change, signature
-from recommit.registry.entry import Before, Interval, StageEntry, VersionEntry
+from recommit.registry.entry import FILES, File, Interval, StageEntry, VersionEntry
 from recommit.registry.evidence import judged
-from recommit.registry.files import FILES, MODEL, hashes, recorded, sound
+from recommit.registry.files import MODEL, hashes, recorded, sound
 from recommit.registry.git import git
 from recommit.registry.history import Registry, read_registry
 from recommit.registry.state import refuse_changes, refuse_no_branch, refuse_stale
-from recommit.registry.tags import CANDIDATE, artifact, check_stage, write_tag
+from recommit.registry.tags import CANDIDATE, artifact, check_stage
 
 
 def promote(root: Path, stage: str, reason: str, force: bool) -> Change:
@@ -39,7 +39,7 @@ def promote(root: Path, stage: str, reason: str, force: bool) -> Change:
     manifest = sound(root / CANDIDATE)
     if manifest.name != name.rpartition("=")[2]:
         raise Refusal(f"{CANDIDATE}/manifest.json is of {manifest.name}, dvc.yaml's artifact of {CANDIDATE} is {name}")
-    judgement = judged(root, files[MODEL])
+    judgement = judged(root, files[MODEL].md5)
     against = () if version and stage != PRODUCTION else judgement.objections
     if against and not force:
         more = "".join(f"\n  {words}" for words in against[1:])
@@ -77,16 +77,16 @@ def _write(
     replaced = found.holder(stage)
     refs = [f"{found.name}@{version}"] * (entry is not None) + [f"{found.name}#{stage}#{found.next_number()}"]
     made = None
-    with all_or_nothing(root, refs):
+    with all_or_nothing(root) as work:
         before = found.last()
         if entry:
-            before = Before(tag=refs[0], object=write_tag(root, refs[0], _title(entry), entry, found.tags))
+            before = work.tag(refs[0], _title(entry), entry, found.tags)
         given = StageEntry(
             **signature(root, found, version, commit, reason, before),
             forced=force, overruled=against, stage=stage, how="promote", replaced=replaced,
         )  # fmt: skip
         title = f"{found.name} {version} is {stage}{' (forced)' if force else ''}"
-        tag = Before(tag=refs[-1], object=write_tag(root, refs[-1], title, given, found.tags))
+        tag = work.tag(refs[-1], title, given, found.tags)
         if stage == PRODUCTION:
             made = install(root, root / CANDIDATE, FILES, f"champion: {title}", tag)
     return Change(found.name, version, stage, replaced, tuple(refs), made, against, force)
@@ -96,14 +96,14 @@ def _title(entry: VersionEntry) -> str:
     return f"{entry.name} {entry.version}{' (forced)' if entry.forced else ''}"
 
 
-def _committed_files(root: Path) -> dict[str, str]:
+def _committed_files(root: Path) -> dict[str, File]:
     """The candidate's files by hash, which dvc.lock of the commit records too."""
     files = hashes(root / CANDIDATE)
     locked = recorded(root, "HEAD")
-    for name, md5 in files.items():
-        if locked[name] != md5:
+    for name, file in files.items():
+        if locked[name] != file.md5:
             raise Refusal(
-                f"{CANDIDATE}/{name} (md5 {md5}) is not what dvc.lock records ({locked[name]}): "
+                f"{CANDIDATE}/{name} (md5 {file.md5}) is not what dvc.lock records ({locked[name]}): "
                 f"`dvc checkout {CANDIDATE}/{name}` or `dvc repro`"
             )
     return files

@@ -21,6 +21,29 @@ def _words(change: Change) -> Iterator[str]:
     yield from (f"overruled: {words}" for words in change.overruled)
     if change.commit:
         yield f"it is the champion: commit {change.commit[:10]}; `dvc repro` predicts with it"
+    yield from _features(change)
     yield "to publish it, the files first:"
-    yield "  dvc push"
-    yield "  git push --follow-tags"
+    yield from (f"  {command}" for command in publishing(change))
+
+
+def _features(change: Change) -> Iterator[str]:
+    """That a version's features come with its commit, where what is here computes them by other code."""
+    if change.features is None:
+        yield "no table of features is here: whether they are still computed as for this version was not looked at"
+        return
+    files, new = change.features.files, change.features.new
+    if files or new:
+        yield f"its features were computed by other code than is here now: {', '.join((*files, *new))}"
+    if files:
+        yield f"  to bring it back: git checkout {change.name}@{change.version} -- {' '.join(files)}"
+
+
+def publishing(change: Change) -> Iterator[str]:
+    """The commands that publish a change; a tag reaches the others whatever branch its commit is on.
+
+    Files that are neither the candidate's nor the champion's of this commit, as those of a version that got another
+    stage back, are pushed as those of all tags.
+    """
+    here = change.commit or f"{change.name}@{change.version}" in change.tags
+    yield "dvc push" if here else "dvc push --all-tags"
+    yield " ".join(["git push --atomic origin HEAD", *(f"refs/tags/{tag}" for tag in change.tags)])

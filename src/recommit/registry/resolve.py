@@ -46,15 +46,3 @@ def _holder(found: Registry, stage: str) -> str:
         if problem.tag in tags:
             raise Refusal(f"{problem}: which version has {stage} is not sure; name a version")
     return version
-
-
-def version_of(root: Path, folder: Path) -> str | None:
-    """The version that the model in `folder` is registered as, by its files' hashes; None for any other.
-
-    Where there is no repository or no registry, as in a stage's sandbox, no model has a version.
-    """
-    files = hashes(folder)
-    try:
-        return read_registry(root).of_files(files)
-    except Refusal:
-        return None

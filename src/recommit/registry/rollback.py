@@ -5,11 +5,12 @@ from pathlib import Path
 from recommit import Refusal
 from recommit.registry.champion import all_or_nothing, install
 from recommit.registry.change import PRODUCTION, Change, signature
-from recommit.registry.entry import Before, StageEntry
-from recommit.registry.files import FILES, collected, recorded, sound
+from recommit.registry.entry import FILES, StageEntry
+from recommit.registry.features import changed_features
+from recommit.registry.files import collected, recorded, sound
 from recommit.registry.history import Registry, read_registry
 from recommit.registry.state import refuse_no_branch, refuse_staged
-from recommit.registry.tags import check_stage, write_tag
+from recommit.registry.tags import check_stage
 
 
 def rollback(root: Path, stage: str, to: str | None, reason: str) -> Change:
@@ -26,19 +27,21 @@ def rollback(root: Path, stage: str, to: str | None, reason: str) -> Change:
     refuse_no_branch(root)
     refuse_staged(root)
     folder = version_folder(root, found, version)
-    sound(folder)
+    tag = f"{found.name}@{version}"
+    inputs = [column.name for column in sound(folder).inputs]
+    features = changed_features(root, tag, found.versions[version].commit, inputs)
     ref = f"{found.name}#{stage}#{found.next_number()}"
     made = None
-    with all_or_nothing(root, [ref]):
+    with all_or_nothing(root) as work:
         entry = StageEntry(
             **signature(root, found, version, found.versions[version].commit, reason),
             forced=False, overruled=(), stage=stage, how="rollback", replaced=holder,
         )  # fmt: skip
         title = f"{found.name} {version} is {stage} again"
-        tag = Before(tag=ref, object=write_tag(root, ref, title, entry, found.tags))
+        given = work.tag(ref, title, entry, found.tags)
         if stage == PRODUCTION:
-            made = install(root, folder, FILES, f"champion: {title}", tag)
-    return Change(found.name, version, stage, holder, (ref,), made)
+            made = install(root, folder, FILES, f"champion: {title}", given)
+    return Change(found.name, version, stage, holder, (ref,), made, features=features)
 
 
 def _target(found: Registry, stage: str, to: str | None) -> str:
@@ -71,10 +74,10 @@ def version_folder(root: Path, found: Registry, version: str) -> Path:
     if entry is None:
         raise Refusal(f"{found.name} has no version {version} with a record: `recommit models` lists them")
     locked = recorded(root, entry.commit)
-    if locked != entry.files:
-        name = next(name for name in locked if locked[name] != entry.files.get(name))
-        raise Refusal(
-            f"{found.name}@{version} says that {name} is {entry.files.get(name)}, dvc.lock at its commit says "
-            f"{locked[name]}: one of them was tampered with"
-        )
+    for name, file in entry.files.items():
+        if locked[name] != file.md5:
+            raise Refusal(
+                f"{found.name}@{version} says that {name} is {file.md5}, dvc.lock at its commit says "
+                f"{locked[name]}: one of them was tampered with"
+            )
     return collected(root, entry.files)

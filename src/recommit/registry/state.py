@@ -2,25 +2,30 @@
 
 import fcntl
 import json
-import os
-import subprocess
+import posixpath
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from recommit import Refusal
+from recommit.notebook.project import is_in, read_yaml
 from recommit.notebook.run import ending_in_order
+from recommit.proof.commit import read_lock
+from recommit.proof.remote import dvc, reason_of
 from recommit.registry.champion import take_back
-from recommit.registry.git import git, run
+from recommit.registry.git import common, git, run
 
 
 @contextmanager
 def changing(root: Path) -> Iterator[bool]:
-    """Let one command at a time change the registry, and take back first what a killed one began: whether it did."""
-    (root / ".recommit").mkdir(exist_ok=True)
-    with (root / ".recommit" / "registry.lock").open("w") as lock:
+    """Let one command at a time change the registry, and take back first what a killed one began: whether it did.
+
+    The lock is the repository's: its worktrees have the tags in common.
+    """
+    with (common(root) / "recommit-registry.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -48,7 +53,15 @@ def refuse_staged(root: Path) -> None:
 
 def refuse_changes(root: Path) -> None:
     """Refuse where anything differs from the commit: a version is a commit, and its files are to be that commit's."""
-    changed = git(root, "status", "--porcelain").splitlines()
+    unseen = [
+        line for line in git(root, "ls-files", "-v", "--", ":/").splitlines() if line[0].islower() or line[0] == "S"
+    ]
+    if unseen:
+        raise Refusal(
+            f"{unseen[0][2:]} is marked so that Git does not look at it, and may be anything: "
+            f"`git update-index --no-assume-unchanged --no-skip-worktree` it (or `git sparse-checkout disable`)"
+        )
+    changed = git(root, "status", "--porcelain", "--untracked-files=all", "--ignore-submodules=none").splitlines()
     if changed:
         more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
         raise Refusal(f"not all is committed: {changed[0][3:]}{more}: commit it or `git restore` it, then promote")
@@ -57,22 +70,44 @@ def refuse_changes(root: Path) -> None:
 def refuse_stale(root: Path) -> None:
     """Refuse where results are not those of the code, parameters and data, as `dvc status` sees it.
 
-    Data that is not on this machine does not count.
+    Data that DVC keeps and that is not on this machine does not count.
     """
-    programs = Path(sys.executable).parent
-    env = os.environ | {"PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
-    result = subprocess.run(["dvc", "status", "--json"], cwd=root, env=env, capture_output=True, text=True)
+    result = dvc(root, Path(sys.executable).parent, "status", "--json")
     try:
         found: dict[str, list[Any]] = json.loads(result.stdout)
     except ValueError:
-        said = [line for line in result.stderr.splitlines() if line.strip()] or ["no reason given"]
-        raise Refusal(f"dvc status failed: {said[0].removeprefix('ERROR: ')}") from None
+        raise Refusal(f"dvc status failed: {reason_of(result)}") from None
+    kept = _Kept(root)
     for name, changes in found.items():
-        for words in _changes(changes):
+        for words in _changes(changes, kept):
             raise Refusal(f"{name} is out of date: {words}: `dvc repro` or `dvc checkout`, commit, then promote")
 
 
-def _changes(changes: list[Any]) -> Iterator[str]:
+class _Kept:
+    """Which paths only DVC keeps: outs of stages and what `dvc add` tracks, but nothing that Git has."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    @cached_property
+    def _tracked(self) -> list[str]:
+        return git(self._root, "ls-files", "-z").split("\0")
+
+    @cached_property
+    def _outs(self) -> set[str]:
+        outs = {out.path for stage in read_lock(self._root) for out in stage.outs}
+        for name in (name for name in self._tracked if name.endswith(".dvc")):
+            for out in read_yaml(self._root / name).get("outs") or []:
+                outs.add(posixpath.normpath(posixpath.join(posixpath.dirname(name), str(out["path"]))))
+        return outs
+
+    def __contains__(self, path: object) -> bool:
+        path = posixpath.normpath(str(path))
+        recorded = any(is_in(path, out) or is_in(out, path) for out in self._outs)
+        return recorded and not any(is_in(name, path) for name in self._tracked)
+
+
+def _changes(changes: list[Any], kept: _Kept) -> Iterator[str]:
     for change in changes:
         if not isinstance(change, dict):
             yield str(change)
@@ -81,6 +116,6 @@ def _changes(changes: list[Any]) -> Iterator[str]:
             if not isinstance(paths, dict):
                 yield f"{what}: {paths}"
                 continue
-            yield from (
-                f"{what}: {path}: {how}" for path, how in paths.items() if how not in ("deleted", "not in cache")
-            )
+            for path, how in paths.items():
+                if how not in ("deleted", "not in cache") or path not in kept:
+                    yield f"{what}: {path}: {how}"

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,11 +22,16 @@ _FIELDS = (
 )  # fmt: skip
 
 
+_DIGITS = 9
+"""Of the numbers in tags' names: one with more is nobody's count."""
+
+
 @dataclass(frozen=True)
 class Tag:
     """One tag of the registry. `undone` says that it takes the version or stage away, GTO's `!`.
 
-    `inner` is the name that the tag object gives itself, "" where the tag is a bare pointer without a message.
+    `inner` is the name that the tag object gives itself, "" where the tag is a bare pointer without a message;
+    `has_signature` says that there is one, and not that it is good: `git verify-tag` does.
     """
 
     ref: str
@@ -40,7 +45,7 @@ class Tag:
     inner: str
     seconds: int
     body: str
-    signed: bool
+    has_signature: bool
 
 
 def artifact(root: Path) -> str:
@@ -69,6 +74,35 @@ def parse(ref: str) -> dict[str, str | None] | None:
     return match.groupdict() if match else None
 
 
+def number_in(ref: str) -> int:
+    """The number of a stage's tag; 0 for a tag that has none, or an absurd one."""
+    return _count((parse(ref) or {}).get("number"))
+
+
+def major_in(version: str) -> int:
+    """The first number of a version; 0 for an absurd one."""
+    return _count(version.removeprefix("v").partition(".")[0])
+
+
+def is_absurd(tag: Tag) -> bool:
+    """Whether a number in a tag's name is beyond counting, so that none could follow it."""
+    parts = parse(tag.ref) or {}
+    counted = (parts.get("version") or "").partition(".")[0].removeprefix("v"), parts.get("number") or ""
+    return any(len(digits) > _DIGITS for digits in counted)
+
+
+def following(numbers: Iterable[int], what: str) -> int:
+    """The number after all of these. Raises Refusal where it would be an absurd one."""
+    number = max(numbers, default=0) + 1
+    if len(str(number)) > _DIGITS:
+        raise Refusal(f"{what} has the number {number - 1}, and none can follow it: delete that tag, made by hand")
+    return number
+
+
+def _count(digits: str | None) -> int:
+    return int(digits) if digits and len(digits) <= _DIGITS else 0
+
+
 def read_tags(root: Path, name: str) -> list[Tag]:
     """All tags of the model `name`, by one call of Git, in the order they were made in."""
     fields = "".join(f"%({field})%00" for field in _FIELDS)
@@ -90,13 +124,13 @@ def _tag(row: Sequence[str]) -> Tag | None:
         version=parts["version"],
         stage=parts["stage"],
         undone=bool(parts["undone"]),
-        number=int(parts["number"] or 0),
+        number=number_in(ref.lstrip("\n")),
         object=made,
         commit=target if annotated else made,
         inner=inner,
         seconds=int(seconds or 0),
         body=body,
-        signed=bool(signature),
+        has_signature=bool(signature),
     )
 
 

@@ -34,7 +34,7 @@ def made_line(tmp_path_factory: pytest.TempPathFactory) -> World:
             if mark != "one":
                 world.train(mark, auc)
             promote(world.folder, "prod", "", False)
-    world.run("dvc", "push", "--quiet")
+            world.run("dvc", "push", "--quiet")
     return world
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from recommit import Refusal
 from recommit.registry.history import read_registry
 from recommit.registry.listing import as_data, as_text
 from recommit.registry.promote import promote
@@ -83,6 +84,31 @@ def test_the_number_of_a_deleted_version_is_not_used_again(line: World) -> None:
     assert read_registry(line.folder).next_version() == "v4.0.0"
 
 
+def test_a_gap_in_the_numbers_is_one_problem_however_wide(line: World) -> None:
+    line.git("tag", "-a", "toy#prod#3000000", "-m", "by hand", "toy@v3.0.0^{commit}")
+    assert problems(line) == [("no evidence", "toy#prod#3000000"), ("deleted", "toy#…#4 to 2999999")]
+    assert read_registry(line.folder).next_number() == 3000001
+
+
+@pytest.mark.parametrize("tag", ["toy#prod#999999999999", f"toy#prod#{'9' * 200}", f"toy@v{'9' * 12}.0.0"])
+def test_a_number_that_nobody_counted_up_to_is_unreadable(line: World, tag: str) -> None:
+    line.git("tag", "-a", tag, "-m", "by hand", "toy@v3.0.0^{commit}")
+    registry = read_registry(line.folder)
+    assert [(problem.kind, problem.tag) for problem in registry.problems] == [("unreadable", tag)]
+    assert (registry.next_number(), registry.next_version(), registry.holder("prod")) == (4, "v4.0.0", "v3.0.0")
+
+
+def test_after_the_last_number_there_is_none(line: World) -> None:
+    line.git("tag", "-a", "toy#prod#999999999", "-m", "by hand", "toy@v3.0.0^{commit}")
+    with pytest.raises(Refusal, match="999999999, and none can follow"):
+        read_registry(line.folder).next_number()
+
+
+def test_that_all_tags_were_deleted_is_named(line: World) -> None:
+    line.git("tag", "--delete", *line.tags())
+    assert problems(line) == [("deleted", "toy#prod#3"), ("deleted", "toy#…#1 to 2")]
+
+
 def test_a_copied_tag_is_named(line: World) -> None:
     line.git("update-ref", "refs/tags/toy@v9.0.0", line.git("rev-parse", "toy@v1.0.0"))
     assert ("copied", "toy@v9.0.0") in problems(line)
@@ -131,14 +157,15 @@ def test_tags_of_other_models_and_other_tags_are_left_alone(line: World) -> None
     assert problems(line) == []
 
 
-def test_git_is_asked_as_often_about_many_tags_as_about_few(line: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_git_is_asked_as_often_about_300_tags_as_about_few(line: World, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[object] = []
     real = subprocess.run
     monkeypatch.setattr(subprocess, "run", lambda *words, **more: asked.append(words) or real(*words, **more))
     text(line)
     few = len(asked)
-    for number in range(4, 12):
-        line.git("tag", "-a", f"toy#prod#{number}", "-m", "by hand", "toy@v1.0.0^{commit}")
+    target = line.git("rev-parse", "toy#prod#3")
+    made = "".join(f"create refs/tags/toy#prod#{number} {target}\n" for number in range(4, 301))
+    subprocess.run(["git", "update-ref", "--stdin"], cwd=line.folder, input=made, text=True, check=True)
     asked.clear()
     text(line)
     assert len(asked) == few

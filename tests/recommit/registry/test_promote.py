@@ -7,10 +7,14 @@ from pathlib import Path
 import pytest
 
 from recommit import Refusal
-from recommit.registry import promote as module
+from recommit.registry import champion
 from recommit.registry.change import Change
 from recommit.registry.history import read_registry
 from recommit.registry.promote import promote
+from recommit.registry.report import publishing
+from recommit.registry.resolve import resolve
+from recommit.registry.rollback import rollback
+from recommit.registry.state import changing
 from tests.recommit.registry.world import World
 
 
@@ -99,6 +103,19 @@ def test_anything_uncommitted_is_refused(world: World) -> None:
     refused(world, "notes.txt", status=2, force=True)
 
 
+def test_a_new_file_is_refused_though_git_is_told_not_to_show_them(world: World) -> None:
+    world.git("config", "status.showUntrackedFiles", "no")
+    (world.folder / "judge_more.py").write_text("x")
+    refused(world, "judge_more.py", "commit", status=2, force=True)
+
+
+@pytest.mark.parametrize("mark", ["--assume-unchanged", "--skip-worktree"])
+def test_a_file_that_git_is_told_not_to_look_at_is_refused(world: World, mark: str) -> None:
+    world.git("update-index", mark, "judge.py")
+    (world.folder / "judge.py").write_text("# changed")
+    refused(world, "judge.py is marked so that Git does not look at it", status=2, force=True)
+
+
 def test_a_candidate_that_is_not_the_recorded_one_is_refused(world: World) -> None:
     (world.folder / "models/candidate/model.onnx").write_text("model other")
     refused(world, "models/candidate/model.onnx", "dvc.lock", status=2, force=True)
@@ -119,6 +136,18 @@ def test_data_that_is_not_on_this_machine_does_not_count(world: World) -> None:
     world.commit()
     (world.folder / "raw.csv").unlink()
     assert do(world).version == "v1.0.0"
+
+
+def test_code_that_is_gone_is_no_data_that_is_not_here(world: World) -> None:
+    text = (world.folder / "dvc.yaml").read_text()
+    (world.folder / "dvc.yaml").write_text(text.replace("deps: [judge.py, ", "deps: [judge.py, local.py, "))
+    (world.folder / "local.py").write_text("# what Git is told to ignore")
+    (world.folder / ".gitignore").write_text(".recommit/\nlocal.py\n/features.parquet\n")
+    world.run("dvc", "repro", "--quiet")
+    world.commit()
+    (world.folder / "features.parquet").unlink()
+    (world.folder / "local.py").unlink()
+    refused(world, "gate is out of date", "local.py: deleted", status=2, force=True)
 
 
 def test_evidence_that_changed_after_the_decision_is_refused(world: World) -> None:
@@ -183,13 +212,13 @@ def test_a_failure_half_way_leaves_all_as_it_was(
     elif step == "_dvc_add":
         monkeypatch.setattr("recommit.registry.champion._dvc_add", fail)
     else:
-        real, calls = module.write_tag, []
+        real, calls = champion.write_tag, []
 
         def second_fails(*words, **more):
             calls.append(words)
             return fail() if len(calls) == 2 else real(*words, **more)
 
-        monkeypatch.setattr(module, "write_tag", second_fails)
+        monkeypatch.setattr(champion, "write_tag", second_fails)
     before = world.state()
     with pytest.raises(type(error)):
         do(world)
@@ -214,11 +243,145 @@ def test_what_a_killed_promotion_began_is_taken_back_by_the_next_command(
     killed = world.run("python", "-c", script, check=False, PYTHONPATH=f"{root / 'src'}:{root}")
     assert killed.returncode == 9, killed.stderr
     assert world.state() != before
-    from recommit.registry.state import changing
-
-    with changing(world.folder) as took_back:
-        assert took_back
+    assert took_back(world)
     assert world.state() == before
+
+
+class Killed(BaseException):
+    """A kill: what it passes on its way does not clean up."""
+
+
+def kill(world: World, monkeypatch: pytest.MonkeyPatch, step: str, word: str = "", call: int = 1) -> None:
+    """Promote, and end it at that call of a step (of those that have `word`); "> step" is when the step is done."""
+    name, calls = step.removeprefix("> "), []
+    real = getattr(champion, name)
+
+    def ended(*words: object, **more: object) -> object:
+        counts = not word or word in words
+        calls.extend([words] * counts)
+        if counts and len(calls) == call and not step.startswith(">"):
+            raise Killed
+        result = real(*words, **more)
+        if counts and len(calls) == call:
+            raise Killed
+        return result
+
+    with monkeypatch.context() as patch:
+        patch.setattr(champion, name, ended)
+        patch.setattr(champion, "_undo", lambda _: False)
+        with pytest.raises(Killed):
+            do(world)
+
+
+def took_back(world: World) -> bool:
+    with changing(world.folder) as took:
+        return took
+
+
+@pytest.mark.parametrize(
+    ("step", "word", "call"),
+    [
+        ("> _note", "", 1),
+        ("write_tag", "", 1),
+        ("> write_tag", "", 1),
+        ("> _note", "", 3),
+        ("> write_tag", "", 2),
+        ("_remove", "", 1),
+        ("> _remove", "", 1),
+        ("_dvc_add", "", 1),
+        ("> _dvc_add", "", 1),
+        ("git", "commit", 1),
+    ],
+)
+def test_killed_at_any_step_it_is_taken_back(
+    world: World, monkeypatch: pytest.MonkeyPatch, step: str, word: str, call: int
+) -> None:
+    before = world.state()
+    kill(world, monkeypatch, step, word, call)
+    assert took_back(world)
+    assert world.state() == before
+    assert not took_back(world)
+
+
+def test_killed_after_its_commit_all_of_it_is_done(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    kill(world, monkeypatch, "> git", "commit")
+    assert not took_back(world)
+    registry = read_registry(world.folder)
+    assert (registry.holder("prod"), registry.problems) == ("v1.0.0", ())
+    assert world.git("status", "--porcelain") == ""
+
+
+@pytest.mark.parametrize("step", ["write_tag", "> write_tag", "_dvc_add"])
+def test_a_tag_that_came_from_elsewhere_since_the_kill_is_left_alone(
+    world: World, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    kill(world, monkeypatch, step)
+    world.git("tag", "--force", "-a", "toy@v1.0.0", "-m", "a colleague's")
+    assert took_back(world)
+    assert world.tags() == ["toy@v1.0.0"]
+
+
+def test_a_champion_that_was_pulled_since_the_kill_is_left_alone(line: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    line.train("four", 0.95)
+    kill(line, monkeypatch, "write_tag")
+    pointer = line.folder / "models/champion.dvc"
+    pointer.write_text(f"{pointer.read_text()}# pulled\n")
+    line.commit("a colleague's")
+    assert took_back(line)
+    assert pointer.read_text().endswith("# pulled\n")
+    assert line.git("status", "--porcelain") == ""
+
+
+def test_what_a_kill_left_is_taken_back_on_its_own_branch_only(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = world.state()
+    kill(world, monkeypatch, "git", "commit")
+    world.git("switch", "--quiet", "--create", "other")
+    with pytest.raises(Refusal, match="git switch main"):
+        took_back(world)
+    world.git("switch", "--quiet", "main")
+    assert took_back(world)
+    assert world.state() == before
+
+
+def test_a_note_that_cannot_be_read_is_refused(world: World) -> None:
+    place = world.folder / ".recommit/champion"
+    place.mkdir(parents=True)
+    (place / "begun.json").write_text("{")
+    with pytest.raises(Refusal, match=r"begun\.json cannot be read"):
+        took_back(world)
+
+
+def test_one_command_at_a_time_changes_the_registry_of_all_worktrees(world: World, tmp_path: Path) -> None:
+    world.git("worktree", "add", "--quiet", str(tmp_path / "other"))
+    with changing(world.folder), pytest.raises(Refusal, match="being changed already"), changing(tmp_path / "other"):
+        pass
+
+
+def test_a_version_off_the_pushed_branch_reaches_the_other_clone(world: World, tmp_path: Path) -> None:
+    def publish(change: Change) -> None:
+        for command in publishing(change):
+            world.run(*command.split())
+
+    world.run("dvc", "remote", "modify", "--quiet", "shared", "url", str(tmp_path / "remote"))
+    world.commit("where files are shared")
+    world.git("init", "--quiet", "--bare", str(tmp_path / "origin.git"))
+    world.git("remote", "add", "origin", str(tmp_path / "origin.git"))
+    publish(do(world, stage="staging"))
+    world.git("switch", "--quiet", "--create", "side")
+    world.train("two", 0.8)
+    side = do(world, stage="staging")
+    world.git("switch", "--quiet", "main")
+    world.git("branch", "--quiet", "--delete", "--force", "side")
+    publish(side)
+    world.git("clone", "--quiet", "--branch", "main", str(tmp_path / "origin.git"), str(tmp_path / "clone"))
+    clone = World(tmp_path / "clone")
+    assert "side" not in clone.git("branch", "--all")
+    publish(rollback(world.folder, "staging", None, ""))
+    clone.git("pull", "--quiet", "--tags")
+    clone.run("dvc", "config", "--local", "core.site_cache_dir", str(tmp_path / "site"))
+    for name, model in (("toy@v2", "two"), ("toy@staging", "one")):
+        assert clone.model(str(resolve(clone.folder, name))) == f"model {model}"
+    assert not read_registry(clone.folder).problems
 
 
 def test_tags_are_signed_when_git_has_a_key(world: World, tmp_path: Path) -> None:
@@ -228,7 +391,7 @@ def test_tags_are_signed_when_git_has_a_key(world: World, tmp_path: Path) -> Non
     world.git("config", "user.signingKey", str(key))
     do(world)
     registry = read_registry(world.folder)
-    assert all(tag.signed for tag in registry.tags)
+    assert all(tag.has_signature for tag in registry.tags)
     assert not registry.problems
     (tmp_path / "allowed").write_text(f"ana@example.org {key.with_suffix('.pub').read_text()}")
     world.git("config", "gpg.ssh.allowedSignersFile", str(tmp_path / "allowed"))

@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 
 from recommit import Refusal
+from recommit.registry.files import collected, hashes
+from recommit.registry.history import read_registry
 from recommit.registry.promote import promote
-from recommit.registry.resolve import resolve, version_of
+from recommit.registry.resolve import resolve
 from tests.recommit.registry.world import World
 
 
@@ -55,10 +57,20 @@ def test_a_stage_whose_tag_was_tampered_with_leads_nowhere(line: World) -> None:
         resolve(line.folder, "toy@prod")
 
 
-def test_a_folder_is_told_which_version_it_holds(line: World, tmp_path: Path) -> None:
-    assert version_of(line.folder, resolve(line.folder, "toy@v2")) == "v2.0.0"
+def test_a_folder_is_told_which_version_it_holds(line: World) -> None:
+    def held(folder: Path) -> str | None:
+        return read_registry(line.folder).of_files(hashes(folder))
+
+    assert held(resolve(line.folder, "toy@v2")) == "v2.0.0"
     line.train("four", 0.95)
-    assert version_of(line.folder, line.folder / "models/candidate") is None
+    assert held(line.folder / "models/candidate") is None
     promote(line.folder, "staging", "", False)
-    assert version_of(line.folder, line.folder / "models/candidate") == "v4.0.0"
-    assert version_of(tmp_path, line.folder / "models/candidate") is None
+    assert held(line.folder / "models/candidate") == "v4.0.0"
+
+
+def test_a_file_with_the_md5_of_a_version_and_other_contents_is_not_used(line: World) -> None:
+    entry = read_registry(line.folder).entry("v2.0.0")
+    assert entry is not None
+    forged = entry.files["model.onnx"].model_copy(update={"sha256": "0" * 64})
+    with pytest.raises(Refusal, match=r"model\.onnx .*another SHA-256"):
+        collected(line.folder, entry.files | {"model.onnx": forged})

@@ -6,10 +6,15 @@ from pathlib import Path
 import pytest
 
 from recommit import Refusal
+from recommit.registry.change import Change
+from recommit.registry.features import Changed
 from recommit.registry.history import read_registry
 from recommit.registry.promote import promote
+from recommit.registry.report import report
 from recommit.registry.rollback import rollback
-from tests.recommit.registry.world import World
+from tests.recommit.registry.world import FEATURES, World
+
+FILE = '{"md5": "00000000000000000000000000000000", "sha256": "' + "0" * 64 + '"}'
 
 
 def back(world: World, to: str | None = None) -> str:
@@ -117,10 +122,62 @@ def test_a_version_whose_tag_was_moved_is_not_brought_back(line: World) -> None:
 
 def test_a_tag_that_contradicts_dvc_lock_is_not_brought_back(line: World) -> None:
     message = line.git("for-each-ref", "--format=%(contents)", "refs/tags/toy@v1.0.0")
-    md5 = read_registry(line.folder).entry("v1.0.0").files["model.onnx"]  # type: ignore[union-attr]
+    md5 = read_registry(line.folder).entry("v1.0.0").files["model.onnx"].md5  # type: ignore[union-attr]
     target = line.git("rev-parse", "toy@v1.0.0^{commit}")
     line.git("tag", "--force", "-a", "toy@v1.0.0", "-m", message.replace(md5, "0" * 32), target)
     refused(line, "toy@v1.0.0", to="v1")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"model.onnx": {', f'"more.onnx": {FILE}, "model.onnx": {{'),
+        ('"model.onnx": {', '"other.onnx": {'),
+        ('"md5": "', '"md5": "../'),
+    ],
+)
+def test_a_tag_that_lists_other_files_than_a_models_three_is_not_brought_back(line: World, old: str, new: str) -> None:
+    line.remake("toy@v1.0.0", line.git("rev-parse", "toy@v1.0.0^{commit}"), old, new)
+    refused(line, "toy@v1.0.0 holds a record that cannot be read: files", to="v1")
+
+
+def features(world: World, code: str) -> None:
+    (world.folder / "features.py").write_text(code)
+    world.run("dvc", "repro", "--quiet", "features")
+    world.commit("other features")
+
+
+def test_features_that_come_as_they_did_need_no_word(line: World) -> None:
+    change = rollback(line.folder, "prod", None, "")
+    assert change.features == Changed()
+    assert "features" not in said(change)
+
+
+def test_other_code_for_the_same_features_is_named_with_what_brings_it_back(line: World) -> None:
+    features(line, f"{FEATURES}# changed\n")
+    assert "computed by other code than is here now: features.py" in said(rollback(line.folder, "prod", None, ""))
+    line.git("checkout", "toy@v2.0.0", "--", "features.py")
+    line.git("commit", "--quiet", "-m", "the features of v2")
+    assert rollback(line.folder, "prod", None, "").features == Changed()
+
+
+def test_a_model_whose_inputs_are_made_no_more_is_refused_by_their_names(line: World) -> None:
+    features(line, FEATURES.replace('"wind"', '"gust"'))
+    refused(line, "toy@v2.0.0 needs wind", "features.parquet", "git checkout toy@v2.0.0 -- features.py")
+
+
+@pytest.mark.parametrize("gone", ["features.parquet", "dvc.lock"])
+def test_where_no_features_are_it_comes_back_all_the_same(line: World, gone: str) -> None:
+    (line.folder / gone).unlink()
+    change = rollback(line.folder, "prod", None, "")
+    assert change.version == "v2.0.0"
+    assert "no table of features is here" in said(change)
+
+
+def said(change: Change) -> str:
+    lines: list[str] = []
+    report(change, False, lines.append)
+    return "\n".join(lines)
 
 
 def test_unfinished_work_is_left_alone_but_nothing_staged_is_committed(line: World) -> None:

@@ -13,9 +13,13 @@ from typing import Any
 
 DVC_YAML = """
 stages:
+  features:
+    cmd: python features.py
+    deps: [features.py]
+    outs: [features.parquet]
   select:
     cmd: cp trained/model.onnx trained/manifest.json trained/golden.parquet models/candidate/
-    deps: [trained]
+    deps: [trained, features.parquet]
     outs: [models/candidate/model.onnx, models/candidate/manifest.json, models/candidate/golden.parquet]
   gate:
     cmd: python judge.py
@@ -25,6 +29,10 @@ stages:
       - models/decision.json: {cache: false}
 artifacts:
   toy: {path: models/candidate, type: model, desc: A model for tests}
+"""
+FEATURES = """
+import pyarrow, pyarrow.parquet
+pyarrow.parquet.write_table(pyarrow.table({name: [0.0] for name in ("wind", "delay")}), "features.parquet")
 """
 JUDGE = """
 import hashlib, json, pathlib
@@ -50,7 +58,9 @@ def model_files(folder: Path, mark: str, auc: float, as_of: str = "2013-09-01") 
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "model.onnx").write_text(f"model {mark}")
     score = {"value": auc, "low": auc - 0.05, "high": auc + 0.05, "level": 0.95}
-    (folder / "manifest.json").write_text(json.dumps({"name": "toy", "as_of": as_of, "scores": {"auc": score}}))
+    inputs = [{"name": name} for name in ("wind", "delay")]
+    manifest = {"name": "toy", "as_of": as_of, "scores": {"auc": score}, "inputs": inputs}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
     (folder / "golden.parquet").write_text(f"rows {mark}")
 
 
@@ -60,7 +70,8 @@ def plain_manifest(folder: Path) -> Any:
 
     if not (folder / "model.onnx").read_text().startswith("model "):
         raise Refusal(f"{folder}: the model is broken")
-    return SimpleNamespace(**json.loads((folder / "manifest.json").read_text()))
+    manifest = json.loads((folder / "manifest.json").read_text())
+    return SimpleNamespace(**manifest | {"inputs": [SimpleNamespace(**column) for column in manifest["inputs"]]})
 
 
 @dataclass(frozen=True)
@@ -124,6 +135,7 @@ def new_world(folder: Path, model_of: Callable[[Path, str, float, str], None] = 
     world.run("dvc", "remote", "add", "--quiet", "--default", "shared", "../../remote")
     (folder / "dvc.yaml").write_text(DVC_YAML)
     (folder / "judge.py").write_text(JUDGE)
+    (folder / "features.py").write_text(FEATURES)
     (folder / ".gitignore").write_text(".recommit/\n")
     (folder / "models/candidate").mkdir(parents=True)
     model_of(folder / "models/champion", "baseline", 0.5, "2013-08-01")
