@@ -54,7 +54,14 @@ def test_the_plain_script_gives_the_pipelines_metrics(reproduced: Project, plain
 
 @pytest.mark.parametrize(
     "words",
-    ["pipeline.py --sample 2", "batch.py --fast", "pipeline.py --sample none", "pipeline.py --fast", "proof.py --fast"],
+    [
+        "pipeline.py --sample 2",
+        "batch.py --fast",
+        "pipeline.py --sample none",
+        "pipeline.py --fast",
+        "proof.py --fast",
+        "registry.py --fast",
+    ],
 )
 def test_a_wrong_option_is_one_plain_error(words: str) -> None:
     script, *options = words.split()
