@@ -5,14 +5,23 @@ from collections.abc import Mapping
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 
 def value_at(content: bytes, path: str, key: str) -> Any:
-    """The value at a dotted key of a JSON or YAML file; raises KeyError, with the keys there are, where it has none."""
-    if path.endswith(".json"):
-        found: Any = json.loads(content)
-    else:
-        found = YAML(typ="safe", pure=True).load(content.decode())
+    """The value at a dotted key of a JSON or YAML file.
+
+    Raises KeyError, with the keys there are, where it has none; ValueError for a file that is neither.
+    """
+    try:
+        if path.endswith(".json"):
+            found: Any = json.loads(content, parse_constant=str)  # no JSON has NaN, though Python writes it
+        else:
+            found = YAML(typ="safe", pure=True).load(content.decode())
+    except YAMLError as error:
+        raise ValueError((str(error).splitlines() or ["not YAML"])[0]) from None
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
     return inside(found, key)
 
 

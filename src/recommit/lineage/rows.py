@@ -50,9 +50,10 @@ def row_of(content: bytes, name: str, asked: str) -> Row:
     """
     table = _read(content, name)
     if asked.startswith("#"):
-        number = int(asked[1:])
+        digits = asked[1:]
+        number = int(digits) if digits.isdecimal() and len(digits) < 19 else table.num_rows
         if number >= table.num_rows:
-            raise Refusal(f"{name} has rows #0 to #{table.num_rows - 1}, and no #{number}")
+            raise Refusal(f"{name} has rows #0 to #{table.num_rows - 1}, and no {asked}")
         keys = _keys(table)
         column = keys[0] if keys else ""
         return Row(number, column, _plain(table[column][number].as_py()) if column else None, _values(table, number))

@@ -191,9 +191,9 @@ def snapshot(project: Path, rev: str) -> Snapshot:
     Raises Refusal where there is no such commit, it holds no pipeline, or a path in it leads out of the project.
     """
     said = git(project, "log", "-1", "--format=%H%x00%ct%x00%an", "--end-of-options", f"{rev}^{{commit}}", "--")
-    if said is None:
+    if not said:  # nothing for a range that is empty
         raise Refusal(f"{rev} names no commit of this repository: `git log` lists them")
-    sha, seconds, author = said.decode().strip().split("\0")
+    sha, seconds, author = said.decode(errors="replace").strip().split("\0")
     tree = git(project, "ls-tree", "-r", "-z", sha)
     if tree is None:
         raise Refusal(_not_here(sha, "its list of files"))

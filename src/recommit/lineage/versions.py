@@ -82,15 +82,17 @@ def version_with(registry: Registry, path: str, md5: str) -> Version | None:
     """
     file = path.rpartition("/")[2]
     for number, files in files_by_version(registry).items():
-        if md5 in (md5_of_folder(files), files.get(file)) and registry.of_files(files) == number:
+        if md5 in (md5_of_folder(files), files.get(file)) and not registry.against(number):
             return version_of(registry, number)
     return None
 
 
 def files_by_version(registry: Registry) -> dict[str, Mapping[str, str]]:
-    """The hashes of each version's files by their name, where its tag records them."""
+    """The MD5 of each version's files by their name, where its tag records them."""
     entries = {number: registry.entry(number) for number in registry.versions}
-    return {number: entry.files for number, entry in entries.items() if entry}
+    return {
+        number: {name: file.md5 for name, file in entry.files.items()} for number, entry in entries.items() if entry
+    }
 
 
 def artifact_path(pipeline: Mapping[str, Any], version: Version) -> str:

@@ -15,6 +15,7 @@ import yaml
 
 from recommit.proof.contents import md5_of, md5_of_folder
 from recommit.registry.entry import StageEntry, VersionEntry
+from recommit.registry.files import hashes
 from recommit.registry.history import Registry, read_registry
 from recommit.registry.tags import write_tag
 
@@ -165,6 +166,7 @@ class Shop:
     def model(self, folder: str, content: bytes) -> None:
         self.write(f"{folder}/model.onnx", content)
         self.write(f"{folder}/manifest.json", json.dumps({"hashes": {"model": hashlib.sha256(content).hexdigest()}}))
+        self.write(f"{folder}/golden.parquet", b"rows")
 
     def table(self, name: str, **columns: list[Any]) -> None:
         (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -183,7 +185,7 @@ class Shop:
     def promote(self, version: str, commit: str = "HEAD") -> None:
         """What `recommit promote` does to Git and to models/champion."""
         found = self.registry()
-        files = {path.name: md5_of(path) for path in sorted((self.folder / "models/candidate").iterdir())}
+        files = hashes(self.folder / "models/candidate")
         about = {
             "name": found.name,
             "version": version,

@@ -119,7 +119,24 @@ def test_what_nobody_knows_is_refused_with_what_is_near(shop: Shop, thing: str, 
 
 
 def test_a_commit_that_is_none_is_refused(shop: Shop) -> None:
-    assert "nowhere names no commit" in refused(shop, "models/candidate", "nowhere")
+    for rev in ("nowhere", "HEAD..HEAD"):
+        assert f"{rev} names no commit" in refused(shop, "models/candidate", rev)
+
+
+@pytest.mark.parametrize("number", ["#", "#abc", "#²", "#-1", "#999"])
+def test_a_row_number_that_is_none_is_refused(shop: Shop, number: str) -> None:
+    assert f"has rows #0 to #1, and no {number}" in refused(shop, f"data/predictions/upcoming.parquet:{number}")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("bad.yaml", "a: [1"), ("twice.yaml", "a: 1\na: 2\n"), ("deep.json", "[" * 100_000)]
+)
+def test_a_file_of_keys_that_cannot_be_read_is_refused(shop: Shop, name: str, content: str) -> None:
+    shop.write(name, content)
+    shop.commit("an odd file")
+    said = refused(shop, f"{name}:a")
+    assert name in said
+    assert "cannot be read" in said
 
 
 def test_a_commit_without_a_pipeline_is_refused(shop: Shop) -> None:
