@@ -50,11 +50,12 @@ def append_calibration(graph: Any, line: Line, smallest: float) -> None:
 def calibration_of(graph: Any, constants: Mapping[str, np.ndarray]) -> Line:
     """The line that a checked ONNX graph ends with, of `append_calibration`; `AS_IT_IS` where it does not."""
     nodes = _nodes()
-    if list(graph.node[-len(nodes) :]) != nodes:
+    # A name that is no constant's is a column's of the table.
+    line = [constants[_own(name)] for name in Line._fields if _own(name) in constants]
+    places = {name: constants[_own(name)].tolist() for name in _PLACES if _own(name) in constants}
+    if list(graph.node[-len(nodes) :]) != nodes or places != {name: [place] for name, place in _PLACES.items()}:
         return AS_IT_IS
-    if any(constants[_own(name)].tolist() != [place] for name, place in _PLACES.items()):
-        return AS_IT_IS
-    return Line(*(float(constants[_own(name)].item()) for name in Line._fields))
+    return Line(*(float(value.item()) for value in line)) if len(line) == len(Line._fields) else AS_IT_IS
 
 
 def _nodes() -> list[Any]:

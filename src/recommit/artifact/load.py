@@ -96,10 +96,7 @@ def _agree(graph: Graph, manifest: Manifest) -> None:
 
 
 def _difference(found: list[Any], said: list[Any]) -> str:
-    only = [one for one in found if one not in said], [one for one in said if one not in found]
-    words = [
-        f"{where} {parts[0]!r}"
-        for where, parts in zip(("only the file has", "only the manifest has"), only, strict=True)
-        if parts
-    ]
+    known = {"only the file has": (found, set(said)), "only the manifest has": (said, set(found))}
+    first = {words: next((one for one in ours if one not in theirs), None) for words, (ours, theirs) in known.items()}
+    words = [f"{where} {one!r}" for where, one in first.items() if one is not None]
     return " and ".join(words) or "the order or the versions differ"

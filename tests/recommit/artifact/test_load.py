@@ -9,11 +9,12 @@ import pytest
 
 from recommit.artifact import golden
 from recommit.artifact import load as loading
+from recommit.artifact.calibration import AS_IT_IS
 from recommit.artifact.export import export
 from recommit.artifact.graph import read_graph
 from recommit.artifact.load import load
 from recommit.artifact.model import Model
-from tests.recommit.artifact.conftest import SETS, attribute, node, put, rebuilt, refusal, say
+from tests.recommit.artifact.conftest import INTERCEPT, SETS, SLOPE, attribute, node, put, rebuilt, refusal, say
 
 TREES = "TreeEnsembleClassifier"
 
@@ -369,6 +370,23 @@ def test_a_manifest_that_was_edited_is_refused(folder, was, now):
     assert was in content
     (folder / "manifest.json").write_bytes(content.replace(was, now, 1))
     assert f"{folder / 'manifest.json'}" in refusal(folder)
+
+
+def with_the_slope_as_a_column(model):
+    (slope,) = (one for one in model.graph.initializer if one.name == "calibration_slope")
+    model.graph.initializer.remove(slope)
+    model.graph.input.append(onnx.helper.make_tensor_value_info(slope.name, onnx.TensorProto.FLOAT, [None, 1]))
+
+
+def with_its_outcomes_exchanged(model):
+    places = {one.name: one for one in model.graph.initializer}
+    places["calibration_positive"].CopyFrom(onnx.numpy_helper.from_array(np.array([0]), "calibration_positive"))
+
+
+@pytest.mark.parametrize("change", [with_the_slope_as_a_column, with_its_outcomes_exchanged])
+def test_a_line_that_is_not_the_one_that_is_written_is_none(made, change):
+    assert read_graph(made["model.onnx"]).calibration == pytest.approx((SLOPE, INTERCEPT))
+    assert read_graph(rebuilt(made["model.onnx"], change)).calibration == AS_IT_IS
 
 
 def test_a_manifest_that_is_laid_out_otherwise_is_the_same(folder):
