@@ -24,8 +24,7 @@ def open_scorer(root: Path, wanted: str | None = None) -> Scorer:
         if found is None:
             raise Refusal("neither models/champion nor models/candidate holds a model: `dvc pull` or `dvc repro` first")
         folder = found
-    named = folder.relative_to(root).as_posix() if folder.is_relative_to(root) else folder.as_posix()
-    return load_scorer(folder, _registered(root, folder) or named)
+    return load_scorer(folder, _registered(root, folder))
 
 
 def _registered(root: Path, folder: Path) -> str | None:

@@ -19,13 +19,14 @@ from recommit.batch.fused import Fused
 class Scorer:
     """The bytes of a model file that was checked, and what names it.
 
-    `version` is what it was registered as, or the folder it came from; `values` maps a text input to its known values;
-    `golden` are rows that show what the model answers; `fused` says that it may be fed faster.
+    `version` is what it was registered as, or else its hash; `folder` is where it was; `values` maps a text input to
+    its known values; `golden` are rows that show what the model answers; `fused` says that it may be fed faster.
     """
 
     content: bytes
     name: str
     version: str
+    folder: Path
     sha256: str
     sets: Conformal
     horizon_hours: float
@@ -61,14 +62,18 @@ class Scorer:
         } | {name: pa.DictionaryArray.from_arrays(always, pa.array([value])) for name, value in told.items()}
 
 
-def load_scorer(folder: Path, version: str) -> Scorer:
-    """The model in a folder, once it is checked and answers its golden rows. Raises `Refusal` when it does not."""
+def load_scorer(folder: Path, version: str | None = None) -> Scorer:
+    """The model in a folder, once it is checked and answers its golden rows. Raises `Refusal` when it does not.
+
+    Without a `version` it is named by its hash, as sha256:0123456789: where a stage runs there is no registry.
+    """
     artifact = load(folder)
     manifest = artifact.manifest
     return Scorer(
         content=artifact.content,
         name=manifest.name,
-        version=version,
+        version=version or f"sha256:{manifest.hashes.model[:10]}",
+        folder=folder,
         sha256=manifest.hashes.model,
         sets=artifact.sets,
         horizon_hours=float(manifest.prediction.horizon_hours),

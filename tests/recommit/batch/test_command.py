@@ -36,23 +36,23 @@ def test_it_scores_with_the_champion_and_says_so(project):
     result = run()
     assert result.exit_code == 0, result.output
     assert "plan.csv: it is a plan: features are computed from" in result.stderr
-    assert "model models/champion" in result.stderr
+    found = pd.read_parquet("out.parquet")
+    [version], [sha256] = found["version"].unique(), found["model_sha256"].unique()
+    assert version == f"sha256:{sha256[:10]}"
+    assert f"model parcels {version}, from {project / 'models/champion'}\n" in result.stderr
     assert result.stdout == "40 predictions in out.parquet\n"
-    assert pd.read_parquet("out.parquet")["version"].unique().tolist() == ["models/champion"]
 
 
 def test_while_nothing_is_promoted_it_scores_with_the_candidate(project):
     (project / "models/champion").rename(project / "models/candidate")
-    assert run().exit_code == 0
-    assert pd.read_parquet("out.parquet")["version"].unique().tolist() == ["models/candidate"]
+    assert f"from {project / 'models/candidate'}\n" in run().stderr
     (project / "models/candidate/model.onnx").unlink()
     assert "neither models/champion nor models/candidate holds a model" in str(run().exception)
 
 
 def test_a_folder_is_a_model_and_another_name_is_refused(project):
     world.write_model(project / "mine", "logistic")
-    assert run("--model", "mine").exit_code == 0
-    assert pd.read_parquet("out.parquet")["version"].unique().tolist() == ["mine"]
+    assert ", from mine\n" in run("--model", "mine").stderr
     assert isinstance(run("--model", "nobody").exception, Refusal)
 
 
