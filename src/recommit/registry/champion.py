@@ -109,12 +109,17 @@ def all_or_nothing(root: Path) -> Iterator[Work]:
     _forget(root)
 
 
+def has_begun(root: Path) -> bool:
+    """Whether a command that was killed left something to be taken back."""
+    return (_place(root) / _NOTE).is_file()
+
+
 def take_back(root: Path) -> bool:
     """Take back what a command that was killed began; whether there was anything.
 
     Raises Refusal on another branch than the one that it began on.
     """
-    if not (_place(root) / _NOTE).is_file():
+    if not has_begun(root):
         shutil.rmtree(_place(root), ignore_errors=True)
         return False
     return _undo(root)

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 from recommit import Refusal
 from recommit.notebook.project import is_in
 from recommit.proof.commit import LockedStage, read_lock
+from recommit.proof.contents import md5_of
 from recommit.registry.files import MODEL, lock_of
 from recommit.registry.git import git
 from recommit.registry.tags import CANDIDATE
@@ -18,6 +19,7 @@ from recommit.registry.tags import CANDIDATE
 @dataclass(frozen=True)
 class _Table:
     path: str
+    md5: str
     stage: str
     columns: frozenset[str]
 
@@ -33,7 +35,8 @@ class Changed:
 def changed_features(root: Path, tag: str, commit: str, inputs: Sequence[str]) -> Changed | None:
     """What has changed, since `commit`, of the code that computes features; None where no table of them is here.
 
-    `inputs` are the columns that the model of `tag` needs. Raises Refusal where the table has some no more.
+    `inputs` are the columns that the model of `tag` needs. Raises Refusal where no table has some of them any more;
+    tables that are not as dvc.lock records them say nothing of that.
     """
     try:
         now = list(read_lock(root))
@@ -51,6 +54,8 @@ def changed_features(root: Path, tag: str, commit: str, inputs: Sequence[str]) -
         tuple(name for name, what in status.items() if what == "A"),
     )
     missing = sorted(set(inputs).difference(*(found.columns for found in tables)))
+    if missing and any(md5_of(root / found.path) != found.md5 for found in tables):
+        return None
     if missing:
         back = f"`git checkout {tag} -- {' '.join(changed.files)}`, " if changed.files else ""
         raise Refusal(
@@ -65,7 +70,7 @@ def _tables(root: Path, locked: Sequence[LockedStage]) -> Iterator[_Table]:
     for stage in _before_candidate(locked):
         for out in stage.outs:
             if out.path.endswith(".parquet") and (columns := _columns(root / out.path)):
-                yield _Table(out.path, stage.name, columns)
+                yield _Table(out.path, out.md5, stage.name, columns)
 
 
 def _before_candidate(locked: Sequence[LockedStage]) -> list[LockedStage]:

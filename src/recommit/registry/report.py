@@ -29,7 +29,7 @@ def _words(change: Change) -> Iterator[str]:
 def _features(change: Change) -> Iterator[str]:
     """That a version's features come with its commit, where what is here computes them by other code."""
     if change.features is None:
-        yield "no table of features is here: whether they are still computed as for this version was not looked at"
+        yield "the features that dvc.lock records are not here: whether this version still fits them was not looked at"
         return
     files, new = change.features.files, change.features.new
     if files or new:

@@ -15,8 +15,8 @@ from recommit.notebook.project import is_in, read_yaml
 from recommit.notebook.run import ending_in_order
 from recommit.proof.commit import read_lock
 from recommit.proof.remote import dvc, reason_of
-from recommit.registry.champion import take_back
-from recommit.registry.git import common, git, run
+from recommit.registry.champion import has_begun, take_back
+from recommit.registry.git import common, git, prefix, run
 
 
 @contextmanager
@@ -30,8 +30,21 @@ def changing(root: Path) -> Iterator[bool]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise Refusal("the registry is being changed already: wait for that command, or end it") from None
+        _refuse_begun_elsewhere(root)
         with ending_in_order():
             yield take_back(root)
+
+
+def _refuse_begun_elsewhere(root: Path) -> None:
+    """Refuse where a killed command left tags half made in another worktree, which has what is to be restored."""
+    listed = git(root, "worktree", "list", "--porcelain").splitlines()
+    for line in (line for line in listed if line.startswith("worktree ")):
+        other = Path(line.removeprefix("worktree ")) / prefix(root)
+        if other.resolve() != root.resolve() and has_begun(other):
+            raise Refusal(
+                f"a command that was cut short had begun to change the registry in {other}: "
+                "`recommit promote` or `rollback` there takes it back first"
+            )
 
 
 def refuse_no_branch(root: Path) -> None:

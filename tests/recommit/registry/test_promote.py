@@ -357,6 +357,18 @@ def test_one_command_at_a_time_changes_the_registry_of_all_worktrees(world: Worl
         pass
 
 
+def test_what_a_kill_left_in_another_worktree_is_taken_back_there_first(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.git("worktree", "add", "--quiet", str(tmp_path / "other"))
+    kill(world, monkeypatch, "_dvc_add")
+    with pytest.raises(Refusal, match=f"in {world.folder}"), changing(tmp_path / "other"):
+        pass
+    assert took_back(world)
+    with changing(tmp_path / "other") as took:
+        assert not took
+
+
 def test_a_version_off_the_pushed_branch_reaches_the_other_clone(world: World, tmp_path: Path) -> None:
     def publish(change: Change) -> None:
         for command in publishing(change):

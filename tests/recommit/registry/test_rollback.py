@@ -171,7 +171,14 @@ def test_where_no_features_are_it_comes_back_all_the_same(line: World, gone: str
     (line.folder / gone).unlink()
     change = rollback(line.folder, "prod", None, "")
     assert change.version == "v2.0.0"
-    assert "no table of features is here" in said(change)
+    assert "was not looked at" in said(change)
+
+
+def test_a_table_that_is_not_the_recorded_one_says_nothing_of_what_is_made(line: World) -> None:
+    (line.folder / "features.py").write_text(FEATURES.replace('"wind"', '"gust"'))
+    line.run("python", "features.py")
+    change = rollback(line.folder, "prod", None, "")
+    assert (change.version, change.features) == ("v2.0.0", None)
 
 
 def said(change: Change) -> str:
