@@ -7,7 +7,7 @@ from recommit import Refusal
 from recommit.lineage.chain import touches
 from recommit.lineage.rows import Row, hash_in
 from recommit.lineage.snapshot import Snapshot
-from recommit.lineage.versions import Version, files_by_version, version_of, versions_in
+from recommit.lineage.versions import Version, files_by_version, numbers_in, version_of
 from recommit.registry.history import Registry
 from recommit.registry.tags import CANDIDATE
 
@@ -15,31 +15,41 @@ from recommit.registry.tags import CANDIDATE
 def model_of(shot: Snapshot, row: Row, given: Sequence[str], registry: Registry | None) -> str | Version | None:
     """The path in the commit, or the registered version, of the model behind `row`; None where none is known.
 
-    `given` are the paths of the data that the predicting stage read. Raises Refusal where the row names a model by its
-    hash that is nowhere here.
+    `given` are the paths of the data that the predicting stage read. Raises Refusal where the row names a model that is
+    nowhere here.
     """
     texts = list(row.models.values())
     hashes = [found for text in texts if (found := hash_in(text))]
+    numbers = numbers_in(registry, texts) if registry else []
+    if hashes:
+        return _by_hash(shot, hashes, numbers, given, registry)
+    if registry and numbers:
+        return version_of(registry, registry.full(numbers[0]))
+    models = _models(shot)
+    return next((path for path in given if path in models), None)
+
+
+def _by_hash(
+    shot: Snapshot, hashes: Sequence[str], numbers: Sequence[str], given: Sequence[str], registry: Registry | None
+) -> str | Version:
+    """The model with one of `hashes`: of the version that the row names, in the commit, or of any version."""
     known = files_by_version(registry) if registry else {}
-    said = next(versions_in(registry, texts), None) if registry else None
-    if said and (not hashes or _is_one_of(shot, known.get(said.number, {}), hashes)):
-        return said
-    words = f"the row names the model {hashes[0][:12]}{f' ({said.name})' if said else ''}, and" if hashes else ""
+    said = next((number for number in numbers if number in known), None)
+    words = f"the row names the model {hashes[0][:12]}{f' ({said})' if said else ''}, and"
     get = "DVC's `fetch --all-tags` gets the files"
-    if said and said.number in known:
+    if registry and said:
+        if _is_one_of(shot, known[said], hashes):
+            return version_of(registry, said)
         raise Refusal(f"{words} the tag of that version records another one, or one that is not here: {get}")
     models = _models(shot)
-    if not hashes:
-        return next((path for path in given if path in models), None)
     # Stages copy models: the one that the predicting stage was given is meant, or what is registered, if among them.
     likely = [list(given), _registered(shot)]
     for path in sorted(models, key=lambda path: [not any(touches(path, other) for other in one) for one in likely]):
         if any(_has(shot, _files(shot, path, models[path]), wanted) for wanted in hashes):
             return path
-    if registry:
-        for number, files in known.items():
-            if _is_one_of(shot, files, hashes):
-                return version_of(registry, number)
+    for number, files in known.items():
+        if registry and _is_one_of(shot, files, hashes):
+            return version_of(registry, number)
     raise Refusal(
         f"{words} neither commit {shot.sha[:10]} nor the tag of a registered version has it here: "
         f"`--rev` names the commit that predicted, {get}"

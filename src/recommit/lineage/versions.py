@@ -1,7 +1,7 @@
 """The registered versions that lineage follows: asked for by name or stage, or known by their files' hashes."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,13 +66,11 @@ def asked(registry: Registry, text: str) -> Version | None:
     return version_of(registry, holder, which)
 
 
-def versions_in(registry: Registry, texts: list[str]) -> Iterator[Version]:
-    """The registered versions that texts of a row name: NAME@v1.0.0 in one, or the name and the number in two."""
-    numbers = [text.removeprefix(f"{_model(registry)}@") for text in texts]
-    named = _model(registry) in texts
-    for text, number in zip(texts, numbers, strict=True):
-        if number in registry.versions and (named or number != text):
-            yield version_of(registry, number)
+def numbers_in(registry: Registry, texts: list[str]) -> list[str]:
+    """The numbers of versions that texts of a row name: NAME@v1.0.0 in one, or the name and the number in two."""
+    model = _model(registry)
+    own = [text.removeprefix(f"{model}@") for text in texts if text.startswith(f"{model}@") or model in texts]
+    return [number for number in own if re.fullmatch(r"v\d+\.\d+\.\d+\S*", number)]
 
 
 def version_with(registry: Registry, path: str, md5: str) -> Version | None:

@@ -308,7 +308,7 @@ def test_a_row_whose_version_and_hash_contradict_each_other_is_refused(shop: Sho
     names = {"model": ["shop"], "version": ["v1.0.0"], "model_sha256": ["0" * 64]}
     shop.table("data/predictions/upcoming.parquet", order=["a-2"], probability=[0.2], **names)
     shop.commit("predicted")
-    assert "the row names the model 000000000000 (shop@v1.0.0)" in refused(
+    assert "the row names the model 000000000000 (v1.0.0), and the tag of that version records another" in refused(
         shop, "data/predictions/upcoming.parquet:a-2"
     )
 
