@@ -1,5 +1,6 @@
 """Measure scoring a large table: scikit-learn in one process, `recommit predict`, and the same on Dask."""
 
+import filecmp
 import json
 import os
 import platform
@@ -24,6 +25,7 @@ from recommit.proof.machine import cpu
 RESULTS = ROOT / "benchmarks/results/batch.json"
 ROWS = 10_000_000
 GROUP_ROWS = 1 << 17
+ONE_GROUP_ROWS = 1_000_000  # more would have to be written from more memory than there may be
 KEPT = ["flight_id", "scheduled_departure", "predicted_at"]
 
 
@@ -39,7 +41,8 @@ def main(rows: int, workers: int, no_dask: bool, plain: Path | None) -> None:
 
     Each reads parquet and writes parquet. Scikit-learn's pipeline is fitted anew as `train` did, and calibrated; what
     it gives must be what the model file gives. A tenth of the rows goes first, which shows whether memory grows with
-    them. Writes benchmarks/results/batch.json.
+    them. Up to a million, the same rows as one row group must give the same bytes. Writes
+    benchmarks/results/batch.json.
 
     \b
     Example, from the project's folder, after `dvc repro`:
@@ -72,13 +75,17 @@ def measure(folder: Path, rows: int, workers: int, dask: bool) -> dict:
         size = (folder / "rows.parquet").stat().st_size
         words = ("recommit", "predict", "--model", "models/candidate", "--input", str(folder / "rows.parquet"))
         words = (*words, "--workers", str(workers), "--output")
-        engines = {"recommit predict": ()} | ({"recommit predict, Dask": ("--engine", "dask")} if dask else {})
+        ways: dict[str, tuple[str, ...]] = {"recommit predict": ()}
+        if dask:
+            ways["recommit predict, Dask"] = ("--engine", "dask")
+        if number <= ONE_GROUP_ROWS:
+            ways["as one row group"] = ("--input", str(one_group(folder / "rows.parquet", folder / "one.parquet")))
         runs: dict[str, Measured] = {}
-        for name, more in engines.items():
+        for name, more in ways.items():
             runs[name] = run(*words, str(folder / f"{len(runs)}.parquet"), *more, log=folder / "log")
             click.echo(f"  {name}: {runs[name].seconds} s", err=True)
-        if dask and (folder / "0.parquet").read_bytes() != (folder / "1.parquet").read_bytes():
-            raise click.ClickException("Dask gave other bytes than processes did")
+            if not filecmp.cmp(folder / "0.parquet", folder / f"{len(runs) - 1}.parquet", shallow=False):
+                raise click.ClickException(f"{name}: other bytes than by recommit predict")
         runs["scikit-learn"] = score_in_child(folder)
         click.echo(f"  scikit-learn: {runs['scikit-learn'].seconds} s", err=True)
         compare(folder / "plain.parquet", folder / "0.parquet")
@@ -92,9 +99,7 @@ def measure(folder: Path, rows: int, workers: int, dask: bool) -> dict:
 
 def fitted() -> dict:
     """What the candidate is: fit, model, features, params, calibration."""
-    folder = Path("models/candidate")
-    file = next(file for file in (folder / "manifest.json", folder / "choice.json") if file.exists())
-    return json.loads(file.read_text())
+    return json.loads(Path("models/candidate/manifest.json").read_text())
 
 
 def make(path: Path, rows: int) -> None:
@@ -113,6 +118,13 @@ def make(path: Path, rows: int) -> None:
         written, turn = written + len(new), turn + 1
     assert writer is not None
     writer.close()
+
+
+def one_group(rows: Path, to: Path) -> Path:
+    """The same table as one row group."""
+    table = pq.read_table(rows)
+    pq.write_table(table, to, row_group_size=table.num_rows)
+    return to
 
 
 def score_in_child(folder: Path) -> Measured:

@@ -82,7 +82,7 @@ def on_dask(job: Job, parts: Iterable[Part], scheduler: str | None, workers: int
         try:
             client = Client(scheduler or cluster, timeout=_ANSWERS_WITHIN, set_as_default=False)
         except OSError as error:
-            raise Refusal(f"no Dask scheduler answers at {scheduler}: {_line(error)}") from None
+            raise Refusal(f"no Dask scheduler answers at {scheduler or 'this machine'}: {_line(error)}") from None
         stack.enter_context(client)
         try:
             threads = sum(client.nthreads().values())
