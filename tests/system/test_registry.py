@@ -142,19 +142,45 @@ def test_train_promote_refuse_a_worse_promote_a_better_roll_back(life: Life, tmp
     life.recommit("rollback", status=2)
 
 
-def test_the_projects_own_candidate_is_promoted_and_is_the_one_to_beat(project: Project) -> None:
+def test_the_projects_own_gate_refuses_a_worse_candidate_and_production_only_pulls(
+    project: Project, tmp_path: Path
+) -> None:
     small, rules = Life(project.folder), {rule["rule"]: rule for rule in project.json("models/decision.json")["rules"]}
+    small.git("init", "--quiet", "--bare", "--initial-branch=main", str(tmp_path / "origin.git"))
+    small.git("remote", "add", "origin", str(tmp_path / "origin.git"))
+    small.git("push", "--quiet", "--set-upstream", "origin", "main")
+    project.run("dvc", "remote", "add", "--quiet", "--default", "shared", str(tmp_path / "remote"))
+    project.commit("where files are shared")
     refused = [name for name, rule in rules.items() if rule["verdict"] == "no"]
     if refused:  # a twentieth of the flights may be too few for the gate
         said = small.recommit("promote", status=1)
         assert all(f"rule {name}:" in said for name in refused)
-    small.recommit("promote", *(("--force", "--reason", "a small sample") if refused else ()))
+    said = small.recommit("promote", *(("--force", "--reason", "a small sample") if refused else ()))
     listed = json.loads(small.recommit("models", "--json"))
     (version,) = listed["versions"]
     assert (version["version"], version["stages"], version["forced"]) == ("v1.0.0", ["prod"], bool(refused))
     assert version["metrics"]["auc"]["low"] < version["metrics"]["auc"]["value"] < version["metrics"]["auc"]["high"]
-    assert resolve(small.folder, "v1") != small.folder / "models/candidate"
+    small.publish(said)
 
+    small.git("clone", "--quiet", str(tmp_path / "origin.git"), str(tmp_path / "production"))
+    production = Project(tmp_path / "production")
+    production.configure()
+    upcoming = "data/features/upcoming.parquet"
+    production.run("dvc", "pull", "--quiet", upcoming)
+    Life(production.folder).recommit(
+        "predict", "--model", "flights@prod", "--input", upcoming, "--output", str(tmp_path / "predicted.parquet")
+    )
+    predicted = pd.read_parquet(tmp_path / "predicted.parquet")
+    assert len(predicted) == len(pd.read_parquet(production.folder / upcoming))
+    assert set(predicted["version"]) == {"v1.0.0"}
+
+    project.replace("notebooks/select.ipynb", "line = calibrate.fit_platt(", "line = calibrate.Platt(0.1, -2.0)  # (")
+    project.repro()
+    project.commit("far too low and all alike")
+    assert "rule not_worse_than_champion:" in small.recommit("promote", status=1)
+
+    small.git("revert", "--no-edit", "HEAD")
+    project.run("dvc", "checkout", "--quiet")
     project.repro("gate")
     decision = project.json("models/decision.json")
     assert decision["champion"] == decision["candidate"]

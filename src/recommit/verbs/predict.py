@@ -58,7 +58,7 @@ def command(
     from recommit.notebook.run import ending_in_order
     from recommit.problem import load_problem
 
-    if scheduler and engine != "dask":
+    if scheduler is not None and engine != "dask":
         raise Refusal("--scheduler is for --engine dask: add it")
     folder = root()
     problem = load_problem(folder)
