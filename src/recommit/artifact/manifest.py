@@ -22,7 +22,9 @@ RESERVED = "golden_"
 Hash = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Share = Annotated[float, Field(ge=0, le=1)]
-Count = Annotated[int, Field(ge=0)]
+Count = Annotated[int, Field(ge=0, le=2**53)]
+Level = Annotated[float, Field(ge=0.5, lt=1)]
+"""Of sets and intervals: one that holds the truth less often than not says nothing."""
 
 
 class _Closed(BaseModel):
@@ -35,7 +37,13 @@ class Prediction(_Closed):
     """When a prediction is asked for: in words, and how many hours before what is predicted."""
 
     instant: str
-    horizon_hours: Annotated[float, Field(ge=0)]
+    horizon_hours: Annotated[float, Field(ge=0, le=20 * 366 * 24)]
+
+    @model_validator(mode="after")
+    def _is_seconds(self) -> "Prediction":
+        if 0 < self.horizon_hours < 1 / 3600:
+            raise ValueError(f"'prediction.horizon_hours' is {self.horizon_hours:g}: it is 0, or a second or more")
+        return self
 
 
 class Input(_Closed):
@@ -50,14 +58,14 @@ class Input(_Closed):
 class Calibration(_Closed):
     """The straight line in log-odds that is part of the model file."""
 
-    slope: Annotated[float, Field(gt=0)]
-    intercept: float
+    slope: Annotated[float, Field(gt=0, le=1e6)]
+    intercept: Annotated[float, Field(ge=-1e8, le=1e8)]
 
 
 class Sets(_Closed):
     """The level of the sets of outcomes, and the quantile that makes them: see `recommit.artifact.sets`."""
 
-    level: Annotated[float, Field(gt=0, lt=1)]
+    level: Level
     quantile: Share
 
 
@@ -76,7 +84,15 @@ class Score(_Closed):
     value: float
     low: float
     high: float
-    level: Annotated[float, Field(gt=0, lt=1)]
+    level: Level
+
+    @model_validator(mode="after")
+    def _is_near_its_interval(self) -> "Score":
+        width = self.high - self.low
+        # The measured value of a biased number, such as a calibration error, may lie outside, but not far.
+        if not (width >= 0 and self.low - width <= self.value <= self.high + width):
+            raise ValueError(f"the score {self.value:g} has the interval {self.low:g} to {self.high:g}: low, then high")
+        return self
 
 
 class Manifest(_Closed):
@@ -102,7 +118,7 @@ class Manifest(_Closed):
     as_of: Name
     trained_rows: Count
     trained_until: Name
-    parity: Annotated[float, Field(ge=0)]
+    parity: Share
     """The largest difference between its probability and scikit-learn's: see `recommit.artifact.parity`."""
     hashes: Hashes
     opsets: dict[str, Annotated[int, Field(ge=1)]]

@@ -156,8 +156,14 @@ def _read(names: tuple[str, ...], folder: Path, changed: tuple[int, ...]) -> Tab
 def plan(problem: Problem, scorer: Scorer, source: Source, history: Path | None) -> Job:
     """How a table is to be scored, told by its columns: the model's inputs first, else those of rows asked.
 
-    Raises `Refusal` when it has neither, naming what is missing, or a column is of the wrong type.
+    Raises `Refusal` when it has neither, naming what is missing, a column is of the wrong type, or the model is of
+    another problem.
     """
+    if (scorer.name, scorer.target) != (problem.name, problem.target):
+        raise Refusal(
+            f"{scorer.folder} holds the model {scorer.name}, which predicts {scorer.target}; this project's is "
+            f"{problem.name}, which predicts {problem.target}: name a model of this problem"
+        )
     there = source.schema.names
     inputs: dict[str, Kind] = {name: "number" if kind == "number" else "text" for name, kind in scorer.columns.items()}
     absent = [name for name in inputs if name not in there]

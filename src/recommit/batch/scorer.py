@@ -25,6 +25,7 @@ class Scorer:
 
     content: bytes
     name: str
+    target: str
     version: str
     folder: Path
     sha256: str
@@ -72,6 +73,7 @@ def load_scorer(folder: Path, version: str | None = None) -> Scorer:
     return Scorer(
         content=artifact.content,
         name=manifest.name,
+        target=manifest.target,
         version=version or f"sha256:{manifest.hashes.model[:10]}",
         folder=folder,
         sha256=manifest.hashes.model,

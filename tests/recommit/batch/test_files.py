@@ -5,6 +5,7 @@ import fcntl
 import io
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -45,6 +46,13 @@ def test_a_table_that_is_neither_plan_nor_features_is_told_what_it_lacks(boostin
 def test_columns_that_no_row_could_be_used_of_are_refused_at_once(boosting, score, tmp_path, change, told):
     with pytest.raises(Refusal, match=told):
         score(boosting, change(world.features(9)))
+    assert left(tmp_path) == []
+
+
+@pytest.mark.parametrize("other", [{"name": "letters"}, {"target": "lost"}])
+def test_a_model_of_another_problem_is_refused(boosting, score, tmp_path, other):
+    with pytest.raises(Refusal, match="this project's is parcels, which predicts late: name a model of this problem"):
+        score(replace(boosting, **other), world.features(9))
     assert left(tmp_path) == []
 
 
