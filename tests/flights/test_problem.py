@@ -47,6 +47,8 @@ def test_a_plan_given_twice_is_scored_twice(plan):
         ("distance", 3, "distance is within 10 to 6000: not so of 3"),
         ("flight_number", 0, "flight_number is within 1 to 9999: not so of 0"),
         ("scheduled_departure", pd.NaT, "scheduled_departure is never missing"),
+        ("scheduled_departure", pd.Timestamp("2515-01-01", tz="UTC"), "scheduled_departure is within 2000 to 2499"),
+        ("scheduled_departure", pd.Timestamp("1000-01-01", tz="UTC"), "scheduled_departure is within 2000 to 2499"),
         ("scheduled_arrival", pd.Timestamp("2014-01-01", tz="UTC"), "lands 30 minutes to 14 hours after it leaves"),
     ],
 )
@@ -56,6 +58,12 @@ def test_a_bad_flight_to_score_is_found_by_its_place(plan, column, value, reason
     found = check_asked(spoiled)
     assert set(found["row"]) == {17}
     assert any(one.startswith(reason) for one in found["reason"])
+
+
+def test_a_rule_on_the_whole_row_alone_is_told_of(plan):
+    plan.iloc[17, plan.columns.get_loc("scheduled_arrival")] = plan["scheduled_departure"].iloc[17]
+    (found,) = check_asked(plan).to_dict("records")
+    assert found == {"row": 17, "reason": "lands 30 minutes to 14 hours after it leaves, by the plan"}
 
 
 def test_a_column_of_another_type_is_wrong_in_each_row(plan):

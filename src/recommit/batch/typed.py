@@ -22,6 +22,9 @@ _ZONE = r"(?:Z|[+-]\d\d:?\d\d)$"
 _NUMBER = r"(?i)^[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|nan|inf|infinity)$"
 """What Arrow reads as a number; in text too, NaN is a missing one."""
 _MOST = 2**63 - 1
+_YEARS = (-62_135_596_800, 253_402_300_800)
+"""Seconds from 1970 to the first instant of the year 1, and to that after 9999: those that have a date."""
+_TICKS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 _BELOW_MICROSECONDS = r"(\.\d{6})\d+"
 
 
@@ -108,7 +111,7 @@ def _parsed(values: pa.ChunkedArray, name: str, wanted: pa.DataType, kind: Kind)
 
 def _instant(values: pa.ChunkedArray, name: str) -> tuple[pd.Series, list[Fault]]:
     if pa.types.is_timestamp(values.type):
-        return values.cast(pa.timestamp("us", "UTC"), safe=False).to_pandas(), []
+        return _instant_of_timestamps(values, name)
     texts = values.cast(pa.string())
     # With one finer instant all would be read in nanoseconds, which have no years before 1677 or after 2262.
     texts = pc.replace_substring_regex(texts, _BELOW_MICROSECONDS, r"\1")
@@ -116,4 +119,17 @@ def _instant(values: pa.ChunkedArray, name: str) -> tuple[pd.Series, list[Fault]
     parsed = pd.to_datetime(texts.to_pandas().where(zoned), utc=True, errors="coerce", format="ISO8601")
     broken = np.flatnonzero(parsed.isna() & texts.is_valid().to_numpy())
     faults = [(int(row), f"{name} is {values[int(row)].as_py()!r}, not {_WORDS['instant']}") for row in broken]
-    return parsed.astype("datetime64[us, UTC]"), faults
+    found, far = _instant_of_timestamps(pa.chunked_array([pa.Array.from_pandas(parsed)]), name)
+    return found, faults + far
+
+
+def _instant_of_timestamps(values: pa.ChunkedArray, name: str) -> tuple[pd.Series, list[Fault]]:
+    per_second = _TICKS[values.type.unit]
+    first, last = max(_YEARS[0] * per_second, -_MOST - 1), min(_YEARS[1] * per_second - 1, _MOST)
+    ticks = values.cast(pa.int64())
+    dated = pc.and_(pc.greater_equal(ticks, first), pc.less_equal(ticks, last))
+    far = np.flatnonzero(pc.fill_null(pc.invert(dated), False).to_numpy())
+    faults = [(int(row), f"{name} is outside the years 1 to 9999") for row in far]
+    if faults:
+        values = pc.if_else(dated, values, pa.scalar(None, values.type))
+    return values.cast(pa.timestamp("us", "UTC"), safe=False).to_pandas(), faults

@@ -63,6 +63,33 @@ def test_a_key_beyond_64_bits_is_a_fault_of_its_row(boosting, score):
     )
 
 
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+def test_an_instant_outside_the_calendar_is_a_fault_of_its_row(unit):
+    ticks = [2**63 - 1, -(2**63), 0, None]
+    values, faults = as_kind(pa.chunked_array([pa.array(ticks, pa.timestamp(unit, "UTC"))]), "x", "instant")
+    outside = [0, 1] if unit != "ns" else []  # nanoseconds in 64 bits end in 2262
+    assert faults == [(row, "x is outside the years 1 to 9999") for row in outside]
+    assert values[2] == pd.Timestamp(0, tz="UTC")
+    assert values.isna().tolist() == [row in outside or row == 3 for row in range(4)]
+
+
+def test_the_first_and_the_last_instant_of_the_calendar_are_read_in_text_too():
+    texts = ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "0001-01-01T00:00:00+01:00", "9999-12-31T23:59:59-01:00"]
+    values, faults = as_kind(pa.chunked_array([texts]), "x", "instant")
+    assert [row for row, _ in faults] == [2, 3]
+    assert [value.year for value in values[:2]] == [1, 9999]
+
+
+def test_an_instant_outside_the_calendar_rejects_no_other_row(boosting, score):
+    rows = world.plan(5)
+    whole, _ = score(boosting, rows.drop(1), output="whole.parquet")
+    leaves = rows["leaves"].astype("int64").to_numpy().copy()
+    leaves[1] = 2**63 - 1
+    output, done = score(boosting, rows.assign(leaves=pd.Series(leaves).astype("datetime64[us, UTC]")))
+    assert (done.predicted, done.rejected) == (4, 1)
+    assert output.read_bytes() == whole.read_bytes()
+
+
 def test_numbers_that_are_kept_as_codes_are_numbers(boosting, score):
     rows = world.features(30)
     plain, _ = score(boosting, rows, output="plain.parquet")
