@@ -116,8 +116,10 @@ class Job:
         history = _history(self.problem, self.history)
         try:
             built = self.problem.build(history, asked, self.scorer.horizon_hours)
-        except ValueError as error:
-            raise Refusal(f"the features cannot be computed: {error}", 1) from None
+        except (ValueError, KeyError, TypeError, AttributeError) as error:  # so of tables that are not what is due
+            reason = (str(error).splitlines() or [""])[0][:200]
+            why = f"a table lacks {reason}" if isinstance(error, KeyError) else reason
+            raise Refusal(f"the features cannot be computed from {self.history}: {why}", 1) from None
         if not np.array_equal(built[self.problem.key], asked[self.problem.key]):
             raise Refusal("the problem's build gave other rows than it was asked for: one for each is due, in order", 1)
         others = [name for name in self.kept if name not in built]

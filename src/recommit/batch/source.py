@@ -1,7 +1,9 @@
 """Read a table of any size, parquet or CSV, in parts that depend on the file alone."""
 
+import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +23,7 @@ _BUFFER_BYTES = 1 << 20
 """Of each column of a row group: without, all its bytes are read before its first row."""
 _BLOCK_BYTES = 16 << 20
 """Bytes of a CSV file that make a part: some 40,000 rows of a hundred columns."""
+_NO_UTF8 = "it is not in UTF-8: save it so"
 
 
 @dataclass(frozen=True)
@@ -140,7 +143,10 @@ class Csv:
     def schema(self) -> pa.Schema:
         """Its columns, all of them text."""
         with self._open([], []) as reader:
-            return pa.schema([(name, pa.string()) for name in reader.schema.names])
+            try:
+                return pa.schema([(name, pa.string()) for name in reader.schema.names])
+            except UnicodeDecodeError:
+                raise Refusal(f"{self.path} is no CSV file: {_NO_UTF8}") from None
 
     @property
     def most_parts(self) -> int:
@@ -152,13 +158,14 @@ class Csv:
         torn: list[Torn] = []
         number = 1
         with self._open(columns, torn) as reader:
+            nothing = reader.schema.empty_table()
             while True:
                 try:
                     table = pa.Table.from_batches([reader.read_next_batch()])
                 except StopIteration:
                     break
                 except pa.ArrowException as error:
-                    raise Refusal(f"{self.path} cannot be read from row {number:,} on: {_line(error)}", 1) from None
+                    raise Refusal(f"{self.path} cannot be read from row {number:,} on: {_told(error)}", 1) from None
                 # Torn rows were left out, and have numbers too; some may be of a later block, read ahead.
                 skipped = {one.number for one in torn if one.number >= number}
                 last = number + table.num_rows + len(skipped)
@@ -169,29 +176,33 @@ class Csv:
                 torn[:] = [one for one in torn if one.number >= next_number]
                 number = next_number
         if torn:
-            yield Block(Batch(table.slice(0, 0), np.empty(0, "int64")), tuple(torn))
+            yield Block(Batch(nothing, np.empty(0, "int64")), tuple(torn))
 
-    def _open(self, columns: Sequence[str], torn: list[Torn]) -> pa.csv.CSVStreamingReader:
+    @contextmanager
+    def _open(self, columns: Sequence[str], torn: list[Torn]) -> Iterator[pa.csv.CSVStreamingReader]:
         def skip(row: pa.csv.InvalidRow) -> str:
             reason = f"has {row.actual_columns} values for {row.expected_columns} columns"
             torn.append(Torn(row.number - 1, reason))  # the line of names is its row 1
             return "skip"
 
-        try:
-            return pa.csv.open_csv(
-                self.path,
-                # With threads, rows left out come without their number.
-                pa.csv.ReadOptions(use_threads=False, block_size=_BLOCK_BYTES),
-                pa.csv.ParseOptions(newlines_in_values=True, invalid_row_handler=skip),
-                pa.csv.ConvertOptions(
-                    column_types=dict.fromkeys(columns, pa.string()),
-                    include_columns=list(columns) or None,
-                    null_values=[""],
-                    strings_can_be_null=True,
-                ),
-            )
-        except pa.ArrowException as error:
-            raise Refusal(f"{self.path} is no CSV file: {_line(error)}") from None
+        with _unheard(skip):
+            try:
+                reader = pa.csv.open_csv(
+                    self.path,
+                    # With threads, rows left out come without their number.
+                    pa.csv.ReadOptions(use_threads=False, block_size=_BLOCK_BYTES),
+                    pa.csv.ParseOptions(newlines_in_values=True, invalid_row_handler=skip),
+                    pa.csv.ConvertOptions(
+                        column_types=dict.fromkeys(columns, pa.string()),
+                        include_columns=list(columns) or None,
+                        null_values=[""],
+                        strings_can_be_null=True,
+                    ),
+                )
+            except pa.ArrowException as error:
+                raise Refusal(f"{self.path} is no CSV file: {_told(error)}") from None
+            with reader:
+                yield reader
 
 
 Source = Parquet | Csv
@@ -212,6 +223,32 @@ def open_source(path: Path) -> Source:
     if twice:
         raise Refusal(f"{path} has the column {', '.join(twice)} more than once: rename or drop it")
     return source
+
+
+@contextmanager
+def _unheard(handler: Callable) -> Iterator[None]:
+    """No traceback on the terminal when Arrow cannot make text of a row for its handler: the row is refused anyway."""
+    before = sys.unraisablehook
+
+    def others(unraisable: "sys.UnraisableHookArgs") -> None:
+        if unraisable.object is not handler:
+            before(unraisable)
+
+    sys.unraisablehook = others
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
+
+
+def _told(error: Exception) -> str:
+    """Why Arrow cannot read a CSV file, in words for who made it."""
+    line = _line(error)
+    if "straddl" in line:
+        return f"a row of more than {_BLOCK_BYTES >> 20} MiB: is a quote opened and never closed?"
+    if "UTF8" in line or "\ufffd" in line:
+        return f"{line}: {_NO_UTF8}"
+    return line
 
 
 def _line(error: Exception) -> str:

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from recommit import Refusal
-from recommit.batch import sink
+from recommit.batch import sink, source
 from recommit.batch.outcome import as_sets, happened
 from recommit.batch.predict import Request, predict
 from tests.recommit.batch import world
@@ -70,12 +70,77 @@ def test_a_plan_without_its_history_is_refused(boosting, score, tmp_path):
         ("rows.parquet", b"", "is no parquet file"),
         ("rows.csv", b"", "is no CSV file"),
         ("rows.csv", b"a,b,a\n1,2,3\n", "has the column a more than once"),
+        ("rows.csv", "parcel,road\n1,north\n".encode("utf-16"), "it is not in UTF-8: save it so"),
+        ("rows.csv", "parcel,stra\xdfe\n1,north\n".encode("latin-1"), "it is not in UTF-8: save it so"),
         ("rows.xlsx", b"?", "ends in .parquet or .csv"),
     ],
 )
 def test_what_is_no_table_is_refused_in_a_line(boosting, tmp_path, name, content, told):
     (tmp_path / name).write_bytes(content)
     assert told in refused(boosting, Request(tmp_path / name, tmp_path / "out.parquet"))
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        (b"\xe9,too,many,values,for,so,few,columns", "it is not in UTF-8: save it so"),
+        (b"\xe9,2,3,4,5,6,7", "it is not in UTF-8: save it so"),
+        (b'1,"' + b"never closed\n" * 1000, "is a quote opened and never closed"),
+    ],
+)
+def test_a_row_that_no_rows_can_be_read_after_is_told_of_in_a_line(boosting, tmp_path, monkeypatch, row, told):
+    unraised = []
+    monkeypatch.setattr(sys, "unraisablehook", unraised.append)
+    monkeypatch.setattr(source, "_BLOCK_BYTES", 4000)
+    table = tmp_path / "rows.csv"
+    table.write_bytes(world.features(100).to_csv(index=False).encode() + row + b"\n" + b"1,2,3,4,5,6,7\n" * 1000)
+    assert told in refused(boosting, Request(table, tmp_path / "out.parquet", workers=1), status=1)
+    assert unraised == []
+    assert left(tmp_path) == []
+
+
+def test_what_else_cannot_be_raised_while_a_csv_file_is_read_is_still_heard(tmp_path, monkeypatch):
+    heard = []
+    monkeypatch.setattr(sys, "unraisablehook", heard.append)
+
+    class Fails:
+        def __del__(self):
+            raise ValueError
+
+    (tmp_path / "rows.csv").write_text("a\n1\n")
+    for _ in source.Csv(tmp_path / "rows.csv").parts(["a"], []):
+        Fails()
+    assert len(heard) == 1
+
+
+def test_a_table_of_torn_rows_alone_has_them_all_rejected(boosting, score):
+    header = ",".join(world.features(1).columns)
+    output, done = score(boosting, f"{header}\n1,2\n3\n", "csv")
+    assert (done.predicted, done.rejected) == (0, 2)
+    assert (output.parent / f"{output.name}.rejects.csv").read_text().splitlines()[1:] == [
+        "1,,has 2 values for 7 columns",
+        "2,,has 1 values for 7 columns",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("table", "told"),
+    [
+        (pd.DataFrame({"road": world.ROADS}), r"features cannot be computed from .*history: a table lacks 'minutes'"),
+        (pd.DataFrame({"road": world.ROADS, "minutes": "long"}), "features cannot be computed from .*history: could"),
+    ],
+)
+def test_a_history_of_other_columns_is_refused(boosting, score, history, table, told):
+    table.to_parquet(history / "delays.parquet", index=False)
+    with pytest.raises(Refusal, match=told) as caught:
+        score(boosting, world.plan(9))
+    assert caught.value.status == 1
+
+
+def test_a_history_that_is_no_table_is_refused(boosting, score, history):
+    (history / "delays.parquet").write_bytes(b"garbage")
+    with pytest.raises(Refusal, match=r"delays.parquet, which features are computed from, cannot be read"):
+        score(boosting, world.plan(9))
 
 
 def test_places_that_cannot_be_are_refused(boosting, tmp_path):
