@@ -147,7 +147,11 @@ def _rejects(faults: list[Fault], batch: Batch, key: str) -> list[Reject]:
 def _history(problem: Problem, folder: Path) -> Tables:
     """The history tables: read once in each process, not once a batch, and again when a file has changed."""
     files = [folder / f"{name}.parquet" for name in problem.history]
-    return _read(problem.history, folder, tuple(file.stat().st_mtime_ns for file in files if file.exists()))
+    try:
+        changed = tuple(file.stat().st_mtime_ns for file in files if file.exists())
+    except OSError as error:
+        raise Refusal(f"{folder}, which features are computed from, cannot be read: {error.strerror}") from None
+    return _read(problem.history, folder, changed)
 
 
 @lru_cache(maxsize=1)

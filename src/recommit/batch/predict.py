@@ -11,7 +11,7 @@ from recommit import Refusal
 from recommit.batch import engine
 from recommit.batch.job import Done, Job, plan
 from recommit.batch.scorer import Scorer
-from recommit.batch.sink import Sink, rejects_beside
+from recommit.batch.sink import Sink
 from recommit.batch.source import Source, open_source
 from recommit.learning.parallel import workers as cpus
 from recommit.problem import Problem
@@ -57,14 +57,15 @@ def predict(problem: Problem, scorer: Scorer, request: Request, say: Callable[[s
 
     Raises `Refusal`: status 2 when nothing was begun, 1 when it was; an earlier output then stays as it is.
     """
-    if request.output.exists() and request.input.exists() and request.output.samefile(request.input):
-        raise Refusal(f"{request.output} is both input and output: name another output")
-    if rejects_beside(request.output).resolve() == request.input.resolve():
-        raise Refusal(f"{request.input} is where rejected rows go: name another output")
+    to = Sink(request.output)
     source = open_source(request.input)
+    if request.output.exists() and request.output.samefile(request.input):
+        raise Refusal(f"{request.output} is both input and output: name another output")
+    if to.rejects.exists() and to.rejects.samefile(request.input):
+        raise Refusal(f"{request.input} is where rejected rows go: name another output")
     job = plan(problem, scorer, source, request.history and request.history.absolute())
     say(_told(job, source))
-    with Sink(request.output) as sink, closing(_run(job, source, request)) as parts:
+    with to as sink, closing(_run(job, source, request)) as parts:
         for done in _counted(parts, source, say):
             sink.write(done.predictions, done.rejects)
             if done.rejects and request.strict:

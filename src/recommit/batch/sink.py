@@ -3,6 +3,7 @@
 import csv
 import fcntl
 import os
+import stat
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -34,28 +35,36 @@ class Sink:
     """
 
     def __init__(self, output: Path) -> None:
-        """Of an output, .parquet or .csv. Raises `Refusal` when it cannot be one, or its folder is not there."""
+        """Of an output, .parquet or .csv.
+
+        Raises `Refusal` when it cannot be one, its folder is not there, or what is in its place is no plain file.
+        """
         if output.suffix not in (".parquet", ".csv"):
             raise Refusal(f"{output}: a table's name ends in .parquet or .csv")
-        if output.is_dir():
-            raise Refusal(f"{output} is a folder: name a file")
-        if not output.parent.is_dir():
-            raise Refusal(f"{output.parent}: there is no such folder to write {output.name} into")
         self.output, self.rejects = output, rejects_beside(output)
         self.rows = self.rejected = 0
         self._unfinished = output.with_name(f".{output.name}.unfinished")
         self._unfinished_rejects = output.with_name(f".{self.rejects.name}.unfinished")
+        self._lock = output.with_name(f".{output.name}.lock")
+        with self._told(status=2):
+            if not output.parent.is_dir():
+                raise Refusal(f"{output.parent}: there is no such folder to write {output.name} into")
+            for place in (output, self.rejects, self._lock):
+                _refuse_other_than_file(place)
+            self._unfinished_rejects.exists()  # the longest name: it may be too long
         self._writer: Any = None
         self._waiting: list[pa.Table] = []
 
     def __enter__(self) -> Self:
         """Begin. Raises `Refusal` when another run writes this output, or nothing can be written there."""
         with ExitStack() as stack, self._told(status=2):
-            stack.enter_context(_alone(self.output))
+            stack.enter_context(_alone(self._lock, self.output))
             stack.callback(self._unfinished.unlink, missing_ok=True)
             stack.callback(self._unfinished_rejects.unlink, missing_ok=True)
-            self._file = self._unfinished.open("wb")
-            self._reasons = self._unfinished_rejects.open("w", newline="", encoding="utf-8")
+            for left in (self._unfinished, self._unfinished_rejects):  # of a killed run, or a link to elsewhere
+                left.unlink(missing_ok=True)
+            self._file = self._unfinished.open("xb")
+            self._reasons = self._unfinished_rejects.open("x", newline="", encoding="utf-8")
             stack.callback(self._drop)
             self._lines = csv.writer(self._reasons, lineterminator="\n")
             self._lines.writerow(["row", "key", "reasons"])
@@ -125,16 +134,29 @@ class Sink:
         try:
             yield
         except OSError as error:
-            raise Refusal(f"{self.output} cannot be written: {error.strerror or error}", status) from None
+            other = error.filename not in (None, str(self.output)) and len(str(error.filename)) < 200
+            where = f" ({error.filename})" if other else ""
+            raise Refusal(f"{self.output} cannot be written: {error.strerror or error}{where}", status) from None
+
+
+def _refuse_other_than_file(place: Path) -> None:
+    """Raise `Refusal` for what is no plain file: it would be lost, or be written through to elsewhere."""
+    try:
+        mode = place.lstat().st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISREG(mode):
+        kinds = {stat.S_IFDIR: "a folder", stat.S_IFLNK: "a link"}
+        kind = kinds.get(stat.S_IFMT(mode), "no plain file")
+        raise Refusal(f"{place} is {kind}, and nothing is written there: take it away, or name another output")
 
 
 @contextmanager
-def _alone(output: Path) -> Iterator[None]:
+def _alone(lock: Path, output: Path) -> Iterator[None]:
     """Hold the lock of an output: a file beside it, which goes when the lock does.
 
     Raises `Refusal` when another run holds it.
     """
-    lock = output.with_name(f".{output.name}.lock")
     with _locked(lock, output):
         try:
             yield
@@ -144,7 +166,7 @@ def _alone(output: Path) -> Iterator[None]:
 
 def _locked(lock: Path, output: Path) -> BinaryIO:
     while True:
-        file = lock.open("ab")
+        file = os.fdopen(os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666), "wb")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

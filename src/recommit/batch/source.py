@@ -210,7 +210,11 @@ Source = Parquet | Csv
 
 def open_source(path: Path) -> Source:
     """The table in a file, by its name's ending. Raises `Refusal` where it is not there, or cannot be read."""
-    if not path.is_file():
+    try:
+        there = path.is_file()
+    except OSError as error:
+        raise Refusal(f"{path} cannot be read: {error.strerror}") from None
+    if not there:
         raise Refusal(f"{path}: there is no such table")
     source: Source
     if path.suffix == ".parquet":

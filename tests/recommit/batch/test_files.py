@@ -3,6 +3,7 @@
 import errno
 import fcntl
 import io
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -15,6 +16,7 @@ from recommit import Refusal
 from recommit.batch import sink, source
 from recommit.batch.outcome import as_sets, happened
 from recommit.batch.predict import Request, predict
+from recommit.batch.scorer import Scorer
 from tests.recommit.batch import world
 from tests.recommit.batch.test_rows import left
 
@@ -150,6 +152,57 @@ def test_places_that_cannot_be_are_refused(boosting, tmp_path):
     assert "both input and output" in refused(boosting, Request(table, table))
     assert "no such folder" in refused(boosting, Request(table, tmp_path / "absent" / "out.parquet"))
     assert "ends in .parquet or .csv" in refused(boosting, Request(table, tmp_path / "out.txt"))
+    assert left(tmp_path) == []
+
+
+MADE = {
+    "a folder": Path.mkdir,
+    "a link": lambda place: place.symlink_to("history-elsewhere"),
+    "no plain file": os.mkfifo,
+}
+
+
+@pytest.mark.parametrize("kind", MADE)
+@pytest.mark.parametrize("name", ["out.parquet", "out.parquet.rejects.csv", ".out.parquet.lock"])
+def test_what_is_no_plain_file_is_refused_as_output_before_a_row_is_scored(boosting, tmp_path, monkeypatch, name, kind):
+    world.features(9).to_parquet(tmp_path / "rows.parquet", index=False)
+    MADE[kind](tmp_path / name)
+    monkeypatch.setattr(Scorer, "probability", lambda *_: pytest.fail("scored"))
+    told = refused(boosting, Request(tmp_path / "rows.parquet", tmp_path / "out.parquet", workers=1))
+    assert f"{tmp_path / name} is {kind}, and nothing is written there" in told
+    assert left(tmp_path) == [name]
+
+
+@pytest.mark.parametrize("kind", ["a link", "no plain file"])
+@pytest.mark.parametrize("name", [".out.parquet.unfinished", ".out.parquet.rejects.csv.unfinished"])
+def test_nothing_is_written_through_what_is_in_the_place_of_an_unfinished_file(boosting, score, tmp_path, name, kind):
+    elsewhere = tmp_path / "history-elsewhere"
+    elsewhere.write_text("dear")
+    MADE[kind](tmp_path / name)
+    output, _ = score(boosting, world.features(9))
+    assert len(pd.read_parquet(output)) == 9
+    assert elsewhere.read_text() == "dear"
+    assert left(tmp_path) == ["out.parquet"]
+
+
+def test_a_lock_that_became_a_link_is_not_followed(tmp_path):
+    waiting = sink.Sink(tmp_path / "out.parquet")
+    (tmp_path / ".out.parquet.lock").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(Refusal, match=r"out.parquet cannot be written: .*\(.*out.parquet.lock\)"), waiting:
+        pass
+    assert left(tmp_path) == [".out.parquet.lock"]
+
+
+def test_names_that_are_empty_or_too_long_are_refused(boosting, tmp_path):
+    table, long = tmp_path / "rows.csv", "x" * 300
+    world.plan(9).to_csv(table, index=False)
+    output = tmp_path / "out.parquet"
+    assert "ends in .parquet or .csv" in refused(boosting, Request(table, Path("")))
+    for name in (long, "x" * 230):  # of the second, what is written beside it is too long
+        assert "File name too long" in refused(boosting, Request(table, tmp_path / f"{name}.parquet"))
+    assert "File name too long" in refused(boosting, Request(table, tmp_path / long / "out.parquet"))
+    assert "File name too long" in refused(boosting, Request(tmp_path / f"{long}.csv", output))
+    assert "File name too long" in refused(boosting, Request(table, output, history=tmp_path / long, workers=1))
     assert left(tmp_path) == []
 
 
