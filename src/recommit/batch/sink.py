@@ -20,11 +20,6 @@ GROUP_ROWS = 131_072
 """Rows of a row group of the output: whatever parts they come in, so that its bytes do not tell of them."""
 
 
-def rejects_beside(output: Path) -> Path:
-    """Where the rejected rows of an output go."""
-    return output.with_name(f"{output.name}.rejects.csv")
-
-
 class Sink:
     """Predictions and rejects on their way into files beside their places, which `finish` renames.
 
@@ -41,7 +36,7 @@ class Sink:
         """
         if output.suffix not in (".parquet", ".csv"):
             raise Refusal(f"{output}: a table's name ends in .parquet or .csv")
-        self.output, self.rejects = output, rejects_beside(output)
+        self.output, self.rejects = output, output.with_name(f"{output.name}.rejects.csv")
         self.rows = self.rejected = 0
         self._unfinished = output.with_name(f".{output.name}.unfinished")
         self._unfinished_rejects = output.with_name(f".{self.rejects.name}.unfinished")
