@@ -34,7 +34,8 @@ def promote(root: Path, stage: str, reason: str, force: bool) -> Change:
         raise Refusal(
             f"{version} had {stage} and was rolled back: `recommit rollback --to {version}` brings it back", 1
         )
-    refuse_stale(root)
+    if not version or stage == PRODUCTION:
+        refuse_stale(root)
     _refuse_taken(root, found, version)
     manifest = sound(root / CANDIDATE)
     if manifest.name != name.rpartition("=")[2]:

@@ -24,6 +24,8 @@ _FIELDS = (
 
 _DIGITS = 9
 """Of the numbers in tags' names: one with more is nobody's count."""
+_LETTERS = 64
+"""Of a stage's name at most: its tags are files of Git's."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +65,12 @@ def artifact(root: Path) -> str:
 
 def check_stage(stage: str) -> str:
     """The stage's name as it is, where GTO takes it; Refusal otherwise."""
-    if not re.fullmatch(_STAGE, stage):
-        raise Refusal(f"{stage!r} is no name for a stage: letters, digits, - and _ only, such as prod")
+    if not re.fullmatch(_STAGE, stage) or "//" in stage or len(stage) > _LETTERS:
+        raise Refusal(
+            f"{stage[:_LETTERS]!r} is no name for a stage: up to {_LETTERS} letters, digits, - and _, such as prod"
+        )
+    if re.fullmatch(r"v\d+", stage):
+        raise Refusal(f"{stage!r} is no name for a stage: it is short for a version; take another, such as prod")
     return stage
 
 

@@ -190,8 +190,16 @@ def test_another_stage_is_a_tag_only_and_can_be_followed_by_prod(world: World) -
     assert not read_registry(world.folder).problems
 
 
-def test_a_stage_that_git_or_gto_cannot_name_is_refused(world: World) -> None:
-    refused(world, "no name for a stage", status=2, stage="prod v2!")
+def test_the_champion_can_be_given_another_stage_right_after(world: World) -> None:
+    do(world)
+    assert do(world, stage="dev").tags == ("toy#dev#2",)
+    registry = read_registry(world.folder)
+    assert (registry.holder("dev"), registry.problems) == ("v1.0.0", ())
+
+
+@pytest.mark.parametrize("stage", ["prod v2!", "a//b", "a" * 65, "v1"])
+def test_a_stage_that_git_gto_or_a_reader_cannot_name_is_refused(world: World, stage: str) -> None:
+    refused(world, "no name for a stage", status=2, stage=stage)
 
 
 @pytest.mark.parametrize(
