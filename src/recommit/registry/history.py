@@ -3,7 +3,7 @@
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import filterfalse, pairwise
 from pathlib import Path
@@ -24,6 +24,8 @@ class Problem:
     kind: Kind
     tag: str
     words: str
+    number: int = 0
+    """The highest number of a stage's tag that it is about, 0 where it is about no stage."""
 
     def __str__(self) -> str:
         return f"{self.tag} {self.words}"
@@ -121,6 +123,20 @@ class Registry:
         """The version that has the stage."""
         return next(reversed(self.line(stage)), None)
 
+    def unsure(self, stage: str) -> list[Problem]:
+        """What makes it doubtful which version has the stage: its tags that are not in order, from its last one on.
+
+        A gap in the numbers may have been of any stage.
+        """
+        events = self.events(stage)
+        last = events[-1].tag.number if events and not events[-1].tag.undone else 0
+        found = []
+        for problem in self.problems:
+            of = (parse(problem.tag) or {}).get("stage")
+            if problem.number >= max(last, 1) and of in (stage, None):
+                found.append(problem)
+        return found
+
     def full(self, text: str) -> str:
         """The registered version that `text` names: v2.0.0, or v2 for short. Raises Refusal for any other."""
         match = re.fullmatch(r"v\d+(\.0\.0)?", text)
@@ -193,6 +209,7 @@ def registry(name: str, tags: Sequence[Tag], champion: Before | None = None) -> 
         named["the commit of the champion"] = champion
     problems += _lost(name, tags, named)
     problems += _together(tags, entries, {problem.tag for problem in problems if problem.kind == "deleted"})
+    problems = [replace(problem, number=problem.number or number_in(problem.tag)) for problem in problems]
     return Registry(name, tuple(tags), entries, tuple(problems))
 
 
@@ -224,7 +241,7 @@ def _lost(name: str, tags: Sequence[Tag], named: Mapping[str, Before]) -> Iterat
         if after > number + 1:
             last = f" to {after - 1}" if after > number + 2 else ""
             words = "was deleted: the stages' tags are numbered without gaps"
-            yield Problem("deleted", f"{name}#…#{number + 1}{last}", words)
+            yield Problem("deleted", f"{name}#…#{number + 1}{last}", words, after - 1)
 
 
 def _together(tags: Sequence[Tag], entries: Mapping[str, Entry], lost: set[str]) -> Iterator[Problem]:

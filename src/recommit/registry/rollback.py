@@ -22,7 +22,7 @@ def rollback(root: Path, stage: str, to: str | None, reason: str) -> Change:
     check_stage(stage)
     found = read_registry(root)
     holder, version = found.holder(stage), _target(found, stage, to)
-    if version == holder:
+    if version == holder and not found.unsure(stage):
         return Change(found.name, version, stage)
     refuse_no_branch(root)
     refuse_staged(root)
@@ -50,6 +50,10 @@ def _target(found: Registry, stage: str, to: str | None) -> str:
     if not line:
         raise Refusal(f"no version of {found.name} has {stage}: there is nothing to roll back")
     if to is None:
+        for problem in found.unsure(stage):
+            raise Refusal(
+                f"{problem}: which version has {stage} is not sure: `git fetch --tags`, or name one with --to"
+            )
         if len(line) == 1:
             raise Refusal(
                 f"{line[0]} is the first version that had {stage}: there is none before it; "

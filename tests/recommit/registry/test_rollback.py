@@ -120,6 +120,13 @@ def test_a_version_whose_tag_was_moved_is_not_brought_back(line: World) -> None:
     refused(line, "toy@v2.0.0 was moved", to="v2")
 
 
+def test_with_the_last_tag_lost_the_version_must_be_named(line: World) -> None:
+    line.git("tag", "--delete", "toy#prod#3")
+    refused(line, "toy#prod#3 was deleted", "which version has prod is not sure", "--to")
+    assert back(line, "v2") == "v2.0.0"
+    assert (holder(line), line.model("models/champion")) == ("v2.0.0", "model two")
+
+
 def test_a_tag_that_contradicts_dvc_lock_is_not_brought_back(line: World) -> None:
     message = line.git("for-each-ref", "--format=%(contents)", "refs/tags/toy@v1.0.0")
     md5 = read_registry(line.folder).entry("v1.0.0").files["model.onnx"].md5  # type: ignore[union-attr]
