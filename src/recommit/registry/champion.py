@@ -114,6 +114,23 @@ def has_begun(root: Path) -> bool:
     return (_place(root) / _NOTE).is_file()
 
 
+def is_half_done(root: Path) -> bool:
+    """Whether a change of the registry is under way, or was cut short before its commit."""
+    try:
+        begun = Begun.model_validate_json((_place(root) / _NOTE).read_bytes())
+    except FileNotFoundError:
+        return False
+    except ValueError:
+        return True
+    return not _is_committed(root, begun)
+
+
+def _is_committed(root: Path, begun: Begun) -> bool:
+    """Whether a commit since then names one of its tags."""
+    since = run(root, "log", "--format=%B", f"{begun.head}..refs/heads/{begun.branch}").stdout
+    return bool(set(_NAMED.findall(since)) & set(begun.objects.items()))
+
+
 def take_back(root: Path) -> bool:
     """Take back what a command that was killed began; whether there was anything.
 
@@ -135,8 +152,7 @@ def _undo(root: Path) -> bool:
             f"{place / _NOTE} cannot be read; it says what a command cut short had begun: compare `git status` and "
             "`git tag` with what should be, then delete that folder"
         ) from None
-    since = run(root, "log", "--format=%B", f"{begun.head}..refs/heads/{begun.branch}").stdout
-    if set(_NAMED.findall(since)) & set(begun.objects.items()):
+    if _is_committed(root, begun):
         _forget(root)
         return False
     if _branch(root) != begun.branch:

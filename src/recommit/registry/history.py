@@ -14,7 +14,9 @@ from recommit.registry.champion import last_named
 from recommit.registry.entry import Before, Entry, File, StageEntry, VersionEntry, read_entry
 from recommit.registry.tags import Tag, artifact, following, is_absurd, major_in, number_in, parse, read_tags
 
-Kind = Literal["no evidence", "unreadable", "moved", "copied", "deleted", "made again", "one commit", "no version"]
+Kind = Literal[
+    "no evidence", "unreadable", "moved", "copied", "deleted", "made again", "one commit", "no version", "half done",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,14 @@
 """The registry for reading: a line a version, what happened to each stage, and what does not add up."""
 
-import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from recommit.proof.kept import kept_records
 from recommit.registry.entry import Entry, Interval, VersionEntry
-from recommit.registry.history import Event, Registry
+from recommit.registry.history import Event, Problem, Registry
+from recommit.registry.state import half_done
 
 _SHOWN = ("auc", "log_loss")
 """The metrics in the table, where a version has them; `--json` has all."""
@@ -18,6 +19,8 @@ _STEPS = 5
 def as_data(root: Path, found: Registry) -> dict[str, Any]:
     """The registry as plain data: name, versions, stages with their events, problems."""
     proofs = _proofs(root)
+    half = half_done(root)
+    problems = [Problem("half done", "models/champion", f"and the tags: {half}")] if half else []
     holders = {stage: found.holder(stage) for stage in found.stages}
     given: dict[str, list[Event]] = defaultdict(list)
     for event in (event for stage in found.stages for event in found.events(stage)):
@@ -29,7 +32,10 @@ def as_data(root: Path, found: Registry) -> dict[str, Any]:
             stage: {"version": holders[stage], "events": [_event(event) for event in found.events(stage)]}
             for stage in found.stages
         },
-        "problems": [{"kind": problem.kind, "tag": problem.tag, "words": problem.words} for problem in found.problems],
+        "problems": [
+            {"kind": problem.kind, "tag": problem.tag, "words": problem.words}
+            for problem in (*problems, *found.problems)
+        ],
     }
 
 
@@ -73,17 +79,15 @@ def _event(event: Event) -> dict[str, Any]:
 
 def _proofs(root: Path) -> dict[str, str]:
     """What `recommit verify` found, in a word or two, by commit and by the hash of its dvc.lock."""
-    files = [root / "docs" / "proof.json", *sorted((root / ".recommit" / "proofs").glob("*.json"))]
     found: dict[str, str] = {}
-    for path in files:
+    for record in kept_records(root):
         try:
-            record = json.loads(path.read_bytes())
             verdicts = {stage["verdict"] for stage in record["stages"]}
             words = "proved" if verdicts == {"identical"} else f"not proved: {', '.join(sorted(verdicts))}"
             words = words if record["whole"] else f"{words}, in part"
             found[record["commit"]] = words
             found.setdefault(record["lock_md5"], f"{words} at {record['commit'][:10]}")
-        except (OSError, ValueError, KeyError, TypeError):
+        except (KeyError, TypeError):
             continue
     return found
 

@@ -7,6 +7,7 @@ from recommit import Refusal
 from recommit.registry.files import hashes
 from recommit.registry.history import Registry, read_registry
 from recommit.registry.rollback import version_folder
+from recommit.registry.state import half_done
 
 _NAMED = re.compile(
     r"(?:(?P<name>[\w/-]+)@)?(?P<version>v\d+(?:\.\d+\.\d+[-+.\w]*)?)|(?P<of>[\w/-]+)@(?P<stage>[\w/-]+)"
@@ -32,6 +33,8 @@ def resolve(root: Path, text: str) -> Path:
     asked = named["name"] or named["of"] or name
     if asked not in (name, found.name):
         raise Refusal(f"{text}: the project's model is called {name}, not {asked}")
+    if not named["version"] and (words := half_done(root)):
+        raise Refusal(f"{text}: {words}")
     version = found.full(named["version"]) if named["version"] else _holder(found, named["stage"])
     return version_folder(root, found, version)
 

@@ -15,7 +15,7 @@ from recommit.notebook.project import is_in, read_yaml
 from recommit.notebook.run import ending_in_order
 from recommit.proof.commit import read_lock
 from recommit.proof.remote import dvc, reason_of
-from recommit.registry.champion import has_begun, take_back
+from recommit.registry.champion import has_begun, is_half_done, take_back
 from recommit.registry.git import common, git, prefix, run
 
 
@@ -37,14 +37,30 @@ def changing(root: Path) -> Iterator[bool]:
 
 def _refuse_begun_elsewhere(root: Path) -> None:
     """Refuse where a killed command left tags half made in another worktree, which has what is to be restored."""
-    listed = git(root, "worktree", "list", "--porcelain").splitlines()
-    for line in (line for line in listed if line.startswith("worktree ")):
-        other = Path(line.removeprefix("worktree ")) / prefix(root)
+    for other in _worktrees(root):
         if other.resolve() != root.resolve() and has_begun(other):
             raise Refusal(
                 f"a command that was cut short had begun to change the registry in {other}: "
                 "`recommit promote` or `rollback` there takes it back first"
             )
+
+
+def _worktrees(root: Path) -> list[Path]:
+    """The project's folder in each worktree of its repository."""
+    listed = git(root, "worktree", "list", "--porcelain").splitlines()
+    below = prefix(root)
+    return [Path(line.removeprefix("worktree ")) / below for line in listed if line.startswith("worktree ")]
+
+
+def half_done(root: Path) -> str | None:
+    """Words for a change of the registry that is half done in one of the repository's worktrees, or None."""
+    place = next(filter(is_half_done, _worktrees(root)), None)
+    if place is None:
+        return None
+    return (
+        f"a change of the registry is half done in {place}: wait for it or, where it was cut short, "
+        "`recommit promote` or `rollback` there takes it back first"
+    )
 
 
 def refuse_no_branch(root: Path) -> None:

@@ -60,6 +60,8 @@ def test_a_proof_of_the_commit_shows(line: World) -> None:
     assert "not proved: different" in text(line)
     path.write_text("{")
     assert "proved" not in text(line)
+    path.write_text(json.dumps(record | {"stages": 3, "commit": []}))
+    assert "proved" not in text(line)
 
 
 def test_a_moved_tag_is_named(line: World) -> None:

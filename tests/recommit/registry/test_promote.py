@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from recommit import Refusal
+from recommit.batch.named import open_scorer
 from recommit.registry import champion
 from recommit.registry.change import Change
 from recommit.registry.history import read_registry
+from recommit.registry.listing import as_data
 from recommit.registry.promote import promote
 from recommit.registry.report import publishing
 from recommit.registry.resolve import resolve
@@ -311,8 +313,28 @@ def test_killed_at_any_step_it_is_taken_back(
     assert not took_back(world)
 
 
+@pytest.mark.parametrize(("step", "word"), [("> _note", ""), ("_dvc_add", ""), ("git", "commit")])
+def test_what_a_kill_left_is_not_served_and_shows_in_the_listing(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, word: str
+) -> None:
+    world.git("worktree", "add", "--quiet", str(tmp_path / "other"))
+    kill(world, monkeypatch, step, word)
+    for folder in (world.folder, tmp_path / "other"):
+        problem = as_data(folder, read_registry(folder))["problems"][0]
+        assert problem["kind"] == "half done"
+        assert f"half done in {world.folder}: wait" in problem["words"]
+        with pytest.raises(Refusal, match="half done"):
+            resolve(folder, "toy@prod")
+    with pytest.raises(Refusal, match="cut short"):
+        open_scorer(world.folder)
+    assert took_back(world)
+    assert as_data(world.folder, read_registry(world.folder))["problems"] == []
+
+
 def test_killed_after_its_commit_all_of_it_is_done(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     kill(world, monkeypatch, "> git", "commit")
+    assert as_data(world.folder, read_registry(world.folder))["problems"] == []
+    assert resolve(world.folder, "toy@prod")
     assert not took_back(world)
     registry = read_registry(world.folder)
     assert (registry.holder("prod"), registry.problems) == ("v1.0.0", ())
