@@ -37,6 +37,11 @@ def lock_of(root: Path, commit: str) -> list[LockedStage]:
     text = blob(root, commit, "dvc.lock")
     if text is None:
         raise Refusal(f"commit {commit[:10]} has no dvc.lock: what its model was is not recorded")
+    return lock_in(text)
+
+
+def lock_in(text: str) -> list[LockedStage]:
+    """The stages of a dvc.lock. Raises Refusal where it is none."""
     with tempfile.TemporaryDirectory() as place:
         Path(place, "dvc.lock").write_text(text, encoding="utf-8")
         return list(read_lock(Path(place)))

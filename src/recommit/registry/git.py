@@ -2,7 +2,8 @@
 
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from io import BytesIO
 from pathlib import Path
 
 from recommit import Refusal
@@ -24,15 +25,18 @@ def run(
     folder: Path, *words: str, given: str | None = None, more: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run `git WORDS` in `folder`, with `given` as its input and `more` in its environment, whatever comes of it."""
-    kept = {name: value for name, value in os.environ.items() if name not in _OF_A_REPOSITORY}
     command = ["git", "-C", str(folder), *words]
     try:
         return subprocess.run(
-            command, input=given or "", env=kept | dict(more or {}),
+            command, input=given or "", env=_environment() | dict(more or {}),
             capture_output=True, text=True, encoding="utf-8", errors="replace",
         )  # fmt: skip
     except FileNotFoundError:
         raise Refusal("git is not installed, and the registry is kept in it: install git") from None
+
+
+def _environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name not in _OF_A_REPOSITORY}
 
 
 def git(folder: Path, *words: str, given: str | None = None, more: Mapping[str, str] | None = None) -> str:
@@ -58,6 +62,24 @@ def blob(root: Path, commit: str, name: str) -> str | None:
     """The text of a project's file at a commit, or None where it is not there."""
     result = run(root, "show", f"{commit}:./{name}")
     return result.stdout if result.returncode == 0 else None
+
+
+def blobs(root: Path, names: Sequence[str]) -> dict[str, bytes | None]:
+    """The contents of the objects of these names (COMMIT:PATH, from the repository's top), by one call of Git.
+
+    None for one that is not there. A name is one line.
+    """
+    asked = "".join(f"{name}\n" for name in names).encode("utf-8", "surrogateescape")
+    result = subprocess.run(
+        ["git", "-C", str(root), "cat-file", "--batch"], input=asked, env=_environment(), capture_output=True
+    )
+    stream, found = BytesIO(result.stdout), dict[str, bytes | None]()
+    for name in names:
+        *_, kind, size = [b"", *stream.readline().split(b" ")]
+        found[name] = stream.read(int(size)) if kind == b"blob" else None
+        if found[name] is not None:
+            stream.read(1)
+    return found
 
 
 def signs(root: Path) -> bool:

@@ -12,10 +12,12 @@ from typing import Literal
 from recommit import Refusal
 from recommit.registry.champion import last_named
 from recommit.registry.entry import Before, Entry, File, StageEntry, VersionEntry, read_entry
+from recommit.registry.recorded import Recorded, contradicted, records
 from recommit.registry.tags import Tag, artifact, following, is_absurd, major_in, number_in, parse, read_tags
 
 Kind = Literal[
     "no evidence", "unreadable", "moved", "copied", "deleted", "made again", "one commit", "no version", "half done",
+    "contradicted", "unlinked",
 ]  # fmt: skip
 
 
@@ -180,13 +182,17 @@ class Registry:
 def read_registry(root: Path) -> Registry:
     """The registry of the project in `root`."""
     name = artifact(root)
-    return registry(name, read_tags(root, name), last_named(root))
+    tags = read_tags(root, name)
+    return registry(name, tags, records(root, [tag.commit for tag in tags if tag.version]), last_named(root))
 
 
-def registry(name: str, tags: Sequence[Tag], champion: Before | None = None) -> Registry:
+def registry(
+    name: str, tags: Sequence[Tag], recorded: Mapping[str, Recorded], champion: Before | None = None
+) -> Registry:
     """The registry that these tags make up, in the order that they were made in.
 
-    `champion` is the tag that the last commit of a champion names: the loss of the last tags would not show otherwise.
+    `recorded` is what each version's commit records. `champion` is the tag that the last commit of a champion names:
+    the loss of the last tags would not show otherwise.
     """
     entries: dict[str, Entry] = {}
     problems: list[Problem] = []
@@ -201,11 +207,12 @@ def registry(name: str, tags: Sequence[Tag], champion: Before | None = None) -> 
             continue
         if entry:
             entries[tag.ref] = entry
-            problems += _contradictions(tag, entry)
+            problems += _contradictions(tag, entry) or _otherwise(tag, entry, recorded)
         elif not tag.undone:
             how = "has no message" if not tag.inner else "holds no record"
             words = f"{how}: nobody knows on what evidence it was made; `recommit promote` makes tags that say so"
             problems.append(Problem("no evidence", tag.ref, words))
+    problems += _unlinked(entries)
     named = {ref: entry.before for ref, entry in entries.items() if entry.before}
     if champion and (parse(champion.tag) or {}).get("name") == name:
         named["the commit of the champion"] = champion
@@ -215,16 +222,36 @@ def registry(name: str, tags: Sequence[Tag], champion: Before | None = None) -> 
     return Registry(name, tuple(tags), entries, tuple(problems))
 
 
-def _contradictions(tag: Tag, entry: Entry) -> Iterator[Problem]:
+def _contradictions(tag: Tag, entry: Entry) -> list[Problem]:
+    """Where a tag is not the one that its record was made for."""
     if tag.inner != tag.ref:
-        yield Problem("copied", tag.ref, f"is a copy of {tag.inner}: its tag object has that name")
-    elif entry.commit != tag.commit:
+        return [Problem("copied", tag.ref, f"is a copy of {tag.inner}: its tag object has that name")]
+    if entry.commit != tag.commit:
         words = f"was moved: it was made for commit {entry.commit[:10]} and is on {tag.commit[:10]}"
-        yield Problem("moved", tag.ref, words)
-    elif (entry.name, entry.version if tag.version else None, getattr(entry, "stage", None)) != (
+        return [Problem("moved", tag.ref, words)]
+    if (entry.name, entry.version if tag.version else None, getattr(entry, "stage", None)) != (
         tag.name, tag.version, tag.stage,
     ):  # fmt: skip
-        yield Problem("copied", tag.ref, f"holds the record of another tag, of {entry.name} {entry.version}")
+        return [Problem("copied", tag.ref, f"holds the record of another tag, of {entry.name} {entry.version}")]
+    return []
+
+
+def _otherwise(tag: Tag, entry: Entry, recorded: Mapping[str, Recorded]) -> list[Problem]:
+    """Where a version's record says otherwise than the files of its commit."""
+    if not isinstance(entry, VersionEntry):
+        return []
+    what = contradicted(entry, recorded.get(tag.commit, Recorded()))
+    words = f"says otherwise than its commit {tag.commit[:10]}: {', '.join(what)}: it was not made by a promotion"
+    return [Problem("contradicted", tag.ref, words)] if what else []
+
+
+def _unlinked(entries: Mapping[str, Entry]) -> list[Problem]:
+    """The records that name no tag before them, but for the first: it may have been made again, and be dated last."""
+    named = {entry.before.tag for entry in entries.values() if entry.before}
+    unlinked = [ref for ref, entry in entries.items() if entry.before is None]
+    first = next((ref for ref in unlinked if ref in named or ref == next(iter(entries))), None)
+    words = "names no tag before it, and is not the first: it was not made by a promotion, or without the other tags"
+    return [Problem("unlinked", ref, words) for ref in unlinked if ref != first]
 
 
 def _lost(name: str, tags: Sequence[Tag], named: Mapping[str, Before]) -> Iterator[Problem]:

@@ -137,6 +137,46 @@ def written(world: World, body: str) -> Path:
     return path
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"lock": "0" * 32}, "dvc.lock has another hash"),
+        ({"evidence": "0" * 64}, "models/decision.json has another hash"),
+        ({"evidence": None}, "models/decision.json has another hash"),
+        ({"decision": "no"}, "models/decision.json says yes"),
+    ],
+)
+def test_a_record_that_its_commit_contradicts_is_named(line: World, change: dict[str, str], words: str) -> None:
+    content = line.git("for-each-ref", "--format=%(contents:body)", "refs/tags/toy@v3.0.0")
+    body = json.dumps(json.loads(content) | change)
+    line.git("tag", "--force", "-a", "toy@v3.0.0", "-F", str(written(line, body)), "toy@v3.0.0^{commit}")
+    found = [problem for problem in read_registry(line.folder).problems if problem.kind == "contradicted"]
+    assert [problem.tag for problem in found] == ["toy@v3.0.0"]
+    assert words in found[0].words
+
+
+def test_a_record_of_other_files_than_dvc_lock_lists_is_named(line: World) -> None:
+    files = {name: file.md5 for name, file in read_registry(line.folder).entry("v3.0.0").files.items()}  # type: ignore[union-attr]
+    line.remake("toy@v3.0.0", "toy@v3.0.0^{commit}", files["model.onnx"], files["manifest.json"])
+    assert ("contradicted", "toy@v3.0.0") in problems(line)
+    assert "dvc.lock records another model.onnx" in text(line)
+
+
+def test_a_version_on_a_commit_without_evidence_is_named(line: World) -> None:
+    line.git("rm", "--quiet", "--cached", "dvc.lock", "models/decision.json")
+    line.git("commit", "--quiet", "-m", "none")
+    old = line.git("rev-parse", "toy@v3.0.0^{commit}")
+    line.remake("toy@v3.0.0", "HEAD", old, line.git("rev-parse", "HEAD"))
+    assert "there is no dvc.lock, there is no models/decision.json" in text(line)
+
+
+def test_a_record_that_names_no_tag_before_it_is_named_unless_it_is_the_first(line: World) -> None:
+    content = line.git("for-each-ref", "--format=%(contents:body)", "refs/tags/toy#prod#3")
+    body = json.dumps(json.loads(content) | {"before": None})
+    line.git("tag", "-a", "toy#prod#4", "-F", str(written(line, body)), "toy@v3.0.0^{commit}")
+    assert problems(line) == [("unlinked", "toy#prod#4")]
+
+
 def test_two_versions_on_one_commit_are_named(line: World) -> None:
     line.git("tag", "-a", "toy@v4.0.0", "-m", "by hand", "toy@v3.0.0^{commit}")
     assert ("one commit", "toy@v3.0.0") in problems(line)

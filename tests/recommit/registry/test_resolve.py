@@ -93,6 +93,13 @@ def test_a_folder_is_told_which_version_it_holds(line: World) -> None:
     assert held(line.folder / "models/candidate") == "v4.0.0"
 
 
+def test_a_folder_is_enough_where_the_tags_are_lost(line: World) -> None:
+    folder = resolve(line.folder, "toy@v2")
+    line.git("tag", "--delete", *line.tags())
+    assert resolve(line.folder, str(folder)) == folder
+    assert read_registry(line.folder).of_files(hashes(folder)) is None
+
+
 def test_a_file_with_the_md5_of_a_version_and_other_contents_is_not_used(line: World) -> None:
     entry = read_registry(line.folder).entry("v2.0.0")
     assert entry is not None
