@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from recommit.registry.entry import Before
+from recommit import Refusal
+from recommit.registry.entry import Before, one_line
 from recommit.registry.features import Changed
 from recommit.registry.git import git
 from recommit.registry.history import Registry
@@ -30,6 +31,13 @@ class Change:
     """Of a rollback: how the code of its features has changed since; None where that could not be seen."""
 
 
+def check_reason(reason: str) -> str:
+    """The reason as it is, one line of text; Refusal otherwise."""
+    if reason != one_line(reason):
+        raise Refusal("--reason is to be one line of text, without control characters")
+    return reason
+
+
 def signature(
     root: Path, found: Registry, version: str, commit: str, reason: str, before: Before | None = None
 ) -> dict[str, Any]:
@@ -39,7 +47,7 @@ def signature(
         "version": version,
         "commit": git(root, "rev-parse", f"{commit}^{{commit}}"),
         "before": before or found.last(),
-        "who": git(root, "var", "GIT_COMMITTER_IDENT").rsplit(" ", 2)[0],
+        "who": one_line(git(root, "var", "GIT_COMMITTER_IDENT").rsplit(" ", 2)[0]),
         "when": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "why": reason,
     }

@@ -1,12 +1,35 @@
 """What the message of a registry's tag holds: a typed record of a version, or of a stage given to one."""
 
 import json
-from typing import Any, Literal
+import re
+import unicodedata
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, field_validator
 
 FILES = ("model.onnx", "manifest.json", "golden.parquet")
 """What a model is."""
+_TURNS = re.compile("[\u202a-\u202e\u2066-\u2069]")
+"""Marks that turn the direction of what follows: a line with them can look like another."""
+
+
+def one_line(text: str) -> str:
+    """`text` with a space for whatever would break a line, draw on a terminal or be no text."""
+    return _TURNS.sub(" ", "".join(" " if _breaks(letter) else letter for letter in text))
+
+
+def _breaks(letter: str) -> bool:
+    return unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp")
+
+
+def _is_line(text: str) -> str:
+    if text != one_line(text):
+        raise ValueError("not one line of text: it has control characters, or halves of characters")
+    return text
+
+
+Line = Annotated[str, AfterValidator(_is_line)]
+"""Text that can be printed as it is."""
 _MD5 = Field(pattern=r"^[0-9a-f]{32}$")
 
 
@@ -17,10 +40,10 @@ class _Closed(BaseModel):
 class Interval(_Closed):
     """A measured number with its interval at `level`."""
 
-    value: float
-    low: float | None = None
-    high: float | None = None
-    level: float | None = None
+    value: FiniteFloat
+    low: FiniteFloat | None = None
+    high: FiniteFloat | None = None
+    level: FiniteFloat | None = None
 
 
 class File(_Closed):
@@ -33,23 +56,23 @@ class File(_Closed):
 class Before(_Closed):
     """The registry's tag before this one, with the id of its tag object: a tag that is changed or lost shows."""
 
-    tag: str
-    object: str
+    tag: Line
+    object: Line
 
 
 class _Entry(_Closed):
     format: Literal[1] = 1
-    name: str
-    version: str
+    name: Line
+    version: Line
     commit: str = Field(pattern=r"^[0-9a-f]{40,64}$")
     """The commit that the tag was put on."""
     before: Before | None
-    who: str
-    when: str
+    who: Line
+    when: Line
     """UTC, ISO 8601."""
-    why: str
+    why: Line
     forced: bool
-    overruled: tuple[str, ...]
+    overruled: tuple[Line, ...]
     """What spoke against it, where it was forced."""
 
 
@@ -64,9 +87,9 @@ class VersionEntry(_Entry):
     decision: Literal["yes", "no", "none"]
     evidence: str | None
     """SHA-256 of models/decision.json, which lists the hash of every evidence file."""
-    as_of: str
+    as_of: Line
     measured: Literal["test", "validation"]
-    metrics: dict[str, Interval]
+    metrics: dict[Line, Interval]
 
     @field_validator("files")
     @classmethod
@@ -80,9 +103,9 @@ class StageEntry(_Entry):
     """A stage given to a version, by a promotion or a rollback, and the version that had it before."""
 
     kind: Literal["stage"] = "stage"
-    stage: str
+    stage: Line
     how: Literal["promote", "rollback"]
-    replaced: str | None
+    replaced: Line | None
 
 
 Entry = VersionEntry | StageEntry
@@ -102,6 +125,6 @@ def read_entry(body: str) -> Entry | None:
         return (StageEntry if content.get("kind") == "stage" else VersionEntry).model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
-        raise ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        raise ValueError(one_line(f"{'.'.join(map(str, first['loc']))}: {first['msg']}")) from None
     except (ValueError, RecursionError) as error:
         raise ValueError(f"not JSON: {error}") from None

@@ -5,8 +5,8 @@ from pathlib import Path
 from recommit import Refusal
 from recommit.proof.contents import md5_of
 from recommit.registry.champion import all_or_nothing, install
-from recommit.registry.change import PRODUCTION, Change, signature
-from recommit.registry.entry import FILES, File, Interval, StageEntry, VersionEntry
+from recommit.registry.change import PRODUCTION, Change, check_reason, signature
+from recommit.registry.entry import FILES, File, Interval, StageEntry, VersionEntry, one_line
 from recommit.registry.evidence import judged
 from recommit.registry.files import MODEL, hashes, recorded, sound
 from recommit.registry.git import git
@@ -21,6 +21,7 @@ def promote(root: Path, stage: str, reason: str, force: bool) -> Change:
     Raises Refusal, with status 1 where evidence speaks against it; then nothing has changed.
     """
     check_stage(stage)
+    check_reason(reason)
     if force and not reason:
         raise Refusal("--force overrules evidence: say why with --reason")
     refuse_no_branch(root)
@@ -41,7 +42,7 @@ def promote(root: Path, stage: str, reason: str, force: bool) -> Change:
     if manifest.name != name.rpartition("=")[2]:
         raise Refusal(f"{CANDIDATE}/manifest.json is of {manifest.name}, dvc.yaml's artifact of {CANDIDATE} is {name}")
     judgement = judged(root, files[MODEL].md5)
-    against = () if version and stage != PRODUCTION else judgement.objections
+    against = () if version and stage != PRODUCTION else tuple(map(one_line, judgement.objections))
     if against and not force:
         more = "".join(f"\n  {words}" for words in against[1:])
         raise Refusal(f"not promoted: {against[0]}{more}", 1)

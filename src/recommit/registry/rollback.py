@@ -4,7 +4,7 @@ from pathlib import Path
 
 from recommit import Refusal
 from recommit.registry.champion import all_or_nothing, install
-from recommit.registry.change import PRODUCTION, Change, signature
+from recommit.registry.change import PRODUCTION, Change, check_reason, signature
 from recommit.registry.entry import FILES, StageEntry
 from recommit.registry.features import changed_features
 from recommit.registry.files import collected, recorded, sound
@@ -20,6 +20,7 @@ def rollback(root: Path, stage: str, to: str | None, reason: str) -> Change:
     then nothing has changed.
     """
     check_stage(stage)
+    check_reason(reason)
     found = read_registry(root)
     holder, version = found.holder(stage), _target(found, stage, to)
     if version == holder and not found.unsure(stage):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from recommit import Refusal
 from recommit.notebook.project import read_yaml
-from recommit.registry.entry import Entry, as_message
+from recommit.registry.entry import Entry, as_message, one_line
 from recommit.registry.git import git, prefix, signs
 
 CANDIDATE = "models/candidate"
@@ -133,7 +133,7 @@ def _tag(row: Sequence[str]) -> Tag | None:
         number=number_in(ref.lstrip("\n")),
         object=made,
         commit=target if annotated else made,
-        inner=inner,
+        inner=one_line(inner),
         seconds=int(seconds or 0),
         body=body,
         has_signature=bool(signature),

@@ -1,8 +1,10 @@
 """The listing: versions as they are, and whatever was done to their tags."""
 
 import json
+import os
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -128,6 +130,36 @@ def test_a_tag_without_evidence_is_named(line: World, words: list[str]) -> None:
 def test_a_record_that_cannot_be_read_is_named(line: World, body: str) -> None:
     line.git("tag", "-a", "toy@v4.0.0", "-F", str(written(line, body)))
     assert problems(line)[0][1] == "toy@v4.0.0"
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"who": "Ana\n\x1b[2Kv9.0.0  prod"}, "who: Value error, not one line"),
+        ({"why": "\ud800"}, "why: Value error, not one line"),
+        ({"why": "\u202egood"}, "why: Value error, not one line"),
+        ({"a\x1b\n": 1}, "a  : Extra inputs"),
+        ({"\ud800": 1}, ""),
+        ({"metrics": {"auc": {"value": float("nan")}}}, "metrics.auc.value: Input should be a finite number"),
+        ({"metrics": {"auc": {"value": 0.9, "high": float("inf")}}}, "metrics.auc.high: Input should be a finite"),
+    ],
+)
+def test_a_record_that_would_not_print_as_what_it_is_is_named(line: World, change: dict[str, Any], words: str) -> None:
+    content = line.git("for-each-ref", "--format=%(contents:body)", "refs/tags/toy@v3.0.0")
+    body = json.dumps(json.loads(content) | change)
+    line.git("tag", "--force", "-a", "toy@v3.0.0", "-F", str(written(line, body)), "toy@v3.0.0^{commit}")
+    listed = as_data(line.folder, read_registry(line.folder))
+    assert any(words in problem["words"] for problem in listed["problems"] if problem["kind"] == "unreadable")
+    json.dumps(listed, allow_nan=False, ensure_ascii=False).encode()
+    assert all(row.isprintable() for row in as_text(listed))
+
+
+def test_tags_and_messages_that_are_no_utf8_are_left_alone(line: World) -> None:
+    (line.folder / ".recommit/message").write_bytes(b"release\n\ncaf\xe9\n")
+    line.git("tag", "-a", "-F", ".recommit/message", "release-1")
+    line.run("git", "tag", os.fsdecode(b"rel\xe9"))
+    line.run("git", "tag", "-a", "-F", ".recommit/message", os.fsdecode(b"toy@v1.0.0-\xe9"))
+    assert problems(line) == []
 
 
 def written(world: World, body: str) -> Path:

@@ -88,6 +88,16 @@ def test_force_needs_a_reason(world: World) -> None:
         do(world, force=True)
 
 
+@pytest.mark.parametrize("reason", ["one\ntwo", "\x1b[2K", "\udce9"])
+def test_a_reason_is_one_line_of_text(world: World, reason: str) -> None:
+    for change in (
+        lambda: promote(world.folder, "prod", reason, False),
+        lambda: rollback(world.folder, "prod", None, reason),
+    ):
+        with pytest.raises(Refusal, match="--reason is to be one line"):
+            change()
+
+
 def test_a_forced_promotion_is_recorded_with_what_it_overruled(world: World) -> None:
     do(world)
     world.train("two", 0.6)
