@@ -48,8 +48,25 @@ def install(root: Path, source: Path, files: Sequence[str], title: str, tag: Bef
     git(root, "add", "--", *(name for name in _BESIDE if (root / name).exists()))
     if run(root, "diff", "--cached", "--quiet").returncode == 0:
         return None
-    git(root, "commit", "--quiet", "--file=-", given=f"{title}\n\nRegistry-Tag: {tag.tag} {tag.object}\n")
-    return git(root, "rev-parse", "HEAD")
+    return _commit(root, title, tag)
+
+
+def _commit(root: Path, title: str, tag: Before) -> str:
+    """Commit what is staged under the tag's name, and see that the message still has it: hooks may rewrite one."""
+    head = git(root, "rev-parse", "HEAD")
+    try:
+        git(root, "commit", "--quiet", "--file=-", given=f"{title}\n\nRegistry-Tag: {tag.tag} {tag.object}\n")
+    except Refusal as refusal:
+        hooks = "a hook of this repository, such as pre-commit or commit-msg, may have refused it"
+        raise Refusal(f"{refusal} ({hooks})") from None
+    commit = git(root, "rev-parse", "HEAD")
+    if (tag.tag, tag.object) not in _NAMED.findall(git(root, "log", "-1", "--format=%B", commit)):
+        git(root, "update-ref", "HEAD", head, commit)
+        raise Refusal(
+            f"the commit of {_FOLDER} lost its line `Registry-Tag: {tag.tag} …`, by which a lost tag shows: "
+            "a hook of this repository (prepare-commit-msg or commit-msg) took it out; have it left in"
+        )
+    return commit
 
 
 def _dvc_add(root: Path) -> None:

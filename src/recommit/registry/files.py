@@ -124,7 +124,7 @@ def _gather(root: Path, files: Mapping[str, str], new: Path, place: Path) -> str
     for name, md5 in files.items():
         if contents.find(md5):
             contents.put(md5, new, name)
-    return reason or "what it gave has another hash"
+    return reason or "no remote has it, or only with other contents"
 
 
 def _from_remote(root: Path, wanted: Mapping[str, str], place: Path, programs: Path) -> str:

@@ -43,9 +43,15 @@ def git(folder: Path, *words: str, given: str | None = None, more: Mapping[str, 
     """What `git WORDS` prints, without the last line's end. Raises Refusal with what it said where it fails."""
     result = run(folder, *words, given=given, more=more)
     if result.returncode:
-        said = [line for line in result.stderr.splitlines() if line.strip()] or ["no reason given"]
-        raise Refusal(f"git {words[0]} failed: {'; '.join(said[-3:])}")
+        raise Refusal(f"git {words[0]} failed: {reason_of(result)}")
     return result.stdout.rstrip("\n")
+
+
+def reason_of(result: subprocess.CompletedProcess[str]) -> str:
+    """Why a command of Git failed: what it calls fatal or an error, or else the last lines of what was said."""
+    said = [line.strip() for line in (result.stderr or result.stdout).splitlines() if line.strip()]
+    faults = [line for line in said if line.startswith(("fatal:", "error:"))]
+    return "; ".join(faults or said[-3:]) or "no reason given"
 
 
 def prefix(root: Path) -> str:

@@ -11,7 +11,7 @@ from recommit.registry.evidence import judged
 from recommit.registry.files import MODEL, hashes, recorded, sound
 from recommit.registry.git import git
 from recommit.registry.history import Registry, read_registry
-from recommit.registry.state import refuse_changes, refuse_no_branch, refuse_stale
+from recommit.registry.state import refuse_changes, refuse_no_branch, refuse_own, refuse_stale
 from recommit.registry.tags import CANDIDATE, artifact, check_stage
 
 
@@ -27,6 +27,8 @@ def promote(root: Path, stage: str, reason: str, force: bool) -> Change:
     refuse_no_branch(root)
     name, found = artifact(root), read_registry(root)
     refuse_changes(root)
+    if stage == PRODUCTION:
+        refuse_own(root)
     files = _committed_files(root)
     version = found.of_files(files)
     if version and found.holder(stage) == version:

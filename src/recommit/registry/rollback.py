@@ -9,7 +9,7 @@ from recommit.registry.entry import FILES, StageEntry
 from recommit.registry.features import changed_features
 from recommit.registry.files import collected, recorded, sound
 from recommit.registry.history import Registry, read_registry
-from recommit.registry.state import refuse_no_branch, refuse_staged
+from recommit.registry.state import refuse_no_branch, refuse_own, refuse_staged
 from recommit.registry.tags import check_stage
 
 
@@ -27,6 +27,8 @@ def rollback(root: Path, stage: str, to: str | None, reason: str) -> Change:
         return Change(found.name, version, stage)
     refuse_no_branch(root)
     refuse_staged(root)
+    if stage == PRODUCTION:
+        refuse_own(root)
     folder = version_folder(root, found, version)
     tag = f"{found.name}@{version}"
     inputs = [column.name for column in sound(folder).inputs]

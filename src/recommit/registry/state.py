@@ -16,6 +16,8 @@ from recommit.notebook.run import ending_in_order
 from recommit.proof.commit import read_lock
 from recommit.proof.remote import dvc, reason_of
 from recommit.registry.champion import has_begun, is_half_done, take_back
+from recommit.registry.entry import FILES
+from recommit.registry.files import CHAMPION
 from recommit.registry.git import common, git, prefix, run
 
 
@@ -77,6 +79,23 @@ def refuse_staged(root: Path) -> None:
     if staged:
         raise Refusal(
             f"{staged[0]} is staged, and the champion is committed alone: commit it or `git restore --staged`"
+        )
+
+
+def refuse_own(root: Path) -> None:
+    """Refuse where the user has something of their own where the champion goes, which would be lost or committed.
+
+    The model's own files are not looked at: they may be broken, and are to be replaced.
+    """
+    more = sorted(path for path in (root / CHAMPION).rglob("*") if not path.is_dir() or path.is_symlink())
+    own = [
+        path.relative_to(root).as_posix() for path in more if path.relative_to(root / CHAMPION).as_posix() not in FILES
+    ]
+    own += git(root, "diff", "--name-only", "--relative", "--", f"{CHAMPION}.dvc", "models/.gitignore").splitlines()
+    if own:
+        raise Refusal(
+            f"{', '.join(own)}: yours, and the new champion would take its place: commit it, `git restore` it or "
+            "move it away"
         )
 
 

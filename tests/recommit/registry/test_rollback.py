@@ -204,5 +204,38 @@ def test_unfinished_work_is_left_alone_but_nothing_staged_is_committed(line: Wor
     refused(line, "notes.txt is staged")
 
 
+@pytest.mark.parametrize("name", ["models/champion/notes.txt", "models/.gitignore", "models/champion.dvc"])
+def test_what_is_the_users_own_where_the_champion_goes_is_named_and_kept(line: World, name: str) -> None:
+    with (line.folder / name).open("a") as file:
+        file.write("# mine\n")
+    refused(line, f"{name}: yours")
+
+
+def test_a_lock_that_git_left_is_named_and_all_is_as_it_was(line: World) -> None:
+    lock = line.folder / ".git/index.lock"
+    lock.touch()
+    with pytest.raises(Refusal, match=r"index\.lock': File exists"):
+        back(line)
+    lock.unlink()
+    assert line.tags() == ["toy#prod#1", "toy#prod#2", "toy#prod#3", "toy@v1.0.0", "toy@v2.0.0", "toy@v3.0.0"]
+
+
+@pytest.mark.parametrize(
+    ("hook", "script", "words"),
+    [
+        ("pre-commit", "exit 1", "git commit failed: no reason given (a hook of this repository, such as pre-commit"),
+        ("commit-msg", 'sed -i /Registry-Tag/d "$1"', "lost its line `Registry-Tag: toy#prod#4"),
+    ],
+)
+def test_a_hook_that_refuses_or_takes_the_tags_name_out_is_spoken_of(
+    line: World, hook: str, script: str, words: str
+) -> None:
+    path = line.folder / ".git/hooks" / hook
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    refused(line, words)
+
+
 def test_a_project_where_nothing_was_promoted_is_refused(world: World) -> None:
     refused(world, "no version of toy has prod")
