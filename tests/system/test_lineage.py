@@ -32,7 +32,7 @@ def upstream(project: Project, target: str) -> set[str]:
     ("thing", "out"),
     [
         ("reports/figures/roc.png", "reports/figures/roc.png"),
-        ("reports/metrics/test.json:candidate.auc", "reports/metrics/test.json"),
+        ("reports/metrics/validation.json:candidate.auc", "reports/metrics/validation.json"),
         ("models/candidate/model.onnx", "models/candidate/model.onnx"),
     ],
 )
@@ -66,7 +66,7 @@ def test_the_models_inputs_lead_forward_to_the_predictions(reproduced: Project) 
 
 
 def test_every_format_is_written(reproduced: Project, tmp_path: Path) -> None:
-    thing = "reports/metrics/test.json"
+    thing = "reports/metrics/validation.json"
     assert "ingest: Read the raw tables" in reproduced.run("recommit", "lineage", thing).stdout
     for line in reproduced.run("recommit", "lineage", thing, "--format", "openlineage").stdout.splitlines():
         jsonschema.validate(json.loads(line), RUN_EVENT, format_checker=jsonschema.FormatChecker())
@@ -81,5 +81,5 @@ def test_an_unknown_thing_is_refused_with_what_is_near(reproduced: Project) -> N
     result = reproduced.run("recommit", "lineage", "reports/metrics/tests.json", check=False)
     assert result.returncode == 2
     assert result.stderr.startswith("recommit: reports/metrics/tests.json: ")
-    assert "reports/metrics/test.json" in result.stderr
+    assert "reports/metrics/validation.json" in result.stderr
     assert len(result.stderr.splitlines()) == 1
