@@ -6,7 +6,7 @@ import pandera.pandas as pa
 
 from flights import features, sources, subject
 from flights.schema import SCHEMAS
-from recommit.problem import Problem
+from recommit.problem import Problem, Tables
 
 # Rows are checked in parts, so that a row given twice is not to be seen in them; its prediction is the same twice.
 # Windows count seconds from 1970, up to 2514: a year beyond those would be answered from another group's events.
@@ -17,6 +17,19 @@ _ASKED = (
     .update_column("scheduled_departure", checks=pa.Check.in_range(*_YEARS, error="is within 2000 to 2499"))
 )
 _FOUND = ["row", "reason"]
+
+
+# How long nothing need be heard: from the last departure to the first of the next day; readings are hourly.
+_QUIET = {"flights": pd.Timedelta(hours=8), "weather": pd.Timedelta(hours=3)}
+
+
+def known_until(history: Tables) -> pd.Timestamp:
+    """The last instant (UTC) that both tables tell of: the newest departure or outcome, the newest reading."""
+    newest = {
+        "flights": history["flights"][list(sources.KNOWN_AT)].max().max(),
+        "weather": history["weather"]["taken_at"].max(),
+    }
+    return min(newest[name] + quiet for name, quiet in _QUIET.items())
 
 
 def check_asked(rows: pd.DataFrame) -> pd.DataFrame:
@@ -79,6 +92,7 @@ PROBLEM = Problem(
     history=("flights", "weather"),
     build=features.build,
     as_known_at=sources.as_known_at,
+    known_until=known_until,
     check_asked=check_asked,
     check_features=check_features,
 )

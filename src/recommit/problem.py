@@ -44,6 +44,8 @@ class Problem:
     """(history, rows asked, horizon in hours) to the key, the instant and every feature: a row a row, in that order."""
     as_known_at: Callable[[Tables, pd.Timestamp], Tables]
     """History as it was known at an instant (UTC)."""
+    known_until: Callable[[Tables], pd.Timestamp]
+    """The last instant (UTC) that history tells of: a row asked for later would get the features of a silent world."""
     check_asked: Callable[[pd.DataFrame], pd.DataFrame]
     """Rows asked to the rules that they break: a row a broken rule, `row` (place, from 0) and `reason`."""
     check_features: Callable[[pd.DataFrame], pd.DataFrame]

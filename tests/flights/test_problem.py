@@ -6,7 +6,7 @@ import pytest
 
 from flights import features, schema, sources
 from flights.catalogue import categories
-from flights.problem import PROBLEM, check_asked, check_features
+from flights.problem import PROBLEM, check_asked, check_features, known_until
 
 
 @pytest.fixture
@@ -96,3 +96,11 @@ def test_categories_come_as_codes_too(table):
 
 def test_what_is_not_known_may_be_missing(table):
     assert check_features(table.head(9).assign(temperature=np.float32("nan"))).empty
+
+
+def test_a_table_that_ends_early_ends_what_history_tells_of(winter):
+    until = known_until(winter)
+    cut = until - pd.Timedelta(days=2)
+    for name, column in (("weather", "taken_at"), ("flights", "scheduled_departure")):
+        shorter = winter | {name: winter[name][winter[name][column] < cut]}
+        assert cut - pd.Timedelta(hours=1) < known_until(shorter) < until

@@ -16,6 +16,7 @@ from recommit.batch.source import Batch, Part, Source
 from recommit.batch.typed import Fault, as_kind, refuse_types
 from recommit.problem import Kind, Problem, Tables, read_history
 
+_MINUTE = "%Y-%m-%dT%H:%MZ"
 _UNANSWERED = "the model gives no probability: what it needs is missing"
 
 
@@ -81,7 +82,14 @@ class Job:
             places = np.setdiff1d(places, [row for row, _ in faults])
             frame = frame.iloc[places]
         if self.rows == "asked":
-            frame = self._with_features(frame)
+            frame, until = self._with_features(frame)
+            unheard = (frame[self.problem.instant] > until).to_numpy()
+            late = zip(places[unheard], frame.loc[unheard, self.problem.instant], strict=True)
+            faults += [
+                (int(row), f"{instant:{_MINUTE}} is later than history tells of, {until:{_MINUTE}}")
+                for row, instant in late
+            ]
+            frame, places = frame[~unheard], places[~unheard]
         try:
             probability = self.scorer.probability(frame)
         except ValueError as error:
@@ -111,11 +119,13 @@ class Job:
             for row in np.flatnonzero(~frame[name].isin(known).to_numpy()):
                 yield int(row), f"{name} is a value that the model knows: not so of {frame[name].iloc[row]}"
 
-    def _with_features(self, asked: pd.DataFrame) -> pd.DataFrame:
+    def _with_features(self, asked: pd.DataFrame) -> tuple[pd.DataFrame, pd.Timestamp]:
+        """The rows with their features, and the last instant that history tells of."""
         assert self.history is not None
         history = _history(self.problem, self.history)
         try:
             built = self.problem.build(history, asked, self.scorer.horizon_hours)
+            until = self.problem.known_until(history)
         except (ValueError, KeyError, TypeError, AttributeError) as error:  # so of tables that are not what is due
             reason = (str(error).splitlines() or [""])[0][:200]
             why = f"a table lacks {reason}" if isinstance(error, KeyError) else reason
@@ -123,7 +133,7 @@ class Job:
         if not np.array_equal(built[self.problem.key], asked[self.problem.key]):
             raise Refusal("the problem's build gave other rows than it was asked for: one for each is due, in order", 1)
         others = [name for name in self.kept if name not in built]
-        return built.assign(**{name: asked[name].reset_index(drop=True) for name in others})
+        return built.assign(**{name: asked[name].reset_index(drop=True) for name in others}), until
 
 
 def _written(values: pd.Series) -> pa.Array:

@@ -10,8 +10,9 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from recommit.proof.contents import md5_of
-from recommit.registry.entry import Interval
-from recommit.registry.files import CHAMPION, MODEL
+from recommit.registry.entry import File, Interval
+from recommit.registry.files import CHAMPION, MANIFEST, MODEL
+from recommit.registry.tags import CANDIDATE
 
 DECISION = "models/decision.json"
 EVIDENCE = "reports/evidence"
@@ -38,6 +39,7 @@ class Decision(_Closed):
 
     verdict: Literal["yes", "no"]
     candidate: str
+    manifest: str
     champion: str
     rules: tuple[Rule, ...]
     evidence: dict[str, str]
@@ -53,8 +55,8 @@ class Judged:
     objections: tuple[str, ...]
 
 
-def judged(root: Path, model: str) -> Judged:
-    """Read the decision and hold it against the files as they are; `model` is the MD5 of the candidate's model."""
+def judged(root: Path, files: Mapping[str, File]) -> Judged:
+    """Read the decision and hold it against the files as they are; `files` are the candidate's."""
     path = root / DECISION
     if not path.is_file():
         return Judged("none", None, {}, (f"{DECISION} is missing: `dvc repro gate` makes it",))
@@ -68,7 +70,7 @@ def judged(root: Path, model: str) -> Judged:
         return Judged("none", digest, {}, (f"{DECISION} is not what the gate writes: {why}: `dvc repro gate`",))
     except (ValueError, RecursionError) as error:
         return Judged("none", digest, {}, (f"{DECISION} is not JSON: {error}: `dvc repro gate` makes it anew",))
-    objections = (*_no(decision), *_other(root, decision, model))
+    objections = (*_no(decision), *_other(root, decision, files))
     return Judged(decision.verdict, digest, _measured(root, decision), objections)
 
 
@@ -83,19 +85,22 @@ def _no(decision: Decision) -> Iterator[str]:
         yield f"{DECISION} holds no rules: nothing was decided"
 
 
-def _other(root: Path, decision: Decision, model: str) -> Iterator[str]:
+def _other(root: Path, decision: Decision, files: Mapping[str, File]) -> Iterator[str]:
     """Where the decision is about other files than those that are here."""
-    if decision.candidate != model:
-        yield f"{DECISION} judged another candidate (md5 {decision.candidate}) than this one ({model}): `dvc repro`"
+    # The manifest names the hashes of model and golden rows.
+    for name, md5 in ((MODEL, decision.candidate), (MANIFEST, decision.manifest)):
+        if md5 != files[name].md5:
+            this = f"than this one ({files[name].md5}): `dvc repro`"
+            yield f"{DECISION} judged another {CANDIDATE}/{name} (md5 {md5}) {this}"
     champion = root / CHAMPION / MODEL
     here = md5_of(champion) if champion.is_file() else None
     if here is None:
         yield f"{CHAMPION}/{MODEL} is missing, which the candidate was compared with: `dvc checkout {CHAMPION}.dvc`"
     elif here != decision.champion:
         yield f"{DECISION} compared with another champion (md5 {decision.champion}) than this one ({here}): `dvc repro`"
-    files = {path.relative_to(root / EVIDENCE).as_posix() for path in (root / EVIDENCE).rglob("*.json")}
-    for name in sorted(files | set(decision.evidence)):
-        if name not in files:
+    found = {path.relative_to(root / EVIDENCE).as_posix() for path in (root / EVIDENCE).rglob("*.json")}
+    for name in sorted(found | set(decision.evidence)):
+        if name not in found:
             yield f"evidence {name} is missing, and the decision read it: `dvc repro`"
         elif name not in decision.evidence:
             yield f"evidence {name} was not read by the decision: `dvc repro gate`"

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from recommit.artifact.manifest import Manifest
 
 CHAMPION = "models/champion"
-MODEL = "model.onnx"
+MODEL, MANIFEST = "model.onnx", "manifest.json"
 
 
 def hashes(folder: Path) -> dict[str, File]:

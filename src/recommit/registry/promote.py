@@ -8,7 +8,7 @@ from recommit.registry.champion import all_or_nothing, install
 from recommit.registry.change import PRODUCTION, Change, check_reason, signature
 from recommit.registry.entry import FILES, File, Interval, StageEntry, VersionEntry, one_line
 from recommit.registry.evidence import judged
-from recommit.registry.files import MODEL, hashes, recorded, sound
+from recommit.registry.files import hashes, recorded, sound
 from recommit.registry.git import git
 from recommit.registry.history import Registry, read_registry
 from recommit.registry.state import refuse_changes, refuse_no_branch, refuse_own, refuse_stale
@@ -43,7 +43,7 @@ def promote(root: Path, stage: str, reason: str, force: bool) -> Change:
     manifest = sound(root / CANDIDATE)
     if manifest.name != name.rpartition("=")[2]:
         raise Refusal(f"{CANDIDATE}/manifest.json is of {manifest.name}, dvc.yaml's artifact of {CANDIDATE} is {name}")
-    judgement = judged(root, files[MODEL].md5)
+    judgement = judged(root, files)
     against = () if version and stage != PRODUCTION else tuple(map(one_line, judgement.objections))
     if against and not force:
         more = "".join(f"\n  {words}" for words in against[1:])

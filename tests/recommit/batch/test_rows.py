@@ -86,6 +86,20 @@ def test_parquet_and_csv_plan_and_features_give_the_same_bytes(scorer, score):
     assert len(set(outputs)) == 1
 
 
+def test_rows_asked_for_later_than_history_tells_of_are_rejected(scorer, score):
+    plan = world.plan(50)
+    whole, _ = score(scorer, plan, output="whole.parquet")
+    plan.loc[[7, 9], "leaves"] = world.KNOWN_UNTIL + pd.Timedelta(hours=3)
+    plan.loc[11, "leaves"] = world.KNOWN_UNTIL + pd.Timedelta(hours=2)
+    output, done = score(scorer, plan)
+    assert (done.predicted, done.rejected) == (48, 2)
+    found = rejects(output)
+    assert found["row"].tolist() == [8, 10]
+    assert found["reasons"][0] == "2014-01-01T01:00Z is later than history tells of, 2014-01-01T00:00Z"
+    others = pd.read_parquet(whole).drop(index=[7, 9])
+    assert pd.read_parquet(output)["probability"].tolist() == others["probability"].tolist()
+
+
 def test_predictions_can_be_csv(boosting, score):
     output, _ = score(boosting, world.features(50), output="out.csv")
     parquet, _ = score(boosting, world.features(50))

@@ -22,6 +22,7 @@ from recommit.problem import Problem, Tables
 
 ROADS = ["north", "south", "coast"]
 SIZES = ["large", "small"]
+KNOWN_UNTIL = pd.Timestamp("2014-01-01", tz="UTC")
 INPUTS = ["weight", "recent", "road", "size"]
 
 
@@ -56,6 +57,10 @@ def _faults(rows: pd.DataFrame, broken: pd.Series, reason: str) -> pd.DataFrame:
     return pd.DataFrame({"row": places, "reason": [reason] * len(places)})
 
 
+def known_until(history: Tables) -> pd.Timestamp:
+    return KNOWN_UNTIL
+
+
 PROBLEM = Problem(
     name="parcels",
     target="late",
@@ -68,6 +73,7 @@ PROBLEM = Problem(
     history=("delays",),
     build=build,
     as_known_at=as_known_at,
+    known_until=known_until,
     check_asked=check_asked,
     check_features=check_features,
 )

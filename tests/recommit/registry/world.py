@@ -47,6 +47,7 @@ verdict = "yes" if candidate > champion else "no"
 rule = {"rule": "not_worse_than_champion", "value": candidate - champion, "low": None, "high": None, "bound": 0.0,
         "verdict": verdict, "reason": "candidate less champion"}
 decision = {"verdict": verdict, "candidate": md5("models/candidate/model.onnx"),
+            "manifest": md5("models/candidate/manifest.json"),
             "champion": md5("models/champion/model.onnx"), "rules": [rule],
             "evidence": {"test.json": md5("reports/evidence/test.json")}}
 pathlib.Path("models/decision.json").write_text(json.dumps(decision))
