@@ -85,7 +85,7 @@ def read_history(names: Sequence[str], folder: Path) -> Tables:
     absent = [f"{name}.parquet" for name in names if not (folder / f"{name}.parquet").is_file()]
     if absent:
         files = ", ".join(absent)
-        raise Refusal(f"{folder} lacks {files}, which features are computed from: `dvc pull` or `dvc repro`")
+        raise Refusal(f"{folder} lacks {files}, of which features are made: put it there; `dvc pull` gets data/raw")
     return {name: _read(folder / f"{name}.parquet") for name in names}
 
 

@@ -44,7 +44,7 @@ def test_a_project_without_pyproject_is_refused(tmp_path):
 
 
 def test_history_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(Refusal, match=r"lacks delays.parquet, which features are computed from: `dvc pull`"):
+    with pytest.raises(Refusal, match=r"lacks delays.parquet, of which features are made: put it there"):
         read_history(("delays",), tmp_path)
 
 

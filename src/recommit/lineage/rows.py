@@ -61,7 +61,7 @@ def row_of(content: bytes, name: str, asked: str) -> Row:
         found = _index(table[column], asked)
         if found is not None:
             return Row(found, column, _plain(table[column][found].as_py()), _values(table, found))
-    said = ", ".join(_keys(table)) or "no column"
+    said = ", ".join(_keys(table)) or "no column, since none has a value of its own in each row"
     raise Refusal(f"{name} has no row {asked}: its keys are in {said}; `{name}#0` names a row by its number")
 
 

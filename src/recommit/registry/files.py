@@ -28,7 +28,9 @@ def hashes(folder: Path) -> dict[str, File]:
     """The hashes of each of a model's files in `folder`. Raises Refusal where one is missing."""
     missing = [name for name in FILES if not (folder / name).is_file()]
     if missing:
-        raise Refusal(f"{folder}: {', '.join(missing)} missing: a model is {', '.join(FILES)}")
+        raise Refusal(
+            f"{folder}: {', '.join(missing)} missing: a model is {', '.join(FILES)}; `dvc pull` or `dvc repro` gets it"
+        )
     return {name: _file(folder / name) for name in FILES}
 
 

@@ -112,7 +112,8 @@ def refuse_changes(root: Path) -> None:
     changed = git(root, "status", "--porcelain", "--untracked-files=all", "--ignore-submodules=none").splitlines()
     if changed:
         more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
-        raise Refusal(f"not all is committed: {changed[0][3:]}{more}: commit it or `git restore` it, then promote")
+        back = "take it away" if changed[0].startswith("??") else "`git restore` it"
+        raise Refusal(f"not all is committed: {changed[0][3:]}{more}: commit it or {back}, then promote")
 
 
 def refuse_stale(root: Path) -> None:

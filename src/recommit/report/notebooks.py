@@ -9,7 +9,7 @@ from typing import Any
 import nbformat
 from nbconvert.exporters import HTMLExporter
 
-from recommit.report.tables import Cell, Row, Table, heading, words
+from recommit.report.tables import Cell, Row, Table, heading, is_interval, shown, words
 
 
 @dataclass(frozen=True)
@@ -83,6 +83,8 @@ def _rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _number(value: Any) -> str:
+    if is_interval(value):
+        return shown(value)
     if isinstance(value, float):
         return f"{value:.4f}"
     return "" if value is None else f"{value:,}" if isinstance(value, int) else str(value)

@@ -61,7 +61,7 @@ def test_a_model_of_another_problem_is_refused(boosting, score, tmp_path, other)
 def test_a_plan_without_its_history_is_refused(boosting, score, tmp_path):
     with pytest.raises(Refusal, match="no folder of history"):
         score(boosting, world.plan(9), history=None)
-    with pytest.raises(Refusal, match=r"lacks delays.parquet, which features are computed from"):
+    with pytest.raises(Refusal, match=r"lacks delays.parquet, of which features are made"):
         score(boosting, world.plan(9), history=tmp_path)
 
 
