@@ -80,6 +80,8 @@ class Project:
         shutil.copytree(self.folder, to, symlinks=True)
         copy = Project(to)
         copy.configure()
+        # Else Git takes every file for a changed one, and `git restore` writes them anew, younger than make's stamps.
+        copy.run("git", "update-index", "-q", "--refresh")
         return copy
 
     def configure(self) -> None:

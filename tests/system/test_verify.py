@@ -394,7 +394,7 @@ def test_a_forged_hash_that_another_stage_contradicts(project: Project) -> None:
     lock = YAML(typ="safe").load(project.read("dvc.lock"))
     made = lock["stages"]["validate"]["outs"][0]["md5"]
     text = project.read("dvc.lock")
-    (project.folder / "dvc.lock").write_text(text.replace(made, "0" * 32, 1))
+    (project.folder / "dvc.lock").write_text(text.replace(made, "0a" * 16, 1))
     project.commit()
     status, record = verify(project, "--stage", "features", "--stage", "validate")
     assert status == 1
