@@ -63,7 +63,7 @@ def on_dask(job: Job, parts: Iterable[Part], scheduler: str | None, workers: int
         from distributed import Client, KilledWorker, LocalCluster
         from distributed.comm import CommClosedError
     except ImportError:
-        raise Refusal("Dask is not installed: install the project with its extra, recommit[dask]") from None
+        raise Refusal("Dask is not installed: `make .venv/dev.stamp` adds it, as does the extra dask") from None
     where = f"the Dask scheduler at {scheduler}" if scheduler else "the Dask cluster of this machine"
     lost = (KilledWorker, CommClosedError, CancelledError, TimeoutError)
     if scheduler is not None:

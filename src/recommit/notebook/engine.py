@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import psutil
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
@@ -31,7 +32,8 @@ _PASSED_ON = (
     *("OPENBLAS_CORETYPE", "NPY_DISABLE_CPU_FEATURES"),
 )
 # The same for another date, by libfaketime; without FAKETIME none of them is passed on.
-_ANOTHER_DATE = ("FAKETIME", "LD_PRELOAD", "FAKETIME_DISABLE_SHM", "NO_FAKE_STAT")
+_ANOTHER_DATE = ("FAKETIME", "LD_PRELOAD", "FAKETIME_SHARED", "NO_FAKE_STAT")
+_SECONDS_TO_TIDY = 5
 
 CellDone = Callable[[int, int, float], None]
 """Called with a cell's number from 1, the number of code cells, and the seconds that it took."""
@@ -151,10 +153,26 @@ def _kernel(folder: Path) -> Iterator[AsyncKernelManager]:
 
 
 def _end(manager: AsyncKernelManager) -> None:
-    """Kill the kernel's process group, and wait until the kernel is gone."""
+    """End the kernel's process group, and wait until all of it is gone: asked first, killed when that takes too long.
+
+    Asked, since joblib's tracker then takes away the semaphores and shared memory of its workers.
+    """
     process = getattr(manager.provisioner, "process", None)
     if process is None:
         return
     with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+        late = time.monotonic() + _SECONDS_TO_TIDY
+        while _is_running(process.pid) and time.monotonic() < late:
+            time.sleep(0.02)
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+
+
+def _is_running(group: int) -> bool:
+    """Whether a process of the group runs; one that has ended and waits to be counted does not."""
+    for process in psutil.process_iter(["status"]):
+        with suppress(ProcessLookupError):
+            if os.getpgid(process.pid) == group and process.info["status"] != psutil.STATUS_ZOMBIE:
+                return True
+    return False

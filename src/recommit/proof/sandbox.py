@@ -22,7 +22,7 @@ from recommit.notebook.project import alone, is_in, read_yaml
 from recommit.proof import inside, launch, supervise, watch
 from recommit.proof.commit import Commit, LockedStage
 from recommit.proof.contents import Contents, Ignored, hash_of
-from recommit.proof.variations import Variation, environment, shell
+from recommit.proof.variations import Variation, dated, environment, shell
 
 _WITNESS = "src/sitecustomize.py"
 # What programs keep in a home of their own accord.
@@ -130,6 +130,7 @@ class Sandbox:
         command = shells[0] if len(shells) == 1 else ["/bin/sh", "-c", " && ".join(map(shlex.join, shells))]
         shutil.copyfile(supervise.__file__, top / "supervise.py")  # no stage may read the checkout, nor does this
         command = [sys.executable, "-I", "-S", str(top / "supervise.py"), *command]
+        command = dated(command) if "date" in kinds else command
         one_cpu = str(cpu) if cpu is not None and "visible CPUs" in kinds else "-"
         mask = "077" if "umask" in kinds else "-"
         words = [sys.executable, "-I", "-S", launch.__file__, str(os.getpid()), mask, one_cpu]

@@ -18,6 +18,7 @@ _LOCALE = ("LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "LC_COLLATE", "LC_NUMERIC",
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 # Not a number of whole days: the hour is another, too.
 _LATER_SECONDS = (400 * 24 + 7) * 3600 + 13 * 60
+_TRIES = 100
 _SET_BY_US = {"HOME", "TMPDIR", "TZ", "SHELL", *_LOCALE, *_THREADS}
 
 
@@ -85,10 +86,17 @@ def environment(varied: set[Variation], home: str, tmp: str, programs: str) -> d
         ours |= {"LC_ALL": _other_locale()}
         if _other_locale() == "C":  # or Python would quietly make it UTF-8
             ours |= {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-    if "date" in kinds:
-        ours |= {"LD_PRELOAD": libfaketime(), "FAKETIME": f"+{_LATER_SECONDS}"}
-        ours |= {"FAKETIME_DISABLE_SHM": "1", "NO_FAKE_STAT": "1"}
     return kept | ours
+
+
+def dated(command: list[str]) -> list[str]:
+    """The command at another date.
+
+    The variables are set for the program itself, not for one that turns into it: libfaketime's shared memory is taken
+    away by the process that it first finds, when that ends.
+    """
+    settings = {"LD_PRELOAD": libfaketime(), "FAKETIME": f"+{_LATER_SECONDS}", "NO_FAKE_STAT": "1"}
+    return ["env", *(f"{name}={value}" for name, value in settings.items()), *command]
 
 
 def shell(kinds: set[str]) -> str:
@@ -98,11 +106,19 @@ def shell(kinds: set[str]) -> str:
 
 @cache
 def libfaketime() -> str:
-    """What to preload for another date, or "" where libfaketime is not installed."""
+    """What to preload for another date, or "" where libfaketime is not installed or does not work.
+
+    Its command says where it is, though not each time: it stops where a killed process of the same number, which may be
+    another's, left something in shared memory.
+    """
     if not shutil.which("faketime"):
         return ""
     command = ["faketime", "-f", "+1d", "printenv", "LD_PRELOAD"]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60).stdout.strip()
+    for _ in range(_TRIES):
+        result = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        if result.returncode == 0:
+            return result.stdout.strip()
+    return ""
 
 
 def _cpus() -> int:

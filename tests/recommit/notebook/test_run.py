@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -213,6 +214,38 @@ def test_after_a_kill_of_the_run_itself_the_kernel_ends_and_the_next_run_recover
     tiny.notebook(WORK, "1 / 0")
     assert tiny.run().returncode == 1
     assert tiny.read("models/tree.txt") == before
+
+
+def test_workers_leave_nothing_in_shared_memory_when_the_kernel_ends(tiny: TinyProject) -> None:
+    work = """
+from pathlib import Path
+from joblib import Parallel, delayed
+from recommit.notebook import path
+Parallel(n_jobs=2)(delayed(abs)(number) for number in range(4))
+used = [name for name in Path("/dev/shm").glob("*") if str(os.getpid()) in name.name]
+path("models/tree.txt").write_text(f"{os.getpid()} {len(used)}")
+print(seed, model)
+"""
+    tiny.notebook(f"import os\n{work}")
+    assert tiny.run().returncode == 0
+    pid, used = tiny.read("models/tree.txt").split()
+    assert int(used) > 0
+    assert not [name for name in Path("/dev/shm").glob("*") if pid in re.findall(r"\d+", name.name)]
+
+
+def test_a_process_that_will_not_end_ends_with_its_kernel(tiny: TinyProject) -> None:
+    stubborn = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(600)"
+    work = f"""
+import subprocess, sys
+from recommit.notebook import path
+process = subprocess.Popen([sys.executable, "-c", {stubborn!r}], stdout=subprocess.PIPE)
+process.stdout.readline()
+path("models/tree.txt").write_text(str(process.pid))
+print(seed, model)
+"""
+    tiny.notebook(work)
+    assert tiny.run().returncode == 0
+    wait_until(lambda: not psutil.pid_exists(int(tiny.read("models/tree.txt"))))
 
 
 def test_a_full_disk_is_one_line_and_leaves_earlier_results(tiny: TinyProject) -> None:
