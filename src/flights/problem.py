@@ -1,5 +1,7 @@
 """What the machinery is told of the flights: see `recommit.problem`."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pandera.pandas as pa
@@ -44,7 +46,7 @@ def check_asked(rows: pd.DataFrame) -> pd.DataFrame:
     told = cases["check"].replace({"not_nullable": "is never missing"})
     named = cases.loc[of_column, ["column", "failure_case"]].astype(object)  # there may be none, and then of no type
     told = told.astype(object)
-    told[of_column] = named["column"] + " " + told[of_column] + ": not so of " + named["failure_case"].map(str)
+    told[of_column] = named["failure_case"].map(_breaker) + named["column"] + " " + told[of_column]
     found = pd.DataFrame({"row": cases["index"], "reason": told})
     whole = found["row"].isna()
     if whole.any():  # a column's type: true of each row
@@ -67,8 +69,12 @@ def check_features(rows: pd.DataFrame) -> pd.DataFrame:
             numbers = values.to_numpy("float32")
             # A comparison with NaN is false: what is not known may be missing.
             broken = (numbers < rule.statistics["min_value"]) | (numbers > rule.statistics["max_value"])
-        found += [(row, f"{name} {rule.error}: not so of {values.iloc[row]}") for row in np.flatnonzero(broken)]
+        found += [(row, f"{_breaker(values.iloc[row])}{name} {rule.error}") for row in np.flatnonzero(broken)]
     return pd.DataFrame(found, columns=_FOUND).sort_values("row", kind="stable", ignore_index=True)
+
+
+def _breaker(value: Any) -> str:
+    return "" if pd.isna(value) else f"rule broken by {value}: "
 
 
 PROBLEM = Problem(

@@ -41,11 +41,11 @@ def test_a_plan_given_twice_is_scored_twice(plan):
 @pytest.mark.parametrize(
     ("column", "value", "reason"),
     [
-        ("carrier", "ZZ", "carrier is a known value: not so of ZZ"),
+        ("carrier", "ZZ", "rule broken by ZZ: carrier is a known value"),
         ("carrier", np.nan, "carrier is never missing"),
-        ("dest", "XXX", "dest is a known value: not so of XXX"),
-        ("distance", 3, "distance is within 10 to 6000: not so of 3"),
-        ("flight_number", 0, "flight_number is within 1 to 9999: not so of 0"),
+        ("dest", "XXX", "rule broken by XXX: dest is a known value"),
+        ("distance", 3, "rule broken by 3: distance is within 10 to 6000"),
+        ("flight_number", 0, "rule broken by 0: flight_number is within 1 to 9999"),
         ("scheduled_departure", pd.NaT, "scheduled_departure is never missing"),
         ("scheduled_departure", pd.Timestamp("2515-01-01", tz="UTC"), "scheduled_departure is within 2000 to 2499"),
         ("scheduled_departure", pd.Timestamp("1000-01-01", tz="UTC"), "scheduled_departure is within 2000 to 2499"),
@@ -57,7 +57,7 @@ def test_a_bad_flight_to_score_is_found_by_its_place(plan, column, value, reason
     spoiled.iloc[17, spoiled.columns.get_loc(column)] = value
     found = check_asked(spoiled)
     assert set(found["row"]) == {17}
-    assert any(one.startswith(reason) for one in found["reason"])
+    assert any(reason in one for one in found["reason"])
 
 
 def test_a_rule_on_the_whole_row_alone_is_told_of(plan):
@@ -74,10 +74,10 @@ def test_a_column_of_another_type_is_wrong_in_each_row(plan):
 @pytest.mark.parametrize(
     ("column", "value", "reason"),
     [
-        ("carrier", "ZZ", "carrier is a known value: not so of ZZ"),
+        ("carrier", "ZZ", "rule broken by ZZ: carrier is a known value"),
         ("carrier", np.nan, "carrier is a known value"),
-        ("temperature", 1e6, "temperature is within -1000 to 10000: not so of 1000000"),
-        ("origin_late_3h", -0.5, "origin_late_3h is within 0 to 1: not so of -0.5"),
+        ("temperature", 1e6, "rule broken by 1000000.0: temperature is within -1000 to 10000"),
+        ("origin_late_3h", -0.5, "rule broken by -0.5: origin_late_3h is within 0 to 1"),
     ],
 )
 def test_a_bad_row_of_features_is_found_by_its_place(table, column, value, reason):

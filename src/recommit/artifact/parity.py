@@ -12,6 +12,8 @@ from recommit.artifact.probes import KIND, probes
 
 TOLERANCE = 1e-5
 """A difference that rounding to float32 explains is a tenth of it; a row on another branch of a tree is far over."""
+TEST = "test"
+"""The kind of the rows of the test month."""
 EXPECTED = "golden_scikit_learn"
 """The column of what the scikit-learn model says, before calibration; NaN where it refuses the row."""
 
@@ -41,18 +43,26 @@ def answered(fitted: Any, content: bytes, rows: pd.DataFrame, seed: int) -> pd.D
     Raises ValueError when a column is absent or every usual row is refused: then it is no odd value that is refused.
     """
     asked = probes(content, rows, seed)
-    columns = asked.drop(columns=KIND)
-    absent = [name for name in getattr(fitted, "feature_names_in_", ()) if name not in columns]
+    absent = [name for name in getattr(fitted, "feature_names_in_", ()) if name not in asked]
     if absent:
         raise ValueError(f"the model was fitted on the columns {', '.join(absent)}, which its file does not read")
+    parts = [
+        _asked(fitted, part, str(kind)) for kind, part in asked.drop(columns=KIND).groupby(asked[KIND], sort=False)
+    ]
+    usual = next(part for part in parts if (part[KIND] == "usual").all())
+    if usual[EXPECTED].isna().all():
+        fitted.predict_proba(usual.drop(columns=[KIND, EXPECTED]))  # says why
+    return pd.concat(parts, ignore_index=True)
 
-    def predict(part: pd.DataFrame) -> np.ndarray:
-        return fitted.predict_proba(part)[:, 1]
 
-    parts = {kind: answers(predict, part, ValueError) for kind, part in columns.groupby(asked[KIND], sort=False)}
-    if np.isnan(parts["usual"]).all():
-        predict(columns[asked[KIND] == "usual"])  # says why
-    return asked.assign(**{EXPECTED: np.concatenate(list(parts.values()))})
+def _asked(fitted: Any, rows: pd.DataFrame, kind: str) -> pd.DataFrame:
+    expected = answers(lambda part: fitted.predict_proba(part)[:, 1], rows, ValueError)
+    return rows.assign(**{KIND: kind}).assign(**{EXPECTED: expected})
+
+
+def with_test(asked: pd.DataFrame, fitted: Any, rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows that `answered` gave and, as a kind of their own, those of the test month, without their outcomes."""
+    return pd.concat([asked, _asked(fitted, rows, TEST)], ignore_index=True)
 
 
 def compare(model: Model, asked: pd.DataFrame, calibrate: Callable[[np.ndarray], np.ndarray]) -> list[Compared]:

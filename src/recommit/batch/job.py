@@ -117,7 +117,9 @@ class Job:
         """Text that the model was not told of, where it says what it knows: the schema may allow more."""
         for name, known in self.scorer.values.items():
             for row in np.flatnonzero(~frame[name].isin(known).to_numpy()):
-                yield int(row), f"{name} is a value that the model knows: not so of {frame[name].iloc[row]}"
+                value = frame[name].iloc[row]
+                found = "is missing: one of" if pd.isna(value) else f"{value} is not among"
+                yield int(row), f"{name} {found} the values that the model knows"
 
     def _with_features(self, asked: pd.DataFrame) -> tuple[pd.DataFrame, pd.Timestamp]:
         """The rows with their features, and the last instant that history tells of."""

@@ -22,6 +22,7 @@ class Ruling:
     low: float | None
     high: float | None
     bound: float
+    passes_when: str
     verdict: Verdict
     reason: str
 
@@ -57,13 +58,13 @@ def decide(evidence: Evidence, bounds: Mapping[str, float]) -> Decision:
 
 def _ruling(name: str, evidence: Evidence, bound: float) -> Ruling:
     try:
-        number, holds, reason = RULES[name](evidence, bound)
+        number, holds, reason = RULES[name].judge(evidence, bound)
     except (KeyError, TypeError, IndexError) as error:
         raise ValueError(f"rule {name}: the evidence lacks {error}: `dvc repro` makes it anew") from None
     interval = number if isinstance(number, Mapping) else {"value": number}
     value, low, high = interval["value"], interval.get("low"), interval.get("high")
     known = not any(number is not None and math.isnan(number) for number in (value, low, high))
-    return Ruling(name, value, low, high, bound, "yes" if holds and known else "no", reason)
+    return Ruling(name, value, low, high, bound, RULES[name].passes_when, "yes" if holds and known else "no", reason)
 
 
 Found = tuple[Any, bool, str]
@@ -192,8 +193,11 @@ def _parity(evidence: Evidence, bound: float) -> Found:
     parity = evidence["parity"]
     kinds = {kind: one for kind, one in parity["kinds"].items() if one["rows"]}
     silent = [kind for kind, one in kinds.items() if not one["compared"] and not _refused_alike(kind, one)]
-    if "usual" not in kinds or silent:
-        return parity["largest"], False, f"of {', '.join(silent) or 'usual'} rows, none was compared with scikit-learn"
+    silent += [kind for kind in ("usual", "test") if kind not in kinds]
+    if silent:
+        return parity["largest"], False, f"of {', '.join(silent)} rows, none was compared with scikit-learn"
+    if not parity["same_again"]:
+        return parity["largest"], False, "fitted again, the candidate becomes another file"
     beyond = max(parity["beyond"], *(one["beyond"] for one in kinds.values()))
     if beyond:
         return (
@@ -215,34 +219,45 @@ def _one_candidate(evidence: Evidence, bound: float) -> Found:
     fit = evidence["test"]["candidate"]["fit"]
     about = {"selection": evidence["selection"]["chosen"], "parity": evidence["parity"]["fit"]}
     other = [f"{file} is about {name}" for file, name in about.items() if name != fit]
+    if evidence["parity"]["md5"] != evidence["test"]["candidate"]["md5"]:
+        other.append("parity is about another file")
     return len(other), len(other) <= bound, " and ".join(other) or f"all evidence is about {fit}"
 
 
-RULES: dict[str, Callable[[Evidence, float], Found]] = {
-    "schema": _schema,
-    "quality": _quality,
-    "leakage": _leakage,
-    "one_candidate": _one_candidate,
-    "test_untouched": _test_untouched,
-    "search": _search,
-    "better_than_baseline": _better_than_baseline,
-    "not_the_champion": _not_the_champion,
-    "not_worse_than_champion": _not_worse_than_champion,
-    "calibration": _calibration,
-    "calibration_error": _calibration_error,
-    "coverage": _coverage,
-    "worst_slice": _worst_slice,
-    "staleness": _staleness,
-    "directions": _directions,
-    "parity": _parity,
+@dataclass(frozen=True)
+class Rule:
+    """How a rule judges evidence by its bound, and when it passes: of the value, or of the ends of its interval."""
+
+    judge: Callable[[Evidence, float], Found]
+    passes_when: str
+
+
+RULES: dict[str, Rule] = {
+    "schema": Rule(_schema, "value ≤ bound"),
+    "quality": Rule(_quality, "value ≤ bound"),
+    "leakage": Rule(_leakage, "value ≤ bound"),
+    "one_candidate": Rule(_one_candidate, "value ≤ bound"),
+    "test_untouched": Rule(_test_untouched, "value ≤ bound"),
+    "search": Rule(_search, "low ≤ bound"),
+    "better_than_baseline": Rule(_better_than_baseline, "low > bound"),
+    "not_the_champion": Rule(_not_the_champion, "value ≤ bound"),
+    "not_worse_than_champion": Rule(_not_worse_than_champion, "low ≥ −bound"),
+    "calibration": Rule(_calibration, "low ≤ bound and high ≥ −bound"),
+    "calibration_error": Rule(_calibration_error, "low ≤ bound"),
+    "coverage": Rule(_coverage, "low ≤ level + bound and high ≥ level − bound"),
+    "worst_slice": Rule(_worst_slice, "high ≥ −bound"),
+    "staleness": Rule(_staleness, "value ≤ bound"),
+    "directions": Rule(_directions, "low ≤ bound"),
+    "parity": Rule(_parity, "value ≤ bound"),
 }
 
 
 def as_table(decision: Decision) -> pd.DataFrame:
-    """The rulings for reading: rule, number with its interval, bound, verdict, reason."""
+    """The rulings for reading: rule, value with its interval [low, high], bound, when it passes, verdict, reason."""
     rows = []
     for ruling in decision.rulings:
         interval = "" if ruling.low is None else f" [{ruling.low:.3g}, {ruling.high:.3g}]"
         name = ruling.rule.replace("_", " ")
-        rows.append((name, f"{ruling.value:.3g}{interval}", f"{ruling.bound:g}", ruling.verdict, ruling.reason))
-    return pd.DataFrame(rows, columns=["rule", "value", "bound", "verdict", "reason"])
+        said = (ruling.passes_when, ruling.verdict, ruling.reason)
+        rows.append((name, f"{ruling.value:.3g}{interval}", f"{ruling.bound:g}", *said))
+    return pd.DataFrame(rows, columns=["rule", "value [low, high]", "bound", "passes when", "verdict", "reason"])

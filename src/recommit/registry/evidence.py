@@ -30,6 +30,7 @@ class Rule(_Closed):
     low: float | None
     high: float | None
     bound: float
+    passes_when: str
     verdict: Literal["yes", "no"]
     reason: str
 

@@ -54,7 +54,7 @@ def level(evidence: Any) -> str:
 
 
 def rules(decision: Evidence) -> Table:
-    """Every rule of the gate: what was measured, the bound, the verdict and the reason."""
+    """Every rule of the gate: what was measured, the bound, when it passes, the verdict and the reason."""
     rows = tuple(
         Row(
             heading(rule["rule"]),
@@ -62,12 +62,13 @@ def rules(decision: Evidence) -> Table:
                 Cell(_verdict(rule["verdict"]), "good" if rule["verdict"] == "yes" else "bad"),
                 Cell(shown(_measured(rule))),
                 Cell(shown(rule["bound"])),
+                Cell(shown(rule["passes_when"]), "text"),
                 Cell(shown(rule["reason"]), "text"),
             ),
         )
         for rule in decision["rules"]
     )
-    return Table("", "Rule", ("Verdict", "Measured", "Bound", "Reason"), rows)
+    return Table("", "Rule", ("Verdict", "Measured [low, high]", "Bound", "Passes when", "Reason"), rows)
 
 
 def scores(test: Evidence) -> Table:

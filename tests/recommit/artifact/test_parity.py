@@ -34,6 +34,17 @@ def test_a_sound_file_agrees_on_every_kind_of_row(made, asked):
     assert list(parity.as_table(found).index) == KINDS
 
 
+def test_rows_of_the_test_month_are_a_kind_of_their_own_and_an_odd_answer_to_them_is_seen(made, boosted, asked, table):
+    model, line, rows = Model(made["model.onnx"]), Platt(SLOPE, INTERCEPT), table.iloc[:50]
+    found = by_kind(parity.compare(model, parity.with_test(asked, boosted, rows), line))
+    assert list(found) == [*KINDS, "test"]
+    assert (found["test"].compared, found["test"].beyond) == (50, 0)
+    other = clone(boosted).fit(rows, np.arange(50) % 2)
+    differs = by_kind(parity.compare(model, parity.with_test(asked, other, rows), line))
+    assert differs["test"].beyond > 0
+    assert differs["usual"].beyond == 0
+
+
 def test_every_threshold_moved_by_one_float_is_seen_and_usual_rows_do_not_show_it(boosted, table, asked):
     content = export(boosted, table)
     trees = read_graph(content).classifier.attributes

@@ -202,8 +202,8 @@ def test_a_bad_row_of_a_plan_is_rejected_with_its_reason_and_the_rest_are_scored
     [
         ("weight", -1.0, "weight is 0 or more"),
         ("weight", np.inf, "weight is infinite"),
-        ("road", "moon", "road is a value that the model knows: not so of moon"),
-        ("road", None, "road is a value that the model knows"),
+        ("road", "moon", "road moon is not among the values that the model knows"),
+        ("road", None, "road is missing: one of the values that the model knows"),
         ("parcel", None, "parcel is missing"),
         ("parcel", 2.5, "parcel is 2.5, not a whole number"),
     ],
@@ -278,6 +278,6 @@ def test_rejects_of_an_earlier_run_do_not_stay(boosting, score, tmp_path):
 
 def test_without_dask_installed_its_engine_is_refused(boosting, score, monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(Refusal, match=r"install the project with its extra, recommit\[dask\]"):
+    with pytest.raises(Refusal, match=r"`make .venv/dev.stamp` adds it"):
         score(boosting, world.features(20), engine="dask")
     assert left(tmp_path) == []

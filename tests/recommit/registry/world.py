@@ -45,6 +45,7 @@ pathlib.Path("reports/evidence").mkdir(parents=True, exist_ok=True)
 pathlib.Path("reports/evidence/test.json").write_text(json.dumps(test))
 verdict = "yes" if candidate > champion else "no"
 rule = {"rule": "not_worse_than_champion", "value": candidate - champion, "low": None, "high": None, "bound": 0.0,
+        "passes_when": "value > bound",
         "verdict": verdict, "reason": "candidate less champion"}
 decision = {"verdict": verdict, "candidate": md5("models/candidate/model.onnx"),
             "manifest": md5("models/candidate/manifest.json"),

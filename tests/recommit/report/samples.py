@@ -108,7 +108,14 @@ def evidence() -> dict[str, Any]:
             "candidate": "c4ca4238a0b923820dcc509a6f75849b",
             "champion": "c81e728d9d4c2f636f067f89cc14862c",
             "rules": [
-                {"rule": rule, "bound": 0.0, "verdict": verdict, "reason": reason, **interval(value)}
+                {
+                    "rule": rule,
+                    "bound": 0.0,
+                    "passes_when": "low ≥ −bound",
+                    "verdict": verdict,
+                    "reason": reason,
+                    **interval(value),
+                }
                 for rule, value, verdict, reason in rules
             ],
             "evidence": {"reports/evidence/test.json": "eccbc87e4b5ce2fe28308fd9f2a7baf3"},
