@@ -27,6 +27,8 @@ class Change:
     commit: str | None = None
     overruled: tuple[str, ...] = ()
     forced: bool = False
+    aside: tuple[str, ...] = ()
+    """Copies of the champion's files that DVC did not have when a rollback replaced them."""
     features: Changed | None = field(default_factory=Changed)
     """Of a rollback: how the code of its features has changed since; None where that could not be seen."""
 

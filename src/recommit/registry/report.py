@@ -21,6 +21,8 @@ def _words(change: Change) -> Iterator[str]:
     yield from (f"overruled: {words}" for words in change.overruled)
     if change.commit:
         yield f"it is the champion: commit {change.commit[:10]}; `dvc repro` predicts with it"
+    if change.aside:
+        yield f"the champion's files that DVC did not have are kept: {', '.join(change.aside)}"
     yield from _features(change)
     yield "to publish it, the files first:"
     yield from (f"  {command}" for command in publishing(change))

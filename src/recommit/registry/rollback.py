@@ -7,7 +7,7 @@ from recommit.registry.champion import all_or_nothing, install
 from recommit.registry.change import PRODUCTION, Change, check_reason, signature
 from recommit.registry.entry import FILES, StageEntry
 from recommit.registry.features import changed_features
-from recommit.registry.files import collected, recorded, sound
+from recommit.registry.files import collected, put_aside, recorded, sound
 from recommit.registry.history import Registry, read_registry
 from recommit.registry.state import refuse_no_branch, refuse_own, refuse_staged
 from recommit.registry.tags import check_stage
@@ -35,6 +35,7 @@ def rollback(root: Path, stage: str, to: str | None, reason: str) -> Change:
     features = changed_features(root, tag, found.versions[version].commit, inputs)
     ref = f"{found.name}#{stage}#{found.next_number()}"
     made = None
+    aside = put_aside(root) if stage == PRODUCTION else ()
     with all_or_nothing(root) as work:
         entry = StageEntry(
             **signature(root, found, version, found.versions[version].commit, reason),
@@ -44,7 +45,7 @@ def rollback(root: Path, stage: str, to: str | None, reason: str) -> Change:
         given = work.tag(ref, title, entry, found.tags)
         if stage == PRODUCTION:
             made = install(root, folder, FILES, f"champion: {title}", given)
-    return Change(found.name, version, stage, holder, (ref,), made, features=features)
+    return Change(found.name, version, stage, holder, (ref,), made, aside=aside, features=features)
 
 
 def _target(found: Registry, stage: str, to: str | None) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from recommit import Refusal
+from recommit.proof.contents import md5_of
 from recommit.registry.change import Change
 from recommit.registry.features import Changed
 from recommit.registry.history import read_registry
@@ -89,6 +90,30 @@ def test_it_works_whatever_became_of_the_newest_model(line: World, damage: str) 
         shutil.rmtree(line.folder / ".dvc/cache")
     assert back(line) == "v2.0.0"
     assert line.model("models/champion") == "model two"
+
+
+def test_a_champions_file_that_dvc_does_not_have_is_kept_aside_and_named(line: World) -> None:
+    (line.folder / "models/champion/model.onnx").write_text("my own")
+    change = rollback(line.folder, "prod", None, "it is broken")
+    assert line.model("models/champion") == "model two"
+    assert [(line.folder / name).read_text() for name in change.aside] == ["my own"]
+    said: list[str] = []
+    report(change, False, said.append)
+    assert change.aside[0] in said[0]
+
+
+def test_a_champions_file_is_kept_aside_where_the_cache_has_it_broken(line: World) -> None:
+    champion = line.folder / "models/champion/model.onnx"
+    before, md5 = champion.read_text(), md5_of(champion)
+    cached = line.folder / ".dvc/cache/files/md5" / md5[:2] / md5[2:]
+    cached.chmod(0o644)
+    cached.write_text("rubbish")
+    change = rollback(line.folder, "prod", None, "it is broken")
+    assert [(line.folder / name).read_text() for name in change.aside] == [before]
+
+
+def test_nothing_is_kept_aside_of_a_champion_that_dvc_has(line: World) -> None:
+    assert rollback(line.folder, "prod", None, "").aside == ()
 
 
 def test_files_come_from_the_remote_where_the_cache_has_them_broken(line: World) -> None:
