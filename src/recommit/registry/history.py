@@ -16,9 +16,12 @@ from recommit.registry.recorded import Recorded, contradicted, records
 from recommit.registry.tags import Tag, artifact, following, is_absurd, major_in, number_in, parse, read_tags
 
 Kind = Literal[
-    "no evidence", "unreadable", "moved", "copied", "deleted", "made again", "one commit", "no version", "half done",
+    "no evidence", "unreadable", "moved", "copied", "missing", "made again", "one commit", "no version", "half done",
     "contradicted", "unlinked",
 ]  # fmt: skip
+
+_MISSING = "not in this clone, deleted or never published"
+"""Of a tag that another record names: which of the two cannot be told from here."""
 
 
 @dataclass(frozen=True)
@@ -174,7 +177,7 @@ class Registry:
     def _against(self) -> dict[str, list[Problem]]:
         found: dict[str, list[Problem]] = defaultdict(list)
         for problem in self.problems:
-            if problem.kind != "deleted":
+            if problem.kind != "missing":
                 found[problem.tag].append(problem)
         return dict(found)
 
@@ -217,7 +220,7 @@ def registry(
     if champion and (parse(champion.tag) or {}).get("name") == name:
         named["the commit of the champion"] = champion
     problems += _lost(name, tags, named)
-    problems += _together(tags, entries, {problem.tag for problem in problems if problem.kind == "deleted"})
+    problems += _together(tags, entries, {problem.tag for problem in problems if problem.kind == "missing"})
     problems = [replace(problem, number=problem.number or number_in(problem.tag)) for problem in problems]
     return Registry(name, tuple(tags), entries, tuple(problems))
 
@@ -261,7 +264,7 @@ def _lost(name: str, tags: Sequence[Tag], named: Mapping[str, Before]) -> Iterat
     for by, before in named.items():
         if before.tag not in present and before.tag not in gone:
             gone.add(before.tag)
-            yield Problem("deleted", before.tag, f"was deleted: it was there when {by} was made")
+            yield Problem("missing", before.tag, f"is {_MISSING}: it was there when {by} was made")
         elif before.tag in present and present[before.tag] != before.object and before.tag not in other:
             other.add(before.tag)
             yield Problem("made again", before.tag, f"is not the tag that was there when {by} was made")
@@ -269,8 +272,8 @@ def _lost(name: str, tags: Sequence[Tag], named: Mapping[str, Before]) -> Iterat
     for number, after in pairwise(sorted(numbers)):
         if after > number + 1:
             last = f" to {after - 1}" if after > number + 2 else ""
-            words = "was deleted: the stages' tags are numbered without gaps"
-            yield Problem("deleted", f"{name}#…#{number + 1}{last}", words, after - 1)
+            words = f"is {_MISSING}: the stages' tags are numbered without gaps"
+            yield Problem("missing", f"{name}#…#{number + 1}{last}", words, after - 1)
 
 
 def _together(tags: Sequence[Tag], entries: Mapping[str, Entry], lost: set[str]) -> Iterator[Problem]:

@@ -41,7 +41,7 @@ def resolve(root: Path, text: str) -> Path:
 
 def _holder(found: Registry, stage: str) -> str:
     for problem in found.unsure(stage):
-        fetch = ": `git fetch --tags`, or" if problem.kind == "deleted" else ";"
+        fetch = ": `git fetch --tags`, or" if problem.kind == "missing" else ";"
         raise Refusal(f"{problem}: which version has {stage} is not sure{fetch} name a version")
     version = found.holder(stage)
     if version is None:

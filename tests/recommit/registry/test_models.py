@@ -80,7 +80,14 @@ def test_a_tag_made_again_with_other_words_is_named(line: World) -> None:
 @pytest.mark.parametrize("tags", [["toy@v2.0.0"], ["toy#prod#2"], ["toy@v3.0.0", "toy#prod#3"], ["toy#prod#3"]])
 def test_a_deleted_tag_is_named_even_the_last(line: World, tags: list[str]) -> None:
     line.git("tag", "--delete", *tags)
-    assert ("deleted", tags[-1]) in problems(line)
+    assert ("missing", tags[-1]) in problems(line)
+
+
+def test_a_tag_that_was_never_published_is_not_said_to_be_deleted(line: World, tmp_path: Path) -> None:
+    clone = World(tmp_path / "clone")
+    line.git("clone", "--quiet", "--no-tags", str(line.folder), str(clone.folder))
+    assert problems(clone) == [("missing", "toy#prod#3"), ("missing", "toy#…#1 to 2")]
+    assert "toy#prod#3 is not in this clone, deleted or never published" in text(clone)
 
 
 def test_the_number_of_a_deleted_version_is_not_used_again(line: World) -> None:
@@ -90,7 +97,7 @@ def test_the_number_of_a_deleted_version_is_not_used_again(line: World) -> None:
 
 def test_a_gap_in_the_numbers_is_one_problem_however_wide(line: World) -> None:
     line.git("tag", "-a", "toy#prod#3000000", "-m", "by hand", "toy@v3.0.0^{commit}")
-    assert problems(line) == [("no evidence", "toy#prod#3000000"), ("deleted", "toy#…#4 to 2999999")]
+    assert problems(line) == [("no evidence", "toy#prod#3000000"), ("missing", "toy#…#4 to 2999999")]
     assert read_registry(line.folder).next_number() == 3000001
 
 
@@ -110,7 +117,7 @@ def test_after_the_last_number_there_is_none(line: World) -> None:
 
 def test_that_all_tags_were_deleted_is_named(line: World) -> None:
     line.git("tag", "--delete", *line.tags())
-    assert problems(line) == [("deleted", "toy#prod#3"), ("deleted", "toy#…#1 to 2")]
+    assert problems(line) == [("missing", "toy#prod#3"), ("missing", "toy#…#1 to 2")]
 
 
 def test_a_copied_tag_is_named(line: World) -> None:

@@ -62,7 +62,7 @@ def test_a_stage_whose_tag_was_tampered_with_leads_nowhere(line: World) -> None:
 )
 def test_a_stage_whose_last_tag_is_lost_leads_nowhere(line: World, lost: list[str]) -> None:
     line.git("tag", "--delete", *lost)
-    with pytest.raises(Refusal, match=r"was deleted.*which version has prod is not sure.*git fetch --tags"):
+    with pytest.raises(Refusal, match=r"is not in this clone.*which version has prod is not sure.*git fetch --tags"):
         resolve(line.folder, "toy@prod")
     assert (resolve(line.folder, "toy@v3") / "model.onnx").read_text() == "model three"
 

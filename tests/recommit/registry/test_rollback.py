@@ -147,7 +147,7 @@ def test_a_version_whose_tag_was_moved_is_not_brought_back(line: World) -> None:
 
 def test_with_the_last_tag_lost_the_version_must_be_named(line: World) -> None:
     line.git("tag", "--delete", "toy#prod#3")
-    refused(line, "toy#prod#3 was deleted", "which version has prod is not sure", "--to")
+    refused(line, "toy#prod#3 is not in this clone", "which version has prod is not sure", "--to")
     assert back(line, "v2") == "v2.0.0"
     assert (holder(line), line.model("models/champion")) == ("v2.0.0", "model two")
 
