@@ -16,6 +16,9 @@ from recommit.registry.tags import CANDIDATE
 
 DECISION = "models/decision.json"
 EVIDENCE = "reports/evidence"
+TEST_NAME = "test.json"
+TEST = f"{EVIDENCE}/{TEST_NAME}"
+"""What was measured on the test month."""
 
 
 class _Closed(BaseModel):
@@ -111,11 +114,16 @@ def _other(root: Path, decision: Decision, files: Mapping[str, File]) -> Iterato
 
 def _measured(root: Path, decision: Decision) -> dict[str, Interval]:
     """The candidate's metrics on the test month, with their intervals, from the evidence that the decision read."""
-    path = root / EVIDENCE / "test.json"
-    if not path.is_file() or md5_of(path) != decision.evidence.get("test.json"):
+    path = root / TEST
+    if not path.is_file() or md5_of(path) != decision.evidence.get(TEST_NAME):
         return {}
+    return metrics_in(path.read_bytes())
+
+
+def metrics_in(evidence: bytes) -> dict[str, Interval]:
+    """The candidate's metrics in the evidence of the test month, with their intervals; none where it has none."""
     try:
-        found: Any = json.loads(path.read_bytes())["metrics"]["candidate"]
+        found: Any = json.loads(evidence)["metrics"]["candidate"]
         return {name: Interval.model_validate(interval) for name, interval in found.items()}
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return {}

@@ -6,10 +6,11 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from recommit import Refusal
-from recommit.registry.entry import FILES, VersionEntry
-from recommit.registry.evidence import DECISION
+from recommit.registry.entry import FILES, Interval, VersionEntry
+from recommit.registry.evidence import DECISION, TEST, TEST_NAME, metrics_in
 from recommit.registry.files import lock_in
 from recommit.registry.git import blobs, prefix
 from recommit.registry.tags import CANDIDATE
@@ -24,13 +25,15 @@ _OUT = re.compile(
 class Recorded:
     """Of one commit: MD5 of dvc.lock and those it lists for the candidate's files, SHA-256 and verdict of the decision.
 
-    None where the file is not in the commit.
+    And the candidate's metrics on the test month, of the very evidence that was decided by: none where the commit does
+    not have it. The others are None where their file is not in the commit.
     """
 
     lock: str | None = None
     files: Mapping[str, frozenset[str]] = field(default_factory=dict)
     evidence: str | None = None
     decision: str = "none"
+    metrics: Mapping[str, Interval] = field(default_factory=dict)
 
 
 def records(root: Path, commits: Collection[str]) -> dict[str, Recorded]:
@@ -39,9 +42,9 @@ def records(root: Path, commits: Collection[str]) -> dict[str, Recorded]:
         return {}
     below = prefix(root)
     folder = f"{below}/" if below else ""
-    names = {commit: (f"{commit}:{folder}dvc.lock", f"{commit}:{folder}{DECISION}") for commit in commits}
-    found = blobs(root, [name for pair in names.values() for name in pair])
-    return {commit: _recorded(found[lock], found[decision]) for commit, (lock, decision) in names.items()}
+    names = {commit: [f"{commit}:{folder}{name}" for name in ("dvc.lock", DECISION, TEST)] for commit in commits}
+    found = blobs(root, [name for three in names.values() for name in three])
+    return {commit: _recorded(*(found[name] for name in three)) for commit, three in names.items()}
 
 
 def contradicted(entry: VersionEntry, recorded: Recorded) -> list[str]:
@@ -55,16 +58,26 @@ def contradicted(entry: VersionEntry, recorded: Recorded) -> list[str]:
         what.append(f"{DECISION} has another hash" if recorded.evidence else f"there is no {DECISION}")
     elif entry.decision not in (recorded.decision, "none"):
         what.append(f"{DECISION} says {recorded.decision}")
+    if recorded.metrics and (entry.measured, entry.metrics) != ("test", recorded.metrics):
+        what.append(f"{TEST} has other metrics")
     return what
 
 
-def _recorded(lock: bytes | None, decision: bytes | None) -> Recorded:
+def _recorded(lock: bytes | None, decision: bytes | None, test: bytes | None) -> Recorded:
+    decided = _object(decision or b"")
+    evidence = decided.get("evidence")
+    judged_by = evidence.get(TEST_NAME) if isinstance(evidence, dict) else None
     return Recorded(
-        lock=hashlib.md5(lock, usedforsecurity=False).hexdigest() if lock is not None else None,
+        lock=_md5(lock) if lock is not None else None,
         files=_files((lock or b"").decode("utf-8", "replace")),
         evidence=hashlib.sha256(decision).hexdigest() if decision is not None else None,
-        decision=_verdict(decision or b""),
+        decision=str(decided.get("verdict", "none")),
+        metrics=metrics_in(test) if test is not None and _md5(test) == judged_by else {},
     )
+
+
+def _md5(content: bytes) -> str:
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
 def _files(lock: str) -> dict[str, frozenset[str]]:
@@ -78,9 +91,9 @@ def _files(lock: str) -> dict[str, frozenset[str]]:
     return {name: frozenset(md5 for other, md5 in found if other == name) for name, _ in found}
 
 
-def _verdict(decision: bytes) -> str:
+def _object(content: bytes) -> dict[str, Any]:
     try:
-        content = json.loads(decision)
+        found = json.loads(content)
     except (ValueError, RecursionError):
-        return "none"
-    return str(content.get("verdict", "none")) if isinstance(content, dict) else "none"
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -183,9 +183,11 @@ def written(world: World, body: str) -> Path:
         ({"evidence": "0" * 64}, "models/decision.json has another hash"),
         ({"evidence": None}, "models/decision.json has another hash"),
         ({"decision": "no"}, "models/decision.json says yes"),
+        ({"metrics": {"auc": {"value": 0.99}}}, "reports/evidence/test.json has other metrics"),
+        ({"measured": "validation"}, "reports/evidence/test.json has other metrics"),
     ],
 )
-def test_a_record_that_its_commit_contradicts_is_named(line: World, change: dict[str, str], words: str) -> None:
+def test_a_record_that_its_commit_contradicts_is_named(line: World, change: dict[str, Any], words: str) -> None:
     content = line.git("for-each-ref", "--format=%(contents:body)", "refs/tags/toy@v3.0.0")
     body = json.dumps(json.loads(content) | change)
     line.git("tag", "--force", "-a", "toy@v3.0.0", "-F", str(written(line, body)), "toy@v3.0.0^{commit}")
