@@ -233,22 +233,22 @@ class Rule:
 
 
 RULES: dict[str, Rule] = {
-    "schema": Rule(_schema, "value ≤ bound"),
-    "quality": Rule(_quality, "value ≤ bound"),
-    "leakage": Rule(_leakage, "value ≤ bound"),
-    "one_candidate": Rule(_one_candidate, "value ≤ bound"),
-    "test_untouched": Rule(_test_untouched, "value ≤ bound"),
-    "search": Rule(_search, "low ≤ bound"),
+    "schema": Rule(_schema, "value <= bound"),
+    "quality": Rule(_quality, "value <= bound"),
+    "leakage": Rule(_leakage, "value <= bound"),
+    "one_candidate": Rule(_one_candidate, "value <= bound"),
+    "test_untouched": Rule(_test_untouched, "value <= bound"),
+    "search": Rule(_search, "low <= bound"),
     "better_than_baseline": Rule(_better_than_baseline, "low > bound"),
-    "not_the_champion": Rule(_not_the_champion, "value ≤ bound"),
-    "not_worse_than_champion": Rule(_not_worse_than_champion, "low ≥ −bound"),
-    "calibration": Rule(_calibration, "low ≤ bound and high ≥ −bound"),
-    "calibration_error": Rule(_calibration_error, "low ≤ bound"),
-    "coverage": Rule(_coverage, "low ≤ level + bound and high ≥ level − bound"),
-    "worst_slice": Rule(_worst_slice, "high ≥ −bound"),
-    "staleness": Rule(_staleness, "value ≤ bound"),
-    "directions": Rule(_directions, "low ≤ bound"),
-    "parity": Rule(_parity, "value ≤ bound"),
+    "not_the_champion": Rule(_not_the_champion, "value <= bound"),
+    "not_worse_than_champion": Rule(_not_worse_than_champion, "low >= -bound"),
+    "calibration": Rule(_calibration, "low <= bound and high >= -bound"),
+    "calibration_error": Rule(_calibration_error, "low <= bound"),
+    "coverage": Rule(_coverage, "low <= level + bound and high >= level - bound"),
+    "worst_slice": Rule(_worst_slice, "high >= -bound"),
+    "staleness": Rule(_staleness, "value <= bound"),
+    "directions": Rule(_directions, "low <= bound"),
+    "parity": Rule(_parity, "value <= bound"),
 }
 
 

@@ -111,7 +111,7 @@ def evidence() -> dict[str, Any]:
                 {
                     "rule": rule,
                     "bound": 0.0,
-                    "passes_when": "low ≥ −bound",
+                    "passes_when": "low >= -bound",
                     "verdict": verdict,
                     "reason": reason,
                     **interval(value),
