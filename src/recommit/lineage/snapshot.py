@@ -1,8 +1,6 @@
 """A commit's project read through Git: nothing is checked out, and nothing is written."""
 
 import hashlib
-import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -15,22 +13,13 @@ from typing import Any
 from pathspec import GitIgnoreSpec
 
 from recommit import Refusal
+from recommit.git import run, run_raw
 from recommit.notebook.project import Stage, is_in, read_yaml, stages
-from recommit.proof.commit import LockedStage, read_added, read_lock, without_git
+from recommit.proof.commit import LockedStage, read_added, read_lock
 from recommit.proof.contents import Contents, listed, md5_of, stays_inside
 from recommit.proof.remote import cache_of
 
 _PIPELINE = ("dvc.yaml", "dvc.lock", "params.yaml", ".dvcignore")
-
-
-def git(folder: Path, *words: str, stdin: bytes | None = None) -> bytes | None:
-    """What a Git command prints in `folder`, or None where it fails. Raises Refusal where Git is not installed."""
-    try:
-        command = ["git", "-C", str(folder), *words]
-        result = subprocess.run(command, input=stdin, capture_output=True, env=without_git(os.environ))
-    except FileNotFoundError:
-        raise Refusal("git is not installed, and a commit is read with it: install git") from None
-    return result.stdout if result.returncode == 0 else None
 
 
 @dataclass(frozen=True)
@@ -55,7 +44,7 @@ class Snapshot:
             raise Refusal(f"commit {self.sha[:10]} has no file {absent[0]}")
         if wanted:
             asked = "".join(f"{self.files[path]}\n" for path in wanted).encode()
-            rest = git(self.project, "cat-file", "--batch", stdin=asked) or b""
+            rest = run_raw(self.project, "cat-file", "--batch", given=asked).stdout
             for path in wanted:
                 head, _, rest = rest.partition(b"\n")
                 if head.split()[1:2] != [b"blob"]:
@@ -190,14 +179,14 @@ def snapshot(project: Path, rev: str) -> Snapshot:
 
     Raises Refusal where there is no such commit, it holds no pipeline, or a path in it leads out of the project.
     """
-    said = git(project, "log", "-1", "--format=%H%x00%ct%x00%an", "--end-of-options", f"{rev}^{{commit}}", "--")
-    if not said:  # nothing for a range that is empty
+    said = run(project, "log", "-1", "--format=%H%x00%ct%x00%an", "--end-of-options", f"{rev}^{{commit}}", "--")
+    if said.returncode or not said.stdout.strip():  # nothing for a range that is empty
         raise Refusal(f"{rev} names no commit of this repository: `git log` lists them")
-    sha, seconds, author = said.decode(errors="replace").strip().split("\0")
-    tree = git(project, "ls-tree", "-r", "-z", sha)
-    if tree is None:
+    sha, seconds, author = said.stdout.strip().split("\0")
+    tree = run_raw(project, "ls-tree", "-r", "-z", sha)
+    if tree.returncode:
         raise Refusal(_not_here(sha, "its list of files"))
-    rows = (row.split("\t", 1) for row in filter(None, tree.decode(errors="surrogateescape").split("\0")))
+    rows = (row.split("\t", 1) for row in filter(None, tree.stdout.decode(errors="surrogateescape").split("\0")))
     files = {path: about.split()[2] for about, path in rows if about.split()[1] == "blob"}
     astray = next((path for path in files if not stays_inside(path)), None)
     if astray is not None:

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from recommit import Refusal
+from recommit.git import run
 from recommit.lineage.chain import makers
 from recommit.lineage.keys import inside as value_inside
 from recommit.lineage.keys import value_at
-from recommit.lineage.snapshot import Snapshot, git
+from recommit.lineage.snapshot import Snapshot
 from recommit.notebook.project import is_in
 
 Kind = Literal["version", "file", "folder", "figure", "metric", "parameter", "code", "row"]
@@ -90,9 +91,9 @@ def _file(shot: Snapshot, path: str, md5: str) -> Thing:
 
 
 def _last_change(shot: Snapshot, path: str) -> Iterator[str]:
-    said = git(shot.project, "log", "-1", "--format=%h %cs %s", "--abbrev=10", shot.sha, "--", path)
-    if said and said.strip():
-        sha, date, subject = said.decode(errors="replace").strip().split(" ", 2)
+    said = run(shot.project, "log", "-1", "--format=%h %cs %s", "--abbrev=10", shot.sha, "--", path).stdout.strip()
+    if said:
+        sha, date, subject = said.split(" ", 2)
         yield f"kept by Git, no stage made it; last changed by commit {sha} of {date}: {subject}"
 
 

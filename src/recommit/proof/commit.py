@@ -1,14 +1,13 @@
 """A commit as it was written down: its tree, and the stages that its dvc.lock records."""
 
-import os
 import posixpath
-import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from recommit import Refusal
+from recommit.git import git, run
 from recommit.notebook.project import is_in, read_yaml
 
 
@@ -62,14 +61,17 @@ def lay_out(project: Path, rev: str, folder: Path) -> Commit:
 
     Raises Refusal where there is no such commit, or nothing to prove in it.
     """
-    sha = _git(project, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{rev}^{{commit}}", missing=rev)
-    top = _git(project, "rev-parse", "--show-toplevel")
-    _git(project, "clone", "--quiet", "--shared", "--no-checkout", top, str(folder))
-    _git(folder, "-c", "core.hooksPath=/dev/null", "checkout", "--quiet", "--detach", sha)
+    found = run(project, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{rev}^{{commit}}")
+    if found.returncode:
+        raise Refusal(f"{rev} names no commit of this repository: `git log` lists them")
+    sha = found.stdout.strip()
+    top = git(project, "rev-parse", "--show-toplevel")
+    git(project, "clone", "--quiet", "--shared", "--no-checkout", top, str(folder))
+    git(folder, "-c", "core.hooksPath=/dev/null", "checkout", "--quiet", "--detach", sha)
     inside = folder / project.resolve().relative_to(Path(top).resolve())
     if not (inside / "dvc.yaml").is_file():
         raise Refusal(f"commit {sha[:10]} has no dvc.yaml: there is no pipeline to prove")
-    files = frozenset(filter(None, _git(inside, "ls-files", "-z").split("\0")))
+    files = frozenset(filter(None, git(inside, "ls-files", "-z").split("\0")))
     locked = tuple(read_lock(inside))
     if not locked:
         raise Refusal(f"dvc.lock of commit {sha[:10]} records no stage: there is nothing to prove")
@@ -96,34 +98,13 @@ def read_added(folder: Path, files: Iterable[str]) -> Iterator[tuple[str, str]]:
 def unkept(commit: Commit, paths: set[str]) -> set[str]:
     """Those of the project's `paths` that Git neither tracks nor ignores: somebody was to commit them."""
     absent = sorted(path for path in paths if not any(commit.beneath(path)))
-    command = ["git", "-C", str(commit.folder), "check-ignore", "--no-index", "-z", "--stdin"]
-    said = "\0".join(absent).encode()
-    result = subprocess.run(command, input=said, capture_output=True, env=without_git(os.environ))
-    return set(absent) - set(result.stdout.decode().split("\0"))
+    result = run(commit.folder, "check-ignore", "--no-index", "-z", "--stdin", given="\0".join(absent))
+    return set(absent) - set(result.stdout.split("\0"))
 
 
 def head_of(project: Path) -> str:
     """The commit that is checked out."""
-    return _git(project, "rev-parse", "HEAD")
-
-
-def without_git(environment: Mapping[str, str]) -> dict[str, str]:
-    """An environment that names no repository: a Git hook's GIT_DIR would lead commands into the user's own."""
-    return {name: value for name, value in environment.items() if not name.startswith("GIT_")}
-
-
-def _git(folder: Path, *words: str, missing: str = "") -> str:
-    try:
-        env = without_git(os.environ)
-        result = subprocess.run(["git", "-C", str(folder), *words], capture_output=True, text=True, env=env)
-    except FileNotFoundError:
-        raise Refusal("git is not installed, and a commit is read with it: install git") from None
-    if result.returncode:
-        if missing:
-            raise Refusal(f"{missing} names no commit of this repository: `git log` lists them")
-        said = result.stderr.strip().splitlines() or ["no reason given"]
-        raise Refusal(f"git {words[0]}: {said[-1]}")
-    return result.stdout.strip()
+    return git(project, "rev-parse", "HEAD")
 
 
 def read_lock(folder: Path) -> Iterator[LockedStage]:

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from recommit.proof.commit import without_git
+from recommit.git import without_repository
 
 
 def cache_of(project: Path, programs: Path) -> Path | None:
@@ -44,6 +44,6 @@ def reason_of(result: subprocess.CompletedProcess[str]) -> str:
 
 def dvc(folder: Path, programs: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """Run `dvc WORDS` of the environment whose programs are in `programs`, in `folder`, whatever comes of it."""
-    env = {name: value for name, value in without_git(os.environ).items() if not name.startswith("DVC_")}
+    env = {name: value for name, value in without_repository(os.environ).items() if not name.startswith("DVC_")}
     env["PATH"] = f"{programs}{os.pathsep}{env.get('PATH', os.defpath)}"
     return subprocess.run(["dvc", *words], cwd=folder, env=env, capture_output=True, text=True)

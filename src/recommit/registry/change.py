@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from recommit import Refusal
+from recommit.git import git
 from recommit.registry.entry import Before, one_line
 from recommit.registry.features import Changed
-from recommit.registry.git import git
 from recommit.registry.history import Registry
 
 PRODUCTION = "prod"

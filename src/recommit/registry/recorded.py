@@ -9,10 +9,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from recommit import Refusal
+from recommit.git import blobs, prefix
 from recommit.registry.entry import FILES, Interval, VersionEntry
 from recommit.registry.evidence import DECISION, TEST, TEST_NAME, metrics_in
 from recommit.registry.files import lock_in
-from recommit.registry.git import blobs, prefix
 from recommit.registry.tags import CANDIDATE
 
 _OUT = re.compile(

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from recommit import Refusal
+from recommit.git import git, prefix, signs
 from recommit.notebook.project import read_yaml
 from recommit.registry.entry import Entry, as_message, one_line
-from recommit.registry.git import git, prefix, signs
 
 CANDIDATE = "models/candidate"
 _STAGE = r"[a-zA-Z0-9](?:[a-zA-Z0-9-/_]*[a-zA-Z0-9])?"

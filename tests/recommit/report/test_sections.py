@@ -34,7 +34,8 @@ def test_the_decision_comes_first_then_how_the_candidate_was_judged_and_chosen(t
 def test_each_rule_is_shown_with_value_interval_bound_when_it_passes_verdict_and_reason(tmp_path: Path) -> None:
     said = samples.text(index(tmp_path))
     assert (
-        "Better than baseline ✓ yes 0.052 [0.032, 0.072] 0.000 low >= -bound the lower bound is above the margin" in said
+        "Better than baseline ✓ yes 0.052 [0.032, 0.072] 0.000 low >= -bound the lower bound is above the margin"
+        in said
     )
     assert "Worst slice ✗ no -0.030 [-0.050, -0.010] 0.000 low >= -bound carrier x origin: MQ x LGA gains less" in said
     assert "1 of 2 rules of the gate say no: worst slice." in said

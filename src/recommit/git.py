@@ -1,4 +1,4 @@
-"""What the registry asks of Git."""
+"""What is asked of Git, in an environment that leads to no other repository."""
 
 import os
 import subprocess
@@ -8,35 +8,50 @@ from pathlib import Path
 
 from recommit import Refusal
 
-# A hook runs with these; they would lead commands into another repository. Who commits and how it signs stays.
+# What `git rev-parse --local-env-vars` lists and a hook runs with: it would lead commands into another repository, or
+# show them other contents. Who commits, how it signs and what is configured stays.
 _OF_A_REPOSITORY = {
     "GIT_DIR",
     "GIT_WORK_TREE",
+    "GIT_IMPLICIT_WORK_TREE",
     "GIT_INDEX_FILE",
     "GIT_OBJECT_DIRECTORY",
     "GIT_ALTERNATE_OBJECT_DIRECTORIES",
     "GIT_COMMON_DIR",
     "GIT_NAMESPACE",
     "GIT_PREFIX",
+    "GIT_INTERNAL_SUPER_PREFIX",
+    "GIT_GRAFT_FILE",
+    "GIT_SHALLOW_FILE",
+    "GIT_NO_REPLACE_OBJECTS",
+    "GIT_REPLACE_REF_BASE",
 }
+
+
+def without_repository(environment: Mapping[str, str]) -> dict[str, str]:
+    """An environment that names no repository."""
+    return {name: value for name, value in environment.items() if name not in _OF_A_REPOSITORY}
+
+
+def run_raw(
+    folder: Path, *words: str, given: bytes = b"", more: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[bytes]:
+    """Run `git WORDS` in `folder`, with `given` as its input and `more` in its environment, whatever comes of it."""
+    command = ["git", "-C", str(folder), *words]
+    env = without_repository(os.environ) | dict(more or {})
+    try:
+        return subprocess.run(command, input=given, env=env, capture_output=True)
+    except FileNotFoundError:
+        raise Refusal("git is not installed, and the project is kept in it: install git") from None
 
 
 def run(
     folder: Path, *words: str, given: str | None = None, more: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run `git WORDS` in `folder`, with `given` as its input and `more` in its environment, whatever comes of it."""
-    command = ["git", "-C", str(folder), *words]
-    try:
-        return subprocess.run(
-            command, input=given or "", env=_environment() | dict(more or {}),
-            capture_output=True, text=True, encoding="utf-8", errors="replace",
-        )  # fmt: skip
-    except FileNotFoundError:
-        raise Refusal("git is not installed, and the registry is kept in it: install git") from None
-
-
-def _environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if name not in _OF_A_REPOSITORY}
+    """`run_raw` for text. What is not UTF-8 in it, as an old commit's message may be, is replaced."""
+    result = run_raw(folder, *words, given=(given or "").encode(), more=more)
+    out, err = (said.decode(errors="replace") for said in (result.stdout, result.stderr))
+    return subprocess.CompletedProcess(result.args, result.returncode, out, err)
 
 
 def git(folder: Path, *words: str, given: str | None = None, more: Mapping[str, str] | None = None) -> str:
@@ -76,9 +91,7 @@ def blobs(root: Path, names: Sequence[str]) -> dict[str, bytes | None]:
     None for one that is not there. A name is one line.
     """
     asked = "".join(f"{name}\n" for name in names).encode("utf-8", "surrogateescape")
-    result = subprocess.run(
-        ["git", "-C", str(root), "cat-file", "--batch"], input=asked, env=_environment(), capture_output=True
-    )
+    result = run_raw(root, "cat-file", "--batch", given=asked)
     stream, found = BytesIO(result.stdout), dict[str, bytes | None]()
     for name in names:
         *_, kind, size = [b"", *stream.readline().split(b" ")]
