@@ -8,7 +8,7 @@ from pathlib import Path
 
 from recommit import Refusal
 
-# What `git rev-parse --local-env-vars` lists and a hook runs with: it would lead commands into another repository, or
+# What a hook runs with, most of `git rev-parse --local-env-vars`: it would lead commands into another repository, or
 # show them other contents. Who commits, how it signs and what is configured stays.
 _OF_A_REPOSITORY = {
     "GIT_DIR",

@@ -118,8 +118,8 @@ class Job:
         for name, known in self.scorer.values.items():
             for row in np.flatnonzero(~frame[name].isin(known).to_numpy()):
                 value = frame[name].iloc[row]
-                found = "is missing: one of" if pd.isna(value) else f"{value} is not among"
-                yield int(row), f"{name} {found} the values that the model knows"
+                missing = "is missing, which the model does not know"
+                yield int(row), f"{name} {missing if pd.isna(value) else f'{value} is no value that the model knows'}"
 
     def _with_features(self, asked: pd.DataFrame) -> tuple[pd.DataFrame, pd.Timestamp]:
         """The rows with their features, and the last instant that history tells of."""

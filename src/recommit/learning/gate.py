@@ -196,6 +196,8 @@ def _parity(evidence: Evidence, bound: float) -> Found:
     silent += [kind for kind in ("usual", "test") if kind not in kinds]
     if silent:
         return parity["largest"], False, f"of {', '.join(silent)} rows, none was compared with scikit-learn"
+    if (left := kinds["test"]["rows"] - kinds["test"]["compared"]) > 0:
+        return parity["largest"], False, f"of test rows, {left} were not compared with scikit-learn"
     if not parity["same_again"]:
         return parity["largest"], False, "fitted again, the candidate becomes another file"
     beyond = max(parity["beyond"], *(one["beyond"] for one in kinds.values()))
@@ -226,7 +228,10 @@ def _one_candidate(evidence: Evidence, bound: float) -> Found:
 
 @dataclass(frozen=True)
 class Rule:
-    """How a rule judges evidence by its bound, and when it passes: of the value, or of the ends of its interval."""
+    """How a rule judges evidence by its bound, and when it passes: of the value, or of the ends of its interval.
+
+    It passes only then, and only if the evidence is whole: what was not looked for, or at another month, does not pass.
+    """
 
     judge: Callable[[Evidence, float], Found]
     passes_when: str

@@ -160,13 +160,19 @@ def _end(manager: AsyncKernelManager) -> None:
     process = getattr(manager.provisioner, "process", None)
     if process is None:
         return
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGTERM)
-        late = time.monotonic() + _SECONDS_TO_TIDY
+    late = time.monotonic() + _SECONDS_TO_TIDY
+    try:
+        _signal(process.pid, signal.SIGTERM)
         while _is_running(process.pid) and time.monotonic() < late:
             time.sleep(0.02)
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    finally:  # also when the user does not wait for it
+        _signal(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def _signal(group: int, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError, PermissionError):  # macOS permits none where all have ended
+        os.killpg(group, number)
 
 
 def _is_running(group: int) -> bool:

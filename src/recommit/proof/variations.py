@@ -93,10 +93,13 @@ def dated(command: list[str]) -> list[str]:
     """The command at another date.
 
     The variables are set for the program itself, not for one that turns into it: libfaketime's shared memory is taken
-    away by the process that it first finds, when that ends.
+    away by the process that it first finds, when that ends. It is named by that process's number, so that what a killed
+    one of the same number left is taken away first.
     """
     settings = {"LD_PRELOAD": libfaketime(), "FAKETIME": f"+{_LATER_SECONDS}", "NO_FAKE_STAT": "1"}
-    return ["env", *(f"{name}={value}" for name, value in settings.items()), *command]
+    tidy = "rm -f /dev/shm/faketime_shm_$$ /dev/shm/sem.faketime_sem_$$ 2>/dev/null"
+    become = ["/bin/sh", "-c", f'{tidy}; exec env "$@"', "sh"]
+    return [*become, *(f"{name}={value}" for name, value in settings.items()), *command]
 
 
 def shell(kinds: set[str]) -> str:

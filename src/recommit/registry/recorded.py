@@ -58,7 +58,7 @@ def contradicted(entry: VersionEntry, recorded: Recorded) -> list[str]:
         what.append(f"{DECISION} has another hash" if recorded.evidence else f"there is no {DECISION}")
     elif entry.decision not in (recorded.decision, "none"):
         what.append(f"{DECISION} says {recorded.decision}")
-    if recorded.metrics and (entry.measured, entry.metrics) != ("test", recorded.metrics):
+    if entry.decision != "none" and recorded.metrics and (entry.measured, entry.metrics) != ("test", recorded.metrics):
         what.append(f"{TEST} has other metrics")
     return what
 

@@ -22,7 +22,7 @@ def _words(change: Change) -> Iterator[str]:
     if change.commit:
         yield f"it is the champion: commit {change.commit[:10]}; `dvc repro` predicts with it"
     if change.aside:
-        yield f"the champion's files that DVC did not have are kept: {', '.join(change.aside)}"
+        yield f"the champion's files that DVC's cache does not hold are kept: {', '.join(change.aside)}"
     yield from _features(change)
     yield "to publish it, the files first:"
     yield from (f"  {command}" for command in publishing(change))

@@ -202,8 +202,8 @@ def test_a_bad_row_of_a_plan_is_rejected_with_its_reason_and_the_rest_are_scored
     [
         ("weight", -1.0, "weight is 0 or more"),
         ("weight", np.inf, "weight is infinite"),
-        ("road", "moon", "road moon is not among the values that the model knows"),
-        ("road", None, "road is missing: one of the values that the model knows"),
+        ("road", "moon", "road moon is no value that the model knows"),
+        ("road", None, "road is missing, which the model does not know"),
         ("parcel", None, "parcel is missing"),
         ("parcel", 2.5, "parcel is 2.5, not a whole number"),
     ],

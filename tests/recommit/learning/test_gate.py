@@ -308,6 +308,10 @@ PARITY_FAULTS = [
     (lambda parity: parity.update(kinds={}), "of usual, test rows, none was compared"),
     (lambda parity: parity["kinds"].pop("test"), "of test rows, none was compared"),
     (lambda parity: refuse(parity["kinds"]["test"], by_both=20), "of test rows, none was compared"),
+    (
+        lambda parity: parity["kinds"]["test"].update(compared=19, refused=1, refused_by_both=1),
+        "of test rows, 1 were not compared",
+    ),
     (lambda parity: parity["kinds"].pop("usual"), "of usual rows, none was compared"),
     (lambda parity: parity.update(beyond=2), "2 rows differ by more"),
     (lambda parity: parity["kinds"]["unseen"].update(beyond=1), "1 rows differ by more"),

@@ -21,6 +21,14 @@ plt.plot([1, 2]);
 """
 
 
+STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(600)"
+
+
+def runs(pid: int) -> bool:
+    """Whether a process runs; one that ended and that nobody counts does not."""
+    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+
+
 def kernels_below(process: psutil.Process) -> list[psutil.Process]:
     return [child for child in process.children(recursive=True) if "ipykernel_launcher" in " ".join(child.cmdline())]
 
@@ -32,9 +40,9 @@ def wait_until(condition, seconds: float = 60) -> None:
         time.sleep(0.02)
 
 
-def start(tiny: TinyProject) -> subprocess.Popen[str]:
+def start(tiny: TinyProject, work: str = WORK) -> subprocess.Popen[str]:
     """Start the stage as from a terminal, and come back when its last cell says that it is running."""
-    tiny.notebook(WORK, 'Path("running").touch()\nimport time\ntime.sleep(600)')
+    tiny.notebook(work, 'Path("running").touch()\nimport time\ntime.sleep(600)')
     process = subprocess.Popen(
         ["recommit", "run", "notebooks/fit.ipynb", "--stage", "fit@tree"],
         cwd=tiny.folder,
@@ -215,6 +223,7 @@ def test_after_a_kill_of_the_run_itself_the_kernel_ends_and_the_next_run_recover
     assert tiny.read("models/tree.txt") == before
 
 
+@pytest.mark.skipif(not Path("/dev/shm").exists(), reason="this system keeps shared memory elsewhere")
 def test_workers_leave_nothing_in_shared_memory_when_the_kernel_ends(tiny: TinyProject) -> None:
     work = """
 import os
@@ -235,18 +244,37 @@ print(seed, model)
 
 
 def test_a_process_that_will_not_end_ends_with_its_kernel(tiny: TinyProject) -> None:
-    stubborn = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(600)"
     work = f"""
 import subprocess, sys
 from recommit.notebook import path
-process = subprocess.Popen([sys.executable, "-c", {stubborn!r}], stdout=subprocess.PIPE)
+process = subprocess.Popen([sys.executable, "-c", {STUBBORN!r}], stdout=subprocess.PIPE)
 process.stdout.readline()
 path("models/tree.txt").write_text(str(process.pid))
 print(seed, model)
 """
     tiny.notebook(work)
     assert tiny.run().returncode == 0
-    wait_until(lambda: not psutil.pid_exists(int(tiny.read("models/tree.txt"))))
+    wait_until(lambda: not runs(int(tiny.read("models/tree.txt"))))
+
+
+def test_who_does_not_wait_for_the_workers_ends_them_all_the_same(tiny: TinyProject) -> None:
+    work = f"""
+import subprocess, sys
+from pathlib import Path
+from recommit.notebook import path
+process = subprocess.Popen([sys.executable, "-c", {STUBBORN!r}], stdout=subprocess.PIPE)
+process.stdout.readline()
+path("models/tree.txt").write_text(str(process.pid))
+Path("stubborn").write_text(str(process.pid))
+print(seed, model)
+"""
+    process = start(tiny, work)
+    kernels = kernels_below(psutil.Process(process.pid))
+    process.send_signal(signal.SIGINT)
+    wait_until(lambda: not any(runs(kernel.pid) for kernel in kernels))  # it was asked to end, and its worker will not
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    wait_until(lambda: not runs(int(tiny.read("stubborn"))))
 
 
 def test_a_full_disk_is_one_line_and_leaves_earlier_results(tiny: TinyProject) -> None:

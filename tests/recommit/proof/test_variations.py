@@ -16,20 +16,26 @@ from tests.system.conftest import need
 SHARED_MEMORY = Path("/dev/shm")
 
 
-def test_another_date_holds_for_a_process_and_its_children_and_leaves_nothing_in_shared_memory() -> None:
-    need("faketime")
-    child = "import datetime, os; print(datetime.date.today(), flush=True); os._exit(0)"
-    code = f"""
+CHILD = "import datetime, os; print(datetime.date.today(), flush=True); os._exit(0)"
+CODE = f"""
 import json, os, subprocess, sys
-today = subprocess.run([sys.executable, "-c", {child!r}], stdout=subprocess.PIPE, text=True).stdout.strip()
-print(json.dumps([os.environ.get("FAKETIME_SHARED", "").split(), today]))
+today = subprocess.run([sys.executable, "-c", {CHILD!r}], stdout=subprocess.PIPE, text=True).stdout.strip()
+print(json.dumps([os.environ["FAKETIME_SHARED"].split(), today]))
 """
-    names: list[str] = []
-    while not names:  # where a killed process of the same number left some, the library does without
-        said = subprocess.run(dated([sys.executable, "-c", code]), capture_output=True, text=True, check=True).stdout
-        names, today = json.loads(said)
+
+
+@pytest.mark.parametrize("stale", [(), ("faketime_shm_", "sem.faketime_sem_"), ("faketime_shm_",)])
+def test_another_date_holds_for_a_process_and_its_children_and_leaves_nothing_in_shared_memory(
+    stale: tuple[str, ...],
+) -> None:
+    need("faketime")
+    litter = "".join(f"open(f'/dev/shm/{name}{{os.getpid()}}', 'w').write('left ' * 8);" for name in stale)
+    become = f"import os, sys; {litter} os.execvp(sys.argv[1], sys.argv[1:])"
+    command = [sys.executable, "-c", become, *dated([sys.executable, "-c", CODE])]
+    names, today = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
     assert datetime.date.fromisoformat(today) - datetime.date.today() >= datetime.timedelta(days=400)
-    left = {path.name for path in SHARED_MEMORY.iterdir()} if SHARED_MEMORY.exists() else set()
+    assert len(names) == 2
+    left = {path.name for path in SHARED_MEMORY.iterdir()}
     assert not any(found.endswith(name.strip("/")) for name in names for found in left)
 
 

@@ -196,6 +196,14 @@ def test_a_record_that_its_commit_contradicts_is_named(line: World, change: dict
     assert words in found[0].words
 
 
+def test_metrics_are_the_manifests_where_a_decision_that_could_not_be_read_was_overruled(line: World) -> None:
+    content = line.git("for-each-ref", "--format=%(contents:body)", "refs/tags/toy@v3.0.0")
+    change = {"decision": "none", "measured": "validation", "metrics": {"auc": {"value": 0.5}}}
+    body = json.dumps(json.loads(content) | change)
+    line.git("tag", "--force", "-a", "toy@v3.0.0", "-F", str(written(line, body)), "toy@v3.0.0^{commit}")
+    assert "contradicted" not in {problem.kind for problem in read_registry(line.folder).problems}
+
+
 def test_a_record_of_other_files_than_dvc_lock_lists_is_named(line: World) -> None:
     files = {name: file.md5 for name, file in read_registry(line.folder).entry("v3.0.0").files.items()}  # type: ignore[union-attr]
     line.remake("toy@v3.0.0", "toy@v3.0.0^{commit}", files["model.onnx"], files["manifest.json"])
