@@ -39,6 +39,15 @@ def test_a_candidate_that_is_the_champion_already_is_refused(project: Project) -
     assert set(refusals(project)) - before == {"not_the_champion"}
 
 
+def test_a_candidate_that_becomes_another_file_when_fitted_again_is_refused(project: Project) -> None:
+    before = set(refusals(project))
+    project.replace("notebooks/parity.ipynb", '\\"late\\", *columns])', '\\"late\\", *columns]).iloc[9:]')
+    assert {"parity", "gate"} <= set(project.repro("gate"))
+    found = refusals(project)
+    assert set(found) - before == {"parity"}
+    assert found["parity"] == "fitted again, the candidate becomes another file"
+
+
 def test_the_report_opens_with_the_decision(project: Project) -> None:
     page = project.read("reports/index.html")
     verdict = project.json("models/decision.json")["verdict"]

@@ -1,6 +1,5 @@
 """A commit's project read through Git: nothing is checked out, and nothing is written."""
 
-import hashlib
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -16,7 +15,7 @@ from recommit import Refusal
 from recommit.git import run, run_raw
 from recommit.notebook.project import Stage, is_in, read_yaml, stages
 from recommit.proof.commit import LockedStage, read_added, read_lock
-from recommit.proof.contents import Contents, listed, md5_of, stays_inside
+from recommit.proof.contents import Contents, md5_of, md5_of_bytes, md5_of_folder, stays_inside
 from recommit.proof.remote import cache_of
 
 _PIPELINE = ("dvc.yaml", "dvc.lock", "params.yaml", ".dvcignore")
@@ -136,7 +135,7 @@ class Snapshot:
             return known
         here = self.project / path
         files = {file.relative_to(here).as_posix(): md5_of(file) for file in here.rglob("*") if file.is_file()}
-        return files if _folder(files) == md5 else None
+        return files if md5_of_folder(files) == md5 else None
 
     def hashes_of_folder(self, path: str) -> dict[str, dict[str, str]]:
         """The hashes that DVC may have recorded for a folder of such files, each with the files that give it.
@@ -145,18 +144,18 @@ class Snapshot:
         """
         beneath = self.beneath_by_hash(path)
         plain = {name: md5 for name, md5 in beneath.items() if name != ".gitignore"}
-        return {_folder(files): files for files in (plain, beneath) if files}
+        return {md5_of_folder(files): files for files in (plain, beneath) if files}
 
     def beneath_by_hash(self, path: str) -> dict[str, str]:
         """The files beneath a folder that Git tracks or stages made one by one, path in it to hash."""
         tracked = [file for file in self.beneath(path) if file != path and not self._ignored(file)]
-        files = {file: _md5(content) for file, content in zip(tracked, self.read(*tracked), strict=True)}
+        files = {file: md5_of_bytes(content) for file, content in zip(tracked, self.read(*tracked), strict=True)}
         files |= {made: md5 for made, (_, md5) in self.made.items() if is_in(made, path) and made != path}
         return {file[len(path) + 1 :]: md5 for file, md5 in files.items() if not md5.endswith(".dir")}
 
     def content(self, path: str, md5: str) -> bytes | None:
         """What a file held that was recorded with the hash `md5`, or None where it is neither in Git nor here."""
-        if path in self.files and _md5(self.read(path)[0]) == md5:
+        if path in self.files and md5_of_bytes(self.read(path)[0]) == md5:
             return self.read(path)[0]
         found = self.find(path, md5)
         return found.read_bytes() if found else None
@@ -164,10 +163,10 @@ class Snapshot:
     def hash_in_git(self, path: str) -> str | None:
         """The hash that DVC would record for the tracked file or folder `path`; None where Git has none."""
         if path in self.files:
-            return _md5(self.read(path)[0])
+            return md5_of_bytes(self.read(path)[0])
         inside = [file for file in self.beneath(path) if not self._ignored(file)]
-        files = {file[len(path) + 1 :]: _md5(one) for file, one in zip(inside, self.read(*inside), strict=True)}
-        return _folder(files) if files else None
+        files = {file[len(path) + 1 :]: md5_of_bytes(one) for file, one in zip(inside, self.read(*inside), strict=True)}
+        return md5_of_folder(files) if files else None
 
     @cached_property
     def _ignored(self) -> Any:
@@ -207,11 +206,3 @@ def _not_here(sha: str, what: str) -> str:
 
 def _utc(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat()
-
-
-def _md5(content: bytes) -> str:
-    return hashlib.md5(content, usedforsecurity=False).hexdigest()
-
-
-def _folder(files: Mapping[str, str]) -> str:
-    return _md5(listed(files)) + ".dir"

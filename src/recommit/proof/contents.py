@@ -41,6 +41,11 @@ def md5_of(path: Path) -> str:
         return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
+def md5_of_bytes(content: bytes) -> str:
+    """The hash of a file that holds these, as DVC 3 records it."""
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
+
+
 def listed(files: Mapping[str, str]) -> bytes:
     """A folder as DVC 3 writes it down, from its files' hashes by their path in it."""
     return json.dumps([{"md5": files[name], "relpath": name} for name in sorted(files)], sort_keys=True).encode()
@@ -48,7 +53,7 @@ def listed(files: Mapping[str, str]) -> bytes:
 
 def md5_of_folder(files: Mapping[str, str]) -> str:
     """A folder's hash as DVC 3 records it."""
-    return hashlib.md5(listed(files), usedforsecurity=False).hexdigest() + ".dir"
+    return md5_of_bytes(listed(files)) + ".dir"
 
 
 def hash_of(path: Path, name: str, ignored: Ignored) -> str:

@@ -28,7 +28,7 @@ class Change:
     overruled: tuple[str, ...] = ()
     forced: bool = False
     aside: tuple[str, ...] = ()
-    """Copies of the champion's files that DVC did not have when a rollback replaced them."""
+    """Copies of the champion's files that DVC's cache did not hold when a rollback replaced them."""
     features: Changed | None = field(default_factory=Changed)
     """Of a rollback: how the code of its features has changed since; None where that could not be seen."""
 

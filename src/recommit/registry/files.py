@@ -107,20 +107,15 @@ def collected(root: Path, files: Mapping[str, File]) -> Path:
 
 def put_aside(root: Path) -> tuple[str, ...]:
     """Copy those of the champion's files that DVC's cache does not hold, edited or broken ones: where to, if any."""
-    cache = cache_of(root, Path(sys.executable).parent)
+    cache, aside = cache_of(root, Path(sys.executable).parent), root / ".recommit" / "aside"
+    cached = Contents(aside, {"cache": cache} if cache else {})
     kept = []
     for path in (root / CHAMPION / name for name in FILES):
-        if path.is_file() and not _is_cached(cache, md5 := md5_of(path)):
-            to = _made(root / ".recommit" / "aside" / md5) / path.name
+        if path.is_file() and not cached.find(md5 := md5_of(path)):
+            to = _made(aside / md5) / path.name
             shutil.copyfile(path, to)
             kept.append(to.relative_to(root).as_posix())
     return tuple(kept)
-
-
-def _is_cached(cache: Path | None, md5: str) -> bool:
-    """Whether the cache holds these contents, whole."""
-    path = cache / "files" / "md5" / md5[:2] / md5[2:] if cache else None
-    return path is not None and path.is_file() and md5_of(path) == md5
 
 
 def _made(folder: Path) -> Path:

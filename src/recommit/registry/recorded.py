@@ -10,6 +10,7 @@ from typing import Any
 
 from recommit import Refusal
 from recommit.git import blobs, prefix
+from recommit.proof.contents import md5_of_bytes
 from recommit.registry.entry import FILES, Interval, VersionEntry
 from recommit.registry.evidence import DECISION, TEST, TEST_NAME, metrics_in
 from recommit.registry.files import lock_in
@@ -58,7 +59,8 @@ def contradicted(entry: VersionEntry, recorded: Recorded) -> list[str]:
         what.append(f"{DECISION} has another hash" if recorded.evidence else f"there is no {DECISION}")
     elif entry.decision not in (recorded.decision, "none"):
         what.append(f"{DECISION} says {recorded.decision}")
-    if entry.decision != "none" and recorded.metrics and (entry.measured, entry.metrics) != ("test", recorded.metrics):
+    unread = (entry.decision, entry.measured) == ("none", "validation")  # by a promotion that was forced past it
+    if recorded.metrics and (entry.measured, entry.metrics) != ("test", recorded.metrics) and not unread:
         what.append(f"{TEST} has other metrics")
     return what
 
@@ -68,16 +70,12 @@ def _recorded(lock: bytes | None, decision: bytes | None, test: bytes | None) ->
     evidence = decided.get("evidence")
     judged_by = evidence.get(TEST_NAME) if isinstance(evidence, dict) else None
     return Recorded(
-        lock=_md5(lock) if lock is not None else None,
+        lock=md5_of_bytes(lock) if lock is not None else None,
         files=_files((lock or b"").decode("utf-8", "replace")),
         evidence=hashlib.sha256(decision).hexdigest() if decision is not None else None,
         decision=str(decided.get("verdict", "none")),
-        metrics=metrics_in(test) if test is not None and _md5(test) == judged_by else {},
+        metrics=metrics_in(test) if test is not None and md5_of_bytes(test) == judged_by else {},
     )
-
-
-def _md5(content: bytes) -> str:
-    return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
 def _files(lock: str) -> dict[str, frozenset[str]]:

@@ -14,8 +14,6 @@ from recommit.proof.variations import dated, libfaketime
 from tests.system.conftest import need
 
 SHARED_MEMORY = Path("/dev/shm")
-
-
 CHILD = "import datetime, os; print(datetime.date.today(), flush=True); os._exit(0)"
 CODE = f"""
 import json, os, subprocess, sys

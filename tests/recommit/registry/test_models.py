@@ -185,6 +185,7 @@ def written(world: World, body: str) -> Path:
         ({"decision": "no"}, "models/decision.json says yes"),
         ({"metrics": {"auc": {"value": 0.99}}}, "reports/evidence/test.json has other metrics"),
         ({"measured": "validation"}, "reports/evidence/test.json has other metrics"),
+        ({"decision": "none", "metrics": {"auc": {"value": 0.99}}}, "reports/evidence/test.json has other metrics"),
     ],
 )
 def test_a_record_that_its_commit_contradicts_is_named(line: World, change: dict[str, Any], words: str) -> None:
