@@ -1,260 +1,82 @@
 """The gate: from evidence alone, may the candidate replace the champion? Every rule, its number, bound and verdict."""
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, fields
+from typing import Any
 
-import numpy as np
 import pandas as pd
 
-Evidence = Mapping[str, Any]
-"""What stages found, by the name of its file: schema, quality, leakage, replay, search, selection, test, slices, ..."""
-Verdict = Literal["yes", "no"]
+from recommit.learning.rules import RULES
+from recommit.learning.ruling import Accepted, Answer, Decision, Evidence, Point, Ruling, Verdict
 
 
-@dataclass(frozen=True)
-class Ruling:
-    """What one rule says: the number that it looked at, with its interval if it has one, its bound, and yes or no."""
+def decide(evidence: Evidence, bounds: Mapping[str, float], accepted: Sequence[Mapping[str, str]] = ()) -> Decision:
+    """Apply every rule, with its bound of the same name, to the evidence; lines of `accepted` answer points of rules.
 
-    rule: str
-    value: float
-    low: float | None
-    high: float | None
-    bound: float
-    passes_when: str
-    verdict: Verdict
-    reason: str
+    A line has `rule`, `about` and `why`. It answers the point with the same rule and `about`; it never makes a yes of a
+    no. A number that is not one (NaN) never passes.
 
-
-@dataclass(frozen=True)
-class Decision:
-    """All rulings; the verdict is yes when every one is."""
-
-    rulings: tuple[Ruling, ...]
-
-    @property
-    def verdict(self) -> Verdict:
-        """Whether the candidate may be promoted."""
-        return "yes" if all(ruling.verdict == "yes" for ruling in self.rulings) else "no"
-
-    def as_dicts(self) -> list[dict[str, Any]]:
-        """The rulings as evidence keeps them."""
-        return [asdict(ruling) for ruling in self.rulings]
-
-
-def decide(evidence: Evidence, bounds: Mapping[str, float]) -> Decision:
-    """Apply every rule, with its bound of the same name, to the evidence. A number that is not one (NaN) never passes.
-
-    Raises ValueError where evidence that a rule needs is missing, or where bounds and rules do not match: what was not
-    measured cannot pass.
+    Raises ValueError where evidence that a rule needs is missing, where bounds and rules do not match, or where a line
+    is not whole: what was not measured cannot pass.
     """
     wrong = [f"{name} is no rule" for name in bounds if name not in RULES]
     wrong += [f"{name} has no bound" for name in RULES if name not in bounds]
     if wrong:
         raise ValueError(f"gate in params.yaml: {', '.join(wrong)}; the rules are {', '.join(RULES)}")
-    return Decision(tuple(_ruling(name, evidence, bounds[name]) for name in RULES))
+    lines = _lines(accepted)
+    rulings = tuple(_ruling(name, evidence, bounds[name], lines) for name in RULES)
+    used = {(ruling.rule, answer.about) for ruling in rulings for answer in ruling.accepted}
+    return Decision(rulings, tuple(line for key, line in lines.items() if key not in used))
 
 
-def _ruling(name: str, evidence: Evidence, bound: float) -> Ruling:
+def _lines(accepted: Sequence[Mapping[str, str]]) -> dict[tuple[str, str], Accepted]:
+    """The lines of `accepted` in params.yaml, by rule and what they are about."""
+    lines: dict[tuple[str, str], Accepted] = {}
+    for number, found in enumerate(accepted, start=1):
+        if wrong := "; ".join(_wrong_in(found)):
+            raise ValueError(f"accepted in params.yaml, line {number}: {wrong}: {found}")
+        line = Accepted(**found)
+        if (line.rule, line.about) in lines:
+            raise ValueError(f"accepted in params.yaml, line {number}: {line.rule}, {line.about!r} is answered twice")
+        lines[line.rule, line.about] = line
+    return lines
+
+
+def _wrong_in(line: Any) -> Iterator[str]:
+    wanted = [field.name for field in fields(Accepted)]
+    if not isinstance(line, Mapping) or set(line) != set(wanted):
+        yield f"it must have {', '.join(wanted)}, and nothing else"
+        return
+    yield from (f"{name} must be text, in quotes" for name in wanted if not isinstance(line[name], str))
+    yield from (f"{name} says nothing" for name in wanted if isinstance(line[name], str) and not line[name].strip(" ."))
+    if isinstance(line["rule"], str) and line["rule"].strip() and line["rule"] not in RULES:
+        yield f"{line['rule']} is no rule; the rules are {', '.join(RULES)}"
+
+
+def _ruling(name: str, evidence: Evidence, bound: float, lines: Mapping[tuple[str, str], Accepted]) -> Ruling:
     try:
-        number, holds, reason = RULES[name].judge(evidence, bound)
+        found = RULES[name].judge(evidence, bound)
     except (KeyError, TypeError, IndexError) as error:
         raise ValueError(f"rule {name}: the evidence lacks {error}: `dvc repro` makes it anew") from None
-    interval = number if isinstance(number, Mapping) else {"value": number}
+    interval = found.number if isinstance(found.number, Mapping) else {"value": found.number}
     value, low, high = interval["value"], interval.get("low"), interval.get("high")
-    known = not any(number is not None and math.isnan(number) for number in (value, low, high))
-    return Ruling(name, value, low, high, bound, RULES[name].passes_when, "yes" if holds and known else "no", reason)
+    holds = found.holds
+    if any(number is not None and math.isnan(number) for number in (value, low, high)):
+        holds = False
+    points = (*found.points, *([Point(name, found.reason)] if holds is None else []))
+    answers = [(point, lines.get((name, point.about))) for point in points]
+    return Ruling(
+        name, value, low, high, bound, RULES[name].passes_when, _verdict(holds, points), found.reason,
+        accepted=tuple(Answer(point.about, point.says, line.why) for point, line in answers if line),
+        open=tuple(point for point, line in answers if not line),
+    )  # fmt: skip
 
 
-Found = tuple[Any, bool, str]
-"""A number or an interval, whether the rule holds, and why in plain words."""
-
-
-def _schema(evidence: Evidence, bound: float) -> Found:
-    broken, rules = evidence["schema"]["broken"], evidence["schema"]["rules"]
-    return broken, rules > 0 and broken <= bound, f"{broken} of {rules} rules of the schema are broken"
-
-
-def _quality(evidence: Evidence, bound: float) -> Found:
-    quality = evidence["quality"]
-    flags = [flag for flag in quality["flags"] if flag["month"] == quality["judged"]]
-    words = f"{len(flags)} of {quality['checked']} numbers of {quality['judged']} are unlike the training months"
-    if not evidence["test"]["period"]["starts"].startswith(quality["judged"]):
-        return len(flags), False, f"{quality['judged']} was looked at, which is not the test month"
-    return len(flags), quality["checked"] > 0 and len(flags) <= bound, words + _first(flags)
-
-
-def _leakage(evidence: Evidence, bound: float) -> Found:
-    leaks = [*evidence["leakage"]["findings"], *evidence["replay"]["findings"]]
-    looked = bool(evidence["leakage"]["checked"]) and evidence["replay"]["rows"] > 0
-    words = f"{len(leaks)} leaks found{_first(leaks)}" if looked else "leaks were not looked for"
-    return len(leaks), looked and len(leaks) <= bound, words
-
-
-def _first(found: list[Mapping[str, Any]]) -> str:
-    return f", first: {', '.join(value for value in found[0].values() if isinstance(value, str))}" if found else ""
-
-
-def _test_untouched(evidence: Evidence, bound: float) -> Found:
-    starts = evidence["test"]["period"]["starts"]
-    used = {f"search of {model}": found["used_until"] for model, found in evidence["search"].items()}
-    used |= {"selection": evidence["selection"]["used_until"]}
-    used |= {"the candidate": evidence["test"]["candidate"]["trained_until"]}
-    begins = pd.Timestamp(starts)
-    late = [f"{who} used rows settled up to {until}" for who, until in used.items() if not pd.Timestamp(until) < begins]
-    words = " and ".join(late) or f"search, selection and training used nothing settled after {max(used.values())}"
-    return len(late), len(late) <= bound, f"{words}; the test month starts at {starts}"
-
-
-def _search(evidence: Evidence, bound: float) -> Found:
-    found = evidence["search"][evidence["test"]["candidate"]["model"]]
-    worse = found["confirmation"]
-    holds = worse["low"] <= bound
-    if found["tuned"] == found["default"]:
-        return worse, holds, "the default was the best of those tried: there is nothing to confirm"
-    words = "are not worse than" if holds else "are surely worse than"
-    return worse, holds, f"log loss, tuned less default: tuned parameters {words} the default in a month not searched"
-
-
-def _better_than_baseline(evidence: Evidence, bound: float) -> Found:
-    gain = evidence["test"]["differences"]["baseline"]["log_loss"]
-    holds = gain["low"] > bound
-    return gain, holds, f"log loss, baseline less candidate: {'surely' if holds else 'not surely'} better by the margin"
-
-
-def _not_the_champion(evidence: Evidence, bound: float) -> Found:
-    test = evidence["test"]
-    gain = test["differences"]["champion"]["log_loss"]
-    alike = gain["value"] == gain["low"] == gain["high"] == 0
-    same = int(alike or test["candidate"]["md5"] == test["champion"]["md5"])
-    words = "the candidate is the champion itself: comparing them says nothing" if same else "they predict otherwise"
-    return same, same <= bound, words
-
-
-def _not_worse_than_champion(evidence: Evidence, bound: float) -> Found:
-    gain = evidence["test"]["differences"]["champion"]["log_loss"]
-    holds = gain["low"] >= -bound
-    return (
-        gain,
-        holds,
-        f"log loss, champion less candidate: {'surely' if holds else 'not surely'} no worse by the margin",
-    )
-
-
-def _calibration(evidence: Evidence, bound: float) -> Found:
-    gap = evidence["test"]["calibration"]["gap"]
-    holds = gap["low"] <= bound and gap["high"] >= -bound
-    return gap, holds, f"mean probability less share that came: {'not surely' if holds else 'surely'} off by the margin"
-
-
-def _calibration_error(evidence: Evidence, bound: float) -> Found:
-    error = evidence["test"]["calibration"]["error"]
-    holds = error["low"] <= bound
-    return error, holds, f"mean distance of forecast and share: {'not surely' if holds else 'surely'} beyond the margin"
-
-
-def _coverage(evidence: Evidence, bound: float) -> Found:
-    coverage = evidence["test"]["coverage"]
-    level, overall = coverage["level"], coverage["overall"]
-    holds = overall["high"] >= level - bound and overall["low"] <= level + bound
-    words = "not surely" if holds else "surely"
-    return overall, holds, f"share of sets that hold what came: {words} off the stated {level:.0%} by the margin"
-
-
-def _worst_slice(evidence: Evidence, bound: float) -> Found:
-    part = evidence["slices"]["worst"]
-    if part is None:
-        return 0, True, "no part has enough rows and days to be judged"
-    gain = part["improvement"]
-    holds = gain["high"] >= -bound
-    where = f"{part['by']} = {part['value']}, {part['rows']} rows, the worst of {evidence['slices']['searched']}"
-    return gain, holds, f"log loss, baseline less candidate: {'not surely' if holds else 'surely'} worse on {where}"
-
-
-def _staleness(evidence: Evidence, bound: float) -> Found:
-    age = evidence["staleness"]["candidate"]["age_days"]
-    return age, age <= bound, f"its training rows end {age:g} days before the test month"
-
-
-def _directions(evidence: Evidence, bound: float) -> Found:
-    robust = evidence["robustness"]
-    if not robust["finite"]:
-        return 1, False, "some input gives no probability at all"
-    if not robust["directions"]:
-        return 0, True, "the model reads nothing that a stated direction is about"
-    part = max(robust["directions"], key=lambda direction: np.nan_to_num(direction["violating"]["low"], nan=np.inf))
-    holds = part["violating"]["low"] <= bound
-    words = "not surely" if holds else "surely"
-    return part["violating"], holds, f"share of rows that move the wrong way: {words} beyond the bound: {part['name']}"
-
-
-def _parity(evidence: Evidence, bound: float) -> Found:
-    parity = evidence["parity"]
-    kinds = {kind: one for kind, one in parity["kinds"].items() if one["rows"]}
-    silent = [kind for kind, one in kinds.items() if not one["compared"] and not _refused_alike(kind, one)]
-    silent += [kind for kind in ("usual", "test") if kind not in kinds]
-    if silent:
-        return parity["largest"], False, f"of {', '.join(silent)} rows, none was compared with scikit-learn"
-    if (left := kinds["test"]["rows"] - kinds["test"]["compared"]) > 0:
-        return parity["largest"], False, f"of test rows, {left} were not compared with scikit-learn"
-    if not parity["same_again"]:
-        return parity["largest"], False, "fitted again, the candidate becomes another file"
-    beyond = max(parity["beyond"], *(one["beyond"] for one in kinds.values()))
-    if beyond:
-        return (
-            parity["largest"],
-            False,
-            f"{beyond} rows differ by more than {parity['tolerance']:g}",
-        )
-    differences = [parity["largest"], *(one["largest"] for one in kinds.values() if one["compared"])]
-    words = f"largest difference between the model file's and scikit-learn's probability in {parity['compared']} rows"
-    return parity["largest"], all(0 <= difference <= bound for difference in differences), words
-
-
-def _refused_alike(kind: str, one: Mapping[str, Any]) -> bool:
-    """Whether rows of this kind may have no answer, and neither scikit-learn nor the file gave one to any."""
-    return kind in ("missing", "unseen", "extreme") and one["refused_by_both"] == one["refused"] == one["rows"]
-
-
-def _one_candidate(evidence: Evidence, bound: float) -> Found:
-    fit = evidence["test"]["candidate"]["fit"]
-    about = {"selection": evidence["selection"]["chosen"], "parity": evidence["parity"]["fit"]}
-    other = [f"{file} is about {name}" for file, name in about.items() if name != fit]
-    if evidence["parity"]["md5"] != evidence["test"]["candidate"]["md5"]:
-        other.append("parity is about another file")
-    return len(other), len(other) <= bound, " and ".join(other) or f"all evidence is about {fit}"
-
-
-@dataclass(frozen=True)
-class Rule:
-    """How a rule judges evidence by its bound, and when it passes: of the value, or of the ends of its interval.
-
-    It passes only then, and only if the evidence is whole: what was not looked for, or at another month, does not pass.
-    """
-
-    judge: Callable[[Evidence, float], Found]
-    passes_when: str
-
-
-RULES: dict[str, Rule] = {
-    "schema": Rule(_schema, "value <= bound"),
-    "quality": Rule(_quality, "value <= bound"),
-    "leakage": Rule(_leakage, "value <= bound"),
-    "one_candidate": Rule(_one_candidate, "value <= bound"),
-    "test_untouched": Rule(_test_untouched, "value <= bound"),
-    "search": Rule(_search, "low <= bound"),
-    "better_than_baseline": Rule(_better_than_baseline, "low > bound"),
-    "not_the_champion": Rule(_not_the_champion, "value <= bound"),
-    "not_worse_than_champion": Rule(_not_worse_than_champion, "low >= -bound"),
-    "calibration": Rule(_calibration, "low <= bound and high >= -bound"),
-    "calibration_error": Rule(_calibration_error, "low <= bound"),
-    "coverage": Rule(_coverage, "low <= level + bound and high >= level - bound"),
-    "worst_slice": Rule(_worst_slice, "high >= -bound"),
-    "staleness": Rule(_staleness, "value <= bound"),
-    "directions": Rule(_directions, "low <= bound"),
-    "parity": Rule(_parity, "value <= bound"),
-}
+def _verdict(holds: bool | None, points: Sequence[Point]) -> Verdict:
+    if holds is False:
+        return "no"
+    return "unknown" if points else "yes"
 
 
 def as_table(decision: Decision) -> pd.DataFrame:
@@ -262,7 +84,24 @@ def as_table(decision: Decision) -> pd.DataFrame:
     rows = []
     for ruling in decision.rulings:
         interval = "" if ruling.low is None else f" [{ruling.low:.3g}, {ruling.high:.3g}]"
-        name = ruling.rule.replace("_", " ")
+        value = "not measured" if ruling.value is None else f"{ruling.value:.3g}{interval}"
         said = (ruling.passes_when, ruling.verdict, ruling.reason)
-        rows.append((name, f"{ruling.value:.3g}{interval}", f"{ruling.bound:g}", *said))
+        rows.append((ruling.rule.replace("_", " "), value, f"{ruling.bound:g}", *said))
     return pd.DataFrame(rows, columns=["rule", "value [low, high]", "bound", "passes when", "verdict", "reason"])
+
+
+def points_as_table(decision: Decision) -> pd.DataFrame:
+    """The points that a person must answer, and the lines that answer none: rule, about, what was found, answer."""
+    open_points = [(ruling.rule, one.about, one.says, "open") for ruling in decision.rulings for one in ruling.open]
+    answered = [(ruling.rule, one.about, one.says, one.why) for ruling in decision.rulings for one in ruling.accepted]
+    unused = [(line.rule, line.about, "nothing: the line answers no point", line.why) for line in decision.unused]
+    return pd.DataFrame([*open_points, *answered, *unused], columns=["rule", "about", "found", "answer"])
+
+
+def as_evidence(decision: Decision) -> dict[str, Any]:
+    """What models/decision.json keeps of the decision: verdict, rules, and the declared lines that answer nothing."""
+    return {
+        "verdict": decision.verdict,
+        "rules": [asdict(ruling) for ruling in decision.rulings],
+        "unused": [asdict(line) for line in decision.unused],
+    }

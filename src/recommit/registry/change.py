@@ -29,6 +29,10 @@ class Change:
     forced: bool = False
     aside: tuple[str, ...] = ()
     """Copies of the champion's files that DVC's cache did not hold when a rollback replaced them."""
+    accepted: tuple[str, ...] = ()
+    """What the gate could not tell, and a declared line answered: rule, what it is about, what was found, why."""
+    unused: tuple[str, ...] = ()
+    """Declared lines that answer nothing any more."""
     features: Changed | None = field(default_factory=Changed)
     """Of a rollback: how the code of its features has changed since; None where that could not be seen."""
 

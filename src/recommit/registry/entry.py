@@ -60,6 +60,18 @@ class Before(_Closed):
     object: Line
 
 
+class Accepted(_Closed):
+    """A point that the gate could not tell, and that a declared line answered: the rule, what was found, and why."""
+
+    rule: Line
+    about: Line
+    says: Line
+    why: Line
+
+    def __str__(self) -> str:
+        return f"rule {self.rule}, about {self.about}: {self.says}; accepted because: {self.why}"
+
+
 class _Entry(_Closed):
     format: Literal[1] = 1
     name: Line
@@ -84,9 +96,11 @@ class VersionEntry(_Entry):
     """Each of the model's files, by its name."""
     lock: str = _MD5
     """MD5 of dvc.lock: the record of how it was made."""
-    decision: Literal["yes", "no", "none"]
+    decision: Literal["yes", "no", "unknown", "none"]
     evidence: str | None
     """SHA-256 of models/decision.json, which lists the hash of every evidence file."""
+    accepted: tuple[Accepted, ...] = ()
+    """What the gate could not tell and a declared line in params.yaml answered."""
     as_of: Line
     measured: Literal["test", "validation"]
     metrics: dict[Line, Interval]

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from recommit.proof.contents import md5_of
-from recommit.registry.entry import File, Interval
+from recommit.registry.entry import Accepted, File, Interval, one_line
 from recommit.registry.files import CHAMPION, MANIFEST, MODEL
 from recommit.registry.tags import CANDIDATE
 
@@ -25,38 +25,68 @@ class _Closed(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class Point(_Closed):
+    """What a person must answer before the rule passes: what it is about, and what was found."""
+
+    about: str
+    says: str
+
+
+class Answer(Point):
+    """A point that a line of `accepted` in params.yaml answers, and why."""
+
+    why: str = Field(pattern=r"\S")
+
+
+class Line(_Closed):
+    """A line of `accepted` in params.yaml."""
+
+    rule: str
+    about: str
+    why: str
+
+
 class Rule(_Closed):
     """One rule of the gate, as `recommit.learning.gate` wrote it down."""
 
     rule: str
-    value: float
+    value: float | None
     low: float | None
     high: float | None
     bound: float
     passes_when: str
-    verdict: Literal["yes", "no"]
+    verdict: Literal["yes", "no", "unknown"]
     reason: str
+    accepted: tuple[Answer, ...]
+    open: tuple[Point, ...]
 
 
 class Decision(_Closed):
     """models/decision.json: whether the candidate may be promoted, and the MD5 of all that it was judged by."""
 
-    verdict: Literal["yes", "no"]
+    verdict: Literal["yes", "no", "unknown"]
     candidate: str
     manifest: str
     champion: str
     rules: tuple[Rule, ...]
+    unused: tuple[Line, ...]
+    """Lines of `accepted` that answer no point."""
     evidence: dict[str, str]
 
 
 @dataclass(frozen=True)
 class Judged:
-    """The decision as found: its verdict, its hash, what was measured, and all that speaks against promoting."""
+    """The decision as found: its verdict, its hash, what was measured, and all that speaks against promoting.
 
-    decision: Literal["yes", "no", "none"]
+    `accepted` are the points that declared lines answered; `unused` the lines that answered none.
+    """
+
+    decision: Literal["yes", "no", "unknown", "none"]
     sha256: str | None
     metrics: Mapping[str, Interval]
     objections: tuple[str, ...]
+    accepted: tuple[Accepted, ...] = ()
+    unused: tuple[str, ...] = ()
 
 
 def judged(root: Path, files: Mapping[str, File]) -> Judged:
@@ -74,19 +104,50 @@ def judged(root: Path, files: Mapping[str, File]) -> Judged:
         return Judged("none", digest, {}, (f"{DECISION} is not what the gate writes: {why}: `dvc repro gate`",))
     except (ValueError, RecursionError) as error:
         return Judged("none", digest, {}, (f"{DECISION} is not JSON: {error}: `dvc repro gate` makes it anew",))
-    objections = (*_no(decision), *_other(root, decision, files))
-    return Judged(decision.verdict, digest, _measured(root, decision), objections)
+    objections = (*_no(decision), *_open(decision), *_other(root, decision, files))
+    unused = tuple(f"rule {one_line(line.rule)}, about {one_line(line.about)}" for line in decision.unused)
+    return Judged(decision.verdict, digest, _measured(root, decision), objections, accepted_in(content), unused)
 
 
 def _no(decision: Decision) -> Iterator[str]:
     failed = [rule for rule in decision.rules if rule.verdict == "no"]
     for rule in failed:
+        measured = "" if rule.value is None else f"{rule.value:.3g}"
         interval = "" if rule.low is None or rule.high is None else f" [{rule.low:.3g}, {rule.high:.3g}]"
-        yield f"the gate says no, rule {rule.rule}: {rule.value:.3g}{interval}, bound {rule.bound:g}: {rule.reason}"
+        yield f"the gate says no, rule {rule.rule}: {measured}{interval}, bound {rule.bound:g}: {rule.reason}"
     if decision.verdict == "no" and not failed:
         yield f"{DECISION} says no, and none of its rules does: `dvc repro gate` makes it anew"
     if not decision.rules:
         yield f"{DECISION} holds no rules: nothing was decided"
+
+
+def _open(decision: Decision) -> Iterator[str]:
+    """Each point that nobody answered, with the line that would answer it once it says why."""
+    unknown = [rule for rule in decision.rules if rule.verdict == "unknown"]
+    for rule in unknown:
+        for point in rule.open:
+            line = f'{{rule: {rule.rule}, about: {json.dumps(point.about, ensure_ascii=False)}, why: "..."}}'
+            yield (
+                f"the gate cannot tell, rule {rule.rule}, about {point.about}: {point.says}; to accept it, add this to "
+                f"the list `accepted` in params.yaml, with a reason: {line}"
+            )
+        if not rule.open and not rule.accepted:
+            yield f"the gate cannot tell, rule {rule.rule}: {rule.reason}: no point says what must be answered"
+    if decision.verdict == "unknown" and not any(rule.open for rule in unknown):
+        yield f"{DECISION} says unknown, and no point of its rules is open: `dvc repro gate` makes it anew"
+
+
+def accepted_in(decision: bytes) -> tuple[Accepted, ...]:
+    """The points that declared lines answered in the bytes of a decision; none where it is no decision."""
+    try:
+        rules = Decision.model_validate(json.loads(decision)).rules
+        return tuple(
+            Accepted(rule=rule.rule, **{name: one_line(text) for name, text in answer.model_dump().items()})
+            for rule in rules
+            for answer in rule.accepted
+        )
+    except (ValueError, RecursionError):
+        return ()
 
 
 def _other(root: Path, decision: Decision, files: Mapping[str, File]) -> Iterator[str]:

@@ -63,7 +63,7 @@ def _version(
 
 
 def _facts(entry: VersionEntry) -> dict[str, Any]:
-    kept = {"as_of", "decision", "evidence", "files", "measured", "metrics", "who", "when", "why"}
+    kept = {"accepted", "as_of", "decision", "evidence", "files", "measured", "metrics", "who", "when", "why"}
     return entry.model_dump(mode="json", include=kept)
 
 
@@ -108,6 +108,8 @@ def as_text(data: Mapping[str, Any]) -> Iterator[str]:
         if version["forced"]:
             yield f"{version['version']} was forced: {'; '.join(version['reasons'])}"
             yield from (f"  overruled: {words}" for words in version["overruled"])
+        for one in version.get("accepted", ()):
+            yield f"{version['version']} accepted, rule {one['rule']}, about {one['about']}: {one['why']}"
     for stage, history in data["stages"].items():
         earlier = "…, " if len(history["events"]) > _STEPS else ""
         yield f"{stage}: {earlier}" + ", ".join(map(_step, history["events"][-_STEPS:]))

@@ -1,5 +1,6 @@
 """Promote the candidate: a version and a stage as tags with the evidence in them, and the champion to beat next."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from recommit import Refusal
@@ -60,11 +61,13 @@ def promote(root: Path, stage: str, reason: str, force: bool) -> Change:
             lock=md5_of(root / "dvc.lock"),
             decision=judgement.decision,
             evidence=judgement.sha256,
+            accepted=judgement.accepted,
             as_of=str(manifest.as_of),
             measured="test" if judgement.metrics else "validation",
             metrics=dict(metrics),
         )
-    return _write(root, found, entry, version, stage, reason, force, against)
+    change = _write(root, found, entry, version, stage, reason, force, against)
+    return replace(change, accepted=tuple(map(str, judgement.accepted)), unused=judgement.unused)
 
 
 def _write(

@@ -11,8 +11,8 @@ from typing import Any
 from recommit import Refusal
 from recommit.git import blobs, prefix
 from recommit.proof.contents import md5_of_bytes
-from recommit.registry.entry import FILES, Interval, VersionEntry
-from recommit.registry.evidence import DECISION, TEST, TEST_NAME, metrics_in
+from recommit.registry.entry import FILES, Accepted, Interval, VersionEntry
+from recommit.registry.evidence import DECISION, TEST, TEST_NAME, accepted_in, metrics_in
 from recommit.registry.files import lock_in
 from recommit.registry.tags import CANDIDATE
 
@@ -26,14 +26,15 @@ _OUT = re.compile(
 class Recorded:
     """Of one commit: MD5 of dvc.lock and those it lists for the candidate's files, SHA-256 and verdict of the decision.
 
-    And the candidate's metrics on the test month, of the very evidence that was decided by: none where the commit does
-    not have it. The others are None where their file is not in the commit.
+    And the points that the decision accepted, and the candidate's metrics on the test month, of the very evidence that
+    was decided by: none where the commit does not have it. The others are None where their file is not in the commit.
     """
 
     lock: str | None = None
     files: Mapping[str, frozenset[str]] = field(default_factory=dict)
     evidence: str | None = None
     decision: str = "none"
+    accepted: tuple[Accepted, ...] = ()
     metrics: Mapping[str, Interval] = field(default_factory=dict)
 
 
@@ -59,6 +60,8 @@ def contradicted(entry: VersionEntry, recorded: Recorded) -> list[str]:
         what.append(f"{DECISION} has another hash" if recorded.evidence else f"there is no {DECISION}")
     elif entry.decision not in (recorded.decision, "none"):
         what.append(f"{DECISION} says {recorded.decision}")
+    elif entry.accepted != recorded.accepted:
+        what.append(f"{DECISION} has other accepted points")
     unread = (entry.decision, entry.measured) == ("none", "validation")  # by a promotion that was forced past it
     if recorded.metrics and (entry.measured, entry.metrics) != ("test", recorded.metrics) and not unread:
         what.append(f"{TEST} has other metrics")
@@ -74,6 +77,7 @@ def _recorded(lock: bytes | None, decision: bytes | None, test: bytes | None) ->
         files=_files((lock or b"").decode("utf-8", "replace")),
         evidence=hashlib.sha256(decision).hexdigest() if decision is not None else None,
         decision=str(decided.get("verdict", "none")),
+        accepted=accepted_in(decision or b""),
         metrics=metrics_in(test) if test is not None and md5_of_bytes(test) == judged_by else {},
     )
 

@@ -19,6 +19,8 @@ def _words(change: Change) -> Iterator[str]:
     before = f", in place of {change.replaced}" if change.replaced else ""
     yield f"{change.name} {change.version} is {change.stage} now{before}: {', '.join(change.tags)}"
     yield from (f"overruled: {words}" for words in change.overruled)
+    yield from (f"accepted: {words}" for words in change.accepted)
+    yield from (f"this line of `accepted` in params.yaml answers nothing: {words}" for words in change.unused)
     if change.commit:
         yield f"it is the champion: commit {change.commit[:10]}; `dvc repro` predicts with it"
     if change.aside:

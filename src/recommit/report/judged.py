@@ -59,7 +59,7 @@ def rules(decision: Evidence) -> Table:
         Row(
             heading(rule["rule"]),
             (
-                Cell(_verdict(rule["verdict"]), "good" if rule["verdict"] == "yes" else "bad"),
+                Cell(_verdict(rule["verdict"]), "good" if passes(rule) else "bad"),
                 Cell(shown(_measured(rule))),
                 Cell(shown(rule["bound"])),
                 Cell(shown(rule["passes_when"]), "text"),
@@ -69,6 +69,34 @@ def rules(decision: Evidence) -> Table:
         for rule in decision["rules"]
     )
     return Table("", "Rule", ("Verdict", "Measured [low, high]", "Bound", "Passes when", "Reason"), rows)
+
+
+def passes(rule: Evidence) -> bool:
+    """Whether a rule says yes, or says unknown and every point of it is answered."""
+    return rule["verdict"] == "yes" or (rule["verdict"] == "unknown" and bool(rule["accepted"]) and not rule["open"])
+
+
+def points(decision: Evidence) -> list[Table]:
+    """What the gate could not tell and a person must answer, with the answers that params.yaml declares; none if none.
+
+    Lines that answer nothing stand there too.
+    """
+    rows = [
+        _point(rule["rule"], point["about"], point["says"], point.get("why"))
+        for rule in decision["rules"]
+        for point in (*rule["open"], *rule["accepted"])
+    ]
+    rows += [_point(line["rule"], line["about"], _NOTHING, line["why"]) for line in decision["unused"]]
+    columns = ("About", "Found", "Accepted because")
+    return [Table("Points that a person must answer", "Rule", columns, tuple(rows))] if rows else []
+
+
+_NOTHING = "nothing: no point is answered by this line"
+
+
+def _point(rule: str, about: str, says: str, why: str | None) -> Row:
+    answer = Cell("open", "bad") if why is None else Cell(why, "text")
+    return Row(heading(rule), (Cell(about, "text"), Cell(says, "text"), answer))
 
 
 def scores(test: Evidence) -> Table:
@@ -246,7 +274,7 @@ def _measured(rule: Evidence) -> Any:
 
 
 def _verdict(verdict: str) -> str:
-    return {"yes": "✓ yes", "no": "✗ no"}.get(verdict, verdict)
+    return {"yes": "✓ yes", "no": "✗ no", "unknown": "? unknown"}.get(verdict, verdict)
 
 
 def _intervals(evidence: Evidence) -> Iterator[tuple[str, Evidence]]:

@@ -32,7 +32,7 @@ def _hashes(facts: Facts) -> list[Table]:
 MEASURED: dict[str, Callable[[Facts], list[Table]]] = {
     "candidate": _from("test", judged.candidate),
     "hashes": _hashes,
-    "decision": _from("decision", judged.rules),
+    "decision": _from("decision", judged.rules, judged.points),
     "training rows": _from("test", judged.trained),
     "test period": _from("test", judged.period),
     "scores": _from("test", judged.scores, judged.differences),

@@ -12,7 +12,7 @@ from recommit.report.tables import Table, found_in, heading, listed, paired, per
 
 @dataclass(frozen=True)
 class Section:
-    """A heading, what is to be seen there in plain words, tables and figures; `verdict` is yes, no or empty."""
+    """A heading, what is to be seen there in plain words, tables and figures; `verdict` is a decision's, or empty."""
 
     key: str
     title: str
@@ -38,15 +38,19 @@ def sections(facts: Facts, figures: Sequence[Figure]) -> list[Section]:
 
 
 def _decision(evidence: Mapping[str, Any]) -> list[Section]:
-    against = [words(rule["rule"]) for rule in evidence["rules"] if rule["verdict"] != "yes"]
-    lead = (
-        f"All {len(evidence['rules'])} rules of the gate hold."
-        if not against
-        else f"{len(against)} of {len(evidence['rules'])} rules of the gate say no: {', '.join(against)}."
-    )
+    rules = evidence["rules"]
+    refused = [words(rule["rule"]) for rule in rules if rule["verdict"] == "no"]
+    untold = [words(rule["rule"]) for rule in rules if rule["verdict"] == "unknown" and not judged.passes(rule)]
+    answered = [words(rule["rule"]) for rule in rules if rule["verdict"] == "unknown" and judged.passes(rule)]
+    said = [
+        f"{len(found)} of {len(rules)} rules of the gate {does}: {', '.join(found)}."
+        for found, does in ((refused, "say no"), (untold, "cannot tell"), (answered, "are unknown and accepted"))
+        if found
+    ]
+    lead = " ".join(said) or f"All {len(rules)} rules of the gate hold."
     versions = {"Candidate (md5)": evidence["candidate"], "Champion now (md5)": evidence["champion"]}
     title = f"Decision: {evidence['verdict']}"
-    tables = (judged.rules(evidence), paired("", versions))
+    tables = (judged.rules(evidence), *judged.points(evidence), paired("", versions))
     return [Section("decision", title, lead, tables, verdict=evidence["verdict"])]
 
 

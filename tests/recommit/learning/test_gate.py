@@ -9,7 +9,9 @@ import pytest
 from scipy.special import expit, logit
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from recommit.learning.gate import RULES, as_table, decide
+from recommit.learning.gate import as_evidence, as_table, decide, points_as_table
+from recommit.learning.rules import RULES
+from recommit.learning.ruling import Found, Point, Rule
 from recommit.learning.splits import Split
 from tests.recommit.learning.world import BOUNDS, FEATURES, World, honest, peeking
 
@@ -350,3 +352,78 @@ def test_the_decision_reads_as_a_table_of_all_rules(evidence: dict) -> None:
     table = as_table(decide(evidence, BOUNDS))
     assert len(table) == len(RULES)
     assert set(table["verdict"]) == {"yes"}
+
+
+LINE = {"rule": "leakage", "about": "hour, weekday", "why": "a street is busy at the same hours"}
+
+
+def asked(evidence: dict, monkeypatch: pytest.MonkeyPatch, *about: str, holds: bool | None = True) -> dict:
+    """The evidence, with a rule `leakage` that asks a person about each of `about`."""
+    points = tuple(Point(one, f"{one} are worth 0.4 of the loss") for one in about)
+    found = Found(len(about), holds, "questions", points)
+    monkeypatch.setitem(RULES, "leakage", Rule(lambda *_: found, "value <= bound"))
+    return evidence
+
+
+def test_a_point_is_unknown_until_a_line_with_its_rule_and_name_answers_it(
+    evidence: dict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked(evidence, monkeypatch, "hour, weekday")
+    decision = decide(evidence, BOUNDS)
+    assert decision.verdict == "unknown"
+    (ruling,) = (ruling for ruling in decision.rulings if ruling.verdict == "unknown")
+    assert ruling.open == (Point("hour, weekday", "hour, weekday are worth 0.4 of the loss"),)
+
+    decision = decide(evidence, BOUNDS, [LINE])
+    assert decision.verdict == "yes"
+    (ruling,) = (ruling for ruling in decision.rulings if ruling.verdict == "unknown")
+    assert (ruling.open, ruling.accepted[0].about, ruling.accepted[0].why) == ((), LINE["about"], LINE["why"])
+    assert decision.unused == ()
+
+
+def test_every_point_of_a_rule_needs_its_own_answer(evidence: dict, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked(evidence, monkeypatch, "hour, weekday", "tail")
+    assert decide(evidence, BOUNDS, [LINE]).verdict == "unknown"
+    assert decide(evidence, BOUNDS, [LINE, LINE | {"about": "tail"}]).verdict == "yes"
+
+
+def test_a_rule_that_cannot_tell_is_a_point_by_its_own_name(evidence: dict, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked(evidence, monkeypatch, holds=None)
+    assert decide(evidence, BOUNDS).verdict == "unknown"
+    assert decide(evidence, BOUNDS, [LINE]).verdict == "unknown"
+    assert decide(evidence, BOUNDS, [LINE | {"about": "leakage"}]).verdict == "yes"
+
+
+def test_a_no_cannot_be_accepted(evidence: dict, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked(evidence, monkeypatch, "hour, weekday", holds=False)
+    assert decide(evidence, BOUNDS, [LINE, LINE | {"about": "leakage"}]).verdict == "no"
+
+
+def test_a_line_that_answers_nothing_is_said(evidence: dict) -> None:
+    decision = decide(evidence, BOUNDS, [LINE])
+    assert (decision.verdict, [line.about for line in decision.unused]) == ("yes", ["hour, weekday"])
+    assert list(points_as_table(decision)["found"]) == ["nothing: the line answers no point"]
+    assert as_evidence(decision)["unused"] == [LINE]
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (LINE | {"why": " "}, "why says nothing"),
+        (LINE | {"why": "..."}, "why says nothing"),
+        (LINE | {"why": None}, "why must be text"),
+        (LINE | {"about": 7}, "about must be text"),
+        (LINE | {"rule": "hope"}, "hope is no rule"),
+        (LINE | {"until": "May"}, "nothing else"),
+        ({"rule": "leakage", "about": "tail"}, "it must have rule, about, why"),
+        ("leakage", "it must have rule, about, why"),
+    ],
+)
+def test_a_line_that_is_not_whole_is_refused(evidence: dict, line: object, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        decide(evidence, BOUNDS, [line])
+
+
+def test_two_answers_to_one_point_are_refused(evidence: dict) -> None:
+    with pytest.raises(ValueError, match="answered twice"):
+        decide(evidence, BOUNDS, [LINE, LINE | {"why": "another reason"}])

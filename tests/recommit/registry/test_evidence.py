@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from recommit.registry.evidence import judged
 from recommit.registry.files import hashes
@@ -25,6 +26,27 @@ def edit(world: World, change: Change) -> None:
     path.write_text(json.dumps(decision))
 
 
+def ask(about: str = "a: b is odd", verdict: str = "unknown") -> dict[str, Any]:
+    return {"verdict": verdict, "open": [{"about": about, "says": "odd"}]}
+
+
+def answered(why: str = "known") -> dict[str, Any]:
+    return {"verdict": "unknown", "accepted": [{"about": "a", "says": "odd", "why": why}]}
+
+
+def test_a_point_that_a_declared_line_answers_is_no_objection(world: World) -> None:
+    edit(world, lambda decision: decision["rules"][0].update(answered()))
+    assert objections(world) == ()
+
+
+@pytest.mark.parametrize("about", ["hour, weekday", 'a "quoted" \\ name', "2013-07", "# {none}: [é]", "a\nb"])
+def test_the_line_that_is_printed_answers_the_point(world: World, about: str) -> None:
+    edit(world, lambda decision: decision["rules"][0].update(ask(about)))
+    (said,) = objections(world)
+    line = yaml.safe_load(said[said.rindex("{rule: ") :])
+    assert line == {"rule": "not_worse_than_champion", "about": about, "why": "..."}
+
+
 def test_a_decision_about_these_very_files_meets_no_objection(world: World) -> None:
     assert objections(world) == ()
 
@@ -41,6 +63,11 @@ def test_a_decision_about_these_very_files_meets_no_objection(world: World) -> N
         (lambda decision: decision["rules"].clear(), "no rules"),
         (lambda decision: decision["rules"][0].update(verdict="no"), "the gate says no, rule not_worse_than_champion"),
         (lambda decision: decision.update(verdict="no"), "none of its rules does"),
+        (lambda decision: decision["rules"][0].update(verdict="unknown"), "no point says what must be answered"),
+        (lambda decision: decision.update(verdict="unknown"), "no point of its rules is open"),
+        (lambda decision: decision["rules"][0].update(ask()), "rule not_worse_than_champion, about a: b is odd: odd"),
+        (lambda decision: decision["rules"][0].update(ask(verdict="no")), "the gate says no"),
+        (lambda decision: decision["rules"][0].update(answered(why=" ")), "why: String should match"),
         (lambda decision: decision.update(more=1), "more: Extra inputs"),
         (lambda decision: decision.pop("champion"), "champion: Field required"),
     ],

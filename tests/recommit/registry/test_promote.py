@@ -11,7 +11,7 @@ from recommit.batch.named import open_scorer
 from recommit.registry import champion
 from recommit.registry.change import Change
 from recommit.registry.history import read_registry
-from recommit.registry.listing import as_data
+from recommit.registry.listing import as_data, as_text
 from recommit.registry.promote import promote
 from recommit.registry.report import publishing
 from recommit.registry.resolve import resolve
@@ -59,6 +59,42 @@ def test_the_tag_says_who_when_why_and_on_what_evidence(world: World) -> None:
     assert entry.evidence is not None
     assert entry.metrics["auc"].low == pytest.approx(0.68)
     assert entry.measured == "test"
+
+
+def ask(world: World, **points: str) -> None:
+    """Have the gate ask about one point: `open` or `accepted`, as JSON."""
+    verdict = "yes" if "accepted" in points else "unknown"
+    script = (world.folder / "judge.py").read_text()
+    script = script.replace('"accepted": [], "open": []', str({"accepted": [], "open": []} | points)[1:-1])
+    script = script.replace('"verdict": verdict, "reason"', '"verdict": "unknown", "reason"')
+    script = script.replace('decision = {"verdict": verdict', f'decision = {{"verdict": "{verdict}"')
+    (world.folder / "judge.py").write_text(script)
+    world.run("dvc", "repro", "--quiet")
+    world.commit()
+
+
+def test_an_open_point_is_refused_with_the_line_that_answers_it(world: World) -> None:
+    ask(world, open=[{"about": "hour, weekday", "says": "worth 0.4"}])
+    line = '{rule: not_worse_than_champion, about: "hour, weekday", why: "..."}'
+    refused(world, "about hour, weekday: worth 0.4", "params.yaml", line, status=1)
+
+
+def test_an_accepted_point_is_in_the_tag_and_in_what_is_printed(world: World) -> None:
+    ask(world, accepted=[{"about": "hour, weekday", "says": "worth 0.4", "why": "a busy\nstreet"}])
+    change = do(world)
+    (said,) = change.accepted
+    assert said == "rule not_worse_than_champion, about hour, weekday: worth 0.4; accepted because: a busy street"
+    entry = read_registry(world.folder).entry("v1.0.0")
+    assert entry is not None
+    assert [(one.about, one.why) for one in entry.accepted] == [("hour, weekday", "a busy street")]
+    assert not read_registry(world.folder).problems
+    listed = as_data(world.folder, read_registry(world.folder))
+    assert listed["versions"][0]["accepted"][0]["says"] == "worth 0.4"
+    told = "v1.0.0 accepted, rule not_worse_than_champion, about hour, weekday: a busy street"
+    assert told in as_text(listed)
+    world.remake("toy@v1.0.0", "HEAD~1", "a busy street", "all is well")
+    (problem, *_) = read_registry(world.folder).problems
+    assert "other accepted points" in problem.words
 
 
 def test_a_second_time_says_so_and_does_nothing(world: World) -> None:

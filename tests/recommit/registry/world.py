@@ -46,10 +46,10 @@ pathlib.Path("reports/evidence/test.json").write_text(json.dumps(test))
 verdict = "yes" if candidate > champion else "no"
 rule = {"rule": "not_worse_than_champion", "value": candidate - champion, "low": None, "high": None, "bound": 0.0,
         "passes_when": "value > bound",
-        "verdict": verdict, "reason": "candidate less champion"}
+        "verdict": verdict, "reason": "candidate less champion", "accepted": [], "open": []}
 decision = {"verdict": verdict, "candidate": md5("models/candidate/model.onnx"),
             "manifest": md5("models/candidate/manifest.json"),
-            "champion": md5("models/champion/model.onnx"), "rules": [rule],
+            "champion": md5("models/champion/model.onnx"), "rules": [rule], "unused": [],
             "evidence": {"test.json": md5("reports/evidence/test.json")}}
 pathlib.Path("models/decision.json").write_text(json.dumps(decision))
 """

@@ -114,10 +114,13 @@ def evidence() -> dict[str, Any]:
                     "passes_when": "low >= -bound",
                     "verdict": verdict,
                     "reason": reason,
+                    "accepted": [],
+                    "open": [],
                     **interval(value),
                 }
                 for rule, value, verdict, reason in rules
             ],
+            "unused": [],
             "evidence": {"reports/evidence/test.json": "eccbc87e4b5ce2fe28308fd9f2a7baf3"},
         },
         "staleness": {

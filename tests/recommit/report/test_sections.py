@@ -70,6 +70,23 @@ def test_a_finding_is_shown_and_none_is_said_to_be_none(tmp_path: Path) -> None:
     assert "does any feature change? Findings: none." in said
 
 
+def test_what_the_gate_cannot_tell_stands_there_with_its_answer_or_as_open(tmp_path: Path) -> None:
+    decision = samples.evidence()["decision"]
+    point = {"about": "hour, weekday", "says": "worth 0.4 of the loss"}
+    rule = decision["rules"][0] | {"verdict": "unknown", "open": [point]}
+    page = samples.text(index(tmp_path, decision=decision | {"verdict": "unknown", "rules": [rule]}))
+    assert "Decision: unknown 1 of 1 rules of the gate cannot tell: better than baseline." in page
+    assert "hour, weekday worth 0.4 of the loss open" in page
+
+    rule |= {"open": [], "accepted": [point | {"why": "a busy street"}]}
+    line = {"rule": "quality", "about": "2013-02", "why": "a storm"}
+    decision |= {"verdict": "yes", "rules": [rule], "unused": [line]}
+    page = samples.text(index(tmp_path, decision=decision))
+    assert "1 of 1 rules of the gate are unknown and accepted: better than baseline." in page
+    assert "hour, weekday worth 0.4 of the loss a busy street" in page
+    assert "Quality 2013-02 nothing: no point is answered by this line a storm" in page
+
+
 @pytest.mark.parametrize("name", ["test", "slices", "selection", "decision", "staleness"])
 def test_evidence_that_lacks_what_is_shown_is_refused_by_its_name(name: str, tmp_path: Path) -> None:
     with pytest.raises(Refusal, match=rf"the evidence {name} has no '"):

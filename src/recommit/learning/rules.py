@@ -1,0 +1,192 @@
+"""The rules of the gate: each takes one number from the evidence and holds it against the bound of its name."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from recommit.learning.ruling import Evidence, Found, Rule
+
+
+def _schema(evidence: Evidence, bound: float) -> Found:
+    broken, rules = evidence["schema"]["broken"], evidence["schema"]["rules"]
+    return Found(broken, rules > 0 and broken <= bound, f"{broken} of {rules} rules of the schema are broken")
+
+
+def _quality(evidence: Evidence, bound: float) -> Found:
+    quality = evidence["quality"]
+    flags = [flag for flag in quality["flags"] if flag["month"] == quality["judged"]]
+    words = f"{len(flags)} of {quality['checked']} numbers of {quality['judged']} are unlike the training months"
+    if not evidence["test"]["period"]["starts"].startswith(quality["judged"]):
+        return Found(len(flags), False, f"{quality['judged']} was looked at, which is not the test month")
+    return Found(len(flags), quality["checked"] > 0 and len(flags) <= bound, words + _first(flags))
+
+
+def _leakage(evidence: Evidence, bound: float) -> Found:
+    leaks = [*evidence["leakage"]["findings"], *evidence["replay"]["findings"]]
+    looked = bool(evidence["leakage"]["checked"]) and evidence["replay"]["rows"] > 0
+    words = f"{len(leaks)} leaks found{_first(leaks)}" if looked else "leaks were not looked for"
+    return Found(len(leaks), looked and len(leaks) <= bound, words)
+
+
+def _first(found: list[Mapping[str, Any]]) -> str:
+    return f", first: {', '.join(value for value in found[0].values() if isinstance(value, str))}" if found else ""
+
+
+def _test_untouched(evidence: Evidence, bound: float) -> Found:
+    starts = evidence["test"]["period"]["starts"]
+    used = {f"search of {model}": found["used_until"] for model, found in evidence["search"].items()}
+    used |= {"selection": evidence["selection"]["used_until"]}
+    used |= {"the candidate": evidence["test"]["candidate"]["trained_until"]}
+    begins = pd.Timestamp(starts)
+    late = [f"{who} used rows settled up to {until}" for who, until in used.items() if not pd.Timestamp(until) < begins]
+    words = " and ".join(late) or f"search, selection and training used nothing settled after {max(used.values())}"
+    return Found(len(late), len(late) <= bound, f"{words}; the test month starts at {starts}")
+
+
+def _search(evidence: Evidence, bound: float) -> Found:
+    found = evidence["search"][evidence["test"]["candidate"]["model"]]
+    worse = found["confirmation"]
+    holds = worse["low"] <= bound
+    if found["tuned"] == found["default"]:
+        return Found(worse, holds, "the default was the best of those tried: there is nothing to confirm")
+    words = "are not worse than" if holds else "are surely worse than"
+    return Found(
+        worse, holds, f"log loss, tuned less default: tuned parameters {words} the default in a month not searched"
+    )
+
+
+def _better_than_baseline(evidence: Evidence, bound: float) -> Found:
+    gain = evidence["test"]["differences"]["baseline"]["log_loss"]
+    holds = gain["low"] > bound
+    return Found(
+        gain, holds, f"log loss, baseline less candidate: {'surely' if holds else 'not surely'} better by the margin"
+    )
+
+
+def _not_the_champion(evidence: Evidence, bound: float) -> Found:
+    test = evidence["test"]
+    gain = test["differences"]["champion"]["log_loss"]
+    alike = gain["value"] == gain["low"] == gain["high"] == 0
+    same = int(alike or test["candidate"]["md5"] == test["champion"]["md5"])
+    words = "the candidate is the champion itself: comparing them says nothing" if same else "they predict otherwise"
+    return Found(same, same <= bound, words)
+
+
+def _not_worse_than_champion(evidence: Evidence, bound: float) -> Found:
+    gain = evidence["test"]["differences"]["champion"]["log_loss"]
+    holds = gain["low"] >= -bound
+    return Found(
+        gain,
+        holds,
+        f"log loss, champion less candidate: {'surely' if holds else 'not surely'} no worse by the margin",
+    )
+
+
+def _calibration(evidence: Evidence, bound: float) -> Found:
+    gap = evidence["test"]["calibration"]["gap"]
+    holds = gap["low"] <= bound and gap["high"] >= -bound
+    return Found(
+        gap, holds, f"mean probability less share that came: {'not surely' if holds else 'surely'} off by the margin"
+    )
+
+
+def _calibration_error(evidence: Evidence, bound: float) -> Found:
+    error = evidence["test"]["calibration"]["error"]
+    holds = error["low"] <= bound
+    return Found(
+        error, holds, f"mean distance of forecast and share: {'not surely' if holds else 'surely'} beyond the margin"
+    )
+
+
+def _coverage(evidence: Evidence, bound: float) -> Found:
+    coverage = evidence["test"]["coverage"]
+    level, overall = coverage["level"], coverage["overall"]
+    holds = overall["high"] >= level - bound and overall["low"] <= level + bound
+    words = "not surely" if holds else "surely"
+    return Found(overall, holds, f"share of sets that hold what came: {words} off the stated {level:.0%} by the margin")
+
+
+def _worst_slice(evidence: Evidence, bound: float) -> Found:
+    part = evidence["slices"]["worst"]
+    if part is None:
+        return Found(None, None, "no part has enough rows and days to be judged")
+    gain = part["improvement"]
+    holds = gain["high"] >= -bound
+    where = f"{part['by']} = {part['value']}, {part['rows']} rows, the worst of {evidence['slices']['searched']}"
+    return Found(
+        gain, holds, f"log loss, baseline less candidate: {'not surely' if holds else 'surely'} worse on {where}"
+    )
+
+
+def _staleness(evidence: Evidence, bound: float) -> Found:
+    age = evidence["staleness"]["candidate"]["age_days"]
+    return Found(age, age <= bound, f"its training rows end {age:g} days before the test month")
+
+
+def _directions(evidence: Evidence, bound: float) -> Found:
+    robust = evidence["robustness"]
+    if not robust["finite"]:
+        return Found(1, False, "some input gives no probability at all")
+    if not robust["directions"]:
+        return Found(None, None, "the model reads nothing that a stated direction is about")
+    part = max(robust["directions"], key=lambda direction: np.nan_to_num(direction["violating"]["low"], nan=np.inf))
+    holds = part["violating"]["low"] <= bound
+    words = "not surely" if holds else "surely"
+    return Found(
+        part["violating"], holds, f"share of rows that move the wrong way: {words} beyond the bound: {part['name']}"
+    )
+
+
+def _parity(evidence: Evidence, bound: float) -> Found:
+    parity = evidence["parity"]
+    kinds = {kind: one for kind, one in parity["kinds"].items() if one["rows"]}
+    silent = [kind for kind, one in kinds.items() if not one["compared"] and not _refused_alike(kind, one)]
+    silent += [kind for kind in ("usual", "test") if kind not in kinds]
+    if silent:
+        return Found(parity["largest"], False, f"of {', '.join(silent)} rows, none was compared with scikit-learn")
+    if (left := kinds["test"]["rows"] - kinds["test"]["compared"]) > 0:
+        return Found(parity["largest"], False, f"of test rows, {left} were not compared with scikit-learn")
+    if not parity["same_again"]:
+        return Found(parity["largest"], False, "fitted again, the candidate becomes another file")
+    beyond = max(parity["beyond"], *(one["beyond"] for one in kinds.values()))
+    if beyond:
+        return Found(parity["largest"], False, f"{beyond} rows differ by more than {parity['tolerance']:g}")
+    differences = [parity["largest"], *(one["largest"] for one in kinds.values() if one["compared"])]
+    words = f"largest difference between the model file's and scikit-learn's probability in {parity['compared']} rows"
+    return Found(parity["largest"], all(0 <= difference <= bound for difference in differences), words)
+
+
+def _refused_alike(kind: str, one: Mapping[str, Any]) -> bool:
+    """Whether rows of this kind may have no answer, and neither scikit-learn nor the file gave one to any."""
+    return kind in ("missing", "unseen", "extreme") and one["refused_by_both"] == one["refused"] == one["rows"]
+
+
+def _one_candidate(evidence: Evidence, bound: float) -> Found:
+    fit = evidence["test"]["candidate"]["fit"]
+    about = {"selection": evidence["selection"]["chosen"], "parity": evidence["parity"]["fit"]}
+    other = [f"{file} is about {name}" for file, name in about.items() if name != fit]
+    if evidence["parity"]["md5"] != evidence["test"]["candidate"]["md5"]:
+        other.append("parity is about another file")
+    return Found(len(other), len(other) <= bound, " and ".join(other) or f"all evidence is about {fit}")
+
+
+RULES: dict[str, Rule] = {
+    "schema": Rule(_schema, "value <= bound"),
+    "quality": Rule(_quality, "value <= bound"),
+    "leakage": Rule(_leakage, "value <= bound"),
+    "one_candidate": Rule(_one_candidate, "value <= bound"),
+    "test_untouched": Rule(_test_untouched, "value <= bound"),
+    "search": Rule(_search, "low <= bound"),
+    "better_than_baseline": Rule(_better_than_baseline, "low > bound"),
+    "not_the_champion": Rule(_not_the_champion, "value <= bound"),
+    "not_worse_than_champion": Rule(_not_worse_than_champion, "low >= -bound"),
+    "calibration": Rule(_calibration, "low <= bound and high >= -bound"),
+    "calibration_error": Rule(_calibration_error, "low <= bound"),
+    "coverage": Rule(_coverage, "low <= level + bound and high >= level - bound"),
+    "worst_slice": Rule(_worst_slice, "high >= -bound"),
+    "staleness": Rule(_staleness, "value <= bound"),
+    "directions": Rule(_directions, "low <= bound"),
+    "parity": Rule(_parity, "value <= bound"),
+}
