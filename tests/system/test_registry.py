@@ -151,10 +151,10 @@ def test_the_projects_own_gate_refuses_a_worse_candidate_and_production_only_pul
     small.git("push", "--quiet", "--set-upstream", "origin", "main")
     project.run("dvc", "remote", "add", "--quiet", "--default", "shared", str(tmp_path / "remote"))
     project.commit("where files are shared")
-    refused = [name for name, rule in rules.items() if rule["verdict"] == "no"]
+    refused = [name for name, rule in rules.items() if rule["verdict"] == "no" or rule["open"]]
     if refused:  # a twentieth of the flights may be too few for the gate
         said = small.recommit("promote", status=1)
-        assert all(f"rule {name}:" in said for name in refused)
+        assert all(f"rule {name}" in said for name in refused)
     said = small.recommit("promote", *(("--force", "--reason", "a small sample") if refused else ()))
     listed = json.loads(small.recommit("models", "--json"))
     (version,) = listed["versions"]

@@ -14,6 +14,8 @@ from scipy import stats
 
 LEVEL = 0.95
 REPLICATES = 1000
+LEAST_ROWS, LEAST_BLOCKS = 200, 10
+"""Of fewer rows or blocks an interval says nothing that a decision may stand on."""
 
 
 @dataclass(frozen=True)

@@ -62,13 +62,15 @@ class Direction:
 
 @dataclass(frozen=True)
 class Moved:
-    """How a direction test went: over the `rows` that the change touched, the mean change and the share violating.
+    """How a direction test went over the `rows` that the change touched, on `days`: mean change and share violating.
 
-    A row that gets no probability at all violates, and is not in the mean, which is None when no row gets one.
+    A row that gets no probability at all violates, and is not in the mean, which is None when no row gets one. The
+    intervals of the shares hold for all directions together, since the worst of many looks bad by chance.
     """
 
     direction: Direction
     rows: int
+    days: int
     mean_change: Interval | None
     violating: Interval
 
@@ -80,7 +82,8 @@ class Moved:
     def as_dict(self) -> dict[str, Any]:
         """As evidence keeps it."""
         of = self.direction
-        said = {"name": of.name, "must_not": of.must_not, "why": of.why, "tolerance": of.tolerance, "rows": self.rows}
+        said = {"name": of.name, "must_not": of.must_not, "why": of.why, "tolerance": of.tolerance}
+        said |= {"rows": self.rows, "days": self.days}
         return said | {"mean_change": _as_dict(self.mean_change), "violating": self.violating.as_dict()}
 
 
@@ -114,14 +117,17 @@ class Broken:
 
 def check_directions(
     predict: Predict, rows: pd.DataFrame, directions: Sequence[Direction], days: Blocks
-) -> tuple[list[Moved], list[str]]:
-    """Test each direction on `rows`: (results, names of those that change none of its values).
+) -> tuple[list[Moved], list[str], list[str]]:
+    """Test each direction on `rows`: (results, names of those whose features are not read, and that touch no row).
 
     `rows` holds the columns that the model reads; changes of others are left out. `predict` gives probabilities,
     (rows,).
     """
     before = predict(rows)
-    results, untested = [], []
+    tested: list[tuple[Direction, Interval | None]] = []
+    unread: list[str] = []
+    untouched: list[str] = []
+    violating, touching = [], []
     for direction in directions:
         changed = {
             change.feature: change.apply(rows[change.feature]) for change in direction.changes if change.feature in rows
@@ -130,15 +136,27 @@ def check_directions(
         for name, values in changed.items():
             touched |= (values != rows[name]).to_numpy() & rows[name].notna().to_numpy()
         if not touched.any():
-            untested.append(direction.name)
+            (untouched if changed else unread).append(direction.name)
             continue
         after = predict(rows.assign(**changed))
         rise = after - before if direction.must_not == "fall" else before - after
         broken = ~(is_probability(before) & is_probability(after))
-        violating = days.ratio(touched & (broken | (rise < -direction.tolerance)), touched).interval()
-        mean = _mean(after - before, touched & ~broken, days)
-        results.append(Moved(direction, int(touched.sum()), mean, violating))
-    return results, untested
+        violating.append(touched & (broken | (rise < -direction.tolerance)))
+        touching.append(touched)
+        tested.append((direction, _mean(after - before, touched & ~broken, days)))
+    if not tested:
+        return [], unread, untouched
+    shares = days.ratio(np.column_stack(violating), np.column_stack(touching))
+    together = [
+        # Of a share that no day changes, as of no violation at all, the interval is the share itself.
+        one if np.ptp(replicates) else Interval(one.value, one.value, one.value)
+        for one, replicates in zip(shares.simultaneous(), shares.replicates.T, strict=True)
+    ]
+    moved = [
+        Moved(direction, int(touched.sum()), len(np.unique(days.codes[touched])), mean, share)
+        for (direction, mean), touched, share in zip(tested, touching, together, strict=True)
+    ]
+    return moved, unread, untouched
 
 
 def blank(rows: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:

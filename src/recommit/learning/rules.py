@@ -1,17 +1,22 @@
 """The rules of the gate: each takes one number from the evidence and holds it against the bound of its name."""
 
+import functools
+import math
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from recommit.learning.ruling import Evidence, Found, Rule
+from recommit.learning.intervals import LEAST_BLOCKS, LEAST_ROWS
+from recommit.learning.ruling import Evidence, Found, Judge, Point, Rule
 
 
 def _schema(evidence: Evidence, bound: float) -> Found:
     broken, rules = evidence["schema"]["broken"], evidence["schema"]["rules"]
-    return Found(broken, rules > 0 and broken <= bound, f"{broken} of {rules} rules of the schema are broken")
+    if not rules:
+        return Found(broken, None, "the schema has no rules")
+    return Found(broken, broken <= bound, f"{broken} of {rules} rules of the schema are broken")
 
 
 def _quality(evidence: Evidence, bound: float) -> Found:
@@ -86,26 +91,22 @@ def _not_worse_than_champion(evidence: Evidence, bound: float) -> Found:
 
 def _calibration(evidence: Evidence, bound: float) -> Found:
     gap = evidence["test"]["calibration"]["gap"]
-    holds = gap["low"] <= bound and gap["high"] >= -bound
-    return Found(
-        gap, holds, f"mean probability less share that came: {'not surely' if holds else 'surely'} off by the margin"
-    )
+    holds, words = _within(gap, 0, bound)
+    return Found(gap, holds, f"mean probability less share that came: {words}")
 
 
 def _calibration_error(evidence: Evidence, bound: float) -> Found:
     error = evidence["test"]["calibration"]["error"]
-    holds = error["low"] <= bound
-    return Found(
-        error, holds, f"mean distance of forecast and share: {'not surely' if holds else 'surely'} beyond the margin"
-    )
+    holds, words = _within(error, 0, bound)
+    return Found(error, holds, f"mean distance of forecast and share: {words}")
 
 
 def _coverage(evidence: Evidence, bound: float) -> Found:
     coverage = evidence["test"]["coverage"]
-    level, overall = coverage["level"], coverage["overall"]
-    holds = overall["high"] >= level - bound and overall["low"] <= level + bound
-    words = "not surely" if holds else "surely"
-    return Found(overall, holds, f"share of sets that hold what came: {words} off the stated {level:.0%} by the margin")
+    holds, words = _within(coverage["overall"], coverage["level"], bound)
+    return Found(
+        coverage["overall"], holds, f"share of sets that hold what came, stated {coverage['level']:.0%}: {words}"
+    )
 
 
 def _worst_slice(evidence: Evidence, bound: float) -> Found:
@@ -115,9 +116,8 @@ def _worst_slice(evidence: Evidence, bound: float) -> Found:
     gain = part["improvement"]
     holds = gain["high"] >= -bound
     where = f"{part['by']} = {part['value']}, {part['rows']} rows, the worst of {evidence['slices']['searched']}"
-    return Found(
-        gain, holds, f"log loss, baseline less candidate: {'not surely' if holds else 'surely'} worse on {where}"
-    )
+    said = f"log loss, baseline less candidate: {'not surely' if holds else 'surely'} worse on {where}"
+    return Found(gain, holds if math.isfinite(gain["high"]) or not holds else None, said)
 
 
 def _staleness(evidence: Evidence, bound: float) -> Found:
@@ -129,14 +129,23 @@ def _directions(evidence: Evidence, bound: float) -> Found:
     robust = evidence["robustness"]
     if not robust["finite"]:
         return Found(1, False, "some input gives no probability at all")
-    if not robust["directions"]:
-        return Found(None, None, "the model reads nothing that a stated direction is about")
-    part = max(robust["directions"], key=lambda direction: np.nan_to_num(direction["violating"]["low"], nan=np.inf))
-    holds = part["violating"]["low"] <= bound
-    words = "not surely" if holds else "surely"
-    return Found(
-        part["violating"], holds, f"share of rows that move the wrong way: {words} beyond the bound: {part['name']}"
-    )
+    tested = robust["directions"]
+    if not tested:
+        return Found(None, None, "no stated direction changes anything that the model reads")
+    judged = {one["name"]: _direction(one, bound) for one in tested}
+    broken = [name for name, (holds, _) in judged.items() if holds is False]
+    points = [Point(name, words) for name, (holds, words) in judged.items() if holds is None]
+    points += [Point(name, "its change touches no row, though the model reads it") for name in robust["untouched"]]
+    worst = max(tested, key=lambda one: np.nan_to_num(one["violating"]["value"], nan=np.inf))
+    words = f"{', '.join(broken)}: surely beyond the bound" if broken else judged[worst["name"]][1]
+    said = f"share of rows that move the wrong way, the worst of {len(tested)} directions, {worst['name']}: {words}"
+    return Found(worst["violating"], not broken, said, tuple(points))
+
+
+def _direction(tested: Mapping[str, Any], bound: float) -> tuple[bool | None, str]:
+    if tested["rows"] < LEAST_ROWS or tested["days"] < LEAST_BLOCKS:
+        return None, f"its change touches {tested['rows']} rows of {tested['days']} days, which are too few"
+    return _within(tested["violating"], 0, bound)
 
 
 def _parity(evidence: Evidence, bound: float) -> Found:
@@ -146,8 +155,9 @@ def _parity(evidence: Evidence, bound: float) -> Found:
     silent += [kind for kind in ("usual", "test") if kind not in kinds]
     if silent:
         return Found(parity["largest"], False, f"of {', '.join(silent)} rows, none was compared with scikit-learn")
-    if (left := kinds["test"]["rows"] - kinds["test"]["compared"]) > 0:
-        return Found(parity["largest"], False, f"of test rows, {left} were not compared with scikit-learn")
+    for kind in ("usual", "test"):
+        if (left := kinds[kind]["rows"] - kinds[kind]["compared"]) > 0:
+            return Found(parity["largest"], False, f"of {kind} rows, {left} were not compared with scikit-learn")
     if not parity["same_again"]:
         return Found(parity["largest"], False, "fitted again, the candidate becomes another file")
     beyond = max(parity["beyond"], *(one["beyond"] for one in kinds.values()))
@@ -172,6 +182,38 @@ def _one_candidate(evidence: Evidence, bound: float) -> Found:
     return Found(len(other), len(other) <= bound, " and ".join(other) or f"all evidence is about {fit}")
 
 
+def _within(number: Mapping[str, Any], center: float, bound: float) -> tuple[bool | None, str]:
+    """Whether a measured number lies within `bound` of `center`, in three values and in words.
+
+    False where its whole interval lies beyond. True where the number itself lies within, and its interval is no wider
+    than twice the bound: so wide an interval would let twice the bound pass about once in 40 times, a wider one more
+    often. None otherwise, also where the interval has no ends.
+    """
+    value, low, high = (number[end] - center for end in ("value", "low", "high"))
+    interval = f"[{number['low']:.3f}, {number['high']:.3f}]"
+    if not abs(value) <= bound:
+        beyond = not (low <= bound and high >= -bound)
+        words = f"{'surely' if beyond else 'not surely'} off by more than {bound:g}: {number['value']:.3f} {interval}"
+        return (False if beyond else None), words
+    if not high - low <= 2 * bound:
+        return None, f"the interval {interval} is wider than twice {bound:g}: it says nothing"
+    return True, f"off by no more than {bound:g}"
+
+
+def _of_the_test_month(judge: Judge) -> Judge:
+    """The same rule, which cannot pass on a test month of too few rows or days for an interval."""
+
+    @functools.wraps(judge)
+    def judged(evidence: Evidence, bound: float) -> Found:
+        found, period = judge(evidence, bound), evidence["test"]["period"]
+        if found.holds is False or (period["rows"] >= LEAST_ROWS and period["days"] >= LEAST_BLOCKS):
+            return found
+        said = f"{period['rows']} test rows of {period['days']} days are too few for an interval"
+        return found._replace(holds=None, reason=f"{found.reason}; {said}")
+
+    return judged
+
+
 RULES: dict[str, Rule] = {
     "schema": Rule(_schema, "value <= bound"),
     "quality": Rule(_quality, "value <= bound"),
@@ -179,14 +221,16 @@ RULES: dict[str, Rule] = {
     "one_candidate": Rule(_one_candidate, "value <= bound"),
     "test_untouched": Rule(_test_untouched, "value <= bound"),
     "search": Rule(_search, "low <= bound"),
-    "better_than_baseline": Rule(_better_than_baseline, "low > bound"),
+    "better_than_baseline": Rule(_of_the_test_month(_better_than_baseline), "low > bound"),
     "not_the_champion": Rule(_not_the_champion, "value <= bound"),
-    "not_worse_than_champion": Rule(_not_worse_than_champion, "low >= -bound"),
-    "calibration": Rule(_calibration, "low <= bound and high >= -bound"),
-    "calibration_error": Rule(_calibration_error, "low <= bound"),
-    "coverage": Rule(_coverage, "low <= level + bound and high >= level - bound"),
-    "worst_slice": Rule(_worst_slice, "high >= -bound"),
+    "not_worse_than_champion": Rule(_of_the_test_month(_not_worse_than_champion), "low >= -bound"),
+    "calibration": Rule(_of_the_test_month(_calibration), "|value| <= bound, interval not wider than 2 x bound"),
+    "calibration_error": Rule(
+        _of_the_test_month(_calibration_error), "value <= bound, interval not wider than 2 x bound"
+    ),
+    "coverage": Rule(_of_the_test_month(_coverage), "|value - level| <= bound, interval not wider than 2 x bound"),
+    "worst_slice": Rule(_of_the_test_month(_worst_slice), "high >= -bound"),
     "staleness": Rule(_staleness, "value <= bound"),
-    "directions": Rule(_directions, "low <= bound"),
+    "directions": Rule(_directions, "value <= bound, interval not wider than 2 x bound"),
     "parity": Rule(_parity, "value <= bound"),
 }

@@ -48,11 +48,15 @@ class Found(NamedTuple):
     points: tuple[Point, ...] = ()
 
 
+Judge = Callable[[Evidence, float], Found]
+"""(evidence, bound) to what a rule finds."""
+
+
 @dataclass(frozen=True)
 class Rule:
     """How a rule judges evidence by its bound, and when it passes: of the value, or of the ends of its interval."""
 
-    judge: Callable[[Evidence, float], Found]
+    judge: Judge
     passes_when: str
 
 

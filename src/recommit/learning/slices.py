@@ -10,11 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from recommit.learning.intervals import Blocks, Interval
+from recommit.learning.intervals import LEAST_BLOCKS, LEAST_ROWS, Blocks, Interval
 from recommit.learning.scores import log_losses
-
-LEAST_ROWS = 200
-LEAST_BLOCKS = 10
 
 
 @dataclass(frozen=True)
@@ -63,8 +60,8 @@ class Scored:
 def search(columns: pd.DataFrame, scored: Scored, days: Blocks) -> list[Slice]:
     """Every value of every column, and every pair of values of two columns, that has enough rows and days.
 
-    `columns` are categories, (n, columns), in the order of `scored`. Slices with fewer than 200 rows or 10 days are
-    left out: they can say nothing. Worst improvement first.
+    `columns` are categories, (n, columns), in the order of `scored`. Slices with fewer than 200 rows or 10 days, or
+    without an interval, are left out: they can say nothing. Worst improvement first.
     """
     truth, chance = np.asarray(scored.outcome, dtype="float64"), np.asarray(scored.probability, dtype="float64")
     loss, reference = log_losses(truth, chance), log_losses(truth, scored.reference)
@@ -85,6 +82,7 @@ def search(columns: pd.DataFrame, scored: Scored, days: Blocks) -> list[Slice]:
         Slice(by, value, int(count), float(part), *intervals)
         for (by, value), count, part, intervals in zip(kept, rows.sum(axis=0), share.value, columns_of, strict=True)
     ]
+    found = [part for part in found if np.isfinite(part.improvement.high)]
     return sorted(found, key=lambda part: (part.improvement.value, part.by, part.value))
 
 

@@ -19,9 +19,9 @@ JUNE = pd.Timestamp("2013-06-01", tz="UTC")
 
 
 def refusals(world: World) -> dict[str, str]:
-    """The rules that say no, with their reasons."""
+    """The rules that do not say yes, with their reasons."""
     decision = decide(world.evidence(), BOUNDS)
-    return {ruling.rule: ruling.reason for ruling in decision.rulings if ruling.verdict == "no"}
+    return {ruling.rule: ruling.reason for ruling in decision.rulings if ruling.verdict != "yes"}
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -83,7 +83,8 @@ def test_a_leak_is_refused_as_a_leak(plant: Callable[[World], None], named: str)
     world = honest()
     plant(world)
     found = refusals(world)
-    assert list(found) == ["leakage"]
+    # Of a model that knows the outcome, sets at 90 % cannot but hold more.
+    assert set(found) - {"coverage"} == {"leakage"}
     assert named in found["leakage"]
 
 
@@ -201,11 +202,11 @@ FAULTS = [
     (worse_candidate, "not_worse_than_champion", "not surely no worse"),
     (candidate_hardly_better_than_the_baseline, "better_than_baseline", "not surely better"),
     (good_on_average_and_bad_on_one_part, "worst_slice", "airline x airport = C x Y"),
-    (forecast_that_is_too_high, "calibration", "surely off"),
-    (forecast_that_is_too_sure, "calibration_error", "surely beyond"),
-    (sets_that_hold_too_little, "coverage", "surely off the stated 90%"),
+    (forecast_that_is_too_high, "calibration", "surely off by more than 0.03"),
+    (forecast_that_is_too_sure, "calibration_error", "surely off by more than 0.05"),
+    (sets_that_hold_too_little, "coverage", "stated 90%: surely off by more than 0.03"),
     (model_of_last_winter, "staleness", "days before the test month"),
-    (risk_that_falls_in_the_worst_jams, "directions", "a worse jam"),
+    (risk_that_falls_in_the_worst_jams, "directions", "a worse jam: surely beyond the bound"),
     (candidate_that_learned_from_the_test_month, "test_untouched", "the candidate used rows settled up to"),
     (parity_of_another_model, "one_candidate", "parity is about another"),
     (parity_of_another_file, "one_candidate", "parity is about another file"),
@@ -215,12 +216,20 @@ FAULTS = [
 ]
 
 
+FOLLOWS = {
+    overfitted_search: {"calibration", "calibration_error"},
+    forecast_that_is_too_high: {"calibration_error", "coverage"},
+    forecast_that_is_too_sure: {"coverage"},
+}
+"""Rules that a fault cannot but move as well: the mean of distances is never below the distance of means."""
+
+
 @pytest.mark.parametrize(("plant", "rule", "said"), FAULTS, ids=[plant.__name__ for plant, *_ in FAULTS])
 def test_a_fault_is_refused_by_its_own_rule_and_no_other(plant: Callable[[World], None], rule: str, said: str) -> None:
     world = honest()
     plant(world)
     found = refusals(world)
-    assert list(found) == [rule]
+    assert set(found) - FOLLOWS.get(plant, set()) == {rule}
     assert said in found[rule]
 
 
@@ -277,7 +286,6 @@ def test_a_number_that_is_none_does_not_pass(evidence: dict, rule: str, place: t
 @pytest.mark.parametrize(
     ("rule", "file", "key", "nothing"),
     [
-        ("schema", "schema", "rules", 0),
         ("schema", "schema", "broken", 1),
         ("quality", "quality", "checked", 0),
         ("quality", "quality", "judged", "2013-05"),
@@ -291,6 +299,107 @@ def test_a_check_that_looked_at_nothing_or_at_something_else_does_not_pass(
 ) -> None:
     decision = decide(evidence | {file: evidence[file] | {key: nothing}}, BOUNDS)
     assert [ruling.rule for ruling in decision.rulings if ruling.verdict == "no"] == [rule]
+
+
+def unknown(evidence: dict) -> dict[str, list[str]]:
+    """The rules that are unknown, with what their points are about; no rule may say no."""
+    rulings = decide(evidence, BOUNDS).rulings
+    assert "no" not in {ruling.verdict for ruling in rulings}
+    return {one.rule: [point.about for point in one.open] for one in rulings if one.verdict == "unknown"}
+
+
+def test_a_schema_without_rules_is_unknown(evidence: dict) -> None:
+    assert unknown(evidence | {"schema": {"rules": 0, "broken": 0}}) == {"schema": ["schema"]}
+
+
+@pytest.mark.parametrize("few", [{"days": 9}, {"rows": 199}])
+def test_a_test_month_of_few_rows_or_days_can_tell_nothing(evidence: dict, few: dict[str, int]) -> None:
+    test = evidence["test"] | {"period": evidence["test"]["period"] | few}
+    rules = (
+        *("better_than_baseline", "not_worse_than_champion", "calibration", "calibration_error", "coverage"),
+        "worst_slice",
+    )
+    assert unknown(evidence | {"test": test}) == {rule: [rule] for rule in rules}
+
+
+def test_few_days_do_not_make_an_unknown_of_a_no(evidence: dict) -> None:
+    test = evidence["test"] | {"period": evidence["test"]["period"] | {"days": 9}}
+    test |= {"differences": {name: {"log_loss": interval(-0.1, 0.01)} for name in ("baseline", "champion")}}
+    verdicts = {ruling.rule: ruling.verdict for ruling in decide(evidence | {"test": test}, BOUNDS).rulings}
+    assert (verdicts["better_than_baseline"], verdicts["not_worse_than_champion"]) == ("no", "no")
+
+
+def interval(value: float, half: float) -> dict[str, float]:
+    return {"value": value, "low": value - half, "high": value + half, "level": 0.95}
+
+
+WITHIN = [
+    ("calibration", lambda number: {"test": {"calibration": {"gap": number}}}, 0.0),
+    ("calibration_error", lambda number: {"test": {"calibration": {"error": number}}}, 0.0),
+    ("coverage", lambda number: {"test": {"coverage": {"overall": number}}}, 0.9),
+]
+
+
+def merged(content: dict, more: dict) -> dict:
+    return content | {
+        key: merged(content[key], value) if isinstance(value, dict) and isinstance(content.get(key), dict) else value
+        for key, value in more.items()
+    }
+
+
+@pytest.mark.parametrize(("rule", "place", "center"), WITHIN, ids=[rule for rule, *_ in WITHIN])
+@pytest.mark.parametrize(
+    ("off", "half", "verdict"),
+    [
+        (0.5, 0.9, "yes"),
+        (0.5, 1.1, "unknown"),  # so wide that twice the bound would often look fine
+        (1.04, 0.9, "unknown"),  # beyond, but not surely: it passed before
+        (1.95, 0.9, "no"),
+        (0.0, float("inf"), "unknown"),
+        (float("nan"), 0.9, "no"),
+    ],
+)
+def test_a_number_passes_within_the_bound_when_its_interval_is_no_wider_than_twice_that(
+    evidence: dict, rule: str, place: Callable, center: float, off: float, half: float, verdict: str
+) -> None:
+    bound = BOUNDS[rule]
+    found = merged(evidence, place(interval(center + off * bound, half * bound)))
+    assert {ruling.rule: ruling.verdict for ruling in decide(found, BOUNDS).rulings}[rule] == verdict
+
+
+def test_a_direction_beyond_the_bound_is_a_point_of_its_own_name(evidence: dict) -> None:
+    (jam,) = evidence["robustness"]["directions"]
+    rain = jam | {"name": "rain", "violating": interval(0.052, 0.02)}
+    found = evidence | {"robustness": evidence["robustness"] | {"directions": [rain, jam]}}
+    assert unknown(found) == {"directions": ["rain"]}
+    line = {"rule": "directions", "about": "rain", "why": "heavy rain is too rare to learn from"}
+    assert decide(found, BOUNDS, [line]).verdict == "yes"
+
+
+@pytest.mark.parametrize(
+    ("robustness", "about"),
+    [
+        ({"directions": [], "untested": ["fog"]}, "directions"),
+        ({"directions": []}, "directions"),
+        ({"directions": [], "untouched": ["fog"]}, "directions"),
+        ({"untouched": ["fog"]}, "fog"),
+    ],
+)
+def test_a_direction_that_was_not_tested_is_unknown(evidence: dict, robustness: dict, about: str) -> None:
+    assert unknown(evidence | {"robustness": evidence["robustness"] | robustness}) == {"directions": [about]}
+
+
+@pytest.mark.parametrize("few", [{"rows": 150}, {"days": 9}])
+def test_a_direction_of_few_rows_or_days_is_unknown(evidence: dict, few: dict[str, int]) -> None:
+    (jam,) = evidence["robustness"]["directions"]
+    found = evidence["robustness"] | {"directions": [jam | few]}
+    assert unknown(evidence | {"robustness": found}) == {"directions": ["a worse jam"]}
+
+
+@pytest.mark.parametrize("worst", [None, {"improvement": {"value": 0.0, "low": -np.inf, "high": np.inf}}])
+def test_parts_that_cannot_be_judged_are_unknown(evidence: dict, worst: dict | None) -> None:
+    part = worst and evidence["slices"]["worst"] | worst
+    assert unknown(evidence | {"slices": {"searched": 0, "worst": part}}) == {"worst_slice": ["worst_slice"]}
 
 
 def refuse(kind: dict, by_both: int) -> None:
@@ -315,6 +424,7 @@ PARITY_FAULTS = [
         "of test rows, 1 were not compared",
     ),
     (lambda parity: parity["kinds"].pop("usual"), "of usual rows, none was compared"),
+    (lambda parity: parity["kinds"]["usual"].update(compared=1, refused=69), "of usual rows, 69 were not compared"),
     (lambda parity: parity.update(beyond=2), "2 rows differ by more"),
     (lambda parity: parity["kinds"]["unseen"].update(beyond=1), "1 rows differ by more"),
     (lambda parity: parity["kinds"]["unseen"].update(largest=0.5), "largest difference"),
@@ -344,7 +454,7 @@ def test_a_direction_that_is_not_a_number_does_not_hide_behind_another(evidence:
     directions = evidence["robustness"]["directions"]
     unknown = directions[0] | {"violating": dict.fromkeys(directions[0]["violating"], float("nan"))}
     for order in ([*directions, unknown], [unknown, *directions]):
-        decision = decide(evidence | {"robustness": {"finite": True, "directions": order}}, BOUNDS)
+        decision = decide(evidence | {"robustness": evidence["robustness"] | {"directions": order}}, BOUNDS)
         assert [ruling.rule for ruling in decision.rulings if ruling.verdict == "no"] == ["directions"]
 
 

@@ -50,8 +50,8 @@ def came(rows: pd.DataFrame) -> np.ndarray:
 
 def test_a_sound_model_keeps_its_directions(rows, days):
     queue = Direction("queue", (Change("queue", "plus", 5),), "fall", "they want the same runway", 0.02)
-    moved, untested = check_directions(sound, rows, [FOG, queue], days)
-    assert not untested
+    moved, *untested = check_directions(sound, rows, [FOG, queue], days)
+    assert untested == [[], []]
     for one in moved:
         assert one.violating.as_dict()["high"] == 0
         assert one.mean_change.low > 0
@@ -64,16 +64,16 @@ def test_a_model_trained_backwards_violates_its_direction(rows, days):
     def backwards(table: pd.DataFrame) -> np.ndarray:
         return model.predict_proba(table[["visibility"]].fillna(8))[:, 1]
 
-    [moved], _ = check_directions(backwards, rows, [FOG], days)
+    [moved], *_ = check_directions(backwards, rows, [FOG], days)
     assert moved.violating.low > 0.8
     assert moved.mean_change.high < 0
 
 
 def test_only_rows_that_the_change_touches_count_and_missing_values_stay_missing(rows, days):
-    [moved], _ = check_directions(sound, rows, [FOG], days)
+    [moved], *_ = check_directions(sound, rows, [FOG], days)
     assert moved.rows == int((rows["visibility"] > 0.5).sum())
     bad_in_one = Direction("fog", (Change("visibility", "at most", 9.9),), "fall", "", 0.0)
-    [few], _ = check_directions(lambda table: 1 - sound(table), rows, [bad_in_one], days)
+    [few], *_ = check_directions(lambda table: 1 - sound(table), rows, [bad_in_one], days)
     assert few.rows < 60
     assert few.violating.value == 1
 
@@ -88,22 +88,40 @@ def test_small_steps_the_wrong_way_are_tolerated_and_larger_ones_are_not(rows, d
     def wobbling(table: pd.DataFrame) -> np.ndarray:
         return np.where(table["visibility"] <= 0.5, 0.485, 0.5)
 
-    [within], _ = check_directions(wobbling, rows, [FOG], days)
+    [within], *_ = check_directions(wobbling, rows, [FOG], days)
     tight = Direction("fog", FOG.changes, "fall", "", 0.01)
-    [beyond], _ = check_directions(wobbling, rows, [tight], days)
+    [beyond], *_ = check_directions(wobbling, rows, [tight], days)
     assert within.violating.value == 0
     assert beyond.violating.value == 1
 
 
-def test_a_direction_of_features_that_the_model_does_not_read_is_said_to_be_untested(rows, days):
-    moved, untested = check_directions(sound, rows.drop(columns="visibility").assign(visibility=np.nan), [FOG], days)
-    assert (moved, untested) == ([], ["fog"])
-    moved, untested = check_directions(lambda table: np.full(len(table), 0.3), rows[["queue"]], [FOG], days)
-    assert (moved, untested) == ([], ["fog"])
+def test_a_direction_of_features_that_the_model_does_not_read_is_told_from_one_that_touches_no_row(rows, days):
+    found = check_directions(sound, rows.drop(columns="visibility").assign(visibility=np.nan), [FOG], days)
+    assert found == ([], [], ["fog"])
+    found = check_directions(lambda table: np.full(len(table), 0.3), rows[["queue"]], [FOG], days)
+    assert found == ([], ["fog"], [])
+
+
+def test_the_worst_of_many_directions_is_not_surely_bad_by_luck(rows, days):
+    """Forty directions of one true share, 0.3: single intervals call the worst of them bad, joint ones do not."""
+    rng = np.random.default_rng(5)
+    bad_days = rng.uniform(size=(40, days.number)) < 0.3
+
+    def lucky(table: pd.DataFrame) -> np.ndarray:
+        moved = table["queue"].to_numpy() - rows["queue"].to_numpy()
+        number = int(moved.max())
+        return 0.5 - 0.1 * (bad_days[number - 1, days.codes] if number else np.zeros(len(table)))
+
+    many = [Direction(str(step), (Change("queue", "plus", step),), "fall", "", 0.02) for step in range(1, 41)]
+    moved, *_ = check_directions(lucky, rows, many, days)
+    singly = [days.ratio(bad_days[place, days.codes]).interval() for place in range(40)]
+    assert max(one.low for one in singly) > 0.3
+    assert max(one.violating.low for one in moved) < 0.3
+    assert {(one.rows, one.days) for one in moved} == {(3000, 30)}
 
 
 def test_a_change_without_an_answer_violates(rows, days):
-    [moved], _ = check_directions(lambda table: np.where(table["visibility"] == 0.5, np.nan, 0.3), rows, [FOG], days)
+    [moved], *_ = check_directions(lambda table: np.where(table["visibility"] == 0.5, np.nan, 0.3), rows, [FOG], days)
     assert moved.violating.value == 1
     assert moved.as_dict()["mean_change"] is None
 
@@ -174,7 +192,7 @@ def test_a_probability_is_finite_and_within_0_to_1():
 
 
 def test_tables_show_each_number_with_its_interval(rows, days):
-    moved, _ = check_directions(sound, rows, [FOG], days)
+    moved, *_ = check_directions(sound, rows, [FOG], days)
     assert as_table(moved).loc["fog", "violating"] == "0.000 [0.000, 0.000]"
     blanked = missing(brittle, rows.fillna({"visibility": 8}), came(rows), {"fog": ["visibility"]}, days)
     assert as_table(blanked).loc["fog", "added loss"] == "none"
