@@ -3,6 +3,7 @@
 import json
 import mimetypes
 import posixpath
+import shlex
 import tomllib
 import uuid
 from collections.abc import Iterable, Iterator
@@ -99,8 +100,11 @@ class Graph:
 
     def _tool(self, step: Step) -> str:
         """What carries a stage out: its notebook, if it has one here, else its command."""
-        words = [word for word in step.cmd.split() if word.endswith((".ipynb", ".py"))]
-        names = [posixpath.normpath(word) for word in words]
+        try:
+            words = shlex.split(step.cmd)
+        except ValueError:
+            words = step.cmd.split()
+        names = [posixpath.normpath(word) for word in words if word.endswith((".ipynb", ".py"))]
         found = next((name for name in names if name in self.contents), None)
         return quote(found) if found else f"#tool/{quote(step.family)}"
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from recommit import Refusal
-from recommit.notebook.project import Stage, read_yaml, root
+from recommit.notebook.project import Stage, read_params, root
 
 
 class Params(Mapping[str, Any]):
@@ -16,13 +16,13 @@ class Params(Mapping[str, Any]):
     """
 
     def __getitem__(self, key: str) -> Any:
-        return read_yaml(root() / "params.yaml")[key]
+        return read_params(root())[key]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(read_yaml(root() / "params.yaml"))
+        return iter(read_params(root()))
 
     def __len__(self) -> int:
-        return len(read_yaml(root() / "params.yaml"))
+        return len(read_params(root()))
 
 
 params = Params()
@@ -34,7 +34,7 @@ def declared_values(stage: Stage, folder: Path) -> dict[str, Any]:
     `models.boosting` gives `{"models": {"boosting": {...}}}`. A declared key that params.yaml lacks, or one that is
     also the name of a matrix value, is refused.
     """
-    content = read_yaml(folder / "params.yaml")
+    content = read_params(folder)
     values: dict[str, Any] = {}
     for key in stage.params:
         *above, last = key.split(".")

@@ -1,27 +1,40 @@
-"""Where the project is, and what `dvc.yaml` says of each stage."""
+"""Where the project is, and what `dvc.yaml` says of each stage: DVC's own resolver fills the templates in."""
 
-import functools
-import itertools
 import posixpath
 import re
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
+from math import prod
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from ruamel.yaml import YAML, YAMLError
 from ruamel.yaml.constructor import SafeConstructor
 
 from recommit import Refusal
 
-_TEMPLATE = re.compile(r"\$\{([^}]+)\}")
+if TYPE_CHECKING:
+    from dvc.parsing import DataResolver
+
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
-class _PlainDates(SafeConstructor):
-    """Reads `2013-09-01` as the text it is, quoted or not, as a Hydra override on the command line does."""
+class _Date(str):
+    """A date without quotes: text to us, and where DVC reads values, something that it cannot take."""
 
 
-_PlainDates.add_constructor("tag:yaml.org,2002:timestamp", SafeConstructor.construct_yaml_str)
+class _Constructor(SafeConstructor):
+    """Reads `2013-09-01` as text."""
+
+    def date(self, node: Any) -> _Date:
+        return _Date(node.value)
+
+
+_Constructor.add_constructor("tag:yaml.org,2002:timestamp", _Constructor.date)
 
 
 def root(start: Path | None = None) -> Path:
@@ -46,7 +59,7 @@ def path(name: str) -> Path:
 def read_yaml(path: Path) -> dict[str, Any]:
     """The mapping that a YAML file holds; dates stay text. A missing or broken file is refused by name."""
     yaml = YAML(typ="safe", pure=True)
-    yaml.Constructor = _PlainDates
+    yaml.Constructor = _Constructor
     try:
         content = yaml.load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -60,12 +73,27 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return content
 
 
+def read_params(folder: Path) -> dict[str, Any]:
+    """params.yaml of the project in `folder`. Raises Refusal for a date without quotes, which DVC cannot read."""
+    content = read_yaml(folder / "params.yaml")
+    _refuse_dates(content, f"{folder / 'params.yaml'}: ")
+    return content
+
+
+def _refuse_dates(thing: Any, where: str) -> None:
+    if isinstance(thing, _Date):
+        raise Refusal(f'{where.rstrip(".")} is a date, which DVC cannot read: quote it, "{thing}"')
+    for key, value in thing.items() if isinstance(thing, dict) else enumerate(thing if isinstance(thing, list) else []):
+        _refuse_dates(value, f"{where}{key}.")
+
+
 @dataclass(frozen=True)
 class Stage:
     """One stage of dvc.yaml, or one item of a matrix stage, with its templates filled in."""
 
     name: str
     cmd: str
+    """Its commands, a line each: so DVC takes several lines, and a list."""
     params: tuple[str, ...] = ()
     item: Mapping[str, Any] = field(default_factory=dict)
     deps: tuple[str, ...] = ()
@@ -73,6 +101,10 @@ class Stage:
     """All of them, those registered as metrics or plots included."""
     metrics: tuple[str, ...] = ()
     plots: tuple[str, ...] = ()
+    uncached: frozenset[str] = frozenset()
+    """The outs with `cache: false`, which Git keeps."""
+    always_changed: bool = False
+    """Whether DVC runs it every time, whatever its inputs say."""
 
     @property
     def family(self) -> str:
@@ -80,13 +112,27 @@ class Stage:
         return self.name.partition("@")[0]
 
     @property
+    def file_name(self) -> str:
+        """A name for files about the stage: a matrix value may hold a slash."""
+        return quote(self.name, safe="@ ")
+
+    @cached_property
+    def words(self) -> list[str]:
+        """The words, as a shell splits them, of its first command that calls `recommit`; none where no command does."""
+        for command in self.cmd.splitlines():
+            try:
+                words = shlex.split(command)
+            except ValueError as error:
+                raise Refusal(f"dvc.yaml: stage {self.name}: no shell can read `{command}`: {error}") from None
+            if words[:1] == ["recommit"]:
+                return words
+        return []
+
+    @property
     def notebook(self) -> str | None:
         """The notebook that the stage's command runs, relative to the project, or None."""
-        words = self.cmd.split()
-        found = (
-            (word for word in words[2:] if word.endswith(".ipynb")) if words[:2] == ["recommit", "run"] else iter(())
-        )
-        return next(map(posixpath.normpath, found), None)
+        words = self.words[2:] if self.words[1:2] == ["run"] else []
+        return next((posixpath.normpath(word) for word in words if word.endswith(".ipynb")), None)
 
     @property
     def executed(self) -> str:
@@ -100,11 +146,25 @@ class Stage:
 
 
 def stages(folder: Path) -> list[Stage]:
-    """Every stage that dvc.yaml in `folder` declares, in its order, matrix stages item by item."""
-    declared = read_yaml(folder / "dvc.yaml").get("stages") or {}
-    if not isinstance(declared, dict):
-        raise Refusal("dvc.yaml: stages: expected a stage's entry by each name")
-    return [stage for name, entry in declared.items() for stage in _expand(folder, name, entry)]
+    """Every stage that dvc.yaml in `folder` declares, in its order, matrix stages item by item, as DVC has them.
+
+    Raises Refusal, which names the stage, for what DVC refuses and for what is not supported: foreach, wdir, vars,
+    matrix values that are lists or mappings, parameters of another file than params.yaml.
+    """
+    from dvc.exceptions import DvcException
+    from dvc.parsing import MatrixDefinition
+
+    resolver = _resolver(folder)
+    found = []
+    try:
+        for base, definition in resolver.definitions.items():
+            items: dict[str, Mapping[str, Any]] = {base: {}}
+            if isinstance(definition, MatrixDefinition):
+                items = {f"{base}@{key}": item for key, item in _items(base, definition).items()}
+            found += [_stage(folder, name, item, resolver.resolve_one(name)[name]) for name, item in items.items()]
+    except DvcException as error:
+        raise _refused(error) from None
+    return found
 
 
 def alone(folder: Path, name: str) -> dict[str, Any]:
@@ -112,26 +172,210 @@ def alone(folder: Path, name: str) -> dict[str, Any]:
 
     A matrix keeps all its values; every other template is filled in, so that params.yaml may be cut down as well.
     """
-    variables = functools.cache(lambda: read_yaml(folder / "params.yaml"))
+    from dvc.exceptions import DvcException
+    from dvc.parsing.interpolate import KEYCRE, get_expression, get_matches, is_exact_string, to_str
+
+    resolver = _resolver(folder)
     base = name.partition("@")[0]
+    entry = read_yaml(folder / "dvc.yaml")["stages"][base]
+    matrix = {}
+    if "matrix" in entry:
+        resolved = resolver.definitions[base].resolved_iterable
+        matrix = {"matrix": {key: list(map(_plain, values)) for key, values in resolved.items()}}
+
+    def value(match: re.Match[str]) -> Any:
+        if matrix and template_key(match[0]).partition(".")[0] in ("item", "key"):
+            return match[0]
+        return resolver.context.select(get_expression(match), unwrap=True)
 
     def fill(thing: Any) -> Any:
         if isinstance(thing, dict):
             return {fill(key): fill(value) for key, value in thing.items()}
         if isinstance(thing, list):
             return [fill(part) for part in thing]
-        if not isinstance(thing, str) or _TEMPLATE.fullmatch(thing):
-            return thing if _about_item(thing) else _fill(thing, base, variables, {})
-        return _TEMPLATE.sub(
-            lambda match: match[0] if _about_item(match[0]) else str(_fill(match[0], base, variables, {})), thing
+        if not isinstance(thing, str):
+            return thing
+        matches = get_matches(thing)
+        if is_exact_string(thing, matches) and not isinstance(value(matches[0]), dict):  # one in a cmd is text
+            return value(matches[0])
+        return KEYCRE.sub(lambda match: to_str(value(match), config=resolver.parsing_config), thing)
+
+    try:
+        return {"stages": {base: fill({key: entry[key] for key in entry if key != "matrix"}) | matrix}}
+    except DvcException as error:
+        raise _refused(error) from None
+
+
+def templates(text: str) -> list[str]:
+    """The dotted keys of the templates in a text: of `${fits.model[0]} ${item.model}`, fits.model.0 and item.model."""
+    from dvc.parsing.interpolate import get_matches
+
+    return [template_key(match[0]) for match in get_matches(text)]
+
+
+def template_key(template: str) -> str:
+    """The dotted key of one template: of `${fits.model[0]}`, fits.model.0."""
+    from dvc.parsing.interpolate import normalize_key
+
+    return ".".join(part.strip() for part in normalize_key(template[2:-1]).split("."))
+
+
+def dvc_config(folder: Path) -> dict[str, Any]:
+    """DVC's configuration of the project in `folder`, as its sections; a folder named in it is absolute or from here.
+
+    Read as DVC merges it, but not checked, which takes five times as long.
+    """
+    from configobj import ConfigObj
+    from dvc.dirs import global_config_dir, system_config_dir
+
+    places = [Path(system_config_dir()), Path(global_config_dir())]
+    files = [*(place / "config" for place in places), folder / ".dvc/config", folder / ".dvc/config.local"]
+    merged: dict[str, Any] = {}
+    for file in filter(Path.is_file, files):
+        for name, section in ConfigObj(str(file), encoding="utf-8", interpolation=False).dict().items():
+            values = {key.lower(): value for key, value in section.items()} if isinstance(section, dict) else {}
+            if name.lower() == "cache" and "dir" in values:
+                values["dir"] = str(file.parent / Path(values["dir"]).expanduser())
+            merged.setdefault(name.lower(), {}).update(values)
+    return merged
+
+
+def _resolver(folder: Path) -> "DataResolver":
+    """DVC's own resolver of dvc.yaml in `folder`, on what we support of it."""
+    from dvc.exceptions import DvcException
+    from dvc.parsing import DataResolver
+    from dvc.parsing.context import Context
+
+    pipeline = read_yaml(folder / "dvc.yaml")
+    if pipeline.get("vars"):
+        raise Refusal("dvc.yaml uses vars: params.yaml is the one place for values")
+    declared = pipeline.get("stages") or {}
+    if not isinstance(declared, dict):
+        raise Refusal("dvc.yaml: stages: expected a stage's entry by each name")
+    for name, entry in declared.items():
+        _supported(name, entry)
+    files = SimpleNamespace(exists=lambda path: False, join=posixpath.join, normpath=posixpath.normpath)
+    repo = SimpleNamespace(fs=files, config=dvc_config(folder))
+    try:
+        resolver = DataResolver(repo, "", {"stages": declared})
+        if (folder / "params.yaml").is_file():
+            resolver.context.merge_update(Context(read_params(folder)))
+    except DvcException as error:
+        raise _refused(error) from None
+    except TypeError as error:  # of a value that is no text, number, list or mapping
+        raise Refusal(f"params.yaml: DVC cannot read it: {error}") from None
+    return resolver
+
+
+def _refused(error: Exception) -> Refusal:
+    said = _COLOUR.sub("", " ".join(str(error).split())).replace(" in 'dvc.yaml'", "")
+    return Refusal(f"dvc.yaml: {said}: `dvc repro` says no as well")
+
+
+def _supported(name: Any, entry: Any) -> None:
+    """Refuse an entry of dvc.yaml that DVC's resolver cannot read, or that we do not support."""
+    if not isinstance(name, str) or "@" in name:
+        raise Refusal(f"dvc.yaml: stage {name}: expected a name without @, which stands before a matrix's item")
+    if not isinstance(entry, dict):
+        raise Refusal(f"dvc.yaml: stage {name} has no cmd: say what it runs")
+    for unsupported in filter(entry.__contains__, ("foreach", "wdir", "vars")):
+        raise Refusal(
+            f"dvc.yaml: stage {name} uses {unsupported}: use matrix, paths from the project's folder, and params.yaml"
         )
+    commands = entry.get("cmd") if isinstance(entry.get("cmd"), list) else [entry.get("cmd")]
+    if not commands or not all(isinstance(command, str) and command.strip() for command in commands):
+        raise Refusal(f"dvc.yaml: stage {name} has no cmd: say what it runs")
+    for section in ("params", "deps", "outs", "metrics", "plots"):
+        listed = entry.get(section)
+        if listed is not None and not isinstance(listed, list):
+            raise Refusal(f"dvc.yaml: stage {name}: {section}: expected a list, found {listed}")
+        if not all(isinstance(thing, str | dict) for thing in listed or []):
+            raise Refusal(f"dvc.yaml: stage {name}: {section}: expected names, found {listed}")
+    matrix = entry.get("matrix", {})
+    if not isinstance(matrix, dict) or not all(isinstance(values, str | list) for values in matrix.values()):
+        raise Refusal(f"dvc.yaml: stage {name}: matrix: expected a list of values by each name, found {matrix}")
+    _refuse_dates(matrix, f"dvc.yaml: stage {name}: matrix ")
 
-    return {"stages": {base: fill(read_yaml(folder / "dvc.yaml")["stages"][base])}}
+
+def _items(name: str, definition: Any) -> dict[str, dict[str, Any]]:
+    """The items of a matrix stage, by what follows the @ in their names."""
+    matrix = {
+        key: values if isinstance(values, list) else getattr(values, "data", values)
+        for key, values in definition.resolved_iterable.items()
+    }
+    for key, values in matrix.items():  # a mapping stands for its keys
+        if not isinstance(values, list | dict) or any(isinstance(_plain(value), list | dict) for value in values):
+            raise Refusal(f"dvc.yaml: stage {name}: its matrix holds {key}: {values}: expected plain values")
+        if any(isinstance(_plain(value), bool) and not isinstance(value, bool) for value in values):
+            raise Refusal(
+                f"dvc.yaml: stage {name}: its matrix takes {key} from params.yaml, and DVC would name the items "
+                f"of true and false {name}@True, and their files true: write the values into the matrix itself"
+            )
+    found = {
+        key: {part: _plain(value) for part, value in item.items()}
+        for key, item in definition.normalized_iterable.items()
+    }
+    if "" in found:
+        raise Refusal(f"dvc.yaml: stage {name}: its matrix has an item without a name: expected values with text")
+    if len(found) < prod(map(len, matrix.values())):
+        raise Refusal(
+            f"dvc.yaml: stage {name}: two items of its matrix have one name, and DVC would run the last of them alone: "
+            f"it knows {', '.join(f'{name}@{key}' for key in found)}"
+        )
+    return found
 
 
-def _about_item(thing: Any) -> bool:
-    template = _TEMPLATE.fullmatch(thing) if isinstance(thing, str) else None
-    return template is not None and template[1].strip().startswith("item.")
+def _plain(value: Any) -> Any:
+    """A value out of DVC's wrapping, which says where it is from."""
+    return getattr(value, "value", value)
+
+
+def _stage(folder: Path, name: str, item: Mapping[str, Any], entry: Mapping[str, Any]) -> Stage:
+    def place(path: Any) -> str:
+        if not isinstance(path, str):
+            raise Refusal(f"dvc.yaml: stage {name}: {path!r} is no path: write text around the value, or quote it")
+        if posixpath.isabs(path) and is_in(posixpath.normpath(path), folder.as_posix()):
+            raise Refusal(f"dvc.yaml: stage {name}: {path}: write it from the project's folder on")
+        return path if "://" in path else posixpath.normpath(path)
+
+    flags = {
+        section: {
+            place(path): of_path if isinstance(of_path, dict) else {}
+            for listed in entry.get(section) or []
+            for path, of_path in (listed if isinstance(listed, dict) else {listed: {}}).items()
+        }
+        for section in ("outs", "metrics", "plots")
+    }
+    every = {path: of_path for section in flags.values() for path, of_path in section.items()}
+    cmd = entry["cmd"]
+    return Stage(
+        name=name,
+        cmd="\n".join(cmd) if isinstance(cmd, list) else cmd,
+        params=tuple(dict.fromkeys(_param_keys(name, entry.get("params") or []))),
+        item=item,
+        deps=tuple(place(dep) for dep in entry.get("deps") or []),
+        outs=tuple(path for section in flags.values() for path in section),
+        metrics=tuple(flags["metrics"]),
+        plots=tuple(flags["plots"]),
+        uncached=frozenset(path for path, of_path in every.items() if of_path.get("cache") is False),
+        always_changed=entry.get("always_changed") is True,
+    )
+
+
+def _param_keys(stage: str, entries: list[Any]) -> Iterator[str]:
+    for entry in entries:
+        keys = [entry]
+        if isinstance(entry, dict):
+            if other := entry.keys() - {"params.yaml"}:
+                names = ", ".join(map(str, other))
+                raise Refusal(f"dvc.yaml: stage {stage} takes params from {names}: params.yaml is the one place")
+            keys = entry["params.yaml"] or []
+            if not keys:
+                raise Refusal(f"dvc.yaml: stage {stage} takes all of params.yaml: name the keys that it needs")
+        for key in keys:
+            if not isinstance(key, str):
+                raise Refusal(f"dvc.yaml: stage {stage}: params: expected names, found {key!r}")
+            yield key
 
 
 def is_in(file: str, path: str) -> bool:
@@ -152,8 +396,6 @@ def find_stage(
     if len(fitting) == 1:
         return fitting[0]
     names = ", ".join(stage.name for stage in candidates)
-    if len({stage.name for stage in fitting}) < len(fitting):
-        raise Refusal(f"dvc.yaml: two items of a matrix are both called {fitting[0].name}: rename a value with a dash")
     if not fitting:
         raise Refusal(f"{notebook}: dvc.yaml runs it as {names}, not as {name or dict(item or {})}")
     raise Refusal(f"{notebook} is run by several stages: name one with --stage: {names}")
@@ -179,81 +421,3 @@ def refuse_strays(folder: Path, stage: Stage, every: list[Stage]) -> None:
 
 def _fits(stage: Stage, item: Mapping[str, Any]) -> bool:
     return all(key in stage.item and stage.item[key] == value for key, value in item.items())
-
-
-def _expand(folder: Path, name: str, entry: Any) -> Iterator[Stage]:
-    if not isinstance(entry, dict) or not entry.get("cmd"):
-        raise Refusal(f"dvc.yaml: stage {name} has no cmd: say what it runs")
-    for section in ("params", "deps", "outs", "metrics", "plots"):
-        if not all(isinstance(listed, str | dict) for listed in _listed(entry, section, name)):
-            raise Refusal(f"dvc.yaml: stage {name}: {section}: expected names, found {entry[section]}")
-    for unsupported in {"foreach", "wdir", "vars"} & entry.keys():
-        raise Refusal(
-            f"dvc.yaml: stage {name} uses {unsupported}: use matrix, paths from the project's folder, and params.yaml"
-        )
-    variables = functools.cache(lambda: read_yaml(folder / "params.yaml"))
-    matrix = {key: _fill(values, name, variables, {}) for key, values in (entry.get("matrix") or {}).items()}
-    for values in itertools.product(*matrix.values()):
-        item = dict(zip(matrix, values, strict=True))
-        if any(isinstance(value, list | dict) for value in values):
-            raise Refusal(f"dvc.yaml: stage {name}: its matrix holds {list(values)}: expected plain values")
-        full_name = f"{name}@{'-'.join(map(_as_dvc_writes, values))}" if matrix else name
-
-        def fill(thing: Any, full_name: str = full_name, item: Mapping[str, Any] = item) -> Any:
-            return _fill(thing, full_name, variables, item)
-
-        outs, metrics, plots = (
-            tuple(posixpath.normpath(fill(path)) for path in _paths(_listed(entry, section, name)))
-            for section in ("outs", "metrics", "plots")
-        )
-        yield Stage(
-            name=full_name,
-            cmd=fill(" && ".join(entry["cmd"]) if isinstance(entry["cmd"], list) else entry["cmd"]),
-            params=tuple(_param_keys(full_name, _listed(entry, "params", name), fill)),
-            item=item,
-            deps=tuple(posixpath.normpath(fill(dep)) for dep in _listed(entry, "deps", name)),
-            outs=outs + metrics + plots,
-            metrics=metrics,
-            plots=plots,
-        )
-
-
-def _as_dvc_writes(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _listed(entry: Mapping[str, Any], section: str, stage: str) -> list[Any]:
-    found = entry.get(section) or []
-    if not isinstance(found, list):
-        raise Refusal(f"dvc.yaml: stage {stage}: {section}: expected a list, found {found}")
-    return found
-
-
-def _paths(entries: list[Any]) -> Iterator[str]:
-    for entry in entries:
-        yield from entry if isinstance(entry, dict) else [entry]
-
-
-def _param_keys(stage: str, entries: list[Any], fill: Any) -> Iterator[str]:
-    for entry in entries:
-        if isinstance(entry, dict):
-            raise Refusal(f"dvc.yaml: stage {stage} takes params from {', '.join(entry)}: params.yaml is the one place")
-        yield fill(entry)
-
-
-def _fill(thing: Any, stage: str, variables: Any, item: Mapping[str, Any]) -> Any:
-    """Fill in DVC's ${...}: a matrix item's value, or a key of params.yaml."""
-    if not isinstance(thing, str):
-        return thing
-
-    def value(key: str) -> Any:
-        key = key.strip()
-        found: Any = {**variables(), "item": item} if not key.startswith("item.") else {"item": item}
-        for part in key.split("."):
-            if not isinstance(found, Mapping) or part not in found:
-                raise Refusal(f"dvc.yaml: stage {stage}: ${{{key}}} is neither a matrix value nor in params.yaml")
-            found = found[part]
-        return found
-
-    whole = _TEMPLATE.fullmatch(thing)
-    return value(whole[1]) if whole else _TEMPLATE.sub(lambda match: str(value(match[1])), thing)

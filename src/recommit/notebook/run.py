@@ -130,7 +130,7 @@ def ending_in_order() -> Iterator[None]:
 @contextmanager
 def _alone(folder: Path, stage: Stage) -> Iterator[None]:
     """Refuse to run a stage that is being run: both would move the same outs. The lock ends with the process."""
-    path = folder / ".recommit" / f"{stage.name}.lock"
+    path = folder / ".recommit" / f"{stage.file_name}.lock"
     path.parent.mkdir(exist_ok=True)
     with path.open("w") as lock:
         try:
@@ -146,7 +146,7 @@ def _whole_or_nothing(folder: Path, stage: Stage) -> Iterator[None]:
 
     What an earlier run left aside, because it was killed, is brought back first.
     """
-    aside = folder / ".recommit" / "aside" / stage.name
+    aside = folder / ".recommit" / "aside" / stage.file_name
     _bring_back(folder, aside, stage.outs)
     for out in stage.outs:
         if os.path.lexists(folder / out):
@@ -181,7 +181,7 @@ def _remove(path: Path) -> None:
 
 def _keep(folder: Path, stage: Stage, partial: NotebookNode) -> str:
     """Keep the partial notebook aside, and say where; a full disk must not hide the first failure."""
-    path = folder / "reports" / "failed" / f"{stage.name}.ipynb"
+    path = folder / "reports" / "failed" / f"{stage.file_name}.ipynb"
     try:
         write_whole(path, as_bytes(partial))
     except OSError as error:

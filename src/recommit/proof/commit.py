@@ -121,7 +121,7 @@ def read_lock(folder: Path) -> Iterator[LockedStage]:
         try:
             yield LockedStage(
                 name=name,
-                cmd=tuple(entry["cmd"]) if isinstance(entry["cmd"], list) else (entry["cmd"],),
+                cmd=tuple(entry["cmd"] if isinstance(entry["cmd"], list) else entry["cmd"].splitlines()),  # as DVC
                 deps=tuple(_recorded(dep) for dep in entry.get("deps", [])),
                 params=entry.get("params", {}).get("params.yaml", {}),
                 outs=tuple(_recorded(out) for out in entry.get("outs", [])),

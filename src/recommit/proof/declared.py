@@ -15,7 +15,7 @@ from nbformat import NotebookNode
 from recommit import Refusal
 from recommit.notebook.contract import ContractError, check_contract
 from recommit.notebook.parameters import declared_values, leaves
-from recommit.notebook.project import Stage, is_in, read_yaml, stages
+from recommit.notebook.project import Stage, is_in, read_params, read_yaml, stages, templates
 from recommit.notebook.run import read_notebook
 from recommit.proof.machine import LOCK
 from recommit.proof.uses import Code, files_named
@@ -94,8 +94,7 @@ def check(declared: Declared) -> list[Finding]:
 
 def undeclared_code(stage: Stage, code: Code, folder: Path) -> list[Finding]:
     """Where a stage's deps are not the very code that its command runs: modules, notebook, kernel and lock file."""
-    words = stage.cmd.split()
-    if words[:1] != ["recommit"] or len(words) < 2:
+    if len(stage.words) < 2:
         return []
     try:
         used = code.used_by(stage)
@@ -239,11 +238,12 @@ def _listed(declared: Declared, section: str) -> Iterator[str]:
 
 def _idle_parameters(declared: Declared) -> Iterator[Finding]:
     """Parameters that no stage declares and no template takes; a matrix value in a key stands for all there are."""
-    templates = {key.strip() for text in _texts(declared.pipeline) for key in _TEMPLATE.findall(text)}
-    params = {key for entry in declared.entries.values() for key in entry.get("params", [])}
-    used = {key for key in templates if not key.startswith("item.")} | {_TEMPLATE.sub("*", key) for key in params}
-    for leaf in leaves(read_yaml(declared.folder / "params.yaml")):
-        if not any(fnmatchcase(leaf, key) or fnmatchcase(leaf, f"{key}.*") for key in used):
+    taken = {key for text in _texts(declared.pipeline) for key in templates(text)}
+    params = {key for entry in declared.entries.values() for key in _texts(entry.get("params"))}
+    used = {key for key in taken if not key.startswith("item.")} | {_TEMPLATE.sub("*", key) for key in params}
+    for leaf in leaves(read_params(declared.folder)):
+        part_of_it = (key for key in taken if key.startswith(f"{leaf}."))  # one value of a list
+        if not any(part_of_it) and not any(fnmatchcase(leaf, key) or fnmatchcase(leaf, f"{key}.*") for key in used):
             yield Finding("params.yaml", f"no stage declares {leaf}: declare it in dvc.yaml, or take it out")
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from recommit import Refusal
 from recommit.notebook.parameters import declared_values
-from recommit.notebook.project import Stage, is_in, read_yaml, stages
+from recommit.notebook.project import Stage, is_in, read_params, read_yaml, stages
 from recommit.proof.commit import Commit, LockedStage, unkept
 from recommit.proof.contents import Contents, files_in, ignored_by_dvc, md5_of_folder
 
@@ -90,9 +90,9 @@ def _stale_declaration(stage: LockedStage, commit: Commit) -> Iterator[str]:
     if declared is None:
         yield "dvc.lock records it, dvc.yaml declares it no more: `dvc repro`, then commit dvc.lock"
         return
-    if declared.cmd != " && ".join(stage.cmd):
-        recorded = " && ".join(stage.cmd)
-        yield f"dvc.lock is older than dvc.yaml: it records the command `{recorded}`, not `{declared.cmd}`"
+    if declared.cmd.splitlines() != list(stage.cmd):
+        recorded, here = " && ".join(stage.cmd), " && ".join(declared.cmd.splitlines())
+        yield f"dvc.lock is older than dvc.yaml: it records the command `{recorded}`, not `{here}`"
     for kind, now, then in (
         ("deps", set(declared.deps), {dep.path for dep in stage.deps}),
         ("outs", set(declared.outs), {out.path for out in stage.outs}),
@@ -107,7 +107,7 @@ def _stale_params(stage: LockedStage, declared: Stage, commit: Commit) -> Iterat
         return
     try:
         declared_values(declared, commit.folder)
-        params = read_yaml(commit.folder / "params.yaml")
+        params = read_params(commit.folder)
     except Refusal as refusal:
         yield str(refusal).replace(f"{commit.folder}/", "")
         return

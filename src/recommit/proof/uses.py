@@ -120,7 +120,7 @@ class Code:
 
     def used_by(self, stage: Stage) -> set[str]:
         """The files of the modules that the stage's `recommit` verb and notebook import, and what those import."""
-        names = {"recommit.cli", f"recommit.verbs.{stage.cmd.split()[1]}"}
+        names = {"recommit.cli", f"recommit.verbs.{stage.words[1]}"}
         if stage.notebook:
             names |= self._imported_by(stage.notebook)
         found: set[str] = set()

@@ -43,7 +43,7 @@ def write_report(folder: Path) -> None:
     are made. Raises `Refusal` where a dep is not there yet, or a document cannot be filled.
     """
     declared = stages(folder)
-    stage = next((stage for stage in declared if stage.cmd == "recommit report"), None)
+    stage = next((stage for stage in declared if stage.words[:2] == ["recommit", "report"]), None)
     if stage is None:
         raise Refusal("dvc.yaml has no stage whose cmd is `recommit report`: add one, with its deps in reading order")
     refuse_strays(folder, stage, declared)

@@ -82,7 +82,7 @@ def tiny(tmp_path: Path) -> TinyProject:
     project = TinyProject(tmp_path / "tiny")
     shutil.copytree(ROOT / "src" / "recommit", project.folder / "src" / "recommit")
     shutil.copytree(ROOT / "install", project.folder / "install")
-    project.write("params.yaml", "seed: 7\nas_of: 2013-09-01\n")
+    project.write("params.yaml", 'seed: 7\nas_of: "2013-09-01"\n')
     project.write("dvc.yaml", DVC)
     project.notebook(WORK)
     return project

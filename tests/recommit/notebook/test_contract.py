@@ -130,7 +130,7 @@ def test_cells_without_ids_are_refused_by_number(tiny: TinyProject) -> None:
 
 
 def test_a_key_that_params_yaml_lacks_is_refused(tiny: TinyProject) -> None:
-    tiny.write("params.yaml", "as_of: 2013-09-01\n")
+    tiny.write("params.yaml", 'as_of: "2013-09-01"\n')
     assert "params.yaml has no seed, which stage fit@tree declares in dvc.yaml; it has as_of" in refused(tiny)
 
 
@@ -225,8 +225,8 @@ def test_a_mistyped_secret_is_not_shown(tiny: TinyProject) -> None:
         ("    matrix: {model: [tree, line]}", "    foreach: [tree, line]", "uses foreach"),
         ("    params:", "    vars: [other.yaml]\n    params:", "uses vars"),
         ("[tree, line]", "[{a: 1}]", "expected plain values"),
-        ("[tree, line]", "[tree, tree]", "two items of a matrix are both called fit@tree"),
-        ("[tree, line]", '"${shrubs}"', "${shrubs} is neither a matrix value nor in params.yaml"),
+        ("[tree, line]", "[tree, tree]", "two items of its matrix have one name, and DVC would run the last"),
+        ("[tree, line]", '"${shrubs}"', "failed to parse 'stages.fit.matrix': Could not find 'shrubs'"),
         ("models/${item.model}.txt", "models/${item.model}.ipynb", "has 2 .ipynb outs, expected one"),
         ("notebooks/fit.ipynb\n    params", "notebooks/other.ipynb\n    params", "dvc.yaml has no stage whose cmd"),
     ],

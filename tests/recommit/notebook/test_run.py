@@ -148,6 +148,26 @@ def test_a_failing_cell_leaves_earlier_results_and_keeps_the_partial_notebook(ti
     assert "invalid literal" in kept.read_text()
 
 
+def test_an_item_of_any_value_keeps_to_the_files_that_dvc_expects(tiny: TinyProject) -> None:
+    tiny.write("dvc.yaml", DVC.replace("[tree, line]", "[true, a/b, line]"))
+    either = PARAMETERS.replace("str", "str | bool").replace('"tree"', '"line"')
+    work = (
+        WORK.replace("{model}.txt", "{str(model).lower()}.txt")
+        .replace('Path("models")', 'Path("models/a")')
+        .replace("mkdir(", "mkdir(parents=True, ")
+    )
+    tiny.notebook(work, parameters=either)
+    for item in ("true", "a/b"):
+        assert tiny.run(f"fit@{item}").returncode == 0
+        assert "injected" in tiny.read(f"reports/{item}.ipynb")
+    tiny.notebook(work, "1 / 0", parameters=either)
+    for item, kept in (("true", "fit@true"), ("a/b", "fit@a%2Fb")):
+        result = tiny.run(f"fit@{item}")
+        assert "earlier results stay" in result.stderr
+        assert f"reports/failed/{kept}.ipynb" in result.stderr
+        assert "fitted" in tiny.read(f"models/{item}.txt")
+
+
 def test_an_out_that_the_notebook_did_not_write_is_an_error(tiny: TinyProject) -> None:
     assert tiny.run().returncode == 0
     before = tiny.read("models/tree.txt")
