@@ -1,9 +1,11 @@
 """Experiments with plain DVC: in the workspace, in a temporary folder, from the queue; each runs its own code."""
 
 import json
+import re
 
 import pytest
 
+from recommit.notebook.project import is_in, stages
 from tests.system.conftest import Project
 
 pytestmark = pytest.mark.system
@@ -49,6 +51,54 @@ def test_queued_experiments_run_side_by_side(project: Project) -> None:
     assert status.count("Success") == 2, status
     fits = [metrics(project, name, "reports/metrics/train/boosting-full.json") for name in ("leaf-80", "leaf-90")]
     assert fits[0] != fits[1]
+
+
+def really_ran(log: str) -> set[str]:
+    """The stages whose cells ran, of those that DVC called; the others' results were restored."""
+    return set(re.findall(r"Running stage '(.+?)'", log)) - set(re.findall(r"^(\S+): restored, ", log, re.MULTILINE))
+
+
+def touched_by(project: Project, parameter: str) -> set[str]:
+    """The stages that declare a parameter, and those that follow them."""
+    every = stages(project.folder)
+    found = {stage.name for stage in every if any(is_in(parameter, key.replace(".", "/")) for key in stage.params)}
+    while True:
+        outs = {out for stage in every if stage.name in found for out in stage.outs}
+        more = {stage.name for stage in every if any(is_in(o, d) or is_in(d, o) for d in stage.deps for o in outs)}
+        if more <= found:
+            return found
+        found |= more
+
+
+def test_queued_experiments_run_what_differs_alone_once_the_first_has_run(project: Project) -> None:
+    for name, leaf in (("first", 80), ("second", 90)):
+        project.run("dvc", "exp", "run", "--queue", "--name", name, "-S", f"models.boosting.min_samples_leaf={leaf}")
+    project.run("dvc", "queue", "start", "-j", "1")
+    for name in ("first", "second"):
+        project.run("dvc", "queue", "logs", "--follow", name, check=False)
+    log = project.run("dvc", "queue", "logs", "second").stdout
+    ran, differs = really_ran(log), touched_by(project, "models/boosting")
+    print("ran:", *sorted(ran))
+    assert {"train@boosting-schedule", "train@boosting-full", "select"} <= ran
+    assert ran <= differs
+    assert {"ingest", "features", "quality", "train@logistic-full", "train@baseline-schedule"}.isdisjoint(differs)
+    assert metrics(project, "first", "reports/metrics/validation.json") != metrics(
+        project, "second", "reports/metrics/validation.json"
+    )
+
+
+def test_results_are_restored_from_the_cache_unless_a_real_run_is_asked_for(project: Project) -> None:
+    before = {name: project.read(name) for name in ("reports/evidence/schema.json", "reports/notebooks/validate.ipynb")}
+    for name in before:
+        (project.folder / name).unlink()
+    restored = project.run("dvc", "repro", "--single-item", "validate")
+    assert really_ran(restored.stdout + restored.stderr) == set()
+    assert {name: project.read(name) for name in before} == before
+    for words in (("dvc", "repro", "--force", "--single-item", "validate"), ("dvc", "repro", "-fs", "validate")):
+        forced = project.run(*words)
+        assert really_ran(forced.stdout + forced.stderr) == {"validate"}
+    project.run("dvc", "gc", "--workspace", "--force")
+    assert project.run("dvc", "status").stdout.strip().endswith("up to date.")
 
 
 def test_a_temporary_experiment_runs_the_code_of_its_own_tree(project: Project) -> None:

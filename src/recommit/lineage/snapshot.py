@@ -13,9 +13,10 @@ from pathspec import GitIgnoreSpec
 
 from recommit import Refusal
 from recommit.git import run, run_raw
+from recommit.notebook.hashes import md5_of, md5_of_bytes, md5_of_folder, stays_inside
 from recommit.notebook.project import Stage, is_in, read_yaml, stages
 from recommit.proof.commit import LockedStage, read_added, read_lock
-from recommit.proof.contents import Contents, md5_of, md5_of_bytes, md5_of_folder, stays_inside
+from recommit.proof.contents import Contents
 from recommit.proof.remote import cache_of
 
 _PIPELINE = ("dvc.yaml", "dvc.lock", "params.yaml", ".dvcignore")

@@ -19,11 +19,14 @@ from recommit import Refusal
 from recommit.notebook.canonical import as_bytes
 from recommit.notebook.contract import check_contract
 from recommit.notebook.project import Stage, find_stage, refuse_strays, root, stages
+from recommit.notebook.reuse import by_force, earlier
 
 
-def run(notebook: Path, name: str | None = None) -> None:
+def run(notebook: Path, name: str | None = None, fresh: bool = False) -> None:
     """Execute `notebook` as the stage `name`, by default the one that DVC runs or the only one there is.
 
+    Where what the stage declares gave results before, in any experiment, branch or clone that shares DVC's cache, these
+    are restored instead, unless a `fresh` run is asked for.
     Writes the executed notebook to the stage's .ipynb out and the cells' durations to a .log file beside it. Raises
     `Refusal`: status 2 before the first cell ran, 1 when a cell failed; then the partial notebook is in
     reports/failed/ and every out is as it was.
@@ -36,6 +39,16 @@ def run(notebook: Path, name: str | None = None) -> None:
     executed = stage.executed
     values = check_contract(folder, read_notebook(folder / path), stage, siblings)
     refuse_strays(folder, stage, every)
+    before = earlier(folder, stage, values)
+    if before and not fresh and not by_force():
+        with ending_in_order(), _alone(folder, stage):
+            if before.fetch():
+                with _whole_or_nothing(folder, stage):
+                    before.put()
+                _progress(
+                    f"{stage.name}: restored, its declared inputs gave these results before: {before.key[:10]}", True
+                )
+                return
 
     # JupyterLab's extras bring this package in: it takes a second to import, and jsonschema does without it.
     sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
@@ -78,6 +91,8 @@ def run(notebook: Path, name: str | None = None) -> None:
                 "write it, or take it out of outs; earlier results stay",
                 1,
             )
+        if before and (said := before.keep()):
+            _progress(said, last=True)
 
 
 def _from_dvc(siblings: list[Stage]) -> str | None:

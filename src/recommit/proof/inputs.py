@@ -4,10 +4,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from recommit import Refusal
+from recommit.notebook.hashes import files_in, ignored_by_dvc, md5_of_folder
 from recommit.notebook.parameters import declared_values
 from recommit.notebook.project import Stage, is_in, read_params, read_yaml, stages
 from recommit.proof.commit import Commit, LockedStage, unkept
-from recommit.proof.contents import Contents, files_in, ignored_by_dvc, md5_of_folder
+from recommit.proof.contents import Contents
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,11 @@ from typing import Any
 import pandas as pd
 
 from recommit import Refusal
+from recommit.notebook.hashes import files_in
 from recommit.notebook.parameters import leaves
 from recommit.notebook.project import is_in
 from recommit.proof.commit import LockedStage, Recorded
 from recommit.proof.compare import compare
-from recommit.proof.contents import files_in
 from recommit.proof.diagnosis import Replay, diagnose
 from recommit.proof.sandbox import Outcome, Sandbox
 from recommit.proof.tolerance import Tolerance

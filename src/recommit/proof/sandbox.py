@@ -17,11 +17,12 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+from recommit.notebook.hashes import Ignored, hash_of
 from recommit.notebook.parameters import leaves
 from recommit.notebook.project import alone, is_in, read_yaml
 from recommit.proof import inside, launch, supervise, watch
 from recommit.proof.commit import Commit, LockedStage
-from recommit.proof.contents import Contents, Ignored, hash_of
+from recommit.proof.contents import Contents
 from recommit.proof.variations import Variation, dated, environment, shell
 
 _WITNESS = "src/sitecustomize.py"

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from recommit import Refusal
+from recommit.notebook.hashes import ignored_by_dvc, md5_of
 from recommit.notebook.project import read_yaml
 from recommit.proof import watch
 from recommit.proof.commit import Commit, LockedStage, head_of, lay_out
-from recommit.proof.contents import Contents, ignored_by_dvc, md5_of
+from recommit.proof.contents import Contents
 from recommit.proof.inputs import Inputs, contradictions, inputs_of, know_tree, standing_orders
 from recommit.proof.kept import seconds_before
 from recommit.proof.machine import machine, unlike_the_lock

@@ -9,9 +9,9 @@ import pyarrow.parquet as pq
 
 from recommit import Refusal
 from recommit.git import git
+from recommit.notebook.hashes import md5_of
 from recommit.notebook.project import is_in
 from recommit.proof.commit import LockedStage, read_lock
-from recommit.proof.contents import md5_of
 from recommit.registry.files import MODEL, lock_of
 from recommit.registry.tags import CANDIDATE
 

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from recommit import Refusal
 from recommit.git import blob
+from recommit.notebook.hashes import md5_of, md5_of_folder
 from recommit.proof.commit import LockedStage, read_lock
-from recommit.proof.contents import Contents, md5_of, md5_of_folder
+from recommit.proof.contents import Contents
 from recommit.proof.remote import cache_of, fetch
 from recommit.registry.entry import FILES, File
 from recommit.registry.tags import CANDIDATE

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from recommit import Refusal
 from recommit.git import git
-from recommit.proof.contents import md5_of
+from recommit.notebook.hashes import md5_of
 from recommit.registry.champion import all_or_nothing, install
 from recommit.registry.change import PRODUCTION, Change, check_reason, signature
 from recommit.registry.entry import FILES, File, Interval, StageEntry, VersionEntry, one_line

@@ -11,7 +11,7 @@ from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
 from recommit import Refusal
-from recommit.notebook.project import alone, read_params, stages, templates
+from recommit.notebook.project import alone, dvc_config, read_params, stages, templates
 from recommit.proof.declared import Declared, check
 
 PARAMS = """\
@@ -193,6 +193,18 @@ def test_a_date_without_quotes_is_refused_since_dvc_cannot_read_it(repository: P
         stages(repository)
     put(repository, RUN, 'as_of: "2013-09-01"\n')
     assert read_params(repository) == {"as_of": "2013-09-01"}
+
+
+@pytest.mark.parametrize("words", ["", "dir = ../shared", "dir = /somewhere/cache", "type = symlink\n    DIR = here"])
+def test_the_cache_is_where_dvc_says(repository: Path, words: str) -> None:
+    put(repository, RUN)
+    config = repository / ".dvc/config"
+    text = config.read_text()
+    config.write_text(f"{text}[cache]\n    {words}\n")
+    found = repository / dvc_config(repository).get("cache", {}).get("dir", ".dvc/cache")
+    with Repo(str(repository)) as repo:
+        assert posixpath.normpath(found) == posixpath.normpath(repo.cache.legacy.path)
+    config.write_text(text)
 
 
 @pytest.mark.parametrize("form", ["a quoted name", "a name that is escaped"])

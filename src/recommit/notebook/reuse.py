@@ -1,0 +1,202 @@
+"""Results of earlier runs, by what a stage declares: a stage whose inputs were seen before is restored, not run.
+
+DVC's own run cache is off where an out has `persist: true`, which keeps earlier results when a stage fails.
+"""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import psutil
+
+from recommit.notebook.hashes import files_in, hash_of, ignored_by_dvc, md5_of, stays_inside
+from recommit.notebook.project import Stage, dvc_config, is_in
+
+_FORMAT = 1  # of a record, and of what its key says: another one finds no earlier record
+
+
+@dataclass(frozen=True)
+class _Record:
+    """What a run wrote: hashes of files by their path in the project, which of them are programs, which outs folders.
+
+    Not a pydantic model: to import that takes longer than a stage is restored in.
+    """
+
+    files: dict[str, str]
+    executable: list[str]
+    folders: list[str]
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """The earlier results of `stage` in the project `folder`, with the parameters and matrix `values` that it has now.
+
+    `cache` is DVC's, which all clones, branches and experiments that are set up so share. Records and the files that
+    DVC does not cache are in its folder `recommit`; the other files are DVC's own. Each is checked by its hash.
+    """
+
+    folder: Path
+    stage: Stage
+    values: Mapping[str, Any]
+    cache: Path
+    key: str
+    """The hash of all that the stage declares."""
+
+    def fetch(self) -> bool:
+        """Lay the earlier results out beside the outs' places, whole and checked; False where not all of them are."""
+        shutil.rmtree(self._beside, ignore_errors=True)
+        record = self._read()
+        if record is None:
+            return False
+        try:
+            for name, md5 in record.files.items():
+                self._lay_out(name, md5, name in record.executable)
+            for name in record.folders:
+                (self._beside / name).mkdir(parents=True, exist_ok=True)
+        except OSError:  # gone, not what its hash says, or no room
+            shutil.rmtree(self._beside, ignore_errors=True)
+            return False
+        return True
+
+    def put(self) -> None:
+        """Move what `fetch` laid out to the outs' places, where nothing is now, and the durations beside them."""
+        for name in (*self.stage.outs, _log(self.stage)):
+            if (self._beside / name).exists():
+                (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
+                (self._beside / name).replace(self.folder / name)
+        shutil.rmtree(self._beside, ignore_errors=True)
+
+    def keep(self) -> str:
+        """Record what the run wrote, instead of an earlier record; why it cannot be, or "".
+
+        Nothing is recorded where a dep was changed meanwhile: it is not known which content the run read.
+        """
+        try:
+            if _key(self.folder, self.stage, self.values) != self.key:
+                return ""
+            files = {name: md5_of(self.folder / name) for name in self._written()}
+            record = _Record(
+                files,
+                executable=[name for name in files if os.access(self.folder / name, os.X_OK)],
+                folders=[out for out in self.stage.outs if (self.folder / out).is_dir()],
+            )
+            for name, md5 in files.items():
+                if name == _log(self.stage) or any(is_in(name, out) for out in self.stage.uncached):
+                    self._add(self._own(md5), (self.folder / name).read_bytes())
+            self._add(self._entry, json.dumps(vars(record), indent=1).encode())
+        except OSError as error:
+            return f"{self.stage.name}: this run is not kept for other experiments: {error}"
+        return ""
+
+    @property
+    def _beside(self) -> Path:
+        return self.folder / ".recommit" / "restored" / self.stage.file_name
+
+    @property
+    def _entry(self) -> Path:
+        return self.cache / "recommit" / "runs" / self.key[:2] / f"{self.key[2:]}.json"
+
+    def _own(self, md5: str) -> Path:
+        return self.cache / "recommit" / "files" / md5[:2] / md5[2:]
+
+    def _written(self) -> Iterator[str]:
+        """The files that the stage's run wrote, those in a folder as far as DVC counts them."""
+        ignored = ignored_by_dvc(self.folder)
+        for name in (*self.stage.outs, _log(self.stage)):
+            if (self.folder / name).is_dir():
+                yield from (f"{name}/{file}" for file in files_in(self.folder / name, name, ignored))
+            else:
+                yield name
+
+    def _read(self) -> _Record | None:
+        """The record of this key, if it is sound and tells of the very outs that the stage declares."""
+        allowed = (*self.stage.outs, _log(self.stage))
+        try:
+            record = _Record(**json.loads(self._entry.read_bytes()))
+            sound = all(
+                stays_inside(name) and any(is_in(name, out) for out in allowed) and re.fullmatch("[0-9a-f]{32}", md5)
+                for name, md5 in record.files.items()
+            )
+            told = {out for out in self.stage.outs if out in record.folders or any(is_in(n, out) for n in record.files)}
+            whole = told == {*self.stage.outs} and {*record.folders} <= told
+        except (OSError, ValueError, TypeError, AttributeError):
+            return None
+        return record if sound and whole else None
+
+    def _lay_out(self, name: str, md5: str, executable: bool) -> None:
+        to = self._beside / name
+        to.parent.mkdir(parents=True, exist_ok=True)
+        for found in (self.cache / "files" / "md5" / md5[:2] / md5[2:], self._own(md5)):
+            with suppress(FileNotFoundError):
+                shutil.copyfile(found, to)
+                if md5_of(to) == md5:
+                    to.chmod(to.stat().st_mode | (0o111 if executable else 0))
+                    return
+        raise FileNotFoundError(name)
+
+    def _add(self, place: Path, content: bytes) -> None:
+        """Write a file of ours, whole, though others may write it at the same time."""
+        place.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, unfinished = tempfile.mkstemp(dir=place.parent, prefix=".unfinished-")
+        try:
+            with open(descriptor, "wb") as file:
+                file.write(content)
+            os.chmod(unfinished, 0o444)  # as DVC's
+            os.replace(unfinished, place)
+        finally:
+            Path(unfinished).unlink(missing_ok=True)
+
+
+def earlier(folder: Path, stage: Stage, values: Mapping[str, Any]) -> Earlier | None:
+    """What is known of earlier runs of `stage` in the project `folder` on the inputs that it now has, with `values`.
+
+    None where nothing may be kept: the project has no DVC, as the sandbox of `recommit verify`, a dep is missing, or
+    the stage is always_changed.
+    """
+    if stage.always_changed or not (folder / ".dvc").is_dir():
+        return None
+    key = _key(folder, stage, values)
+    cache = Path(dvc_config(folder).get("cache", {}).get("dir") or folder / ".dvc" / "cache")
+    return Earlier(folder, stage, values, cache, key) if key else None
+
+
+def by_force() -> bool:
+    """Whether the `dvc repro` or `dvc exp run` that started this process was given --force, and so wants a real run."""
+    with suppress(psutil.Error):
+        for process in psutil.Process().parents():
+            words = process.cmdline()
+            if any(PurePosixPath(word).name == "dvc" for word in words[:3]) and {"repro", "exp"} & set(words[:5]):
+                return any(re.fullmatch(r"--force|-[a-zA-Z]*f[a-zA-Z]*", word) for word in words)
+    return False
+
+
+def _key(folder: Path, stage: Stage, values: Mapping[str, Any]) -> str | None:
+    """The hash of all that a stage declares; None where a dep is missing.
+
+    The order of values counts, since the executed notebook shows them in it.
+    """
+    ignored = ignored_by_dvc(folder)
+    deps = sorted({*stage.deps, *filter(None, [stage.notebook])})
+    if not all((folder / dep).exists() for dep in deps):
+        return None
+    declared = {
+        "format": _FORMAT,
+        "cmd": stage.cmd,
+        "values": values,
+        "deps": {dep: hash_of(folder / dep, dep, ignored) for dep in deps},
+        "outs": sorted(stage.outs),
+    }
+    return hashlib.sha256(json.dumps(declared).encode()).hexdigest()
+
+
+def _log(stage: Stage) -> str:
+    """The file beside the executed notebook that holds the cells' durations."""
+    return PurePosixPath(stage.executed).with_suffix(".log").as_posix()
