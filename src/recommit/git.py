@@ -36,13 +36,23 @@ def without_repository(environment: Mapping[str, str]) -> dict[str, str]:
 def run_raw(
     folder: Path, *words: str, given: bytes = b"", more: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[bytes]:
-    """Run `git WORDS` in `folder`, with `given` as its input and `more` in its environment, whatever comes of it."""
+    """Run `git WORDS` in `folder`, with `given` as its input and `more` in its environment, whatever comes of it.
+
+    Raises Refusal where Git is missing, or does not trust the folder, since it belongs to another user.
+    """
     command = ["git", "-C", str(folder), *words]
-    env = without_repository(os.environ) | dict(more or {})
+    env = without_repository(os.environ) | {"LANGUAGE": "en"} | dict(more or {})
     try:
-        return subprocess.run(command, input=given, env=env, capture_output=True)
+        result = subprocess.run(command, input=given, env=env, capture_output=True)
     except FileNotFoundError:
         raise Refusal("git is not installed, and the project is kept in it: install git") from None
+    if result.returncode and b"safe.directory" in result.stderr:  # it would be an answer to every question
+        said = [line.strip() for line in result.stderr.decode(errors="replace").splitlines() if line.strip()]
+        hint = next(
+            (line for line in said if line.startswith("git config")), "git config --global --add safe.directory"
+        )
+        raise Refusal(f"{said[0]}: the folder is another user's: if you trust it: `{hint}`")
+    return result
 
 
 def run(

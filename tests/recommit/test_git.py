@@ -1,11 +1,18 @@
 """Git is asked about the project's own repository, whatever a hook's environment says."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from recommit import Refusal
 from recommit.git import git, run, run_raw
+from recommit.lineage.snapshot import snapshot
+from recommit.proof.commit import lay_out
+
+ROOT = Path(__file__).parents[2]
 
 WHO = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org", "-c", "commit.gpgsign=false"]
 
@@ -52,3 +59,82 @@ def test_without_git_it_is_said_what_to_do(repository: Path, tmp_path: Path, mon
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(Refusal, match="install git"):
         git(repository, "status")
+
+
+# What Git takes for another user's folder; the hint is to be said whatever language Git speaks.
+ANOTHER_USERS = {"GIT_TEST_ASSUME_DIFFERENT_OWNER": "1", "LANG": "de_DE.UTF-8", "LANGUAGE": "de"}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["verify"],
+        ["lineage", "models/candidate/model.onnx"],
+        ["models"],
+        ["promote"],
+        ["rollback"],
+        ["predict", "--model", "flights@prod", "--input", "a.csv", "--output", "b.csv"],
+    ],
+)
+def test_a_checkout_of_another_user_is_told_in_gits_words(words: list[str]) -> None:
+    result = subprocess.run(
+        [str(Path(sys.executable).with_name("recommit")), *words],
+        cwd=ROOT, env={**os.environ, **ANOTHER_USERS}, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert result.returncode == 2
+    [line] = result.stderr.strip().splitlines()
+    assert "dubious ownership in repository at" in line
+    assert f"git config --global --add safe.directory {ROOT}" in line
+    assert "names no commit" not in line
+
+
+@pytest.mark.parametrize("rev", ["HEAD", "main"])
+def test_a_folder_that_is_in_no_repository_is_told_in_gits_words(tmp_path: Path, rev: str) -> None:
+    for ask in (lambda: lay_out(tmp_path, rev, tmp_path / "clone"), lambda: snapshot(tmp_path, rev)):
+        with pytest.raises(Refusal, match="git: fatal: not a git repository"):
+            ask()
+
+
+@pytest.mark.parametrize("settings", [["core.autocrlf=true"], ["core.autocrlf=input"], ["core.eol=crlf"]])
+def test_every_byte_of_a_clone_is_what_was_committed_whatever_git_does_to_line_ends(
+    repository: Path, tmp_path: Path, settings: list[str]
+) -> None:
+    kinds = (
+        "a.py",
+        "a.ipynb",
+        "a.yaml",
+        "dvc.lock",
+        "a.json",
+        "a.csv",
+        "a.txt",
+        "Makefile",
+        ".dvc/config",
+        "no_suffix",
+    )
+    files = dict.fromkeys(kinds, b"one\ntwo\n")
+    files |= {f"dos-{name}": b"one\r\ntwo\r\nthree\n" for name in kinds if "/" not in name}
+    files |= dict.fromkeys(("a.png", "a.onnx", "a.parquet"), b"\x89one\ntwo\r\n\x00")
+    files[".gitattributes"] = (ROOT / ".gitattributes").read_bytes()
+    for name, content in files.items():
+        (repository / name).parent.mkdir(exist_ok=True)
+        (repository / name).write_bytes(content)
+    turned = [word for setting in settings for word in ("-c", setting)]
+    git(repository, *turned, "add", "--all")
+    git(repository, *WHO, "commit", "--quiet", "--message", "all")
+    git(tmp_path, "clone", "--quiet", *turned, str(repository), "clone")
+    assert {name: (tmp_path / "clone" / name).read_bytes() for name in files} == files
+    assert git(tmp_path / "clone", "status", "--porcelain") == ""
+
+
+def test_a_proof_takes_a_commit_without_gitattributes_as_it_is(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = "schema: '2.0'\nstages:\n  a:\n    cmd: echo\n    outs:\n    - {path: a.txt, md5: '1'}\n"
+    for name, text in (("dvc.yaml", "stages: {a: {cmd: echo}}\n"), ("dvc.lock", lock)):
+        (repository / name).write_text(text)
+    git(repository, "add", "--all")
+    git(repository, *WHO, "commit", "--quiet", "--message", "all")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "config"))
+    (tmp_path / "config").write_text("[core]\n    autocrlf = true\n    eol = crlf\n")
+    commit = lay_out(repository, "HEAD", tmp_path / "clone")
+    assert (commit.folder / "dvc.lock").read_bytes() == lock.encode()

@@ -12,7 +12,7 @@ from typing import Any
 from pathspec import GitIgnoreSpec
 
 from recommit import Refusal
-from recommit.git import run, run_raw
+from recommit.git import reason_of, run, run_raw
 from recommit.notebook.hashes import md5_of, md5_of_bytes, md5_of_folder, stays_inside
 from recommit.notebook.project import Stage, is_in, read_yaml, stages
 from recommit.proof.commit import LockedStage, read_added, read_lock
@@ -181,6 +181,8 @@ def snapshot(project: Path, rev: str) -> Snapshot:
     """
     said = run(project, "log", "-1", "--format=%H%x00%ct%x00%an", "--end-of-options", f"{rev}^{{commit}}", "--")
     if said.returncode or not said.stdout.strip():  # nothing for a range that is empty
+        if "not a git repository" in said.stderr:
+            raise Refusal(f"git: {reason_of(said)}")
         raise Refusal(f"{rev} names no commit of this repository: `git log` lists them")
     sha, seconds, author = said.stdout.strip().split("\0")
     tree = run_raw(project, "ls-tree", "-r", "-z", sha)

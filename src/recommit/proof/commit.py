@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from recommit import Refusal
-from recommit.git import git, run
+from recommit.git import git, reason_of, run
 from recommit.notebook.project import is_in, read_yaml
 
 
@@ -62,12 +62,15 @@ def lay_out(project: Path, rev: str, folder: Path) -> Commit:
     Raises Refusal where there is no such commit, or nothing to prove in it.
     """
     found = run(project, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{rev}^{{commit}}")
+    if found.stderr.strip():
+        raise Refusal(f"git: {reason_of(found)}")
     if found.returncode:
         raise Refusal(f"{rev} names no commit of this repository: `git log` lists them")
     sha = found.stdout.strip()
     top = git(project, "rev-parse", "--show-toplevel")
     git(project, "clone", "--quiet", "--shared", "--no-checkout", top, str(folder))
-    git(folder, "-c", "core.hooksPath=/dev/null", "checkout", "--quiet", "--detach", sha)
+    as_committed = ("-c", "core.hooksPath=/dev/null", "-c", "core.autocrlf=false", "-c", "core.eol=lf")
+    git(folder, *as_committed, "checkout", "--quiet", "--detach", sha)
     inside = folder / project.resolve().relative_to(Path(top).resolve())
     if not (inside / "dvc.yaml").is_file():
         raise Refusal(f"commit {sha[:10]} has no dvc.yaml: there is no pipeline to prove")
