@@ -1,5 +1,6 @@
 """A sound model is loaded; one that is spoiled, swapped or built to harm is refused, and the reason is said."""
 
+import hashlib
 import json
 import os
 
@@ -49,6 +50,43 @@ def test_a_missing_empty_cut_linked_or_oversized_file_is_refused(folder, made, n
     with file.open("wb") as large:
         large.truncate(300 * 2**20)
     assert "has 314,572,800 bytes, and at most" in refusal(folder)
+
+
+@pytest.fixture
+def linked(folder, made, tmp_path):
+    """The model as `dvc checkout` leaves it with `cache.type symlink`: links into the cache."""
+    for name, content in made.items():
+        md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
+        cached = tmp_path / "cache/files/md5" / md5[:2] / md5[2:]
+        cached.parent.mkdir(parents=True, exist_ok=True)
+        cached.write_bytes(content)
+        (folder / name).unlink()
+        (folder / name).symlink_to(cached)
+    return folder
+
+
+def test_a_model_that_dvc_linked_into_its_cache_is_loaded(linked, made):
+    assert load(linked).content == made["model.onnx"]
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "manifest.json", "golden.parquet"])
+def test_a_link_is_followed_into_a_cache_only_and_no_further(linked, made, tmp_path, name):
+    file = linked / name
+    cached = file.readlink()
+    content = cached.read_bytes()
+    cached.write_bytes(b"a" + content)
+    assert f"{file} is a link to {cached}, which was changed: delete that one" in refusal(linked)
+    (tmp_path / "elsewhere").write_bytes(content)
+    cached.unlink()
+    cached.symlink_to(tmp_path / "elsewhere")  # a name in a cache that leads out of it
+    assert f"{file} cannot be read" in refusal(linked)
+    cached.unlink()
+    assert f"{file} is missing: take the folder whole, with `dvc checkout`" in refusal(linked)
+    cached.mkdir()
+    assert f"{file} is no plain file" in refusal(linked)
+    file.unlink()
+    file.symlink_to("/dev/zero")
+    assert f"{file} is a link to /dev/zero, and only links into a DVC cache are followed" in refusal(linked)
 
 
 @pytest.mark.parametrize("name", ["model.onnx", "golden.parquet"])
