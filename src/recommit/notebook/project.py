@@ -225,14 +225,18 @@ def dvc_config(folder: Path) -> dict[str, Any]:
 
     Read as DVC merges it, but not checked, which takes five times as long.
     """
-    from configobj import ConfigObj
+    from configobj import ConfigObj, ConfigObjError
     from dvc.dirs import global_config_dir, system_config_dir
 
     places = [Path(system_config_dir()), Path(global_config_dir())]
     files = [*(place / "config" for place in places), folder / ".dvc/config", folder / ".dvc/config.local"]
     merged: dict[str, Any] = {}
     for file in filter(Path.is_file, files):
-        for name, section in ConfigObj(str(file), encoding="utf-8", interpolation=False).dict().items():
+        try:
+            sections = ConfigObj(str(file), encoding="utf-8", interpolation=False).dict()
+        except (ConfigObjError, UnicodeDecodeError) as error:
+            raise Refusal(f"{file}, DVC's configuration, cannot be read: {str(error).splitlines()[0]}") from None
+        for name, section in sections.items():
             values = {key.lower(): value for key, value in section.items()} if isinstance(section, dict) else {}
             if name.lower() == "cache" and "dir" in values:
                 values["dir"] = str(file.parent / Path(values["dir"]).expanduser())

@@ -9,7 +9,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -17,7 +17,7 @@ from typing import Any
 
 import psutil
 
-from recommit.notebook.hashes import files_in, hash_of, ignored_by_dvc, md5_of, stays_inside
+from recommit.notebook.hashes import Ignored, files_in, hash_of, ignored_by_dvc, md5_of, stays_inside
 from recommit.notebook.project import Stage, dvc_config, is_in
 
 _FORMAT = 1  # of a record, and of what its key says: another one finds no earlier record
@@ -37,7 +37,7 @@ class _Record:
 
 @dataclass(frozen=True)
 class Earlier:
-    """The earlier results of `stage` in the project `folder`, with the parameters and matrix `values` that it has now.
+    """The earlier results of `stage` in the project `folder`, on the inputs that it has now.
 
     `cache` is DVC's, which all clones, branches and experiments that are set up so share. Records and the files that
     DVC does not cache are in its folder `recommit`; the other files are DVC's own. Each is checked by its hash.
@@ -45,10 +45,11 @@ class Earlier:
 
     folder: Path
     stage: Stage
-    values: Mapping[str, Any]
     cache: Path
     key: str
     """The hash of all that the stage declares."""
+    stamps: Mapping[str, tuple[int, int, int]]
+    """When each file of the deps was last changed, as the key was made."""
 
     def fetch(self) -> bool:
         """Lay the earlier results out beside the outs' places, whole and checked; False where not all of them are."""
@@ -80,9 +81,13 @@ class Earlier:
         Nothing is recorded where a dep was changed meanwhile: it is not known which content the run read.
         """
         try:
-            if _key(self.folder, self.stage, self.values) != self.key:
+            if _stamps(self.folder, self.stage) != self.stamps:
                 return ""
-            files = {name: md5_of(self.folder / name) for name in self._written()}
+            ignored = ignored_by_dvc(self.folder)
+            written = (
+                name for out in (*self.stage.outs, _log(self.stage)) for name in _files(self.folder, out, ignored)
+            )
+            files = {name: md5_of(self.folder / name) for name in written}
             record = _Record(
                 files,
                 executable=[name for name in files if os.access(self.folder / name, os.X_OK)],
@@ -106,15 +111,6 @@ class Earlier:
 
     def _own(self, md5: str) -> Path:
         return self.cache / "recommit" / "files" / md5[:2] / md5[2:]
-
-    def _written(self) -> Iterator[str]:
-        """The files that the stage's run wrote, those in a folder as far as DVC counts them."""
-        ignored = ignored_by_dvc(self.folder)
-        for name in (*self.stage.outs, _log(self.stage)):
-            if (self.folder / name).is_dir():
-                yield from (f"{name}/{file}" for file in files_in(self.folder / name, name, ignored))
-            else:
-                yield name
 
     def _read(self) -> _Record | None:
         """The record of this key, if it is sound and tells of the very outs that the stage declares."""
@@ -163,9 +159,11 @@ def earlier(folder: Path, stage: Stage, values: Mapping[str, Any]) -> Earlier | 
     """
     if stage.always_changed or not (folder / ".dvc").is_dir():
         return None
-    key = _key(folder, stage, values)
+    if not all((folder / dep).exists() for dep in _deps(stage)):
+        return None
     cache = Path(dvc_config(folder).get("cache", {}).get("dir") or folder / ".dvc" / "cache")
-    return Earlier(folder, stage, values, cache, key) if key else None
+    stamps = _stamps(folder, stage)  # first: what changes while it is hashed is seen
+    return Earlier(folder, stage, cache, _key(folder, stage, values), stamps)
 
 
 def by_force() -> bool:
@@ -178,20 +176,30 @@ def by_force() -> bool:
     return False
 
 
-def _key(folder: Path, stage: Stage, values: Mapping[str, Any]) -> str | None:
-    """The hash of all that a stage declares; None where a dep is missing.
+def _deps(stage: Stage) -> list[str]:
+    return sorted({*stage.deps, *filter(None, [stage.notebook])})
 
-    The order of values counts, since the executed notebook shows them in it.
-    """
+
+def _stamps(folder: Path, stage: Stage) -> dict[str, tuple[int, int, int]]:
     ignored = ignored_by_dvc(folder)
-    deps = sorted({*stage.deps, *filter(None, [stage.notebook])})
-    if not all((folder / dep).exists() for dep in deps):
-        return None
+    files = (file for dep in _deps(stage) for file in _files(folder, dep, ignored))
+    return {file: ((at := (folder / file).stat()).st_mtime_ns, at.st_size, at.st_ino) for file in files}
+
+
+def _files(folder: Path, name: str, ignored: Ignored) -> list[str]:
+    """The file of that name, or those that DVC counts in the folder of that name."""
+    inside = folder / name
+    return [f"{name}/{file}" for file in files_in(inside, name, ignored)] if inside.is_dir() else [name]
+
+
+def _key(folder: Path, stage: Stage, values: Mapping[str, Any]) -> str:
+    """The hash of all that a stage declares. The order of values counts: the executed notebook shows them in it."""
+    ignored = ignored_by_dvc(folder)
     declared = {
         "format": _FORMAT,
         "cmd": stage.cmd,
         "values": values,
-        "deps": {dep: hash_of(folder / dep, dep, ignored) for dep in deps},
+        "deps": {dep: hash_of(folder / dep, dep, ignored) for dep in _deps(stage)},
         "outs": sorted(stage.outs),
     }
     return hashlib.sha256(json.dumps(declared).encode()).hexdigest()

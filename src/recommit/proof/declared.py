@@ -1,6 +1,7 @@
 """The static half of the proof: what the project declares, against what its notebooks and modules say. Nothing runs."""
 
 import itertools
+import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -84,7 +85,13 @@ class Declared:
 def check(declared: Declared) -> list[Finding]:
     """Everything to mend in the project, each once; raises `Refusal` where dvc.yaml itself cannot be read."""
     code = Code(declared.folder)
-    found = [*_described(declared), *declared.unreadable, *_noise(declared), *_contracts(declared)]
+    found = [
+        *_other_pipelines(declared.folder),
+        *_described(declared),
+        *declared.unreadable,
+        *_noise(declared),
+        *_contracts(declared),
+    ]
     for stage in declared.stages:
         if not stage.notebook or stage.notebook in declared.readable:
             found += [*undeclared_code(stage, code, declared.folder), *_undeclared_files(stage, code)]
@@ -121,6 +128,23 @@ def _notebook(folder: Path, name: str) -> NotebookNode | Finding:
         return read_notebook(folder / name)
     except Refusal as refusal:
         return Finding(name, str(refusal).removeprefix(f"{folder / name}: "))
+
+
+def _other_pipelines(folder: Path) -> Iterator[Finding]:
+    """Files in folders of the project whose stages DVC runs with the others, and nothing here knows of."""
+    for place, folders, files in os.walk(folder):
+        theirs = (".dvc", "pyvenv.cfg")  # another project of DVC's, an environment
+        folders[:] = [
+            name
+            for name in folders
+            if not name.startswith(".") and not any(Path(place, name, mark).exists() for mark in theirs)
+        ]
+        if Path(place) != folder:
+            for name in sorted({"dvc.yaml"} & {*files}):
+                where = Path(place, name).relative_to(folder).as_posix()
+                yield Finding(
+                    where, "a second pipeline, whose stages DVC runs too: move them to the project's dvc.yaml"
+                )
 
 
 def _described(declared: Declared) -> Iterator[Finding]:

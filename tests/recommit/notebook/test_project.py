@@ -2,6 +2,7 @@
 
 import json
 import posixpath
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -205,6 +206,28 @@ def test_the_cache_is_where_dvc_says(repository: Path, words: str) -> None:
     with Repo(str(repository)) as repo:
         assert posixpath.normpath(found) == posixpath.normpath(repo.cache.legacy.path)
     config.write_text(text)
+
+
+def test_a_configuration_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    put(tmp_path, RUN)
+    (tmp_path / ".dvc").mkdir()
+    (tmp_path / ".dvc/config").write_text("[core\n")
+    with pytest.raises(Refusal, match=r"\.dvc/config, DVC's configuration, cannot be read: Invalid line"):
+        stages(tmp_path)
+
+
+def test_a_second_pipeline_in_a_folder_is_found(repository: Path) -> None:
+    put(repository, "cmd: echo\ndesc: x\nouts: [a]", "{}")
+    for name in ("part", "other/.dvc", ".hidden", "env"):
+        (repository / name).mkdir(parents=True)
+    for name in ("part", "other", ".hidden", "env"):
+        (repository / name / "dvc.yaml").write_text("stages: {more: {cmd: echo}}\n")
+    (repository / "env/pyvenv.cfg").touch()
+    assert [str(finding) for finding in check(Declared(repository))] == [
+        "part/dvc.yaml: a second pipeline, whose stages DVC runs too: move them to the project's dvc.yaml"
+    ]
+    for name in ("part", "other", ".hidden", "env"):
+        shutil.rmtree(repository / name)
 
 
 @pytest.mark.parametrize("form", ["a quoted name", "a name that is escaped"])
