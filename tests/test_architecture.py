@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from recommit.notebook.project import is_in, stages
 from recommit.proof.uses import imports, tree_of
 
 ROOT = Path(__file__).parents[1]
@@ -31,6 +32,14 @@ def test_the_problem_does_not_import_what_runs_it() -> None:
     for path in (path for name in PROBLEMS for path in of_package(name)):
         engine = {name for name in imports(tree_of(path)) if re.match(r"recommit\.(notebook|verbs|cli)\b", name)}
         assert not engine, f"{path} imports {engine}"
+
+
+def test_the_search_advises_and_nothing_but_the_report_reads_it() -> None:
+    every = stages(ROOT)
+    advice = {out for stage in every if stage.family == "search" for out in stage.outs}
+    assert advice
+    readers = {stage.name for stage in every for dep in stage.deps for out in advice if is_in(out, dep)}
+    assert readers == {"report"}
 
 
 PICKLES = {"pickle", "cPickle", "_pickle", "cloudpickle", "dill", "shelve", "marshal", "joblib.dump", "joblib.load"}

@@ -2,10 +2,12 @@
 
 import json
 import re
+from pathlib import Path
 
+import onnx
 import pytest
 
-from recommit.notebook.project import is_in, stages
+from recommit.notebook.project import is_in, read_yaml, stages
 from tests.system.conftest import Project
 
 pytestmark = pytest.mark.system
@@ -25,6 +27,38 @@ def metrics(project: Project, revision: str, file: str) -> dict:
 def candidate(project: Project, revision: str) -> dict:
     """The candidate's scores in the month that it is compared by."""
     return metrics(project, revision, "reports/metrics/validation.json")["candidate"]
+
+
+def trees(model: Path) -> int:
+    """How many trees a model file holds."""
+    for node in onnx.load(str(model)).graph.node:
+        for attribute in node.attribute:
+            if attribute.name == "nodes_treeids":
+                return len(set(attribute.ints))
+    return 0
+
+
+def test_what_is_set_is_what_trains(project: Project) -> None:
+    assert trees(project.folder / "models/fits/boosting-full.onnx") == 10
+    advice = project.json("reports/advice/boosting.json")
+    project.run("dvc", "exp", "run", "--name", "longer", "-S", "models.boosting.max_iter=12", "select")
+    for features in ("schedule", "full"):
+        assert trees(project.folder / f"models/fits/boosting-{features}.onnx") == 12
+        assert project.json(f"models/fits/boosting-{features}.json")["params"]["max_iter"] == 12
+    assert project.json("reports/advice/boosting.json") == advice, "an experiment does not wait for the search"
+    manifest = project.json("models/candidate/manifest.json")
+    assert manifest["params"] == read_yaml(project.folder / "params.yaml")["models"][manifest["model"]]
+    assert candidate(project, "longer")
+
+
+def test_the_line_that_the_advice_prints_trains_with_the_setting_that_it_advises(project: Project) -> None:
+    project.replace("params.yaml", "logistic: {C: 0.001}", "logistic: {C: 1.0e-9}")
+    assert project.repro("search@logistic") == ["search@logistic"]
+    advice = project.json("reports/advice/logistic.json")
+    assert advice["current"] == {"C": 1e-9}
+    project.run("sh", "-c", advice["adopt"])
+    assert project.json("models/fits/logistic-full.json")["params"] == advice["best"] != advice["current"]
+    assert read_yaml(project.folder / "params.yaml")["models"]["logistic"] == advice["best"]
 
 
 def test_an_experiment_sets_parameters_on_the_command_line(project: Project) -> None:

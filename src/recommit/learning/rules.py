@@ -41,25 +41,14 @@ def _first(found: list[Mapping[str, Any]]) -> str:
 
 def _test_untouched(evidence: Evidence, bound: float) -> Found:
     starts = evidence["test"]["period"]["starts"]
-    used = {f"search of {model}": found["used_until"] for model, found in evidence["search"].items()}
-    used |= {"selection": evidence["selection"]["used_until"]}
-    used |= {"the candidate": evidence["test"]["candidate"]["trained_until"]}
+    used = {
+        "selection": evidence["selection"]["used_until"],
+        "the candidate": evidence["test"]["candidate"]["trained_until"],
+    }
     begins = pd.Timestamp(starts)
     late = [f"{who} used rows settled up to {until}" for who, until in used.items() if not pd.Timestamp(until) < begins]
-    words = " and ".join(late) or f"search, selection and training used nothing settled after {max(used.values())}"
+    words = " and ".join(late) or f"selection and training used nothing settled after {max(used.values())}"
     return Found(len(late), len(late) <= bound, f"{words}; the test month starts at {starts}")
-
-
-def _search(evidence: Evidence, bound: float) -> Found:
-    found = evidence["search"][evidence["test"]["candidate"]["model"]]
-    worse = found["confirmation"]
-    holds = worse["low"] <= bound
-    if found["tuned"] == found["default"]:
-        return Found(worse, holds, "the default was the best of those tried: there is nothing to confirm")
-    words = "are not worse than" if holds else "are surely worse than"
-    return Found(
-        worse, holds, f"log loss, tuned less default: tuned parameters {words} the default in a month not searched"
-    )
 
 
 def _better_than_baseline(evidence: Evidence, bound: float) -> Found:
@@ -220,7 +209,6 @@ RULES: dict[str, Rule] = {
     "leakage": Rule(_leakage, "value <= bound"),
     "one_candidate": Rule(_one_candidate, "value <= bound"),
     "test_untouched": Rule(_test_untouched, "value <= bound"),
-    "search": Rule(_search, "low <= bound"),
     "better_than_baseline": Rule(_of_the_test_month(_better_than_baseline), "low > bound"),
     "not_the_champion": Rule(_not_the_champion, "value <= bound"),
     "not_worse_than_champion": Rule(_of_the_test_month(_not_worse_than_champion), "low >= -bound"),

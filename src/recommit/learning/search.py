@@ -1,9 +1,14 @@
-"""Search a declared space of hyperparameters on past months; confirm the find on a month that it did not see."""
+"""Search a declared space of hyperparameters on past months; say as advice which setting was better, and how surely.
+
+What trains is what params.yaml says. A search changes nothing: it prints the command that would.
+"""
 
 import itertools
+import json
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -15,11 +20,23 @@ from recommit.learning.scores import log_losses
 from recommit.learning.splits import Split
 
 Params = Mapping[str, Any]
+Verdict = Literal["none", "confirmed", "unconfirmed", "contradicted"]
+"""Of the best setting: none was better, or it was surely better, not surely, or surely worse in the last month."""
+NONE = Interval(0.0, 0.0, 0.0)
+_SAID: Mapping[Verdict, str] = {
+    "none": "nothing to adopt",
+    "confirmed": "confirmed: surely better there as well",
+    "unconfirmed": "unconfirmed: not surely better there",
+    "contradicted": "contradicted: surely worse there",
+}
 
 
 @dataclass(frozen=True)
 class Tried:
-    """One setting: its mean log loss on the folds searched, and that less the default's (below 0 is better)."""
+    """One setting: its mean log loss on the folds searched, and that less the first setting's (below 0 is better).
+
+    The intervals of all differences hold together, and so does that of the best: it was picked because it looked best.
+    """
 
     params: Params
     mean: Interval
@@ -28,25 +45,42 @@ class Tried:
 
 @dataclass(frozen=True)
 class Found:
-    """What a search found: every setting tried, the default first, and the best of them.
+    """What a search found: every setting tried, that of params.yaml first, and the best of them.
 
-    `confirmation` is the best's mean log loss less the default's in a month that the search did not see: above 0, the
-    find does not hold there. `months` are those searched, `confirmed_in` that one, each as 2013-05.
+    `confirmation` is the best's mean log loss less the first's in a month that the search did not see; None where the
+    first is the best. `months` are those searched, `confirmed_in` that one, each as 2013-05.
     """
 
     tried: tuple[Tried, ...]
-    best: Params
-    confirmation: Interval
+    best: Tried
+    confirmation: Interval | None
     months: tuple[str, ...]
     confirmed_in: str
 
+    @property
+    def current(self) -> Params:
+        """The setting of params.yaml."""
+        return self.tried[0].params
 
-def settings(default: Params, space: Mapping[str, Sequence[Any]], most: int, seed: int) -> list[dict[str, Any]]:
-    """The default, then up to `most` other settings of the grid that `space` spans, drawn without replacement."""
-    grid = [dict(default) | dict(zip(space, values, strict=True)) for values in itertools.product(*space.values())]
-    others = [setting for setting in grid if setting != dict(default)]
+    @property
+    def verdict(self) -> Verdict:
+        """Whether the month that was not searched bears the best setting out."""
+        if self.confirmation is None:
+            return "none"
+        if self.confirmation.high < 0:
+            return "confirmed"
+        return "contradicted" if self.confirmation.low > 0 else "unconfirmed"
+
+
+def settings(current: Params, space: Mapping[str, Sequence[Any]], most: int, seed: int) -> list[dict[str, Any]]:
+    """The setting of params.yaml, then up to `most` others of the grid that `space` spans, drawn without replacement.
+
+    A parameter that `space` does not name keeps its value of `current`.
+    """
+    grid = [dict(current) | dict(zip(space, values, strict=True)) for values in itertools.product(*space.values())]
+    others = [setting for setting in grid if setting != dict(current)]
     order = np.random.default_rng(seed).permutation(len(others))[:most]
-    return [dict(default), *(others[place] for place in sorted(order))]
+    return [dict(current), *(others[place] for place in sorted(order))]
 
 
 def search(
@@ -58,7 +92,7 @@ def search(
     seed: int,
     share: float = 1.0,
 ) -> Found:
-    """Try settings, the default first, on all folds but the last, and confirm the best of them on the last.
+    """Try settings, that of params.yaml first, on all folds but the last, and hold the best of them against the last.
 
     `build` gives an unfitted classifier for a setting; a `share` of each fold's training rows, drawn with `seed`, is
     fitted on, the same rows for every setting. Raises ValueError for fewer than two folds, or a share outside 0 to 1.
@@ -76,30 +110,69 @@ def search(
     days = pd.concat([test["predicted_at"] for _, test in tables]).dt.date
     means = blocks(days, seed).ratio(by_setting)
     gaps = Estimate(means.value - means.value[0], means.replicates - means.replicates[:, [0]], means.blocks)
-    rows = tuple(Tried(setting, mean, gap) for setting, mean, gap in zip(tried, means.each(), gaps.each(), strict=True))
+    alike = (by_setting == by_setting[:, [0]]).all(axis=0)  # the first itself, and settings that change no forecast
+    differences = [NONE if same else gap for same, gap in zip(alike, gaps.simultaneous(), strict=True)]
+    rows = tuple(map(Tried, tried, means.each(), differences))
     best = int(np.argmin(means.value))
-    confirmation = Interval(0.0, 0.0, 0.0)
+    confirmation = None
     if best:
         train, test = _cut(last, features, target, share, seed)
-        default, tuned = Parallel(n_jobs=workers())(
+        first, other = Parallel(n_jobs=workers())(
             delayed(_losses)(build(setting), train, test, features, target) for setting in (tried[0], tried[best])
         )
-        confirmation = blocks(test["predicted_at"].dt.date, seed).ratio(tuned - default).interval()
+        confirmation = blocks(test["predicted_at"].dt.date, seed).ratio(other - first).interval()
     months = tuple(f"{fold.starts:%Y-%m}" for fold in searched)
-    return Found(rows, tried[best], confirmation, months, f"{last.starts:%Y-%m}")
+    return Found(rows, rows[best], confirmation, months, f"{last.starts:%Y-%m}")
+
+
+def adopting(found: Found, model: str) -> str | None:
+    """The command that trains with the best setting and selects anew, or None where params.yaml has it already."""
+    changed = [
+        f"{'' if name in found.current else '+'}models.{model}.{name}={json.dumps(value)}"
+        for name, value in found.best.params.items()
+        if name not in found.current or found.current[name] != value
+    ]
+    return (
+        shlex.join(["dvc", "exp", "run", *(word for one in changed for word in ("-S", one)), "select"])
+        if changed
+        else None
+    )
+
+
+def advice(found: Found, model: str) -> str:
+    """What the search advises, in words: which setting, how much better it was where, how surely, how to adopt it."""
+    searched, others = " and ".join(found.months), len(found.tried) - 1
+    line = adopting(found, model)
+    if line is None or found.confirmation is None:
+        return f"{model}: no setting was better than that of params.yaml in {searched}; {others} others were tried"
+    setting = ", ".join(f"{name}: {value}" for name, value in found.best.params.items())
+    return "\n".join(
+        [
+            f"{model}: {setting}",
+            f"log loss less that of params.yaml's setting in {searched}: {_five(found.best.difference)}, the best of "
+            f"{others}: it was picked by these months, so expect less than this; the interval allows for the {others}",
+            f"in {found.confirmed_in}, which was not searched: {_five(found.confirmation)}, {_SAID[found.verdict]}",
+            f"to adopt it: {line}",
+        ]
+    )
+
+
+def _five(number: Interval) -> str:
+    """A difference of settings is a matter of the fourth decimal."""
+    return f"{number.value:+.5f} [{number.low:+.5f}, {number.high:+.5f}]"
 
 
 def as_table(found: Found) -> pd.DataFrame:
-    """Every setting tried, best first: its parameters, and log loss and difference to the default with intervals."""
+    """Every setting tried, best first: its parameters, log loss and difference to params.yaml's with intervals."""
     rows = [
-        {**one.params, "log loss": str(one.mean), "less the default's": str(one.difference)}
+        {**one.params, "log loss": str(one.mean), "less params.yaml's": _five(one.difference)}
         for one in sorted(found.tried, key=lambda one: one.mean.value)
     ]
     return pd.DataFrame(rows)
 
 
-def as_evidence(found: Found, used_until: pd.Timestamp) -> dict[str, Any]:
-    """The search as evidence keeps it; `used_until` is when the last label that it used was known (UTC)."""
+def as_advice(found: Found, model: str, used_until: pd.Timestamp) -> dict[str, Any]:
+    """The search as its file keeps it; `used_until` is when the last label that it used was known (UTC)."""
     tried = [
         {"params": dict(one.params), "mean": one.mean.as_dict(), "difference": one.difference.as_dict()}
         for one in found.tried
@@ -108,9 +181,12 @@ def as_evidence(found: Found, used_until: pd.Timestamp) -> dict[str, Any]:
         "used_until": str(used_until),
         "months": list(found.months),
         "confirmed_in": found.confirmed_in,
-        "default": dict(found.tried[0].params),
-        "tuned": dict(found.best),
-        "confirmation": found.confirmation.as_dict(),
+        "current": dict(found.current),
+        "best": dict(found.best.params),
+        "difference": found.best.difference.as_dict(),
+        "confirmation": found.confirmation.as_dict() if found.confirmation else None,
+        "verdict": found.verdict,
+        "adopt": adopting(found, model),
         "tried": tried,
     }
 

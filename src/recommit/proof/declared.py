@@ -220,7 +220,7 @@ def _outs(declared: Declared) -> Iterator[Finding]:
 
 
 def _unregistered(declared: Declared) -> Iterator[Finding]:
-    """Outs that `dvc metrics` and `dvc plots` would not show; data/, models/ and evidence may hold what they like."""
+    """Outs that `dvc metrics` and `dvc plots` would not show; data, models, evidence and advice are none of those."""
     listed = {section: [normpath(path) for path in _listed(declared, section)] for section in ("metrics", "plots")}
     for stage in declared.stages:
         plain = set(stage.outs) - {*stage.metrics, *stage.plots}
@@ -232,7 +232,7 @@ def _unregistered(declared: Declared) -> Iterator[Finding]:
 
 def _section(out: PurePosixPath) -> str | None:
     """Where an out belongs, by its name: `metrics`, `plots` or neither."""
-    if out.parts[0] in ("data", "models") or out.parts[:2] == ("reports", "evidence"):
+    if out.parts[0] in ("data", "models") or out.parts[:2] in (("reports", "evidence"), ("reports", "advice")):
         return None
     drawn = out.suffix in _CURVES and out.parts[:2] in (("reports", "plots"), ("reports", "figures"))
     if drawn or out.suffix in _FIGURES:

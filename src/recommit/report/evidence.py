@@ -27,17 +27,17 @@ class Facts:
 def read(folder: Path, files: Iterable[Path], params: Mapping[str, Any]) -> Facts:
     """The facts in JSON files of the project in `folder`, each by its name without suffix.
 
-    A file in a folder of reports/evidence is found in that folder's name: reports/evidence/search/boosting.json is
-    `search.boosting`. Raises Refusal for a file that is no JSON.
+    A file in another folder of reports, or in one of reports/evidence, is found in that folder's name:
+    reports/advice/boosting.json is `advice.boosting`. Raises Refusal for a file that is no JSON.
     """
     evidence: dict[str, Any] = {}
     hashes = {}
     for path in files:
         name = path.relative_to(folder).as_posix()
         content = path.read_bytes()
-        above = path.relative_to(folder / FOLDER).parts[:-1] if is_in(name, FOLDER) else ()
+        below = FOLDER if is_in(name, FOLDER) else "reports"
         group = evidence
-        for part in above:
+        for part in path.relative_to(folder / below).parts[:-1] if is_in(name, below) else ():
             group = group.setdefault(part, {})
         try:
             group[path.stem] = json.loads(content)

@@ -102,18 +102,21 @@ def _staleness(evidence: Mapping[str, Any]) -> list[Section]:
     return [Section("staleness", "How a model ages", lead, (judged.decay(evidence),))]
 
 
-def _search(evidence: Mapping[str, Any]) -> list[Section]:
+def _advice(evidence: Mapping[str, Any]) -> list[Section]:
     lead = (
-        "The default parameters of each model against those that a small search of past months found, compared in a "
-        "month that the search had not seen. Below 0 the tuned ones are better there."
+        "What params.yaml says is what trains. Beside it a small search of past months tried other parameters. The "
+        "best was picked by those months, so it looks better there than it is; a month that was not searched confirms "
+        "it or does not. Below 0 it has the lower log loss. The command in the last column adopts it."
     )
     compared = [
         {
             "model": model,
-            "default": _setting(one.get("default")),
-            "tuned": _setting(one.get("tuned")),
-            "log loss, tuned less default": one.get("confirmation"),
-            "in": one.get("confirmed_in"),
+            "in params.yaml": _setting(one.get("current")),
+            "best of those tried": _setting(one.get("best")),
+            f"log loss less params.yaml's, {shown(one.get('months'))}": one.get("difference"),
+            f"the same in {one.get('confirmed_in')}, not searched": one.get("confirmation"),
+            "find": _FINDS.get(one.get("verdict"), one.get("verdict")),
+            "to adopt it": one.get("adopt"),
         }
         for model, one in evidence.items()
     ]
@@ -122,7 +125,7 @@ def _search(evidence: Mapping[str, Any]) -> list[Section]:
         for model, rows in ((model, one.get("tried")) for model, one in evidence.items())
         if rows
     ]
-    return [Section("search", "Default and tuned parameters", lead, (listed("", compared), *tried))]
+    return [Section("advice", "Advice: other parameters", lead, (listed("", compared), *tried))]
 
 
 def _setting(params: Mapping[str, Any] | None) -> str:
@@ -146,11 +149,11 @@ def _mapping(evidence: Any) -> Mapping[str, Any]:
 
 _MAKERS: dict[str, Callable[[Any], list[Section]]] = {
     "decision": _decision,
+    "advice": _advice,
     "test": _test,
     "selection": _selection,
     "slices": _slices,
     "staleness": _staleness,
-    "search": _search,
     "importance": _found("importance", "What each feature is worth", "How much worse predictions get without it."),
     "robustness": _found(
         *("robustness", "What odd input does"),
@@ -165,6 +168,12 @@ _MAKERS: dict[str, Callable[[Any], list[Section]]] = {
     "replay": _found("replay", "Replay", "The world cut off at several instants: does any feature change?"),
 }
 _ELSEWHERE = ("features", "choice")
+_FINDS = {
+    "none": "nothing better was found",
+    "confirmed": "confirmed",
+    "unconfirmed": "unconfirmed: not surely better there",
+    "contradicted": "contradicted: surely worse there",
+}
 _CALLED = {
     "test": ("roc", "distribution", "scores"),
     "selection": ("folds", "calibrated"),

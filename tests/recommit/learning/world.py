@@ -1,6 +1,6 @@
 """A small honest world whose truth is known, and all evidence of it as the stages make it; tests plant faults in it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from recommit.learning import judging, quality, search, staleness
+from recommit.learning import judging, quality, staleness
 from recommit.learning.calibrate import fit_platt
 from recommit.learning.conformal import conformalize
 from recommit.learning.crossval import fit_in_time
@@ -77,9 +77,9 @@ def peeking(known: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def logistic(params: Mapping[str, Any]) -> Any:
+def logistic() -> Any:
     """The model of this world, unfitted."""
-    return make_pipeline(StandardScaler(), LogisticRegression(**params))
+    return make_pipeline(StandardScaler(), LogisticRegression())
 
 
 def _same(anything: Any) -> Any:
@@ -97,15 +97,12 @@ class World:
     table: pd.DataFrame
     build: Callable[[pd.DataFrame], pd.DataFrame] = build
     features: Sequence[str] = tuple(FEATURES)
-    tried: Sequence[Mapping[str, Any]] = ({"C": 1.0}, {"C": 0.1})
-    model: Callable[[Mapping[str, Any]], Any] = logistic
-    searched: Callable[[list], list] = _same
+    model: Callable[[], Any] = logistic
     selected: Callable[[list], list] = _same
     trained: Callable[[pd.DataFrame], pd.DataFrame] = _same
     forecast: Callable[[pd.DataFrame, np.ndarray], np.ndarray] = _as_calculated
     champion: Callable[[pd.DataFrame, np.ndarray], np.ndarray] | None = None
     champion_md5: str = "champion"
-    share: float = 0.5
     level: float = 0.9
     stated_level: float = 0.9
     parity: float = 1e-7
@@ -120,13 +117,8 @@ class World:
         train, test = split.train, split.test
         months = folds(table, AS_OF, 3)
         train_used = self.trained(train)
-        found = search.search(
-            self.model, list(self.tried), self.searched(months), self.features, "late", seed=1, share=self.share
-        )
         selected = self.selected(months)
-        model, predicted = fit_in_time(
-            lambda: self.model(found.best), train_used, selected, list(self.features), "late"
-        )
+        model, predicted = fit_in_time(self.model, train_used, selected, list(self.features), "late")
         last = predicted["fold"] == predicted["fold"].max()
         line = fit_platt(predicted.loc[~last, "late"], predicted.loc[~last, "probability"])
         sets = conformalize(predicted.loc[last, "late"], line(predicted.loc[last, "probability"]), self.level)
@@ -134,13 +126,11 @@ class World:
         def predict(rows: pd.DataFrame) -> np.ndarray:
             return self.forecast(rows, line(model.predict_proba(rows[list(self.features)])[:, 1]))
 
-        used = max(fold.test["label_known_at"].max() for fold in self.searched(months))
         return {
             "schema": {"rules": 1, "broken": 0},
             "quality": self._quality(train, test),
             "leakage": self._leakage(train, test, months),
             "replay": self._replay(table, train),
-            "search": {"logistic": search.as_evidence(found, used)},
             "selection": {"chosen": "logistic-full", "used_until": str(predicted["label_known_at"].max())},
             "staleness": {"candidate": staleness.age(train_used["label_known_at"].max(), month_before(AS_OF))},
             **self._judged(test, predict, sets, train_used["label_known_at"].max()),

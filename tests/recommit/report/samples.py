@@ -139,14 +139,17 @@ def evidence() -> dict[str, Any]:
             ],
             "candidate": {"trained_until": "2013-07-31T23:58:00+00:00", "age_days": 0.001},
         },
-        "search": {
+        "advice": {
             "boosting": {
                 "used_until": "2013-07-31 23:58:00+00:00",
                 "months": ["2013-05", "2013-06"],
                 "confirmed_in": "2013-07",
-                "default": {"max_iter": 100},
-                "tuned": {"max_iter": 200},
-                "confirmation": interval(-0.003, 0.002),
+                "current": {"max_iter": 100},
+                "best": {"max_iter": 200},
+                "difference": interval(-0.004, 0.002),
+                "confirmation": interval(-0.003, 0.006),
+                "verdict": "unconfirmed",
+                "adopt": "dvc exp run -S models.boosting.max_iter=200 select",
                 "tried": [{"params": {"max_iter": 100}, "mean": interval(0.5), "difference": interval(0, 0)}],
             }
         },
@@ -191,7 +194,7 @@ def evidence() -> dict[str, Any]:
 def files(**replaced: Any) -> dict[str, Any]:
     """The evidence, some of it replaced, by the files in which the stages keep it; None leaves a file out."""
     found = {name: content for name, content in (evidence() | replaced).items() if content is not None}
-    made = {f"reports/evidence/search/{model}.json": one for model, one in found.pop("search", {}).items()}
+    made = {f"reports/advice/{model}.json": one for model, one in found.pop("advice", {}).items()}
     if "decision" in found:
         made["models/decision.json"] = found.pop("decision")
     return made | {f"reports/evidence/{name}.json": content for name, content in found.items()}

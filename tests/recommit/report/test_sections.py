@@ -21,14 +21,23 @@ def headings(page: str) -> list[str]:
 def test_the_decision_comes_first_then_how_the_candidate_was_judged_and_chosen(tmp_path: Path) -> None:
     assert headings(index(tmp_path))[:8] == [
         "Decision: no",
+        "Advice: other parameters",
         "Test results",
         "Calibration",
         "Prediction sets",
         "How the candidate was chosen",
         "Parts of the data",
         "How a model ages",
-        "Default and tuned parameters",
     ]
+
+
+def test_the_advice_says_what_was_better_where_it_was_not_confirmed_and_how_to_adopt_it(tmp_path: Path) -> None:
+    said = samples.text(index(tmp_path))
+    assert "What params.yaml says is what trains" in said
+    assert "Log loss less params.yaml's, 2013-05, 2013-06 The same in 2013-07, not searched Find To adopt it" in said
+    difference, confirmation = "-0.0040 [-0.0060, -0.0020]", "-0.0030 [-0.0090, 0.0030]"
+    find = "unconfirmed: not surely better there dvc exp run -S models.boosting.max_iter=200 select"
+    assert f"boosting max_iter: 100 max_iter: 200 {difference} {confirmation} {find}" in said
 
 
 def test_each_rule_is_shown_with_value_interval_bound_when_it_passes_verdict_and_reason(tmp_path: Path) -> None:
