@@ -18,6 +18,7 @@ from nbformat.warnings import MissingIDFieldWarning
 from recommit import Refusal
 from recommit.notebook.canonical import as_bytes
 from recommit.notebook.contract import check_contract
+from recommit.notebook.ledger import note
 from recommit.notebook.project import Stage, find_stage, refuse_strays, root, stages
 from recommit.notebook.reuse import by_force, earlier
 
@@ -170,6 +171,7 @@ def _whole_or_nothing(folder: Path, stage: Stage) -> Iterator[None]:
         (folder / out).parent.mkdir(parents=True, exist_ok=True)
     try:
         yield
+        note(folder, stage.outs)  # restored or computed, whoever sees the results has looked
     except BaseException:
         for out in stage.outs:
             _remove(folder / out)

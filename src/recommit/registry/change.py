@@ -29,6 +29,8 @@ class Change:
     forced: bool = False
     aside: tuple[str, ...] = ()
     """Copies of the champion's files that DVC's cache did not hold when a rollback replaced them."""
+    looks: int | None = None
+    """Of a promotion: how many candidates were judged on these test rows, as far as this clone knows."""
     accepted: tuple[str, ...] = ()
     """What the gate could not tell, and a declared line answered: rule, what it is about, what was found, why."""
     unused: tuple[str, ...] = ()

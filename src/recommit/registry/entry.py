@@ -86,6 +86,8 @@ class _Entry(_Closed):
     forced: bool
     overruled: tuple[Line, ...]
     """What spoke against it, where it was forced."""
+    looks: int | None = None
+    """How many candidates had been judged on its test rows when it was promoted, as far as that clone knew."""
 
 
 class VersionEntry(_Entry):

@@ -10,15 +10,14 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from recommit.notebook.hashes import md5_of
+from recommit.notebook.ledger import TEST
 from recommit.registry.entry import Accepted, File, Interval, one_line
 from recommit.registry.files import CHAMPION, MANIFEST, MODEL
 from recommit.registry.tags import CANDIDATE
 
 DECISION = "models/decision.json"
 EVIDENCE = "reports/evidence"
-TEST_NAME = "test.json"
-TEST = f"{EVIDENCE}/{TEST_NAME}"
-"""What was measured on the test month."""
+TEST_NAME = TEST.removeprefix(f"{EVIDENCE}/")
 
 
 class _Closed(BaseModel):

@@ -57,6 +57,7 @@ def _version(
         "forced": bool(forced),
         "reasons": list(dict.fromkeys(record.why for record in forced)),
         "overruled": list(dict.fromkeys(words for record in forced for words in record.overruled)),
+        "looks": max((record.looks for record in records if record and record.looks), default=None),
         "proof": proofs.get(tag.commit) or proofs.get(entry.lock if entry else ""),
         **(_facts(entry) if entry else {}),
     }
@@ -99,7 +100,8 @@ def as_text(data: Mapping[str, Any]) -> Iterator[str]:
         yield f"{name}: no version yet: `recommit promote` makes one"
     else:
         shown = [metric for metric in _SHOWN if any(metric in row.get("metrics", {}) for row in data["versions"])]
-        head = (name, "stage", "clock", *(metric.replace("_", " ") for metric in shown), "decision", "made", "proof")
+        scores = (metric.replace("_", " ") for metric in shown)
+        head = (name, "stage", "clock", *scores, "looks", "decision", "made", "proof")
         rows = [head, *(_row(version, shown) for version in reversed(data["versions"]))]
         widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
         for row in rows:
@@ -125,6 +127,7 @@ def _row(version: Mapping[str, Any], shown: list[str]) -> tuple[str, ...]:
         ", ".join(version["stages"]),
         version.get("as_of", ""),
         *(_interval(metrics.get(metric)) for metric in shown),
+        str(version["looks"] or ""),
         f"{decision}, forced" if version["forced"] else decision,
         " ".join((version.get("when", "")[:10], version.get("who", "").partition(" <")[0])),
         version["proof"] or "",

@@ -12,6 +12,7 @@ from recommit.registry.entry import FILES, File, Interval, StageEntry, VersionEn
 from recommit.registry.evidence import judged
 from recommit.registry.files import hashes, recorded, sound
 from recommit.registry.history import Registry, read_registry
+from recommit.registry.looks import tried
 from recommit.registry.state import refuse_changes, refuse_no_branch, refuse_own, refuse_stale
 from recommit.registry.tags import CANDIDATE, artifact, check_stage
 
@@ -44,8 +45,9 @@ def promote(root: Path, stage: str, reason: str, force: bool) -> Change:
     manifest = sound(root / CANDIDATE)
     if manifest.name != name.rpartition("=")[2]:
         raise Refusal(f"{CANDIDATE}/manifest.json is of {manifest.name}, dvc.yaml's artifact of {CANDIDATE} is {name}")
-    judgement = judged(root, files)
-    against = () if version and stage != PRODUCTION else tuple(map(one_line, judgement.objections))
+    judgement, tries = judged(root, files), tried(root)
+    objections = (*judgement.objections, *tries.objections)
+    against = () if version and stage != PRODUCTION else tuple(map(one_line, objections))
     if against and not force:
         more = "".join(f"\n  {words}" for words in against[1:])
         raise Refusal(f"not promoted: {against[0]}{more}", 1)
@@ -57,6 +59,7 @@ def promote(root: Path, stage: str, reason: str, force: bool) -> Change:
             **signature(root, found, version, "HEAD", reason),
             forced=force,
             overruled=against,
+            looks=tries.looks,
             files=files,
             lock=md5_of(root / "dvc.lock"),
             decision=judgement.decision,
@@ -66,8 +69,8 @@ def promote(root: Path, stage: str, reason: str, force: bool) -> Change:
             measured="test" if judgement.metrics else "validation",
             metrics=dict(metrics),
         )
-    change = _write(root, found, entry, version, stage, reason, force, against)
-    return replace(change, accepted=tuple(map(str, judgement.accepted)), unused=judgement.unused)
+    change = _write(root, found, entry, version, stage, reason, force, against, tries.looks)
+    return replace(change, looks=tries.looks, accepted=tuple(map(str, judgement.accepted)), unused=judgement.unused)
 
 
 def _write(
@@ -79,6 +82,7 @@ def _write(
     reason: str,
     force: bool,
     against: tuple[str, ...],
+    looks: int | None,
 ) -> Change:
     commit = entry.commit if entry else found.versions[version].commit
     replaced = found.holder(stage)
@@ -90,7 +94,7 @@ def _write(
             before = work.tag(refs[0], _title(entry), entry, found.tags)
         given = StageEntry(
             **signature(root, found, version, commit, reason, before),
-            forced=force, overruled=against, stage=stage, how="promote", replaced=replaced,
+            forced=force, overruled=against, looks=looks, stage=stage, how="promote", replaced=replaced,
         )  # fmt: skip
         title = f"{found.name} {version} is {stage}{' (forced)' if force else ''}"
         tag = work.tag(refs[-1], title, given, found.tags)

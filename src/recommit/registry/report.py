@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 
 from recommit.registry.change import Change
+from recommit.registry.looks import UNKNOWN
 
 
 def report(change: Change, as_json: bool, say: Callable[[str], None]) -> None:
@@ -19,6 +20,9 @@ def _words(change: Change) -> Iterator[str]:
     before = f", in place of {change.replaced}" if change.replaced else ""
     yield f"{change.name} {change.version} is {change.stage} now{before}: {', '.join(change.tags)}"
     yield from (f"overruled: {words}" for words in change.overruled)
+    if change.looks:
+        were = "candidates were" if change.looks > 1 else "candidate was"
+        yield f"{change.looks} {were} judged on this test month, {UNKNOWN}"
     yield from (f"accepted: {words}" for words in change.accepted)
     yield from (f"this line of `accepted` in params.yaml answers nothing: {words}" for words in change.unused)
     if change.commit:

@@ -35,12 +35,18 @@ import pyarrow, pyarrow.parquet
 pyarrow.parquet.write_table(pyarrow.table({name: [0.0] for name in ("wind", "delay")}), "features.parquet")
 """
 JUDGE = """
-import hashlib, json, pathlib
+import hashlib, json, pathlib, random
 md5 = lambda path: hashlib.md5(pathlib.Path(path).read_bytes()).hexdigest()
 auc = lambda folder: json.loads(pathlib.Path(folder, "manifest.json").read_text())["scores"]["auc"]["value"]
 candidate, champion = auc("models/candidate"), auc("models/champion")
 interval = {"value": candidate, "low": candidate - 0.02, "high": candidate + 0.02, "level": 0.95}
-test = {"metrics": {"candidate": {"auc": interval}}}
+as_of = json.loads(pathlib.Path("models/candidate/manifest.json").read_text())["as_of"]
+starts, luck = f"{as_of[:5]}{int(as_of[5:7]) - 1:02}-01", random.Random(7)
+days = [{"day": f"{starts[:8]}{day:02}", "rows": 1, "candidate": 1 - candidate + luck.gauss(0, 0.05),
+         "champion": 1 - champion} for day in range(1, 31)]
+test = {"metrics": {"candidate": {"auc": interval}}, "candidate": {"md5": md5("models/candidate/model.onnx")},
+        "period": {"starts": f"{starts} 00:00:00+00:00", "ends": f"{as_of} 00:00:00+00:00", "keys": f"keys {as_of}"},
+        "differences": {"champion": {"log_loss": {"level": 0.95}}}, "days": days}
 pathlib.Path("reports/evidence").mkdir(parents=True, exist_ok=True)
 pathlib.Path("reports/evidence/test.json").write_text(json.dumps(test))
 verdict = "yes" if candidate > champion else "no"

@@ -1,0 +1,77 @@
+"""Many tries on one test month: what the candidate must show, with the error rate divided by the number of tries.
+
+The best of many tries looks better than it is. Bonferroni's inequality allows for it, however alike the tries are: k
+intervals that each miss the truth with the probability a / k all hold it together with 1 - a at least.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from recommit.learning.intervals import Interval, blocks
+
+PROVING = {"better_than_baseline": ("baseline", 1.0), "not_worse_than_champion": ("champion", -1.0)}
+"""The rules in which the candidate must be *surely* good: whom it is compared with, and the sign of the bound.
+
+The other rules refuse what is *surely* bad. A smaller error rate would make them milder, so they stay as they are.
+"""
+
+
+@dataclass(frozen=True)
+class Shortfall:
+    """A rule that one look would pass and that so many do not: the interval at their level, and what its end misses."""
+
+    rule: str
+    interval: Interval
+    bound: float
+    looks: int
+
+    def __str__(self) -> str:
+        found = self.interval
+        numbers = f"{found.value:.4f} [{found.low:.4f}, {found.high:.4f}] at {100 * found.level:.4g} %"
+        return (
+            f"rule {self.rule}: {self.looks} candidates were judged on this test month, so the error rate is divided "
+            f"by {self.looks}: {numbers}, and the lower end must reach {self.bound:g}: judge on a new test month "
+            "(move as_of), try fewer, or overrule it by --force with --reason"
+        )
+
+
+def keys_hash(keys: pd.Series) -> str:
+    """SHA-256 of the rows' keys, sorted: the same for the same rows in any order."""
+    return hashlib.sha256("\n".join(sorted(map(str, keys))).encode()).hexdigest()
+
+
+def daily(days: ArrayLike, losses: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
+    """For each day its rows and the sum of each model's losses, (rows,): an interval at any level is made of them."""
+    names, codes = np.unique(np.asarray(days).astype(str), return_inverse=True)
+    sums = {name: np.bincount(codes, weights=loss) for name, loss in losses.items()}
+    rows = np.bincount(codes)
+    return [
+        {"day": str(day), "rows": int(rows[place]), **{name: float(one[place]) for name, one in sums.items()}}
+        for place, day in enumerate(names)
+    ]
+
+
+def shortfalls(
+    test: Mapping[str, Any], bounds: Mapping[str, float], looks: int, rules: Sequence[str] = tuple(PROVING)
+) -> list[Shortfall]:
+    """Which of `rules` do not hold with the error rate divided by `looks`, by the evidence of the test month.
+
+    `bounds` are the gate's. Raises KeyError, TypeError or ValueError where the evidence does not hold what this needs.
+    """
+    rows = np.array([day["rows"] for day in test["days"]], dtype="float64")
+    found = []
+    for rule in rules:
+        other, sign = PROVING[rule]
+        level = 1 - (1 - test["differences"][other]["log_loss"]["level"]) / looks
+        gained = np.array([day[other] - day["candidate"] for day in test["days"]])
+        interval = blocks(np.arange(len(rows)), seed=0).ratio_of_sums(gained, rows).interval(level)
+        bound = sign * bounds[rule] + 0.0  # no -0 in the words
+        if not (interval.low >= bound if sign < 0 else interval.low > bound):
+            found.append(Shortfall(rule, interval, bound, looks))
+    return found

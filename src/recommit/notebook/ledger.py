@@ -1,0 +1,129 @@
+"""The ledger of looks: which candidates were judged on which test rows, kept in the repository's Git folder.
+
+`recommit run` writes it and `recommit promote` counts it. No stage reads it: a result must not depend on how often
+somebody looked.
+"""
+
+import fcntl
+import json
+import os
+from collections.abc import Collection
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+
+from recommit import Refusal
+
+TEST = "reports/evidence/test.json"
+"""The evidence of the stage that judges: whoever has this out has looked at the test rows."""
+LEDGER = "recommit-looks"
+_TEMPORARY = (".dvc", "tmp", "exps")
+"""Where DVC runs temporary and queued experiments, each in a Git repository of its own that is deleted at the end."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """One candidate, by the MD5 of its file, judged on test rows: the hash of their keys, and their period.
+
+    What is not known is empty. Instants are ISO 8601 with their zone.
+    """
+
+    candidate: str
+    keys: str = ""
+    starts: str = ""
+    ends: str = ""
+
+    def shares_rows(self, other: "Look") -> bool:
+        """Whether both looked at the same rows, at rows of one period, or at rows that one of them does not tell."""
+        if self.keys and self.keys == other.keys:
+            return True
+        if not (self.starts and other.starts):
+            return not (self.keys and other.keys)
+        return _instant(self.starts) < _instant(other.ends) and _instant(other.starts) < _instant(self.ends)
+
+
+def look_in(evidence: bytes) -> Look | None:
+    """The look that the evidence of the test month tells of, or None where it is no such evidence."""
+    try:
+        found = json.loads(evidence)
+        period = found["period"]
+        look = Look(*map(str, (found["candidate"]["md5"], period.get("keys", ""), period["starts"], period["ends"])))
+        _instant(look.starts), _instant(look.ends)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+    return look
+
+
+def note(folder: Path, outs: Collection[str]) -> None:
+    """Append the look that a stage with these outs has taken, if it judged, in the project's folder or outside Git.
+
+    The line is there before the results are: a look that cannot be noted is a Refusal.
+    """
+    place = git_folder(folder) if TEST in outs else None
+    look = look_in((folder / TEST).read_bytes()) if place else None
+    if place is None or look is None:
+        return
+    try:
+        _append(place / LEDGER, json.dumps(asdict(look)).encode())
+    except OSError as error:
+        raise Refusal(
+            f"{place / LEDGER} cannot be written ({error.strerror}), and each look at the test month is counted there: "
+            "give yourself the right to write it",
+            1,
+        ) from None
+
+
+def _append(ledger: Path, line: bytes) -> None:
+    """Append a line in one write. A line that an earlier process could not finish is ended first."""
+    descriptor = os.open(ledger, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        size = os.fstat(descriptor).st_size
+        torn = size and os.pread(descriptor, 1, size - 1) != b"\n"
+        os.write(descriptor, b"\n" * bool(torn) + line + b"\n")
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def noted(place: Path) -> list[Look]:
+    """The looks in the ledger of a repository's Git folder. A line that cannot be read is a look at unknown rows."""
+    try:
+        lines = (place / LEDGER).read_text(encoding="utf-8", errors="replace").splitlines()
+    except FileNotFoundError:
+        return []
+    return [_read(line, number) for number, line in enumerate(lines, start=1) if line.strip()]
+
+
+def _read(line: str, number: int) -> Look:
+    try:
+        look = Look(**{name: str(value) for name, value in json.loads(line).items()})
+        if look.starts:
+            _instant(look.starts), _instant(look.ends)
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        return Look(f"line {number} of {LEDGER}")
+    return look
+
+
+def _instant(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def git_folder(folder: Path) -> Path | None:
+    """The Git folder that all worktrees of the project's repository share, or None outside Git.
+
+    In a temporary experiment of DVC it is that of the repository that the experiment was started in. This is read from
+    the files that gitrepository-layout(5) describes: a stage must not need Git.
+    """
+    folder = folder.resolve()
+    for above in folder.parents:
+        if above.parts[-3:] == _TEMPORARY:
+            return git_folder(above.parents[2])
+    for above in (folder, *folder.parents):
+        found = above / ".git"
+        if found.is_file():  # a worktree's, or a submodule's
+            found = above / found.read_text(encoding="utf-8").partition("gitdir:")[2].strip()
+        if found.is_dir():
+            shared = found / "commondir"
+            return (found / shared.read_text(encoding="utf-8").strip()).resolve() if shared.is_file() else found
+    return None

@@ -1,0 +1,62 @@
+"""How many candidates were judged on the test rows of this one, and whether it is good enough for one of so many."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from recommit.git import blobs, common, git, prefix
+from recommit.notebook.ledger import TEST, Look, look_in, noted
+from recommit.registry.evidence import DECISION
+
+UNKNOWN = "as far as this clone knows; looks in other clones are unknown"
+
+
+@dataclass(frozen=True)
+class Tried:
+    """The number of candidates judged on these test rows, this one included, and what speaks against promoting then.
+
+    The number is None where the evidence does not say on which rows it judged.
+    """
+
+    looks: int | None
+    objections: tuple[str, ...] = ()
+
+
+def tried(root: Path) -> Tried:
+    """Count the candidates that this repository's ledger and commits know of, and judge this one as one of so many.
+
+    A test month that another sample of rows was drawn from is the same month. Evidence that is missing, or that another
+    candidate's decision read, is told of by `recommit.registry.evidence`.
+    """
+    try:
+        content = (root / TEST).read_bytes()
+        rules = {rule["rule"]: rule for rule in json.loads((root / DECISION).read_bytes())["rules"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        return Tried(None)
+    look = look_in(content)
+    if look is None:
+        return Tried(None, (f"{TEST} does not say who was judged on which rows: `dvc repro` makes it anew",))
+    looks = len({look.candidate, *(one.candidate for one in _known(root) if one.shares_rows(look))})
+    if looks == 1:
+        return Tried(1)  # the gate has decided on that
+    from recommit.learning.tries import PROVING, shortfalls
+
+    passed = [rule for rule in PROVING if rules.get(rule, {}).get("verdict") == "yes"]
+    try:
+        bounds = {rule: rules[rule]["bound"] for rule in passed}
+        short = shortfalls(json.loads(content), bounds, looks, passed)
+        return Tried(looks, tuple(f"{one} ({UNKNOWN})" for one in short))
+    except (KeyError, TypeError, ValueError) as error:
+        words = f"{looks} candidates were judged on this test month, and {TEST} lacks {error} to allow for that"
+        return Tried(looks, (f"{words}: `dvc repro` makes it anew",))
+
+
+def _known(root: Path) -> Iterator[Look]:
+    """Every look in the ledger, and in each commit of any branch, tag, experiment or other ref."""
+    yield from noted(common(root))
+    below = prefix(root)
+    # Full history: a merge may drop what one side found, and a merged side may have no ref of its own any more.
+    commits = git(root, "log", "--all", "--full-history", "--format=%H", "--", TEST).split()
+    found = blobs(root, [f"{commit}:{below}/{TEST}" if below else f"{commit}:{TEST}" for commit in commits])
+    yield from filter(None, (look_in(content) for content in found.values() if content is not None))

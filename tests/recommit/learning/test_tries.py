@@ -1,0 +1,94 @@
+"""The best of many tries on one test month is held to what many tries allow, not to what one does."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from recommit.learning.intervals import LEVEL, blocks
+from recommit.learning.tries import PROVING, daily, keys_hash, shortfalls
+from recommit.notebook.project import read_yaml
+from tests.recommit.notebook.conftest import ROOT
+
+BOUNDS = read_yaml(ROOT / "params.yaml")["gate"]
+DAYS, ROWS, TRIES = 31, 900, 16
+
+
+def judged(gains: np.ndarray) -> dict:
+    """The evidence of a candidate that gained so much on its champion on each day, and plenty on the baseline."""
+    days = [
+        {"day": f"2013-08-{day + 1:02}", "rows": ROWS, "candidate": 0.48 * ROWS, "baseline": 0.58 * ROWS,
+         "champion": (0.48 + gain) * ROWS}
+        for day, gain in enumerate(gains)
+    ]  # fmt: skip
+    level = {"log_loss": {"level": LEVEL}}
+    return {"days": days, "differences": {"baseline": level, "champion": level}}
+
+
+def passes(gains: np.ndarray, looks: int) -> bool:
+    return not shortfalls(judged(gains), BOUNDS, looks)
+
+
+def worse_tries(world: int) -> list[np.ndarray]:
+    """Each day's gain of 16 tries of one recipe: truly worse than the champion by more than the bound forgives.
+
+    A month tells two recipes apart with a standard error of some 0.0048 nats, half of it shared by all tries of one.
+    """
+    rng = np.random.default_rng(world)
+    truth = -BOUNDS["not_worse_than_champion"] - 0.001
+    daily_error = 0.0048 * np.sqrt(DAYS / 2)
+    shared = rng.normal(scale=daily_error, size=DAYS)
+    return [truth + shared + rng.normal(scale=daily_error, size=DAYS) for _ in range(TRIES)]
+
+
+def test_of_sixteen_tries_of_a_worse_recipe_none_is_promoted() -> None:
+    worlds = [worse_tries(world) for world in range(200)]
+    by_one_look = sum(any(passes(gains, 1) for gains in tries) for tries in worlds)
+    counted = sum(any(passes(gains, TRIES) for gains in tries) for tries in worlds)
+    as_they_come = sum(any(passes(gains, look) for look, gains in enumerate(tries, 1)) for tries in worlds)
+    assert by_one_look >= 20, "the fault is not there: in a tenth of the worlds one of sixteen must look good enough"
+    assert counted <= 5  # 2.5 % of the worlds at most, being one-sided
+    assert as_they_come <= 20  # who asks after each try asks more often: at most 2.5 % (1 + 1/2 + ... + 1/16), 8.5 %
+    print(f"{by_one_look}, {counted}, {as_they_come} of {len(worlds)} worlds")
+
+
+def test_a_candidate_that_is_truly_better_is_promoted_after_sixteen_tries() -> None:
+    rng = np.random.default_rng(1)
+    better = [passes(rng.normal(0.02, 0.0048 * np.sqrt(DAYS), size=DAYS), TRIES) for _ in range(50)]
+    assert sum(better) > 40
+
+
+@pytest.mark.parametrize(("rule", "other"), [(rule, other) for rule, (other, _) in PROVING.items()])
+def test_each_rule_that_the_candidate_must_prove_asks_more_of_many(rule: str, other: str) -> None:
+    rng = np.random.default_rng(1)
+    test = judged(np.full(DAYS, 0.1) + rng.normal(scale=1e-4, size=DAYS))
+    for day in test["days"]:
+        day["candidate"] += rng.normal(scale=0.05) * ROWS
+    gained = np.array([day[other] - day["candidate"] for day in test["days"]]) / ROWS
+    level = [1 - (1 - LEVEL) / looks for looks in (1, 40)]
+    low = [blocks(np.arange(DAYS), seed=0).ratio(gained).interval(one).low for one in level]
+    between = PROVING[rule][1] * (low[0] + low[1]) / 2
+    bounds = {"better_than_baseline": -1.0, "not_worse_than_champion": 1.0} | {rule: between}
+    assert shortfalls(test, bounds, 1) == []
+    (found,) = shortfalls(test, bounds, 40)
+    assert found.rule == rule
+    assert found.interval.low == pytest.approx(low[1])
+    assert f"rule {rule}: 40 candidates were judged on this test month" in str(found)
+    assert f"[{low[1]:.4f}, {found.interval.high:.4f}] at 99.88 %" in str(found)
+    assert "new test month (move as_of), try fewer, or overrule it by --force with --reason" in str(found)
+
+
+def test_a_number_that_is_none_does_not_pass() -> None:
+    assert len(shortfalls(judged(np.full(DAYS, np.nan)), BOUNDS, 2)) == 1
+
+
+def test_the_days_sums_give_the_mean_losses_again() -> None:
+    days = pd.Series(pd.date_range("2013-08-01", periods=6, freq="8h")).dt.date
+    losses = {"candidate": np.arange(6.0), "champion": np.ones(6)}
+    found = daily(days, losses)
+    assert [day["day"] for day in found] == ["2013-08-01", "2013-08-02"]
+    assert [day["rows"] for day in found] == [3, 3]
+    assert [day["candidate"] for day in found] == [3.0, 12.0]
+
+
+def test_keys_in_another_order_are_the_same_rows_and_another_key_is_not() -> None:
+    assert keys_hash(pd.Series([3, 1, 2])) == keys_hash(pd.Series([1, 2, 3])) != keys_hash(pd.Series([1, 2, 4]))
