@@ -7,6 +7,7 @@ from pathlib import Path
 import onnx
 import pytest
 
+from recommit.notebook.ledger import noted
 from recommit.notebook.project import is_in, read_yaml, stages
 from tests.system.conftest import Project
 
@@ -40,7 +41,7 @@ def trees(model: Path) -> int:
 
 def test_what_is_set_is_what_trains(project: Project) -> None:
     assert trees(project.folder / "models/fits/boosting-full.onnx") == 10
-    advice = project.json("reports/advice/boosting.json")
+    advice, looks = project.json("reports/advice/boosting.json"), noted(project.folder / ".git")
     project.run("dvc", "exp", "run", "--name", "longer", "-S", "models.boosting.max_iter=12", "select")
     for features in ("schedule", "full"):
         assert trees(project.folder / f"models/fits/boosting-{features}.onnx") == 12
@@ -49,6 +50,7 @@ def test_what_is_set_is_what_trains(project: Project) -> None:
     manifest = project.json("models/candidate/manifest.json")
     assert manifest["params"] == read_yaml(project.folder / "params.yaml")["models"][manifest["model"]]
     assert candidate(project, "longer")
+    assert noted(project.folder / ".git") == looks != [], "what stops at select does not look at the test month"
 
 
 def test_the_line_that_the_advice_prints_trains_with_the_setting_that_it_advises(project: Project) -> None:
@@ -74,6 +76,7 @@ def test_an_experiment_sets_parameters_on_the_command_line(project: Project) -> 
 
 
 def test_queued_experiments_run_side_by_side(project: Project) -> None:
+    looks = noted(project.folder / ".git")
     for leaf in (80, 90):
         project.run(
             "dvc", "exp", "run", "--queue", "--name", f"leaf-{leaf}", "-S", f"models.boosting.min_samples_leaf={leaf}"
@@ -83,6 +86,7 @@ def test_queued_experiments_run_side_by_side(project: Project) -> None:
     project.run("dvc", "queue", "logs", "--follow", "leaf-90", check=False)
     status = project.run("dvc", "queue", "status").stdout
     assert status.count("Success") == 2, status
+    assert len(noted(project.folder / ".git")) == len(looks) + 2
     fits = [metrics(project, name, "reports/metrics/train/boosting-full.json") for name in ("leaf-80", "leaf-90")]
     assert fits[0] != fits[1]
 
@@ -139,6 +143,8 @@ def test_a_temporary_experiment_runs_the_code_of_its_own_tree(project: Project) 
     project.replace(
         "src/recommit/learning/judging.py", '"auc": days.statistic(ranked.auc)', '"auc": days.ratio(truth * 0 + 0.25)'
     )
+    looks = noted(project.folder / ".git")
     project.run("dvc", "exp", "run", "--temp", "--name", "other-code")
+    assert len(noted(project.folder / ".git")) == len(looks) + 1
     assert candidate(project, "other-code")["auc"] == 0.25
     assert candidate(project, "main")["auc"] != 0.25
