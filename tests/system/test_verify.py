@@ -554,7 +554,7 @@ def test_a_killed_verify_leaves_the_user_alone_and_the_next_run_clears_up(
         return found
 
     deadline = time.monotonic() + 120
-    while not (any("ipykernel" in words for words in inside()) if moment == "replaying" else inside()):
+    while not (any("recommit.notebook.kernel" in words for words in inside()) if moment == "replaying" else inside()):
         assert killed.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.01)

@@ -1,5 +1,6 @@
 """The canonical form of an executed notebook: what was computed and shown, not when, where or by which process."""
 
+import functools
 import re
 import sysconfig
 import tempfile
@@ -8,6 +9,8 @@ from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
+
+from recommit.notebook.text import encodable
 
 INJECTED_ID = "injected-parameters"
 _KEPT_CELL_METADATA = ("tags", "jupyter")
@@ -51,16 +54,16 @@ def _cell(cell: NotebookNode, folder: Path) -> NotebookNode:
 
 def _joined_streams(outputs: list[NotebookNode]) -> list[NotebookNode]:
     joined: list[NotebookNode] = []
-    streams: dict[str, str] = {}
+    streams: dict[str, list[str]] = {}
 
     def flush() -> None:
         for name in sorted(streams, reverse=True):
-            joined.append(nbformat.v4.new_output("stream", name=name, text=streams[name]))
+            joined.append(nbformat.v4.new_output("stream", name=name, text="".join(streams[name])))
         streams.clear()
 
     for output in outputs:
         if output.output_type == "stream":
-            streams[output.name] = streams.get(output.name, "") + output.text
+            streams.setdefault(output.name, []).append(output.text)
         else:
             flush()
             joined.append(output)
@@ -68,19 +71,31 @@ def _joined_streams(outputs: list[NotebookNode]) -> list[NotebookNode]:
     return joined
 
 
+@functools.cache
+def _places(folder: Path) -> list[tuple[re.Pattern[str], str]]:
+    paths = sysconfig.get_paths()
+    names = {paths["purelib"]: "<packages>", paths["stdlib"]: "<python>", str(folder): "<project>"}
+    longest_first = sorted(names, key=len, reverse=True)
+    return [(re.compile(rf"(?<![\w./-]){re.escape(place)}(?![\w-])"), names[place]) for place in longest_first]
+
+
+def _is_picture(key: Any, value: Any) -> bool:
+    return str(key).startswith("image/") and isinstance(value, str)
+
+
 def _placeless(thing: Any, folder: Path) -> Any:
     """Replace what belongs to one machine or process, in every text but pictures."""
     if isinstance(thing, dict):
         changed = {
-            key: value if str(key).startswith("image/") else _placeless(value, folder) for key, value in thing.items()
+            key: encodable(value) if _is_picture(key, value) else _placeless(value, folder)
+            for key, value in thing.items()
         }
         return nbformat.from_dict(changed)
     if isinstance(thing, list):
         return [_placeless(part, folder) for part in thing]
     if not isinstance(thing, str):
         return thing
-    paths = sysconfig.get_paths()
-    places = {paths["purelib"]: "<packages>", paths["stdlib"]: "<python>", str(folder): "<project>"}
-    for place in sorted(places, key=len, reverse=True):
-        thing = re.sub(rf"(?<![\w./-]){re.escape(place)}(?![\w-])", places[place], thing)
+    thing = encodable(thing)
+    for place, name in _places(folder):
+        thing = place.sub(name, thing)
     return _ADDRESS.sub("0x…", _CELL_FILE.sub("<cell>", thing))

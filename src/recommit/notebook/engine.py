@@ -7,14 +7,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from queue import Empty
 from typing import Any
 
 import nbformat
 import psutil
+from jupyter_client.blocking import BlockingKernelClient
 from jupyter_client.kernelspec import KernelSpecManager
-from jupyter_client.manager import AsyncKernelManager
-from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError, DeadKernelError
+from jupyter_client.manager import KernelManager
 from nbformat import NotebookNode
 from papermill.engines import Engine
 from papermill.parameterize import parameterize_notebook
@@ -22,7 +22,9 @@ from papermill.parameterize import parameterize_notebook
 from recommit import Refusal
 from recommit.notebook.canonical import INJECTED_ID, as_bytes, canonical
 from recommit.notebook.contract import check_contract
+from recommit.notebook.outputs import Kept
 from recommit.notebook.project import find_stage, root, stages
+from recommit.notebook.text import encodable
 
 KERNEL = Path("install/kernels/recommit")
 # All that a kernel sees of the environment it is started from; the kernel spec adds what makes results repeat.
@@ -34,6 +36,8 @@ _PASSED_ON = (
 # The same for another date, by libfaketime; without FAKETIME none of them is passed on.
 _ANOTHER_DATE = ("FAKETIME", "LD_PRELOAD", "FAKETIME_SHARED", "NO_FAKE_STAT")
 _SECONDS_TO_TIDY = 5
+_SECONDS_TO_START = 300
+_SECONDS_BETWEEN_LOOKS = 0.5
 
 CellDone = Callable[[int, int, float], None]
 """Called with a cell's number from 1, the number of code cells, and the seconds that it took."""
@@ -43,7 +47,7 @@ class CellFailed(Exception):
     """A cell raised, or its kernel died. `partial` is the notebook up to there, in canonical form."""
 
     def __init__(self, cell: int, cells: int, reason: str, partial: NotebookNode) -> None:
-        super().__init__(f"cell {cell} of {cells}: {reason}")
+        super().__init__(encodable(f"cell {cell} of {cells}: {reason}"))
         self.partial = partial
 
 
@@ -93,66 +97,104 @@ def _checked(folder: Path, input_path: str, asked: dict[str, Any]) -> dict[str, 
     return check_contract(folder, nbformat.read(input_path, as_version=4), stage, siblings)
 
 
+class _Died(Exception):
+    """The kernel's process has ended; the message says how."""
+
+
 def _execute(nb: NotebookNode, folder: Path, cell_done: CellDone) -> None:
     """Run the code cells of `nb` in place, in a kernel of their own that ends with this call however it ends."""
     code = [index for index, cell in enumerate(nb.cells) if cell.cell_type == "code" and cell.source.strip()]
-    with _kernel(folder) as manager:
-        client = NotebookClient(
-            nb,
-            km=manager,
-            timeout=None,
-            store_widget_state=False,
-            record_timing=False,
-            skip_cells_with_tag="",  # a tag neither skips a cell nor lets it fail: what ran is what is read
-            force_raise_errors=True,
-        )
-        number = 0
+    number = 0
+
+    def failed(reason: str) -> CellFailed:
+        return CellFailed(number, len(code), reason, canonical(nb, folder))
+
+    with _private_folder() as private, Kept(Path(private), nb) as kept:
         try:
-            client.start_new_kernel_client()
-            for number, index in enumerate(code, start=1):
-                started = time.monotonic()
-                client.execute_cell(nb.cells[index], index, execution_count=number)
-                cell_done(number, len(code), time.monotonic() - started)
+            with _kernel(folder, Path(private)) as (manager, client):
+                kept.skip()
+                for number, index in enumerate(code, start=1):
+                    started = time.monotonic()
+                    nb.cells[index].execution_count = number
+                    try:
+                        reply = _reply(client, manager, client.execute(nb.cells[index].source, allow_stdin=False))
+                    finally:
+                        kept.read_into(index)
+                    if reply["status"] != "ok":
+                        raise failed(f"{reply.get('ename')}: {reply.get('evalue')}")
+                    cell_done(number, len(code), time.monotonic() - started)
         except KeyboardInterrupt as error:
-            raise CellFailed(number, len(code), "interrupted", canonical(nb, folder)) from error
-        except CellExecutionError as error:
-            raise CellFailed(number, len(code), f"{error.ename}: {error.evalue}", canonical(nb, folder)) from error
-        except (DeadKernelError, RuntimeError) as error:
-            reason = f"the kernel died ({error}): out of memory, ended from outside, or by the cell"
-            raise CellFailed(number, len(code), reason, canonical(nb, folder)) from error
-        finally:
-            if client.kc is not None:
-                client.kc.stop_channels()
+            raise failed("interrupted") from error
+        except (_Died, RuntimeError) as error:
+            raise failed(f"the kernel died {error}") from error
+        if kept.holds_more():
+            raise failed("a thread wrote when the last cell had ended: let a cell wait for the threads that it starts")
+
+
+def _reply(client: BlockingKernelClient, manager: KernelManager, request: str) -> dict[str, Any]:
+    """The content of the kernel's reply to `request`, however long it takes; raises `_Died` when none can come."""
+    while True:
+        alive = manager.is_alive()  # before the look: a reply sent just before the end counts
+        try:
+            reply = client.get_shell_msg(timeout=_SECONDS_BETWEEN_LOOKS)
+        except Empty:
+            if not alive:
+                raise _Died(_end_of(manager)) from None
+            continue
+        if reply["parent_header"].get("msg_id") == request:
+            return reply["content"]
+
+
+def _end_of(manager: KernelManager) -> str:
+    process = getattr(manager.provisioner, "process", None)
+    status = 0 if process is None else process.wait()
+    if status >= 0:
+        return f"with exit status {status}: the cell, or code that it called, ended the process"
+    name = signal.Signals(-status).name
+    return f"by {name}: out of memory, or ended from outside" if name == "SIGKILL" else f"by {name}"
+
+
+def _private_folder() -> tempfile.TemporaryDirectory[str]:
+    short = "/tmp" if len(tempfile.gettempdir()) > 60 else None  # a socket's path may have about 100 bytes
+    return tempfile.TemporaryDirectory(prefix="recommit-kernel-", dir=short)
 
 
 @contextmanager
-def _kernel(folder: Path) -> Iterator[AsyncKernelManager]:
-    """A started kernel of the tree's own spec, on sockets in a private folder: no ports to race for.
+def _kernel(folder: Path, private: Path) -> Iterator[tuple[KernelManager, BlockingKernelClient]]:
+    """A started kernel with the tree's own spec, on sockets in a private folder: no ports to race for.
 
     Whatever happens, its whole process group is gone afterwards: the kernel and any workers that it started.
     """
     specs = KernelSpecManager(kernel_dirs=[str(folder / KERNEL.parent)], ensure_native_kernel=False)
-    short = "/tmp" if len(tempfile.gettempdir()) > 60 else None  # a socket's path may have about 100 bytes
-    with tempfile.TemporaryDirectory(prefix="recommit-kernel-", dir=short) as private:
-        manager = AsyncKernelManager(
-            kernel_name=KERNEL.name,
-            kernel_spec_manager=specs,
-            transport="ipc",
-            connection_file=f"{private}/kernel.json",
-        )
-        names = (*_PASSED_ON, *(_ANOTHER_DATE if "FAKETIME" in os.environ else ()))
-        env = {name: os.environ[name] for name in names if name in os.environ}
-        client = NotebookClient(nbformat.v4.new_notebook(), km=manager)
-        try:
-            # Neither the user's start-up files nor their figure settings: the same cells give the same bytes.
-            settings = {"IPYTHONDIR": private, "MATPLOTLIBRC": str(folder / KERNEL / "matplotlibrc")}
-            client.start_new_kernel(cwd=str(folder), env=env | settings)
-            yield manager
-        finally:
-            _end(manager)
+    manager = KernelManager(
+        kernel_name=KERNEL.name,
+        kernel_spec_manager=specs,
+        transport="ipc",
+        connection_file=str(private / "kernel.json"),
+    )
+    # The spec's environment, for the kernel that keeps every output.
+    manager.kernel_spec.argv = ["python", "-m", "recommit.notebook.kernel", "-f", "{connection_file}"]  # type: ignore[union-attr]
+    names = (*_PASSED_ON, *(_ANOTHER_DATE if "FAKETIME" in os.environ else ()))
+    env = {name: os.environ[name] for name in names if name in os.environ} | {
+        # Neither the user's start-up files nor their figure settings: the same cells give the same bytes.
+        "IPYTHONDIR": str(private),
+        "MATPLOTLIBRC": str(folder / KERNEL / "matplotlibrc"),
+        "PYTHONUNBUFFERED": "1",  # workers are ended unasked: what they printed is not to wait in a buffer
+    }
+    client = None
+    try:
+        manager.start_kernel(extra_arguments=["--HistoryManager.hist_file=:memory:"], cwd=str(folder), env=env)
+        client = manager.blocking_client()
+        client.start_channels()
+        client.wait_for_ready(timeout=_SECONDS_TO_START)
+        yield manager, client
+    finally:
+        if client is not None:
+            client.stop_channels()
+        _end(manager)
 
 
-def _end(manager: AsyncKernelManager) -> None:
+def _end(manager: KernelManager) -> None:
     """End the kernel's process group, and wait until all of it is gone: asked first, killed when that takes too long.
 
     Asked, since joblib's tracker then takes away the semaphores and shared memory of its workers.

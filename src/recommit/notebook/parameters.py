@@ -6,6 +6,7 @@ from typing import Any
 
 from recommit import Refusal
 from recommit.notebook.project import Stage, read_params, root
+from recommit.notebook.text import is_encodable
 
 
 class Params(Mapping[str, Any]):
@@ -45,6 +46,8 @@ def declared_values(stage: Stage, folder: Path) -> dict[str, Any]:
             target = target.setdefault(part, {})
         target[last] = _inside(source, last, key, stage)
     _refuse_other_keys(values)
+    for key in (key for key, value in values.items() if not is_encodable(value)):
+        raise Refusal(f"params.yaml: {key} holds half a character (a lone surrogate), which no notebook can hold")
     for name, value in stage.item.items():
         if name in values:
             raise Refusal(f"dvc.yaml: stage {stage.name}: {name} is both a parameter and a matrix value: rename one")

@@ -16,11 +16,12 @@ from nbformat import NotebookNode
 from nbformat.warnings import MissingIDFieldWarning
 
 from recommit import Refusal
-from recommit.notebook.canonical import as_bytes
+from recommit.notebook.canonical import INJECTED_ID, as_bytes
 from recommit.notebook.contract import check_contract
 from recommit.notebook.ledger import note
 from recommit.notebook.project import Stage, find_stage, refuse_strays, root, stages
 from recommit.notebook.reuse import by_force, earlier
+from recommit.notebook.text import is_encodable
 
 
 def run(notebook: Path, name: str | None = None, fresh: bool = False) -> None:
@@ -119,12 +120,30 @@ def read_notebook(path: Path) -> NotebookNode:
             notebook = nbformat.reads(text, as_version=4)
             nbformat.validate(notebook)
         cells = json.loads(text)["cells"]
-        without_id = [str(number) for number, cell in enumerate(cells, start=1) if "id" not in cell]
     except (ValueError, AttributeError, KeyError, TypeError, nbformat.ValidationError) as error:
         raise Refusal(f"{path}: not a notebook: {str(error).splitlines()[0]}: mend or `git restore` it") from None
+    without_id = [str(number) for number, cell in enumerate(cells, start=1) if "id" not in cell]
     if without_id:
         numbers = ", ".join(without_id)
         raise Refusal(f"{path}: cells without an id ({numbers}) get a random one in each run: save it in JupyterLab")
+    ids = [cell["id"] for cell in cells]
+    for name in sorted({name for name in ids if ids.count(name) > 1}):
+        numbers = " and ".join(str(number) for number, other in enumerate(ids, start=1) if other == name)
+        raise Refusal(
+            f"{path}: cells {numbers} have one id, {name!r}, and all but one get a random one in each run: "
+            "give each its own"
+        )
+    for number, cell in enumerate(cells, start=1):
+        if cell["id"] == INJECTED_ID:
+            raise Refusal(
+                f"{path}: cell {number} has the id {INJECTED_ID!r}, which is that of the cell that a run adds: "
+                "give it another"
+            )
+        if not is_encodable(cell):
+            raise Refusal(
+                f"{path}: cell {number} holds half a character (a lone surrogate, \\ud800 to \\udfff), which no UTF-8 "
+                "file can hold: take it out, or write its escape in the text of a Python string"
+            )
     return notebook
 
 

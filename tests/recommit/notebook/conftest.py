@@ -62,7 +62,7 @@ class TinyProject:
     def command(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run one of the environment's commands in the project."""
         return subprocess.run(
-            words, cwd=self.folder, env=self.environment | environment, capture_output=True, text=True, timeout=120
+            words, cwd=self.folder, env=self.environment | environment, capture_output=True, text=True, timeout=600
         )
 
     def run(self, stage: str = "fit@tree", **environment: str) -> subprocess.CompletedProcess[str]:

@@ -30,7 +30,7 @@ def runs(pid: int) -> bool:
 
 
 def kernels_below(process: psutil.Process) -> list[psutil.Process]:
-    return [child for child in process.children(recursive=True) if "ipykernel_launcher" in " ".join(child.cmdline())]
+    return [child for child in process.children(recursive=True) if "recommit.notebook.kernel" in child.cmdline()]
 
 
 def wait_until(condition, seconds: float = 60) -> None:

@@ -1,0 +1,117 @@
+"""The kernel in which a stage's cells run: each output goes to a file at once, in the order in which it is made.
+
+Jupyter's kernels publish outputs on a socket, which drops what it has no room for, and the reader of which stops
+waiting after some seconds: right for somebody who looks on, wrong for what must be kept. Here a line that `print`
+returned from is in the file, also when the kernel is killed next.
+"""
+
+import ctypes
+import io
+import sys
+from pathlib import Path
+from typing import Any
+
+from ipykernel.ipkernel import IPythonKernel
+from ipykernel.kernelapp import IPKernelApp
+from ipykernel.zmqshell import ZMQInteractiveShell
+from jupyter_client.session import Session
+from traitlets import default
+
+from recommit.notebook.outputs import DESCRIPTORS, Outputs, packed
+
+_KEPT = {"stream", "display_data", "update_display_data", "execute_result", "error", "clear_output"}
+
+
+class _KeepingSession(Session):
+    """Keeps the messages that are a cell's outputs, instead of sending them."""
+
+    outputs: Outputs
+
+    def send(self, stream: Any, msg_or_type: Any, content: Any = None, *more: Any, **named: Any) -> Any:
+        if isinstance(msg_or_type, str):
+            msg_type = msg_or_type
+        else:
+            msg_type, content = msg_or_type["header"]["msg_type"], msg_or_type["content"]
+        if msg_type not in _KEPT:
+            return super().send(stream, msg_or_type, content, *more, **named)
+        self.outputs.add(msg_type, content)
+        return None
+
+
+class KeptStream(io.TextIOBase):
+    """`sys.stdout` or `sys.stderr` of the cells; file descriptor 1 or 2 leads to its own file from then on."""
+
+    encoding = "UTF-8"
+    errors = "backslashreplace"
+
+    def __init__(self, session: _KeepingSession, pub_thread: object, name: str, **_: object) -> None:
+        self.name = name
+        self._outputs = session.outputs
+        self._original_stdstream_copy = session.outputs.capture(name)  # to it the application sends its own log
+
+    def write(self, text: str) -> int:
+        """Keep `text`; returns its length."""
+        if not isinstance(text, str):
+            raise TypeError(f"write() argument must be str, not {type(text).__name__}")
+        if text:
+            self._outputs.add("stream", {"name": self.name, "text": text})
+        return len(text)
+
+    def writable(self) -> bool:
+        """It is."""
+        return True
+
+    def fileno(self) -> int:
+        """The descriptor that a process gets which is started with `stdout=sys.stdout`."""
+        return DESCRIPTORS[self.name]
+
+
+class _Shell(ZMQInteractiveShell):
+    """IPython's shell, in which `exit` and `quit` end a cell as `sys.exit` does, whenever the kernel would end."""
+
+    runs_a_stage = True
+
+    def ask_exit(self) -> None:
+        raise SystemExit("the cell called exit or quit")
+
+
+class _Kernel(IPythonKernel):
+    shell_class = _Shell
+
+    async def do_execute(self, *args: Any, **named: Any) -> Any:
+        reply = await super().do_execute(*args, **named)
+        if ctypes.CDLL(None).fflush(None):  # what C code printed belongs to the cell that called it
+            problem = "what C code printed could not be written: is the disk full?"
+            return {"status": "error", "ename": "OSError", "evalue": problem, "traceback": []}
+        return reply
+
+
+class KeepingApplication(IPKernelApp):
+    """ipykernel's application with the kernel, streams and session that keep every output."""
+
+    kernel_class = _Kernel
+    outstream_class = "recommit.notebook.kernel.KeptStream"
+
+    @default("session")
+    def _keeping_session(self) -> Session:
+        session = _KeepingSession(parent=self)
+        session.pack = packed
+        session.outputs = Outputs(Path(self.abs_connection_file).parent)
+        return session
+
+
+def main() -> None:
+    """Start the kernel, as `python -m ipykernel_launcher` does, with the same arguments, but without a debugger."""
+    if sys.path and Path(sys.path[0]).resolve() == Path.cwd():
+        del sys.path[0]  # nothing beside the notebooks hides a package; the shell adds the folder again for the cells
+    sys.modules["debugpy"] = None  # type: ignore[assignment]  # it takes time, and warns with the time that it took
+    import ipykernel.debugger  # noqa: F401
+
+    del sys.modules["debugpy"]
+    KeepingApplication.launch_instance()
+
+
+if __name__ == "__main__":
+    from recommit.notebook import kernel  # the module that the application names, and not a second one
+
+    kernel.main()

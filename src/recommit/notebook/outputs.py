@@ -1,0 +1,123 @@
+"""What the cells of a stage put out: files that its kernel writes, and that the engine reads when a cell has ended.
+
+The kernel writes what Python puts out to one file, one JSON object per line with `msg_type` and `content`, as Jupyter's
+messages have them; what C code and other processes write to file descriptors 1 and 2 goes to a file for each.
+"""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, BinaryIO, Self
+
+from jupyter_client.jsonutil import json_default
+from nbformat import NotebookNode
+
+_PYTHONS = "outputs.jsonl"
+DESCRIPTORS = {"stdout": 1, "stderr": 2}
+_Message = tuple[str, Mapping[str, Any]]
+
+
+def packed(thing: Any) -> bytes:
+    """JSON in ASCII, so that text which UTF-8 cannot hold, a lone surrogate, comes through as well."""
+    return json.dumps(thing, default=json_default, allow_nan=False).encode()
+
+
+class Outputs:
+    """The kernel's side. Each output is a write at the file's end, so that threads and forked processes share it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._file = _appending(folder / _PYTHONS)
+
+    def add(self, msg_type: str, content: Mapping[str, Any]) -> None:
+        """Write one output; when this returns it is in the file, whatever happens to the kernel next."""
+        rest = memoryview(packed({"msg_type": msg_type, "content": content}) + b"\n")
+        while rest:
+            rest = rest[os.write(self._file, rest) :]
+
+    def capture(self, name: str) -> int:
+        """Lead the file descriptor of `stdout` or `stderr` to its own file; returns a descriptor of where it led."""
+        before = os.dup(DESCRIPTORS[name])
+        captured = _appending(self._folder / name)
+        os.dup2(captured, DESCRIPTORS[name])
+        os.close(captured)
+        return before
+
+
+def _appending(path: Path) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+
+
+class Kept:
+    """The engine's side: moves what the kernel in `folder` has put out since the last look into cells of `notebook`."""
+
+    def __init__(self, folder: Path, notebook: NotebookNode) -> None:
+        from nbclient import NotebookClient  # the kernel, which only writes, would start later by it
+
+        for cell in notebook.cells:
+            if cell.cell_type == "code":
+                cell.outputs = []
+        self._notebook = notebook
+        # Interprets messages: one may clear what its cell showed, or change what an earlier cell did.
+        self._interpreter = NotebookClient(notebook)
+        self._stack = ExitStack()
+        self._files = {name: self._stack.enter_context(_reading(folder / name)) for name in (_PYTHONS, *DESCRIPTORS)}
+        self._late = b""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def skip(self) -> None:
+        """Leave out what was put out since the last look: a kernel's start is no cell's."""
+        for file in self._files.values():
+            file.read()
+
+    def read_into(self, index: int) -> None:
+        """Add to the cell with this index: Python's outputs in order, then a block for each file descriptor."""
+        cell = self._notebook.cells[index]
+        self._interpreter.clear_before_next_output = False  # of a cell's own outputs
+        for msg_type, content in _joined(_messages(self._files[_PYTHONS].read())):
+            header = {"msg_type": msg_type}
+            message = {"msg_type": msg_type, "header": header, "parent_header": {}, "content": content}
+            self._interpreter.process_message(message, cell, index)
+        for name in DESCRIPTORS:
+            text = self._files[name].read().decode("utf-8", "backslashreplace")
+            if text:
+                cell.outputs.append(NotebookNode(output_type="stream", name=name, text=text))
+
+    def holds_more(self) -> bool:
+        """Whether Python put something out since the last look."""
+        return bool(self._files[_PYTHONS].read())
+
+
+def _reading(path: Path) -> BinaryIO:
+    path.touch(0o600)
+    return path.open("rb")
+
+
+def _messages(content: bytes) -> Iterator[_Message]:
+    """The outputs; the last may be cut off, where the kernel was killed or the disk was full while it was written."""
+    for line in content.split(b"\n")[:-1]:
+        message = json.loads(line)
+        yield message["msg_type"], message["content"]
+
+
+def _joined(messages: Iterator[_Message]) -> Iterator[_Message]:
+    """The same with texts of one stream that follow each other joined: `print` writes a line and its end apart."""
+    name, texts = "", list[str]()
+    for msg_type, content in messages:
+        if texts and (msg_type != "stream" or content["name"] != name):
+            yield "stream", {"name": name, "text": "".join(texts)}
+            texts = []
+        if msg_type == "stream":
+            name = content["name"]
+            texts.append(content["text"])
+        else:
+            yield msg_type, content
+    if texts:
+        yield "stream", {"name": name, "text": "".join(texts)}
