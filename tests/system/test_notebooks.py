@@ -141,16 +141,46 @@ def test_jupyter_shows_in_the_notebooks_folder_what_the_pipeline_showed(project:
         assert shown(ours) == shown(executed), name
     assert {path.name for path in NOTEBOOKS} == {Path(str(name)).name for name in expected}
     project.run("git", "checkout", "--quiet", "notebooks")
-    assert project.repro() == [], "the cells wrote other bytes than the stages had"
+    assert project.run("git", "status", "--porcelain").stdout == ""
+    assert project.repro() == []
 
 
 def shown(notebook: NotebookNode) -> dict[str, list[dict]]:
-    """What each code cell shows, figures included, without the counts."""
+    """What each code cell shows, figures included, without the counts and without where results went."""
     return {
-        cell.id: [{key: value for key, value in output.items() if key != "execution_count"} for output in cell.outputs]
+        cell.id: [
+            {key: value for key, value in output.items() if key != "execution_count"}
+            for output in cell.outputs
+            if not output.get("text", "").startswith("recommit: results written here are in ")
+        ]
         for cell in notebook.cells
         if cell.cell_type == "code" and cell.id != INJECTED_ID
     }
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file of data/, models/ and reports/."""
+    files = [path for name in ("data", "models", "reports") for path in (folder / name).rglob("*") if path.is_file()]
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+
+@pytest.mark.system
+def test_a_changed_cell_run_in_jupyterlab_changes_the_notebook_alone(project: Project) -> None:
+    before = contents(project.folder)
+    path = project.folder / "notebooks/train.ipynb"
+    notebook = nbformat.read(path, 4)
+    explored = 'out = path("models/fits/boosting-full.onnx")\nout.write_bytes(b"explored")\nprint(out.read_bytes())'
+    notebook.cells[-1].source += f"\n{explored}"
+    nbformat.write(notebook, path)
+    client = NotebookClient(notebook, resources={"metadata": {"path": path.parent}})
+    # As its server starts a kernel for a notebook.
+    client.execute(env=project.environment() | {"JPY_SESSION_NAME": str(path)})
+    assert notebook.cells[-1].outputs[-1].text == "b'explored'\n"
+    assert contents(project.folder) == before
+    assert project.run("git", "status", "--porcelain").stdout == " M notebooks/train.ipynb\n"
+    status = json.loads(project.run("dvc", "status", "--json").stdout)
+    assert {name.partition("@")[0] for name in status} == {"train"}
+    assert all(why == [{"changed deps": {"notebooks/train.ipynb": "modified"}}] for why in status.values())
 
 
 def test_jupyter_saves_a_notebook_without_noise() -> None:

@@ -46,16 +46,6 @@ def root(start: Path | None = None) -> Path:
     raise Refusal(f"no dvc.yaml at or above {start}: go into a project")
 
 
-def path(name: str) -> Path:
-    """A file or folder of the project by its name in dvc.yaml, wherever in the project the notebook runs.
-
-    The folder above it is made, so that the notebook can write it.
-    """
-    found = root() / name
-    found.parent.mkdir(parents=True, exist_ok=True)
-    return found
-
-
 def read_yaml(path: Path) -> dict[str, Any]:
     """The mapping that a YAML file holds; dates stay text. A missing or broken file is refused by name."""
     yaml = YAML(typ="safe", pure=True)

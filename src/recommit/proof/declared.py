@@ -62,10 +62,15 @@ class Declared:
 
     @cached_property
     def notebooks(self) -> list[str]:
-        """Every notebook of notebooks/, and those elsewhere that a stage runs, there or not."""
+        """Every notebook that a stage runs, there or not."""
+        return sorted({stage.notebook for stage in self.stages if stage.notebook})
+
+    @property
+    def scratch(self) -> list[str]:
+        """The notebooks of notebooks/ that no stage runs: nothing depends on them, so nothing is said of them."""
         found = (path.relative_to(self.folder) for path in (self.folder / "notebooks").rglob("*.ipynb"))
         seen = {path.as_posix() for path in found if ".ipynb_checkpoints" not in path.parts}
-        return sorted(seen | {stage.notebook for stage in self.stages if stage.notebook})
+        return sorted(seen - set(self.notebooks))
 
     @cached_property
     def _read(self) -> dict[str, NotebookNode | Finding]:
@@ -154,11 +159,8 @@ def _described(declared: Declared) -> Iterator[Finding]:
 
 
 def _noise(declared: Declared) -> Iterator[Finding]:
-    """What running, or an editor, left in a notebook that should hold sources alone; and notebooks no stage runs."""
-    run = {stage.notebook for stage in declared.stages}
+    """What running, or an editor, left in a notebook that should hold sources alone."""
     for name, notebook in declared.readable.items():
-        if name not in run:
-            yield Finding(name, "no stage of dvc.yaml runs it: add one, or delete the notebook")
         noise = {"metadata widgets"} if "widgets" in notebook.metadata else set()
         for cell in notebook.cells:
             noise |= {f"cell metadata {key}" for key in _CELL_NOISE if key in cell.metadata}

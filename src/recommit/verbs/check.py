@@ -13,7 +13,8 @@ def command(as_json: bool) -> None:
     """Compare what dvc.yaml and params.yaml declare with what notebooks and modules use, and run nothing.
 
     Parameters cells, deps against imports and file names, outs, metrics and plots, unused parameters, notebooks with
-    outputs or without a stage: everything to mend is a line. It takes about a second, so that a Git hook can call it.
+    outputs: everything to mend is a line. It takes about a second, so that a Git hook can call it. A notebook that no
+    stage runs is yours to scratch on.
 
     \b
     Example:
@@ -34,4 +35,5 @@ def command(as_json: bool) -> None:
         raise Refusal(f"{len(found)} to mend", 1)
     if not as_json:
         counted = f"{len(declared.entries)} stages, {len(declared.notebooks)} notebooks"
-        click.echo(f"recommit check: {counted}: nothing to mend")
+        aside = f" (no stage runs {', '.join(declared.scratch)})" if declared.scratch else ""
+        click.echo(f"recommit check: {counted}{aside}: nothing to mend")

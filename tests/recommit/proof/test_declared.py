@@ -247,9 +247,16 @@ def test_a_cell_without_an_id_is_found(copy: Copy) -> None:
     assert any(line.startswith("notebooks/predict.ipynb: cells without an id (2)") for line in copy.found())
 
 
-def test_a_notebook_that_no_stage_runs_is_found(copy: Copy) -> None:
-    shutil.copy(copy.folder / "notebooks/predict.ipynb", copy.folder / "notebooks/old.ipynb")
-    assert copy.found() == ["notebooks/old.ipynb: no stage of dvc.yaml runs it: add one, or delete the notebook"]
+def test_cells_with_one_id_are_found(copy: Copy) -> None:
+    copy.notebook("predict", lambda content: noisy(content).update(id="title"))
+    assert any(line.startswith("notebooks/predict.ipynb: cells 1 and 2 have one id, 'title'") for line in copy.found())
+
+
+@pytest.mark.parametrize("change", [str, str.upper])
+def test_nothing_is_said_of_a_notebook_that_no_stage_runs(copy: Copy, change: Callable[[str], str]) -> None:
+    text = (copy.folder / "notebooks/predict.ipynb").read_text()
+    (copy.folder / "notebooks/scratch.ipynb").write_text(change(text))
+    assert copy.found() == []
 
 
 def test_a_notebook_that_is_not_there_or_is_none_is_found(copy: Copy) -> None:

@@ -1,0 +1,197 @@
+"""Where a notebook's files are: the project's own, but in an interactive kernel a scratch folder stands for results.
+
+Only a stage's run writes results. Who explores, in Jupyter, VS Code, IPython or by nbval, would replace them unseen.
+"""
+
+import atexit
+import fcntl
+import functools
+import os
+import posixpath
+import secrets
+import shutil
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from recommit.notebook.project import Stage, is_in, root, stages
+
+_SCRATCH = "RECOMMIT_SCRATCH"
+"""Leads the processes that an interactive kernel starts to its scratch folder."""
+_NOTEBOOK = "JPY_SESSION_NAME"
+"""Jupyter's server sets it for each kernel to the notebook that the kernel was started for."""
+
+
+def path(name: str) -> Path:
+    """A file or folder of the project by its name in dvc.yaml, wherever in the project the notebook runs.
+
+    The folder above it is made, so that the notebook can write it. In an interactive kernel, an out of the notebook's
+    own stages is in a scratch folder, which ends with the kernel; it is not there until the notebook has written it,
+    as in a stage's run. Where an out of another stage, no dep of the notebook, could be written by mistake, or where
+    it is not known which notebook runs, the scratch folder holds a copy of what the pipeline made. All other paths are
+    the project's.
+    """
+    folder = root()
+    relative = posixpath.relpath(posixpath.normpath(posixpath.join(folder, name)), folder)
+    scratch = None if relative == "." or relative.startswith("../") else _scratch(folder)
+    found = folder / name if scratch is None else scratch.path(relative)
+    found.parent.mkdir(parents=True, exist_ok=True)
+    return found
+
+
+def _scratch(folder: Path) -> "_Scratch | None":
+    """The scratch folder of this process, or None where results are the pipeline's: in a stage's run and in scripts."""
+    shell = _shell()
+    if shell is not None:
+        return None if getattr(shell, "runs_a_stage", False) else _kernels_own(folder)
+    inherited = os.environ.get(_SCRATCH)
+    # DVC says so of a command that it runs, also where a cell calls `dvc repro`.
+    if inherited is None or "DVC_STAGE" in os.environ or not Path(inherited).is_relative_to(folder):
+        return None
+    return _of_parent(folder, Path(inherited))
+
+
+def _shell() -> Any:
+    """IPython's shell, if this process is a kernel or a terminal of it."""
+    module = sys.modules.get("IPython")
+    return module.get_ipython() if module else None
+
+
+@functools.cache
+def _kernels_own(folder: Path) -> "_Scratch":
+    place = folder / ".recommit" / "scratch"
+    _remove_abandoned(place)
+    scratch = _Scratch(folder, place / f"{os.getpid()}-{secrets.token_hex(4)}")
+    scratch.place.mkdir(parents=True)
+    name = place / f"{scratch.place.name}.lock"
+    lock = name.with_suffix(".new").open("w")
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    Path(lock.name).rename(name)  # none is seen unlocked while its kernel lives
+    os.environ[_SCRATCH] = str(scratch.place)
+    atexit.register(_remove, scratch.place, lock, os.getpid())  # which also holds the lock until then
+    _shell().events.register("post_run_cell", scratch.say_once)
+    return scratch
+
+
+@functools.cache
+def _of_parent(folder: Path, place: Path) -> "_Scratch":
+    return _Scratch(folder, place)
+
+
+def _remove(place: Path, lock: Any, owner: int) -> None:
+    if os.getpid() == owner:  # and not a process forked from it
+        shutil.rmtree(place, ignore_errors=True)
+        place.with_suffix(".lock").unlink(missing_ok=True)
+
+
+def _remove_abandoned(place: Path) -> None:
+    """Remove the folders of kernels that were killed: nobody holds their lock any more."""
+    for path in place.glob("*.lock"):
+        with path.open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            _remove(path.with_suffix(""), lock, os.getpid())
+
+
+@dataclass
+class _Scratch:
+    """What an interactive kernel writes to results of `folder`, and copies of those that it may read, in `place`."""
+
+    folder: Path
+    place: Path
+    copied: dict[Path, tuple[Any, Any]] = field(default_factory=dict)
+    """By copy: the original and the copy as they were then."""
+    clients: set[str] = field(default_factory=set)
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def path(self, name: str) -> Path:
+        """The file or folder to use for one of the project, by its name relative to it."""
+        every = _stages(self.folder, _state(self.folder / "dvc.yaml"), _state(self.folder / "params.yaml"))
+        mine = self._stages_of_notebook(every)
+        own = {out for stage in mine for out in stage.outs}
+        if any(is_in(name, out) for out in own):
+            return self.place / name
+        holds_own = any(is_in(out, name) for out in own)
+        if not holds_own and any(is_in(name, dep) for stage in mine for dep in stage.deps):
+            return self.folder / name
+        if not holds_own and not any(is_in(name, out) or is_in(out, name) for stage in every for out in stage.outs):
+            return self.folder / name
+        self._copy(name, own)
+        return self.place / name
+
+    def _stages_of_notebook(self, every: Iterable[Stage]) -> list[Stage]:
+        """The stages whose notebook, or executed notebook, this is; none if it is another or is not known."""
+        shell = _shell()
+        if hasattr(shell, "get_parent"):
+            self.clients.add(shell.get_parent().get("header", {}).get("session", ""))
+        if len(self.clients) > 1:  # two notebooks may share the kernel
+            return []
+        named = _session_name() or getattr(shell, "user_ns", {}).get("__vsc_ipynb_file__")  # as VS Code names it
+        notebook = Path(named or "").resolve()
+        if not named or not notebook.is_relative_to(self.folder):
+            return []
+        name = notebook.relative_to(self.folder).as_posix()
+        return [stage for stage in every if stage.notebook == name or name in stage.outs]
+
+    def _copy(self, name: str, own: Iterable[str]) -> None:
+        """Copy a file, or all files of a folder but the notebook's own outs; what a cell has written stays."""
+        source = self.folder / name
+        for original in sorted(source.rglob("*")) if source.is_dir() else [source]:
+            relative = original.relative_to(self.folder).as_posix()
+            copy = self.place / relative
+            if original.is_dir():
+                copy.mkdir(parents=True, exist_ok=True)
+            if not original.is_file() or any(is_in(relative, out) for out in own) or self._is_written(copy):
+                continue
+            before, _ = self.copied.get(copy, (None, None))
+            if before != _state(original):
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(original, copy)
+                self.copied[copy] = _state(original), _state(copy)
+
+    def _is_written(self, file: Path) -> bool:
+        """Whether a cell wrote the file, or removed our copy."""
+        _, ours = self.copied.get(file, (None, None))
+        return _state(file) != ours
+
+    def say_once(self, *_: object) -> None:
+        """Say where results went, after the first cell that wrote one."""
+        if not any(file.is_file() and self._is_written(file) for file in self.place.rglob("*")):
+            return
+        _shell().events.unregister("post_run_cell", self.say_once)
+        if "PYTEST_VERSION" not in os.environ:  # nbval compares what the cells show, and this is none of it
+            print(
+                f"recommit: results written here are in {self.place.relative_to(self.folder)}, and go when this kernel "
+                "ends; only `dvc repro` and `recommit run` write the pipeline's",
+                file=sys.stderr,
+            )
+
+
+@functools.lru_cache(maxsize=1)
+def _stages(folder: Path, *_: Any) -> list[Stage]:
+    return stages(folder)
+
+
+def _state(file: Path) -> tuple[int, ...] | None:
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _session_name() -> str | None:
+    """What Jupyter's server says of this kernel; a kernel that a notebook's cell started inherits the cell's."""
+    name = os.environ.get(_NOTEBOOK)
+    try:
+        return None if psutil.Process().parent().environ().get(_NOTEBOOK) == name else name
+    except (psutil.Error, OSError, AttributeError):
+        return None
