@@ -149,7 +149,9 @@ def check_directions(
     shares = days.ratio(np.column_stack(violating), np.column_stack(touching))
     together = [
         # Of a share that no day changes, as of no violation at all, the interval is the share itself.
-        one if np.ptp(replicates) else Interval(one.value, one.value, one.value)
+        Interval(one.value, max(one.low, 0.0), min(one.high, 1.0))
+        if np.ptp(replicates)
+        else Interval(one.value, one.value, one.value)
         for one, replicates in zip(shares.simultaneous(), shares.replicates.T, strict=True)
     ]
     moved = [

@@ -182,11 +182,12 @@ def _within(number: Mapping[str, Any], center: float, bound: float) -> tuple[boo
     interval = f"[{number['low']:.3f}, {number['high']:.3f}]"
     if not abs(value) <= bound:
         beyond = not (low <= bound and high >= -bound)
-        words = f"{'surely' if beyond else 'not surely'} off by more than {bound:g}: {number['value']:.3f} {interval}"
-        return (False if beyond else None), words
+        if beyond:
+            return False, f"surely off by more than {bound:g}: {number['value']:.3f} {interval}"
+        return None, f"measured off by more than {bound:g}, but not surely: {number['value']:.3f} {interval}"
     if not high - low <= 2 * bound:
         return None, f"the interval {interval} is wider than twice {bound:g}: it says nothing"
-    return True, f"off by no more than {bound:g}"
+    return True, f"measured within {bound:g}"
 
 
 def _of_the_test_month(judge: Judge) -> Judge:

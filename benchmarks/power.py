@@ -1,0 +1,257 @@
+"""What size of fault each rule of the gate finds in a month like the flights': simulated months, the shipped bounds.
+
+The month is the last training month as the candidate's fit of all before it predicted it. Outcomes are drawn from those
+probabilities and an effect of each day, which neighbouring days share in part: no outcome of a test month is used.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import pandas as pd
+import yaml
+from pipeline import ROOT
+from scipy.optimize import brentq
+from scipy.special import expit, logit
+
+from flights.slices import slices
+from recommit.learning import judging
+from recommit.learning.intervals import Blocks, blocks
+from recommit.learning.rules import RULES
+from recommit.learning.slices import Scored, search, worst
+from recommit.learning.splits import folds
+
+RESULTS = ROOT / "benchmarks/results/power.json"
+NEIGHBOURS = 0.3
+"""Correlation of neighbouring days' effects; of the outcome's day means it is .17 to .45 in the training days."""
+FOUND = 0.8
+"""A size counts as found where at most 1 - FOUND of the simulated months get a yes."""
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--data", type=click.Path(path_type=Path), default=ROOT / "data", help="Where the pipeline's tables are.")
+@click.option("--months", type=click.IntRange(min=1), default=200, help="Simulated months a size; else no results.")
+@click.option("--seed", type=int, default=7)
+def main(data: Path, months: int, seed: int) -> None:
+    """Simulate months with a planted fault of each size, and count what the rules say."""
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    bounds, month = params["gate"], Month(data, params["as_of"], seed)
+    rules = {}
+    for rule, unit, cases in _cases(month):
+        rows = []
+        for size, evidence in cases:
+            said = [_verdict(rule, evidence(number), bounds[rule]) for number in range(_fewer(rule, months))]
+            rows.append({"size": size} | {verdict: round(said.count(verdict) / len(said), 3) for verdict in VERDICTS})
+        found = [row["size"] for row in rows if row["yes"] <= 1 - FOUND]
+        rules[rule] = {"unit": unit, "bound": bounds[rule], "found": found[0] if found else None, "sizes": rows}
+        click.echo(f"{rule}: {rules[rule]['found']} {unit}\n{pd.DataFrame(rows).to_string(index=False)}")
+    result = {"rows": len(month.days.codes), "days": month.days.number, "day_effect": round(month.spread, 3)}
+    result |= {"neighbours": NEIGHBOURS, "months": months, "seed": seed, "rules": rules}
+    if months == 200:
+        RESULTS.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+
+
+VERDICTS = ("yes", "unknown", "no")
+
+
+def _fewer(rule: str, months: int) -> int:
+    return max(1, months // 4) if rule == "worst_slice" else months
+
+
+def _verdict(rule: str, evidence: dict[str, Any], bound: float) -> str:
+    found = RULES[rule].judge(evidence, bound)
+    if found.holds is False:
+        return "no"
+    return "unknown" if found.holds is None or found.points else "yes"
+
+
+class Month:
+    """Rows of a month with what an honest forecast says of them, and outcomes drawn as often as asked for."""
+
+    def __init__(self, data: Path, as_of: str, seed: int) -> None:
+        kept = {name: pd.read_parquet(data / f"folds/{name}-full.parquet") for name in ("boosting", "logistic")}
+        last = kept["boosting"]["fold"] == kept["boosting"]["fold"].max()
+        july = kept["boosting"][last].reset_index(drop=True)
+        other = kept["logistic"][last].reset_index(drop=True)
+        day = july["predicted_at"].dt.date
+        residual = (july["late"] - july["probability"]).groupby(day).mean()
+        self.seed = seed
+        self.spread = float(residual.std() / (july["probability"] * (1 - july["probability"])).mean())
+        self.known = logit(july["probability"].to_numpy())
+        self.days = blocks(day, seed)
+        self.honest = self.averaged(self.known)
+        self.away = logit(other["probability"].to_numpy()) - self.known
+        rows = folds(pd.read_parquet(data / "features/train.parquet"), as_of, 1)[0].test
+        if not np.array_equal(rows["late"], july["late"]):
+            raise click.ClickException("data/folds and data/features are of other rows: `dvc repro` makes them anew")
+        self.parts = slices(rows).astype("str")
+
+    def averaged(self, known: np.ndarray) -> np.ndarray:
+        """The probability over all effects that a day can have."""
+        points, weights = np.polynomial.hermite_e.hermegauss(21)
+        return expit(known[:, None] + self.spread * points) @ (weights / weights.sum())
+
+    def drawn(self, number: int) -> tuple[np.ndarray, Blocks]:
+        """(outcomes, days drawn anew) of a simulated month."""
+        rng = np.random.default_rng([self.seed, number])
+        effect = np.empty(self.days.number)
+        effect[0] = rng.normal()
+        for day in range(1, self.days.number):
+            effect[day] = NEIGHBOURS * effect[day - 1] + np.sqrt(1 - NEIGHBOURS**2) * rng.normal()
+        came = rng.uniform(size=len(self.known)) < expit(self.known + self.spread * effect[self.days.codes])
+        return came.astype(float), blocks(self.days.codes, int(rng.integers(2**31)))
+
+
+Case = tuple[float, Callable[[int], dict[str, Any]]]
+"""A size of fault, and what the stages would find in a simulated month of that number."""
+
+
+def _cases(month: Month) -> Iterator[tuple[str, str, Iterator[Case]]]:
+    yield "calibration", "mean probability less share", _gaps(month)
+    yield "calibration_error", "mean distance of forecast and share", _errors(month)
+    yield "coverage", "share of sets short of the level", _short_sets(month)
+    yield "better_than_baseline", "nats better than the baseline, in truth", _gains(month)
+    yield "not_worse_than_champion", "nats worse than the champion", _worse(month)
+    yield "worst_slice", "nats worse than the baseline in a part of some 1,000 rows", _parts(month)
+    yield "directions", "share of rows that move the wrong way, in one of eight directions", _directions(month)
+
+
+def _test(month: Month, **measured: Any) -> dict[str, Any]:
+    return {"test": {"period": {"rows": len(month.known), "days": month.days.number}, **measured}}
+
+
+def _losses(came: np.ndarray, forecast: np.ndarray) -> np.ndarray:
+    return -(came * np.log(forecast) + (1 - came) * np.log(1 - forecast))
+
+
+def _solved(measure: Callable[[float], float], size: float, most: float) -> float:
+    """The strength between 0 and `most` at which the expected measure has that size."""
+    return 0.0 if size == 0 else float(brentq(lambda strength: measure(strength) - size, 0, most))
+
+
+def _gaps(month: Month) -> Iterator[Case]:
+    def higher(by: float) -> np.ndarray:
+        return expit(logit(month.honest) + by)
+
+    for size in (0.0, 0.015, 0.03, 0.045, 0.06, 0.075):
+        forecast = higher(_solved(lambda by: float((higher(by) - month.honest).mean()), size, 3))
+        yield size, partial(_calibrated, month, "gap", judging.calibration_gap, forecast)
+
+
+def _errors(month: Month) -> Iterator[Case]:
+    def steeper(by: float) -> np.ndarray:
+        lines = (1 + by) * logit(month.honest)
+        return expit(lines + brentq(lambda shift: expit(lines + shift).mean() - month.honest.mean(), -50, 50))
+
+    for size in (0.0, 0.025, 0.05, 0.06, 0.07, 0.08, 0.1):
+        forecast = steeper(_solved(lambda by: float(np.abs(steeper(by) - month.honest).mean()), size, 5))
+        yield size, partial(_calibrated, month, "error", judging.calibration_error, forecast)
+
+
+def _calibrated(month: Month, name: str, measure: Any, forecast: np.ndarray, number: int) -> dict[str, Any]:
+    came, days = month.drawn(number)
+    return _test(month, calibration=judging.as_dicts({name: measure(came, forecast, days)}))
+
+
+def _short_sets(month: Month, level: float = 0.9) -> Iterator[Case]:
+    chance = month.honest
+
+    def short(least: float) -> float:
+        """How far sets that hold the outcomes of at least that probability fall short of the level."""
+        return level - float((chance * (chance >= least) + (1 - chance) * (1 - chance >= least)).mean())
+
+    for size in (0.0, 0.015, 0.03, 0.045, 0.06, 0.075):
+        yield size, partial(_covered, month, brentq(lambda least, size=size: short(least) - size, 0.001, 0.7), level)
+
+
+def _covered(month: Month, least: float, level: float, number: int) -> dict[str, Any]:
+    came, days = month.drawn(number)
+    overall = days.ratio(np.where(came == 1, month.honest, 1 - month.honest) >= least).interval().as_dict()
+    return _test(month, coverage={"level": level, "overall": overall})
+
+
+def _gains(month: Month) -> Iterator[Case]:
+    base = np.full(len(month.honest), month.honest.mean())
+
+    def nearer(part: float) -> np.ndarray:
+        return expit((1 - part) * logit(month.honest) + part * logit(base))
+
+    def gain(part: float) -> float:
+        return float((_losses(month.honest, base) - _losses(month.honest, nearer(part))).mean())
+
+    for size in (0.09, 0.06, 0.05, 0.04, 0.03, 0.02):
+        part = float(brentq(lambda part, size=size: gain(part) - size, 0, 1))
+        yield size, partial(_paired, month, "baseline", nearer(part), base)
+
+
+def _worse(month: Month) -> Iterator[Case]:
+    """Candidate and champion differ about as boosting and logistic regression do, half of it to each side."""
+
+    def at(strength: float) -> np.ndarray:
+        return expit(logit(month.honest) + strength * month.away)
+
+    def loss(strength: float) -> float:
+        return float(_losses(month.honest, at(strength)).mean())
+
+    for size in (-0.01, -0.005, 0.0, 0.0025, 0.005, 0.01, 0.015):
+        candidate, champion = 0.5, -0.5
+        if size <= 0:
+            champion = brentq(lambda by, size=size: loss(by) - loss(0.5) + size, -8, 0)
+        else:
+            candidate = brentq(lambda by, size=size: loss(by) - loss(-0.5) - size, 0, 8)
+        yield size, partial(_paired, month, "champion", at(candidate), at(champion))
+
+
+def _paired(month: Month, name: str, candidate: np.ndarray, other: np.ndarray, number: int) -> dict[str, Any]:
+    came, days = month.drawn(number)
+    gain = days.ratio(_losses(came, other)) - days.ratio(_losses(came, candidate))
+    return _test(month, differences={name: {"log_loss": gain.interval().as_dict()}})
+
+
+def _parts(month: Month, rows: int = 1000) -> Iterator[Case]:
+    base = np.full(len(month.honest), month.honest.mean())
+    names = month.parts["carrier"] + " x " + month.parts["origin"]
+    part = (names == (names.value_counts() - rows).abs().idxmin()).to_numpy()
+    away = -np.sign(logit(month.honest) - logit(base)) * part
+
+    def turned(by: float) -> np.ndarray:
+        """Nearer to the baseline, and past it, in that part alone."""
+        return expit(logit(month.honest) + by * away)
+
+    def lost(by: float) -> float:
+        return float((_losses(month.honest, turned(by)) - _losses(month.honest, base))[part].mean())
+
+    for size in (0.0, 0.05, 0.06, 0.07, 0.08, 0.1):
+        forecast = turned(brentq(lambda by, size=size: lost(by) - size, 0, 20)) if size else month.honest
+        yield size, partial(_searched, month, forecast, base)
+
+
+def _searched(month: Month, forecast: np.ndarray, base: np.ndarray, number: int) -> dict[str, Any]:
+    came, days = month.drawn(number)
+    found = search(month.parts, Scored(came, forecast, base, np.ones(len(came))), days)
+    lowest = worst(found)
+    return _test(month) | {"slices": {"searched": len(found), "worst": lowest.as_dict() if lowest else None}}
+
+
+def _directions(month: Month) -> Iterator[Case]:
+    for size in (0.005, 0.025, 0.05, 0.075, 0.1, 0.125):
+        yield size, partial(_moved, month, size)
+
+
+def _moved(month: Month, size: float, number: int) -> dict[str, Any]:
+    """Eight shares that vary from day to day as much as they are large: the planted one, and seven of 0.005."""
+    rng = np.random.default_rng([month.seed, number])
+    by_day = rng.exponential([size] + [0.005] * 7, (month.days.number, 8)).clip(max=1)
+    wrong = rng.uniform(size=(len(month.known), 8)) < by_day[month.days.codes]
+    shares = blocks(month.days.codes, int(rng.integers(2**31))).ratio(wrong).simultaneous()
+    period = _test(month)["test"]["period"]
+    tested = [{"name": str(place), **period, "violating": one.as_dict()} for place, one in enumerate(shares)]
+    return {"robustness": {"finite": True, "directions": tested, "untested": [], "untouched": []}}
+
+
+if __name__ == "__main__":
+    main()

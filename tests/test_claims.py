@@ -1,0 +1,51 @@
+"""What comments and code say stays true when the clock moves: no month's name, no result of a month, no typed power."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+MONTHS = "January|February|March|April|June|July|August|September|October|November|December"
+ALLOWED = {
+    "src/flights/documents/datasheet.yaml": {"January", "December"},  # the year that the source holds
+    "src/recommit/verbs/promote.py": {"October"},  # an example of a reason
+}
+
+
+def named(path: Path) -> set[str]:
+    """The months that a file names; May is a word as well, and is not looked for."""
+    return set(re.findall(rf"\b(?:{MONTHS})\b", path.read_text(encoding="utf-8")))
+
+
+def test_no_code_notebook_or_parameter_speaks_of_one_month() -> None:
+    kinds = ("src/**/*.py", "src/**/*.yaml", "src/**/*.html", "notebooks/*.ipynb", "params.yaml", "dvc.yaml")
+    for path in (path for kind in kinds for path in ROOT.glob(kind)):
+        name = path.relative_to(ROOT).as_posix()
+        assert named(path) <= ALLOWED.get(name, set()), name
+
+
+def comments() -> list[str]:
+    return [line.partition("#")[2] for line in (ROOT / "params.yaml").read_text(encoding="utf-8").splitlines()]
+
+
+@pytest.mark.parametrize(
+    "claim", [r"\ba tenth\b", r"\bhalf of it\b", r"differ by", r"\bhardly\b", r"\babout a\b", r"\btwo hundred\b"]
+)
+def test_no_comment_of_the_parameters_tells_what_was_measured_once(claim: str) -> None:
+    assert not [comment for comment in comments() if re.search(claim, comment)]
+
+
+def test_the_power_that_the_docs_state_is_the_simulated_one() -> None:
+    simulated = json.loads((ROOT / "benchmarks/results/power.json").read_text(encoding="utf-8"))
+    said = (ROOT / "docs/judging.md").read_text(encoding="utf-8")
+    for rule, power in simulated["rules"].items():
+        row = f"| `{rule}` | {power['bound']:g} | {power['sizes'][0]['yes']:.0%} | {power['found']:g} {power['unit']} |"
+        assert row in said, row
+    sizes = {rule: power["sizes"] for rule, power in simulated["rules"].items()}
+    better = [-sizes["not_worse_than_champion"][0]["size"], sizes["better_than_baseline"][0]["size"]]
+    assert f"{better[1]:g} nats better than the baseline and {better[0]:g} better than the champion" in said
+    (alike,) = [row["yes"] for row in sizes["not_worse_than_champion"] if row["size"] == 0]
+    assert f"passes in {alike:.0%} of the months" in said
+    assert f"{simulated['days']} days, {simulated['rows']:,} rows" in said
