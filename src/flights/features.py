@@ -2,7 +2,8 @@
 
 No feature uses the tail number. It is missing only for cancelled flights, and what the table gives
 for the rest is the aircraft that flew in the end, which a swap may have put there after the
-prediction. The data does not say which aircraft was planned two hours ahead.
+prediction. The aircraft's last delay is left out because the data does not say which aircraft was
+planned at the prediction instant.
 """
 
 import numpy as np

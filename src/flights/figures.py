@@ -18,7 +18,7 @@ def late_by_month(flights: pd.DataFrame) -> Axes:
         }
     )
     shares = 100 * kinds.astype("float64").groupby(month).mean()
-    ax = axes("The share of late flights depends on the season", "month of departure", "flights, %")
+    ax = axes("Late flights by month", "month of departure", "flights, %")
     shares.plot.bar(ax=ax, stacked=True, color=[ACCENT, SECOND, SOFT], width=0.75, rot=45)
     ax.set_xlabel("month of departure")
     ax.set_ylim(0, shares.sum(axis=1).max() * 1.3)
@@ -33,7 +33,7 @@ def late_by_hour(flights: pd.DataFrame) -> Axes:
         flights.assign(late=flights["late"].astype("float64")).groupby([hour, "origin"])["late"].agg(["mean", "size"])
     )
     ax = axes(
-        "Lateness builds up over the day",
+        "Late flights by hour",
         "hour of scheduled departure, New York time",
         "late flights, %",
     )
@@ -49,17 +49,17 @@ def late_by_carrier(flights: pd.DataFrame, airlines: pd.DataFrame) -> Axes:
     table = table.sort_values("mean", ascending=False)
     names = airlines.set_index("carrier")["name"].reindex(table.index)
     labels = [f"{name} ({rows:,})" for name, rows in zip(names, table["size"], strict=True)]
-    ax = axes("Airlines differ", "late flights, %", "", height=4.6)
+    ax = axes("Late flights by airline", "late flights, %", "", height=4.6)
     ax.barh(labels, 100 * table["mean"], color=ACCENT)
     ax.grid(axis="y", visible=False)
     return ax
 
 
 def late_by_day(flights: pd.DataFrame) -> Axes:
-    """Share late on each day of departure, New York time: bad days come in runs."""
+    """Share late on each day of departure, New York time, and its mean over two weeks."""
     day = flights["scheduled_departure"].dt.tz_convert(ZONE).dt.normalize().dt.tz_localize(None)
     share = 100 * flights["late"].astype("float64").groupby(day).mean()
-    ax = axes("A bad day is bad for everybody", "day of departure", "late flights, %", height=3.0)
+    ax = axes("Late flights by day", "day of departure", "late flights, %", height=3.0)
     ax.plot(share.index, share, color=SOFT, linewidth=0.8, label="day")
     ax.plot(share.index, share.rolling(14, center=True).mean(), color=ACCENT, label="14 days around it")
     ax.legend()
@@ -76,6 +76,6 @@ def late_by_visibility(flights: pd.DataFrame, weather: pd.DataFrame) -> Axes:
         labels=["½", "1", "2", "4", "6", "under 10", "10"],
     )
     share = 100 * joined["late"].astype("float64").groupby(bands, observed=True).mean()
-    ax = axes("Fog delays", "visibility up to, miles", "late flights, %", height=3.0)
+    ax = axes("Late flights by visibility", "visibility up to, miles", "late flights, %", height=3.0)
     ax.bar(share.index.astype(str), share, color=ACCENT)
     return ax

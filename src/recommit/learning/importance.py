@@ -26,12 +26,12 @@ from recommit.learning.splits import Split
 
 Predict = Callable[[pd.DataFrame], np.ndarray]
 Groups = Mapping[str, Sequence[str]]
-Verdict = Literal["needed", "replaceable", "idle", "harmful"]
+Verdict = Literal["needed", "replaceable", "not measurable", "harmful"]
 FITS = 8
 MEANING: dict[Verdict, str] = {
     "needed": "a fit without it is worse",
     "replaceable": "the model leans on it, a fit without it is not shown to be worse",
-    "idle": "neither is shown",
+    "not measurable": "neither is shown: what it is worth is less than these rows and fits can tell",
     "harmful": "a fit without it is better",
 }
 
@@ -66,7 +66,7 @@ class Worth:
             return "needed"
         if self.left_out.high < 0:
             return "harmful"
-        return "replaceable" if self.permuted.low > 0 else "idle"
+        return "replaceable" if self.permuted.low > 0 else "not measurable"
 
     def as_dict(self) -> dict[str, Any]:
         """As evidence keeps it."""

@@ -17,7 +17,7 @@ was in every one of the earlier months than the smallest difference that matters
 
 - shares outside the range and shares of unseen values ask what one month has that others have not. An earlier month is
   held against the other earlier ones, so that it is to them what the judged month is to all;
-- a season hides a change of unit: degrees Celsius in August are no colder than Fahrenheit in January. So the jump of a
+- a season hides a change of unit: degrees Celsius in summer are no colder than Fahrenheit in winter. So the jump of a
   median from the last week of the month before to the first week of the month is judged by the same jumps between
   all successive weeks of the earlier months: there are four times as many of them as of months, so t reaches less far.
 """

@@ -59,10 +59,10 @@ def _test(evidence: Mapping[str, Any]) -> list[Section]:
     at = judged.level(evidence)
     lead = (
         f"The candidate, {candidate['model']} on the feature set {candidate['features']}, learned from "
-        f"{shown(candidate['trained_rows'])} rows. It is judged on {shown(span['rows'])} rows that it never saw, of "
-        f"{shown(span['days'])} days from {shown(span['starts'])} to {shown(span['ends'])}; "
-        f"{percent(span['late_share'])} of them came true. In brackets: the range that holds the true value with {at} "
-        "confidence. It is made by drawing whole days anew, since rows of one day are alike."
+        f"{shown(candidate['trained_rows'])} rows, the last outcome known {shown(candidate['trained_until'])}. It is "
+        f"judged on {shown(span['rows'])} rows of {shown(span['days'])} days from {shown(span['starts'])} to "
+        f"{shown(span['ends'])}; {percent(span['late_share'])} of them came true. In brackets: the interval at {at}. "
+        "It is made by drawing whole days anew, since rows of one day are alike."
     )
     calibrated = "Does a stated probability mean what it says? Of rows with 30 %, three in ten should come true."
     covered = "Where the model cannot tell, it says so with a set of both outcomes. Do the sets keep their promise?"
@@ -76,8 +76,8 @@ def _test(evidence: Mapping[str, Any]) -> list[Section]:
 def _selection(evidence: Mapping[str, Any]) -> list[Section]:
     lead = (
         f"Every model on every feature set, by the mean {judged.name_of(evidence['metric']).lower()} of months that it "
-        f"had not seen: {shown(evidence['months'])}. The test period played no part. Best: {evidence['best']}; chosen: "
-        f"{evidence['chosen']}. Rule: {evidence['rule']}."
+        f"had not seen: {shown(evidence['months'])}. The last outcome used was known {shown(evidence['used_until'])}. "
+        f"Best: {evidence['best']}; chosen: {evidence['chosen']}. Rule: {evidence['rule']}."
     )
     return [Section("selection", "How the candidate was chosen", lead, (judged.selection(evidence),))]
 
@@ -93,7 +93,8 @@ def _slices(evidence: Mapping[str, Any]) -> list[Section]:
 def _staleness(evidence: Mapping[str, Any]) -> list[Section]:
     lead = (
         f"Models of equally long training windows that end longer and longer before {shown(evidence['month'])}, all "
-        "judged on that month. What is added to the log loss is the price of not training again."
+        "judged on that month. What is added to the log loss is the price of an older window: of its age, and of its "
+        "season."
     )
     age = (evidence.get("candidate") or {}).get("age_days")
     if age is not None:

@@ -59,7 +59,7 @@ def test_a_leaking_feature_dominates_and_a_useless_one_is_worth_nothing(split):
     assert found["leak"].verdict == "needed"
     others = [one.left_out.high for name, one in found.items() if name != "leak"]
     assert found["leak"].left_out.low > 10 * max(others)
-    assert found["noise"].verdict == "idle"
+    assert found["noise"].verdict == "not measurable"
     assert found["noise"].left_out.low <= 0 <= found["noise"].left_out.high
     assert abs(found["noise"].permuted.value) < 0.002
 
@@ -94,10 +94,10 @@ def test_the_luck_of_a_fit_is_not_taken_for_worth():
         lambda columns: DecisionTreeClassifier(max_depth=5, random_state=0), split, names, "came", groups, seed=7
     )
     days, shuffled = blocks(split.test["day"], 7), np.zeros((1500, 20))
-    assert {one.verdict for one in importance.worth(groups, shuffled, without, days, seed=7)} == {"idle"}
+    assert {one.verdict for one in importance.worth(groups, shuffled, without, days, seed=7)} == {"not measurable"}
     # If test days were all that is left to chance, luck would look like worth.
     blind = importance.LeftOut(without.losses, 0.0, without.fits)
-    assert {one.verdict for one in importance.worth(groups, shuffled, blind, days, seed=7)} != {"idle"}
+    assert {one.verdict for one in importance.worth(groups, shuffled, blind, days, seed=7)} != {"not measurable"}
 
 
 def test_without_any_feature_the_share_is_what_is_left(split):
@@ -115,7 +115,7 @@ def test_a_column_that_the_model_does_not_read_is_worth_exactly_nothing(split):
     assert not shuffled.any()
     same = importance.LeftOut(shuffled, luck=0.001, fits=8)
     for one in importance.worth(SINGLE, shuffled, same, blocks(split.test["day"], 7), seed=7):
-        assert (one.permuted.low, one.permuted.high, one.verdict) == (0, 0, "idle")
+        assert (one.permuted.low, one.permuted.high, one.verdict) == (0, 0, "not measurable")
         assert one.left_out.low == pytest.approx(-0.0035, abs=0.0005)  # the largest of four, each of a normal's spread
 
 

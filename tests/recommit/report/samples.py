@@ -55,6 +55,7 @@ def evidence() -> dict[str, Any]:
                 "model": "boosting",
                 "features": "full",
                 "params": {"max_iter": 200, "learning_rate": 0.1},
+                "threshold": 0.5,
                 "trained_rows": 195421,
                 "trained_until": "2013-07-31 23:58:00+00:00",
                 "parity": 2e-07,
@@ -102,6 +103,7 @@ def evidence() -> dict[str, Any]:
             "best": "boosting-full",
             "chosen": "boosting-full",
             "months": ["2013-05", "2013-06", "2013-07"],
+            "used_until": "2013-07-31 23:58:00+00:00",
         },
         "decision": {
             "verdict": "no",

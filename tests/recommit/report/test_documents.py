@@ -98,7 +98,8 @@ def test_a_missing_file_is_nothing_but_debts(tmp_path: Path) -> None:
 
 
 def test_what_no_evidence_measures_is_a_debt_too(tmp_path: Path) -> None:
-    made = of(tmp_path, {"quantitative_analyses": {"unitary": "x", "intersectional": "y"}}, "model_card", slices=None)
+    changes = {"quantitative_analyses": {"unitary": "x", "intersectional": "y"}, "factors": {"relevant": "z"}}
+    made = of(tmp_path, changes, "model_card", slices=None)
     said = samples.text(made["index.html"])
     assert "Debts: 2 parts nothing has measured yet: Model card: Quantitative analyses: slices" in said
 
@@ -142,6 +143,9 @@ TYPED = [
     "2013 % of nothing",
     "{{ 0.764 }} is typed too",
     "{{ evidence.test.period.rows + 4 }}",
+    "some thirty pieces of evidence",
+    "a tenth of it is luck",
+    "tens of thousands of rows",
 ]
 
 
@@ -164,6 +168,23 @@ def test_a_typed_number_is_caught(text: str, tmp_path: Path) -> None:
 )
 def test_years_references_and_names_of_the_code_are_no_figures(text: str) -> None:
     assert typed.numbers(text) == []
+
+
+SURE = r"\b(always|never|every\w*|prove[sdn]?|guarantee\w*|part by part|used once|there is none)\b"
+
+
+def test_the_projects_documents_promise_nothing_that_no_evidence_can_show() -> None:
+    for path in (samples.ROOT / samples.DOCUMENTS).glob("*.yaml"):
+        said = " ".join(path.read_text(encoding="utf-8").split())
+        assert not re.findall(SURE, said, re.IGNORECASE), path
+
+
+def test_the_model_card_takes_parts_threshold_and_models_from_evidence(pages: dict[str, str]) -> None:
+    said = samples.text(pages["html/model-card.html"])
+    assert "called late from a probability of 0.500 on" in said
+    assert "carrier, origin: each alone, and pairs of them" in said
+    assert "Judged on the same flights: candidate, uncalibrated, champion, logistic, baseline" in said
+    assert "31 pieces of evidence and not 29,187" in said
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ def test_scores_differences_and_fits_are_shown_with_their_intervals(tmp_path: Pa
     assert "Candidate 0.764 [0.744, 0.784]" in said
     assert "than logistic 0.004 [-0.002, 0.010]" in said
     assert "boosting-full boosting full 0.480 [0.460, 0.500] 0.000 [0.000, 0.000] chosen" in said
-    assert "29,187 rows that it never saw, of 31 days from 2013-08-01 to 2013-09-01; 26.1 % of them came true" in said
+    assert "judged on 29,187 rows of 31 days from 2013-08-01 to 2013-09-01; 26.1 % of them came true" in said
 
 
 def test_evidence_of_an_unknown_name_is_shown_as_it_is(tmp_path: Path) -> None:
