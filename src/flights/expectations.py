@@ -4,16 +4,14 @@ from typing import Any
 
 import pandera.pandas as pa
 
+from flights.columns import FLIGHTS
 from flights.schema import SCHEMAS
 from recommit.learning.monthly import Monitored
 
 LABEL = "late"
 # What becomes of a flight. Nothing in the data comes more than 22 hours late, so what is not known a day after it
 # was due is missing.
-OUTCOMES = (
-    *("tailnum", "departed_at", "departure_delay", "landed_at", "arrival_delay", "air_time"),
-    *("cancelled", "diverted", "outcome_known_at", LABEL),
-)
+OUTCOMES = FLIGHTS.facts
 SETTLED_AFTER_HOURS = 24
 
 

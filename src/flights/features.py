@@ -22,14 +22,12 @@ from flights.catalogue import (
     describe,
     names,
 )
+from flights.columns import FLIGHTS, WEATHER
 from flights.vocabulary import UNKNOWN, WEEKDAYS, ZONE
 
 __all__ = ["FEATURES", "FEATURE_SETS", "Feature", "build", "categories", "describe", "labelled", "names", "upcoming"]
 
-ASKED = (
-    *("flight_id", "carrier", "flight_number", "origin", "dest", "distance"),
-    *("scheduled_departure", "scheduled_arrival"),
-)
+ASKED = FLIGHTS.given
 LATE_MINUTES = 15
 OVERDUE_HOURS = 3
 READING_HOURS = 3
@@ -41,9 +39,9 @@ DELAY_MINUTES = (-30, 300)
 def build(tables: dict[str, pd.DataFrame], flights_to_score: pd.DataFrame, horizon_hours: float) -> pd.DataFrame:
     """Compute all features of the flights asked for, each as it was at its prediction instant.
 
-    `tables` holds flights and weather as `sources.tidy` or `sources.as_known_at` gives them.
-    `flights_to_score` needs the plan alone: flight_id, carrier, flight_number, origin, dest,
-    distance (mi), scheduled_departure and scheduled_arrival (UTC). Outcomes in it are not read.
+    `tables` holds flights and weather as `sources.tidy` or `sources.as_known_at` gives them; only what `columns`
+    declares as used is read. `flights_to_score` needs the plan alone, the columns of `ASKED`. Outcomes in it are not
+    read.
 
     Returns one row per row asked, in that order: flight_id, predicted_at (UTC, horizon_hours before
     scheduled departure), then `FEATURES`: float32, or text for a category. Only departures,
@@ -56,11 +54,12 @@ def build(tables: dict[str, pd.DataFrame], flights_to_score: pd.DataFrame, horiz
         raise ValueError(f"horizon_hours must be 0 or more, not {horizon_hours}")
     predicted_at = rows["scheduled_departure"] - pd.Timedelta(hours=horizon_hours)
     now = windows.seconds(predicted_at)
-    flights, plan = _numbered(tables["flights"], rows)
+    flights, plan = _numbered(tables["flights"][list(FLIGHTS.used)], rows)
+    weather = tables["weather"][list(WEATHER.used)]
     columns = (
         {"flight_id": rows["flight_id"], "predicted_at": predicted_at}
         | _schedule(rows, flights, plan)
-        | _weather(tables["weather"], rows, now)
+        | _weather(weather, rows, now)
         | _recent(flights, plan, now)
         | _overdue(flights, plan, now)
     )

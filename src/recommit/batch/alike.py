@@ -46,7 +46,7 @@ def marks(job: Job) -> dict[str, str]:
     found |= {name: version(name) for name in _LIBRARIES} | {"Python": platform.python_version()}
     found["the model's answer to its golden rows"] = sha256(job.scorer.probability(job.scorer.golden).tobytes())
     if job.rows == "asked" and job.history is not None:
-        files = [job.history / f"{name}.parquet" for name in job.problem.history]
+        files = [job.history / f"{table.name}.parquet" for table in job.problem.history]
         found |= {f"the table {file}": sha256_of(file) if file.is_file() else "absent" for file in files}
     return found
 

@@ -14,9 +14,11 @@ from recommit import Refusal
 from recommit.batch.scorer import Scorer
 from recommit.batch.source import Batch, Part, Source
 from recommit.batch.typed import Fault, as_kind, refuse_types
-from recommit.problem import Kind, Problem, Tables, read_history
+from recommit.columns import Kind, Table
+from recommit.history import History, read_history
+from recommit.problem import Problem
+from recommit.schema import broken_rows
 
-_MINUTE = "%Y-%m-%dT%H:%MZ"
 _UNANSWERED = "the model gives no probability: what it needs is missing"
 
 
@@ -69,8 +71,10 @@ class Job:
 
     def _score(self, batch: Batch) -> tuple[pa.Table, list[Reject]]:
         frame, faults = self._typed(batch.table)
-        check = self.problem.check_asked if self.rows == "asked" else self.problem.check_features
-        found = check(frame)
+        if self.rows == "asked":
+            found = broken_rows(frame, self.problem.rows, list(self.problem.asked))
+        else:
+            found = broken_rows(frame, self.problem.features, list(self.scorer.columns))
         # A placeholder must not be judged beside what was said of its value.
         untyped = {row for row, _ in faults}
         faults += [(row, why) for row, why in zip(found["row"], found["reason"], strict=True) if row not in untyped]
@@ -82,14 +86,10 @@ class Job:
             places = np.setdiff1d(places, [row for row, _ in faults])
             frame = frame.iloc[places]
         if self.rows == "asked":
-            frame, until = self._with_features(frame)
-            unheard = (frame[self.problem.instant] > until).to_numpy()
-            late = zip(places[unheard], frame.loc[unheard, self.problem.instant], strict=True)
-            faults += [
-                (int(row), f"{instant:{_MINUTE}} is later than history tells of, {until:{_MINUTE}}")
-                for row, instant in late
-            ]
-            frame, places = frame[~unheard], places[~unheard]
+            frame, unanswerable = self._with_features(frame)
+            faults += [(int(places[row]), why) for row, why in unanswerable]
+            answerable = np.setdiff1d(np.arange(len(frame)), [row for row, _ in unanswerable])
+            frame, places = frame.iloc[answerable], places[answerable]
         try:
             probability = self.scorer.probability(frame)
         except ValueError as error:
@@ -121,21 +121,25 @@ class Job:
                 missing = "is missing, which the model does not know"
                 yield int(row), f"{name} {missing if pd.isna(value) else f'{value} is no value that the model knows'}"
 
-    def _with_features(self, asked: pd.DataFrame) -> tuple[pd.DataFrame, pd.Timestamp]:
-        """The rows with their features, and the last instant that history tells of."""
+    def _with_features(self, asked: pd.DataFrame) -> tuple[pd.DataFrame, list[Fault]]:
+        """The rows with their features, and those that history does not answer, by place, with the reason."""
         assert self.history is not None
         history = _history(self.problem, self.history)
+        asked = asked.reset_index(drop=True)
         try:
-            built = self.problem.build(history, asked, self.scorer.horizon_hours)
-            until = self.problem.known_until(history)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:  # so of tables that are not what is due
+            built = self.problem.build(history.tables, asked, self.scorer.horizon_hours)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             reason = (str(error).splitlines() or [""])[0][:200]
             why = f"a table lacks {reason}" if isinstance(error, KeyError) else reason
             raise Refusal(f"the features cannot be computed from {self.history}: {why}", 1) from None
         if not np.array_equal(built[self.problem.key], asked[self.problem.key]):
             raise Refusal("the problem's build gave other rows than it was asked for: one for each is due, in order", 1)
+        unanswerable = [
+            *history.contradicted(asked, self.problem.rows),
+            *history.unheard(asked, built[self.problem.instant]).items(),
+        ]
         others = [name for name in self.kept if name not in built]
-        return built.assign(**{name: asked[name].reset_index(drop=True) for name in others}), until
+        return built.assign(**{name: asked[name] for name in others}), unanswerable
 
 
 def _written(values: pd.Series) -> pa.Array:
@@ -156,9 +160,9 @@ def _rejects(faults: list[Fault], batch: Batch, key: str) -> list[Reject]:
     return found
 
 
-def _history(problem: Problem, folder: Path) -> Tables:
-    """The history tables: read once in each process, not once a batch, and again when a file has changed."""
-    files = [folder / f"{name}.parquet" for name in problem.history]
+def _history(problem: Problem, folder: Path) -> History:
+    """The history tables: read and checked once in each process, not once a batch; again when a file has changed."""
+    files = [folder / f"{table.name}.parquet" for table in problem.history]
     try:
         changed = tuple(file.stat().st_mtime_ns for file in files if file.exists())
     except OSError as error:
@@ -167,8 +171,8 @@ def _history(problem: Problem, folder: Path) -> Tables:
 
 
 @lru_cache(maxsize=1)
-def _read(names: tuple[str, ...], folder: Path, changed: tuple[int, ...]) -> Tables:
-    return read_history(names, folder)
+def _read(declared: tuple[Table, ...], folder: Path, changed: tuple[int, ...]) -> History:
+    return read_history(declared, folder)
 
 
 def plan(problem: Problem, scorer: Scorer, source: Source, history: Path | None) -> Job:

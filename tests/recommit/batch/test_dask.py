@@ -18,6 +18,7 @@ from recommit.batch import alike, engine, sink
 from recommit.batch.job import plan
 from recommit.batch.scorer import Scorer
 from recommit.batch.source import open_source
+from recommit.columns import Rule
 from tests.recommit.batch import world
 from tests.recommit.batch.test_rows import left
 
@@ -119,7 +120,8 @@ def end_process(*given: object) -> None:
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_workers_that_are_killed_end_it_in_a_line(boosting, score, tmp_path, monkeypatch, workers):
-    monkeypatch.setattr(world, "PROBLEM", replace(world.PROBLEM, check_features=end_process))
+    ending = replace(world.FEATURES, rules=(Rule("", ("weight",), end_process),))
+    monkeypatch.setattr(world, "PROBLEM", replace(world.PROBLEM, features=ending))
     told, status = refused(score, boosting, tmp_path, workers=workers)
     assert told.startswith("workers of the Dask cluster of this machine, or itself, ended before their time")
     assert status == 1

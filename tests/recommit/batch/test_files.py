@@ -128,8 +128,8 @@ def test_a_table_of_torn_rows_alone_has_them_all_rejected(boosting, score):
 @pytest.mark.parametrize(
     ("table", "told"),
     [
-        (pd.DataFrame({"road": world.ROADS}), r"features cannot be computed from .*history: a table lacks 'minutes'"),
-        (pd.DataFrame({"road": world.ROADS, "minutes": "long"}), "features cannot be computed from .*history: could"),
+        (world.history()["delays"].drop(columns="minutes"), "of delays: minutes is there: it is not"),
+        (world.history()["delays"].assign(minutes="long"), "of delays: minutes is of type float64: it is str"),
     ],
 )
 def test_a_history_of_other_columns_is_refused(boosting, score, history, table, told):

@@ -95,9 +95,69 @@ def test_rows_asked_for_later_than_history_tells_of_are_rejected(scorer, score):
     assert (done.predicted, done.rejected) == (48, 2)
     found = rejects(output)
     assert found["row"].tolist() == [8, 10]
-    assert found["reasons"][0] == "2014-01-01T01:00Z is later than history tells of, 2014-01-01T00:00Z"
+    assert (
+        found["reasons"][0]
+        == f"2014-01-01T01:00Z is later than delays tells of road {plan['road'][7]}, 2014-01-01T00:00Z"
+    )
     others = pd.read_parquet(whole).drop(index=[7, 9])
     assert pd.read_parquet(output)["probability"].tolist() == others["probability"].tolist()
+
+
+def test_rows_of_a_group_that_history_is_silent_of_are_rejected_and_strict_writes_nothing(
+    scorer, score, history, tmp_path
+):
+    delays = world.history()["delays"]
+    plan = world.plan(60)
+    whole, _ = score(scorer, plan, output="whole.parquet")
+    silent = plan["road"] == "coast"
+    for told, table in {
+        "is later than delays tells of road coast, 2013-08-01T00:00Z": delays.assign(
+            told_at=delays["told_at"].mask(delays["road"] == "coast", pd.Timestamp("2013-08-01", tz="UTC"))
+        ),
+        "delays tells nothing of road coast": delays[delays["road"] != "coast"],
+    }.items():
+        table.to_parquet(history / "delays.parquet", index=False)
+        output, done = score(scorer, plan)
+        assert done.rejected == silent.sum() > 0
+        assert all(told in reason for reason in rejects(output)["reasons"])
+        others = pd.read_parquet(whole)[~silent.to_numpy()]
+        assert pd.read_parquet(output)["probability"].tolist() == others["probability"].tolist()
+        with pytest.raises(Refusal, match=told):
+            score(scorer, plan, strict=True, output="strict.parquet")
+    assert "strict.parquet" not in left(tmp_path)
+
+
+def test_a_row_that_history_has_with_other_facts_is_rejected(scorer, score, history, monkeypatch):
+    both = (world.DELAYS, world.PARCELS)
+    monkeypatch.setattr(world, "PROBLEM", replace(world.PROBLEM, history=both))
+    plan = world.plan(60)
+    plan.drop(index=3).to_parquet(history / "parcels.parquet", index=False)
+    assert score(scorer, plan)[1].rejected == 0
+    plan.loc[[5, 8], "grams"] += 1
+    output, done = score(scorer, plan)
+    assert (done.predicted, done.rejected) == (58, 2)
+    grams = plan["grams"][5]
+    assert rejects(output)["row"].tolist() == [6, 9]
+    assert rejects(output)["reasons"][0] == f"grams is {grams}, and {grams - 1} in history's row of parcel 1005"
+
+
+@pytest.mark.parametrize("strict", [True, False])
+def test_history_that_breaks_its_declaration_is_refused_before_a_row_is_scored(
+    scorer, score, history, tmp_path, strict
+):
+    delays = world.history()["delays"]
+    blank = delays.replace({"road": {"coast": "coast "}})
+    for told, table in {
+        "delays.parquet does not obey .* road is a known value: not so in 1 rows .first: 3 with 'coast '": blank,
+        "road is unique: not so in 6 rows": pd.concat([delays, delays]),
+        "minutes is of type float64: it is str": delays.astype({"minutes": "str"}),
+        "delays.parquet has no rows": delays.iloc[:0],
+    }.items():
+        table.to_parquet(history / "delays.parquet", index=False)
+        with pytest.raises(Refusal, match=told) as caught:
+            score(scorer, world.plan(60), strict=strict)
+        assert caught.value.status == 1
+    assert left(tmp_path) == []
 
 
 def test_predictions_can_be_csv(boosting, score):
@@ -151,7 +211,7 @@ def test_a_file_of_one_row_group_comes_in_parts_and_gives_the_same_bytes(boostin
 
 
 def test_text_that_goes_with_a_prediction_is_the_same_bytes_however_it_was_read(boosting, score, monkeypatch):
-    monkeypatch.setattr(world, "PROBLEM", replace(world.PROBLEM, kept=world.PROBLEM.kept | {"road": "text"}))
+    monkeypatch.setattr(world, "PROBLEM", replace(world.PROBLEM, beside=("leaves", "road")))
     outputs = [
         score(boosting, rows, group=group, output=f"{group}.parquet")[0]
         for rows, group in ((world.features(300), 300), (world.features(300), 70), (world.plan(300), 120))
@@ -175,7 +235,7 @@ PLAN_FAULTS = [
     ("grams", "", "grams is missing"),
     ("leaves", "2013-09-01 10:00", "leaves is '2013-09-01 10:00', not an instant with its time zone"),
     ("leaves", "soon", "leaves is 'soon', not an instant"),
-    ("road", "moon", "road is known"),
+    ("road", "moon", "rule broken by moon: road is a known value"),
 ]
 
 
@@ -262,7 +322,9 @@ def test_features_of_other_rows_than_asked_are_not_scored(boosting, score, monke
 def test_strict_leaves_nothing_and_names_the_first_bad_row(boosting, score, tmp_path):
     rows = world.features(20)
     rows.loc[[7, 9], "weight"] = -1
-    with pytest.raises(Refusal, match=r"row 8 of .*rows.parquet: weight is 0 or more; nothing was written") as caught:
+    with pytest.raises(
+        Refusal, match=r"row 8 of .*rows.parquet: rule broken by -1.0: weight is 0 or more; nothing was written"
+    ) as caught:
         score(boosting, rows, strict=True)
     assert caught.value.status == 1
     assert left(tmp_path) == []

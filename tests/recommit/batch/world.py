@@ -18,7 +18,8 @@ from recommit.artifact.manifest import Manifest, inputs_of, write_manifest
 from recommit.artifact.model import Model
 from recommit.artifact.probes import probes
 from recommit.artifact.sets import Conformal
-from recommit.problem import Problem, Tables
+from recommit.columns import ALWAYS, NEVER, Column, Heard, Table, Tables, since
+from recommit.problem import Problem
 
 ROADS = ["north", "south", "coast"]
 SIZES = ["large", "small"]
@@ -40,47 +41,56 @@ def build(history: Tables, asked: pd.DataFrame, horizon_hours: float) -> pd.Data
     )
 
 
-def as_known_at(history: Tables, instant: pd.Timestamp) -> Tables:
-    return history
-
-
-def check_asked(rows: pd.DataFrame) -> pd.DataFrame:
-    return _faults(rows, ~rows["road"].isin(ROADS), "road is known")
-
-
-def check_features(rows: pd.DataFrame) -> pd.DataFrame:
-    return _faults(rows, rows["weight"] < 0, "weight is 0 or more")
-
-
-def _faults(rows: pd.DataFrame, broken: pd.Series, reason: str) -> pd.DataFrame:
-    places = np.flatnonzero(broken.to_numpy())
-    return pd.DataFrame({"row": places, "reason": [reason] * len(places)})
-
-
-def known_until(history: Tables) -> pd.Timestamp:
-    return KNOWN_UNTIL
-
-
+PARCELS = Table(
+    "parcels",
+    keys=(("parcel",),),
+    columns=(
+        Column("parcel", "whole", ALWAYS, given=True),
+        Column("leaves", "instant", ALWAYS, given=True),
+        Column("grams", "whole", ALWAYS, "g", given=True),
+        Column("road", "text", ALWAYS, values=tuple(ROADS), given=True),
+        Column("late", "boolean", NEVER),
+    ),
+)
+FEATURES = Table(
+    "features",
+    keys=(("parcel",),),
+    columns=(
+        Column("parcel", "whole", ALWAYS),
+        Column("predicted_at", "instant", ALWAYS),
+        Column("weight", "number", ALWAYS, "kg", within=(0, None)),
+        Column("recent", "number", ALWAYS, "min", missing="may be"),
+        Column("road", "text", ALWAYS, missing="may be"),
+        Column("size", "text", ALWAYS, missing="may be"),
+    ),
+)
+DELAYS = Table(
+    "delays",
+    keys=(("road",),),
+    columns=(
+        Column("road", "text", since("told_at"), values=tuple(ROADS), used=True),
+        Column("minutes", "number", since("told_at"), "min", within=(0, 600), missing="may be", used=True),
+        Column("told_at", "instant", since("told_at"), used=True),
+    ),
+    heard=(Heard(("told_at",), hours=0, by="road"),),
+)
 PROBLEM = Problem(
     name="parcels",
     target="late",
     outcomes=("punctual", "late"),
-    key="parcel",
-    kept={"parcel": "whole", "leaves": "instant", "predicted_at": "instant"},
-    asked={"parcel": "whole", "leaves": "instant", "grams": "whole", "road": "text"},
+    rows=PARCELS,
+    features=FEATURES,
+    beside=("leaves",),
     instant="predicted_at",
     horizon="horizon_hours",
-    history=("delays",),
+    history=(DELAYS,),
     build=build,
-    as_known_at=as_known_at,
-    known_until=known_until,
-    check_asked=check_asked,
-    check_features=check_features,
 )
 
 
 def history() -> Tables:
-    return {"delays": pd.DataFrame({"road": ROADS, "minutes": [3.0, 11.0, 40.0]})}
+    delays = pd.DataFrame({"road": ROADS, "minutes": [3.0, 11.0, 40.0], "told_at": KNOWN_UNTIL})
+    return {"delays": delays.astype({"told_at": "datetime64[us, UTC]"})}
 
 
 def plan(rows: int, seed: int = 0) -> pd.DataFrame:
