@@ -9,7 +9,7 @@ import pandas as pd
 
 from flights import rules
 from flights.vocabulary import CARRIERS, DESTINATIONS, ORIGINS
-from recommit.columns import ALWAYS, Column, Heard, Source, Table, since
+from recommit.columns import ALWAYS, Column, Due, Heard, Source, Table, since
 
 # Windows count seconds from 1970, up to 2514: a year beyond those would be answered from another group's events.
 YEARS = (pd.Timestamp("2000-01-01", tz="UTC"), pd.Timestamp("2499-12-31T23:59:59.999999", tz="UTC"))
@@ -45,6 +45,8 @@ FLIGHTS = Table(
         Heard(("departed_at", "outcome_known_at"), hours=8, by="origin"),
         Heard(("outcome_known_at",), hours=11, by="origin"),
     ),
+    # The latest flight of 2013 came 22 hours after it was due.
+    due=(Due("outcome_known_at", after="scheduled_arrival", hours=25),),
 )
 WEATHER = Table(
     "weather",

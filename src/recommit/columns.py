@@ -75,6 +75,18 @@ class Heard:
 
 
 @dataclass(frozen=True)
+class Due:
+    """By when a fact must be known: `hours` after the instant in the column `after`, by the table's newest fact.
+
+    Where it is not known then, it was lost, and features would take it for one that has not come yet.
+    """
+
+    column: str
+    after: str
+    hours: float
+
+
+@dataclass(frozen=True)
 class Table:
     """The columns of a table, in order.
 
@@ -87,12 +99,14 @@ class Table:
     columns: tuple[Column, ...]
     rules: tuple[Rule, ...] = ()
     heard: tuple[Heard, ...] = ()
+    due: tuple[Due, ...] = ()
     _by_name: dict[str, Column] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_by_name", {column.name: column for column in self.columns})
         named = {name for key in self.keys for name in key} | {one for rule in self.rules for one in rule.columns}
         named |= {name for heard in self.heard for name in (*heard.clocks, heard.by) if name} | set(self.clocks)
+        named |= {name for due in self.due for name in (due.column, due.after)}
         named |= {column.missing for column in self.columns} - {"never", "may be"}
         if unknown := sorted(named - set(self.names)):
             raise ValueError(f"{self.name} declares no column {', '.join(unknown)}, which its declaration names")
@@ -184,9 +198,11 @@ def as_known_at(frame: pd.DataFrame, table: Table, instant: pd.Timestamp) -> pd.
 def rules_of_knowing(table: Table) -> Iterator[Rule]:
     """What `known` and `missing` demand of each row, whatever is known of it so far.
 
-    A fact is there once the instant from which it is known is there. What is missing where another column is, is there
-    where that is. What has an instant of its own is not known before it.
+    A fact is there once the instant from which it is known is there, and by when it is due. What is missing where
+    another column is, is there where that is. What has an instant of its own is not known before it.
     """
+    for due in table.due:
+        yield _there_by(due, [clock for clock in table.clocks if clock in table.facts])
     for column in table.columns:
         name, clocks = column.name, clocks_of(column)
         if column.missing not in ("never", "may be"):
@@ -235,6 +251,13 @@ def _there_with(name: str, other: str) -> Rule:
 def _there_once(name: str, clocks: tuple[str, ...]) -> Rule:
     says = f"{name} is there once {' or '.join(clocks)} is"
     return Rule(says, (name, *clocks), lambda t: t[name].notna() | t[list(clocks)].isna().all(axis=1))
+
+
+def _there_by(due: Due, clocks: list[str]) -> Rule:
+    after = pd.Timedelta(hours=due.hours)
+    says = f"{due.column} is there {due.hours:g} hours after {due.after}"
+    columns = (due.column, due.after, *clocks)
+    return Rule(says, columns, lambda t: t[due.column].notna() | ~(t[due.after] + after < t[clocks].max().max()))
 
 
 def _not_later(name: str, clock: str) -> Rule:

@@ -172,6 +172,18 @@ def test_history_is_heard_of_at_every_airport(tmp_path, known):
     assert set(unheard(tmp_path, known, hours=4)) == {"EWR", "JFK", "LGA"}
 
 
+def test_an_outcome_that_was_lost_is_not_taken_for_one_still_to_come(tmp_path, known):
+    """Of the flights of a day long past that have no outcome, features would count each as late."""
+    lost = known["flights"]["scheduled_departure"].dt.strftime("%m-%d %H").between("01-16 15", "01-16 20")
+    facts = ["landed_at", "arrival_delay", "air_time", "cancelled", "diverted", "outcome_known_at", "late"]
+    flights = known["flights"].copy()
+    flights.loc[lost, facts] = None
+    with pytest.raises(
+        Refusal, match=f"outcome_known_at is there 25 hours after scheduled_arrival: not so in {lost.sum()} "
+    ):
+        read(tmp_path, known | {"flights": flights})
+
+
 @pytest.mark.parametrize("silent", [["departed_at", "outcome_known_at"], ["outcome_known_at"]])
 def test_a_feed_of_flights_that_ended_at_one_airport_is_noticed(tmp_path, known, silent):
     """Without outcomes every flight that fell due would count as late."""

@@ -10,6 +10,7 @@ from recommit.columns import (
     ALWAYS,
     NEVER,
     Column,
+    Due,
     Heard,
     Rule,
     Source,
@@ -104,6 +105,7 @@ def test_no_column_is_declared_without_saying_when_it_is_known():
         ({"columns": (*PARCELS.columns, Column("x", "text", ALWAYS, missing="y"))}, "declares no column y"),
         ({"keys": (("number",),)}, "declares no column number"),
         ({"heard": (Heard(("told_at",), 3, by="road"),)}, "declares no column road"),
+        ({"due": (Due("told_at", after="sent_at", hours=3),)}, "declares no column sent_at"),
         ({"rules": (Rule("", ("road",), pd.DataFrame.any),)}, "declares no column road"),
     ],
 )
@@ -112,8 +114,8 @@ def test_a_declaration_that_names_what_it_does_not_declare_is_refused(change, to
         replace(PARCELS, **change)
 
 
-def holds(table: pd.DataFrame) -> dict[str, list[bool]]:
-    found = {rule.says: rule.holds(table).tolist() for rule in rules_of_knowing(PARCELS)}
+def holds(table: pd.DataFrame, declared: Table = PARCELS) -> dict[str, list[bool]]:
+    found = {rule.says: rule.holds(table).tolist() for rule in rules_of_knowing(declared)}
     return {says: rows for says, rows in found.items() if not all(rows)}
 
 
@@ -124,6 +126,11 @@ def test_what_is_known_of_a_row_hangs_together_at_every_instant(parcels):
     assert holds(parcels.assign(weight=parcels["weight"].where(parcels["parcel"] != 1))) == there
     late = {"late is there once told_at is": [True, True, False, True]}
     assert holds(parcels.assign(late=parcels["late"].mask(parcels["parcel"] == 2))) == late
+    lost = replace(PARCELS, due=(Due("told_at", after="due_at", hours=2),))
+    unknown = parcels.assign(told_at=parcels["told_at"].where(parcels["parcel"] != 2))
+    assert "told_at is there 2 hours after due_at" not in holds(unknown, lost)  # the newest fact is of noon
+    unknown["due_at"] -= pd.Timedelta(minutes=1)
+    assert holds(unknown, lost)["told_at is there 2 hours after due_at"] == [True, True, False, True]
     early = {"came_at is not later than told_at, from which it is known": [False, True, True, True]}
     soon = parcels["came_at"] + pd.to_timedelta([1, 0, 0, 0], unit="h")
     assert holds(parcels.assign(came_at=soon)) == early
