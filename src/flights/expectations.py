@@ -4,8 +4,10 @@ from typing import Any
 
 import pandera.pandas as pa
 
+from flights.catalogue import names
 from flights.columns import FLIGHTS
 from flights.schema import SCHEMAS
+from flights.vocabulary import ZONE
 from recommit.learning.monthly import Monitored
 
 LABEL = "late"
@@ -13,6 +15,8 @@ LABEL = "late"
 # was due is missing.
 OUTCOMES = FLIGHTS.facts
 SETTLED_AFTER_HOURS = 24
+# What three stations within 20 miles read at the same hour; of these, what the sun makes peak in the afternoon.
+READINGS = ("temp", "dewp", "humid", "wind_speed", "pressure", "visib", "precip")
 
 
 def unlabelled() -> list[str]:
@@ -52,7 +56,26 @@ MONITORED = {
         late=OUTCOMES,
         late_after="label_known_at",
         late_hours=SETTLED_AFTER_HOURS,
+        rows_follow=ZONE,
+        label=LABEL,
+        related=((LABEL, "departure_delay"), ("arrival_delay", "departure_delay"), ("air_time", "distance")),
     ),
-    "weather": _monitored("weather", at="hour_start", key=("origin", "hour_start"), feed="origin", hourly=True),
-    "features": _monitored("features", at="predicted_at", key=("flight_id",), feed="origin"),
+    "weather": _monitored(
+        "weather",
+        at="hour_start",
+        key=("origin", "hour_start"),
+        feed="origin",
+        hourly=True,
+        measured=READINGS,
+        daily=("temp", "humid"),
+    ),
+    "features": _monitored(
+        "features",
+        at="predicted_at",
+        key=("flight_id",),
+        feed="origin",
+        rows_follow=ZONE,
+        label=LABEL,
+        predictors=names("full"),
+    ),
 }

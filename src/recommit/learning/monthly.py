@@ -22,12 +22,35 @@ What = Literal[
     "repeated",
     "silent",
     "longest gap",
+    "feed volume",
+    "new values",
+    "changes",
+    "times",
+    "offset",
+    "slope",
+    "lag",
+    "copied",
+    "phase",
+    "relation",
+    "rows by label",
+    "discrimination",
+    "gap",
+    "kept",
+    "agreed",
 ]
 OUTER = 0.001  # what lies beyond the 0.1 % and 99.9 % quantiles of other months is outside their range
 QUANTILES: dict[What, float] = {"low": 0.05, "median": 0.5, "high": 0.95}
 WEEK = 7
 NOTHING = Interval(np.nan, np.nan, np.nan)
+Number = tuple[str, What, str, Interval]
+"""A number of a month: column, what it is, of which value, feed or other column it is, and its interval."""
+_MOST_VALUES = 5000  # a column with more has new values all the time
 _HOUR = np.timedelta64(1, "h")
+
+
+def exactly(value: float) -> Interval:
+    """A number that is seen in full and estimates nothing, or that is judged by how it differs between months alone."""
+    return Interval(float(value), float(value), float(value))
 
 
 @dataclass(frozen=True)
@@ -37,6 +60,11 @@ class Monitored:
     `key` says which rows are repeats of one another. Each value of the column `feed` is a feed that can stop by itself,
     and `hourly` says that each feed owes a record an hour. What the columns `late` hold is known at the latest
     `late_hours` after the instant in the column `late_after`: younger rows do not count as missing.
+
+    `measured` are numbers of which all feeds have a reading at the same instants and much the same one; those that are
+    `daily` too peak at much the same hour, since the sun makes them. The rows themselves are most at much the same hour
+    of the zone `rows_follow`. Each pair of columns in `related` belongs together. What is in `predictors` is known in
+    advance, and tells the column `label`, a yes or no or a number, in part.
     """
 
     at: str
@@ -49,6 +77,12 @@ class Monitored:
     late: tuple[str, ...] = ()
     late_after: str = ""
     late_hours: float = 0
+    measured: tuple[str, ...] = ()
+    daily: tuple[str, ...] = ()
+    rows_follow: str = ""
+    related: tuple[tuple[str, str], ...] = ()
+    label: str = ""
+    predictors: tuple[str, ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -135,7 +169,8 @@ def months(table: pd.DataFrame, monitored: Monitored, clock: pd.Timestamp, seed:
     The days of a month are the blocks of its intervals, the days without a row included. Raises ValueError, with the
     column's name, when a column that is to be monitored is not there, or when no row is before the clock.
     """
-    absent = sorted({monitored.at, *monitored.key, *monitored.columns} - set(table.columns))
+    asked = {monitored.at, *monitored.key, *monitored.columns, *monitored.measured, *monitored.predictors}
+    absent = sorted(asked.union(*monitored.related) - set(table.columns))
     if absent:
         raise ValueError(f"columns to monitor are not in the table: {', '.join(absent)}")
     table = table[table[monitored.at] < clock].sort_values(monitored.at, kind="stable", ignore_index=True)
@@ -177,16 +212,16 @@ def _month(
     return Month(f"{span[0]:%Y-%m}", drawn, rows, *span, numbers, categories, values)
 
 
-def describe(month: Month, monitored: Monitored, clock: pd.Timestamp) -> Iterator[tuple[str, What, str, Interval]]:
+def describe(month: Month, monitored: Monitored, clock: pd.Timestamp) -> Iterator[Number]:
     """Every number of a month that needs no other month: column, what it is, of which value or feed, its interval.
 
     - missing: the share of rows without a value, of those that should have one at the clock;
     - low, median, high: the 5 %, 50 % and 95 % quantiles, in the column's unit;
     - share: of each value of a category, among the known;
-    - volume: rows a day, repeats not counted; repeated: the share of rows whose key an earlier row has;
+    - volume: rows a day, repeats not counted, and feed volume: those of each feed; repeated: the share of rows whose
+      key an earlier row has;
     - silent: the share of the hours of the month in which a feed that owes a record an hour has none;
-    - longest gap: hours between one record of a feed and its next, or an end of the month. That is seen in full and
-      estimates nothing, so its interval is itself.
+    - longest gap: hours between one record of a feed and its next, or an end of the month.
     """
     yield from _missing(month, monitored, clock)
     for column, found in month.numbers.items():
@@ -209,8 +244,8 @@ def weekly_medians(month: Month, column: str, seed: int) -> list[Interval]:
     return [found.within(day, day + WEEK).quantile(0.5, drawn) for day in range(0, days - WEEK + 1, WEEK)]
 
 
-def outer(found: list[Sorted]) -> tuple[float, float]:
-    """The 0.1 % and 99.9 % quantiles of a column's values in some months together; NaN when there are none."""
+def outer(found: list[Sorted], margin: float = 0) -> tuple[float, float]:
+    """The 0.1 % and 99.9 % quantiles of a column's values in some months together, and a margin; NaN without values."""
     number = sum(len(month.values) for month in found)
     if not number:
         return np.nan, np.nan
@@ -218,10 +253,22 @@ def outer(found: list[Sorted]) -> tuple[float, float]:
     rank = int(OUTER * (number - 1))
     lowest = np.sort(np.concatenate([month.values[: rank + 1] for month in found]))
     highest = np.sort(np.concatenate([month.values[-rank - 1 :] for month in found]))
-    return float(lowest[rank]), float(highest[-rank - 1])
+    return float(lowest[rank]) - margin, float(highest[-rank - 1]) + margin
 
 
-def _missing(month: Month, monitored: Monitored, clock: pd.Timestamp) -> Iterator[tuple[str, What, str, Interval]]:
+def value_counts(found: list[Month], column: str) -> np.ndarray | None:
+    """How often each value of a number occurs in each month, (months, values); None if it takes too many to tell new ones.
+
+    Readings are written on a grid, of tenths say, or of whole knots: another unit or another rounding leaves it.
+    """
+    values, codes = np.unique(np.concatenate([month.numbers[column].values for month in found]), return_inverse=True)
+    if not 0 < len(values) <= _MOST_VALUES:
+        return None
+    ends = np.cumsum([len(month.numbers[column].values) for month in found])[:-1]
+    return np.array([np.bincount(part, minlength=len(values)) for part in np.split(codes, ends)])
+
+
+def _missing(month: Month, monitored: Monitored, clock: pd.Timestamp) -> Iterator[Number]:
     every = np.ones(len(month.rows), dtype=bool)
     due = every
     if monitored.late:
@@ -232,7 +279,7 @@ def _missing(month: Month, monitored: Monitored, clock: pd.Timestamp) -> Iterato
         yield column, "missing", "", _ratio(month.blocks, _by_day(month, absent), _by_day(month, counted))
 
 
-def _freshness(month: Month, monitored: Monitored) -> Iterator[tuple[str, What, str, Interval]]:
+def _freshness(month: Month, monitored: Monitored) -> Iterator[Number]:
     at = month.rows[monitored.at]
     feeds = month.rows[monitored.feed].astype("str") if monitored.feed else pd.Series("", index=at.index)
     names = month.values.get(monitored.feed, sorted(feeds.dropna().unique())) if monitored.feed else [""]
@@ -242,7 +289,11 @@ def _freshness(month: Month, monitored: Monitored) -> Iterator[tuple[str, What, 
         instants = at[feeds == name].to_numpy(dtype="datetime64[us]")
         ends = [edge.tz_convert(None).to_datetime64().astype("datetime64[us]") for edge in (starts, month.ends)]
         longest = float(np.diff(np.concatenate([ends[:1], instants, ends[1:]])).max() / _HOUR)
-        yield monitored.feed, "longest gap", name, Interval(longest, longest, longest)
+        yield monitored.feed, "longest gap", name, exactly(longest)
+        if monitored.feed:
+            once = (1 - month.rows["__repeat"].to_numpy(dtype="float64")) * (feeds == name).to_numpy()
+            ones = np.ones(month.blocks.number)
+            yield monitored.feed, "feed volume", name, _ratio(month.blocks, _by_day(month, once), ones)
         if monitored.hourly:
             hours = np.unique(instants.astype("datetime64[h]"))
             day = ((hours - ends[0].astype("datetime64[D]")) / np.timedelta64(1, "D")).astype("int64")

@@ -1,0 +1,152 @@
+"""What a month's label has to do with everything else: with other columns, with the volume, with the features.
+
+More late flights than before are no fault of the data; a label that no longer goes with what it went with is. Labels
+that were flipped, shifted or filtered keep their share within what a season does, and lose this.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from recommit.learning.monthly import Month, Monitored, Number, exactly
+
+LEAST_ROWS = 100
+LEAST_DAYS = 14
+_SHRINKAGE = 0.005  # of the rows, as ridge penalty: overlapping features then share their weight
+_CLIP = 4.0  # standard deviations: a few extreme rows must not own a straight line
+
+
+def describe(month: Month, monitored: Monitored) -> Iterator[Number]:
+    """Every number of a month about related columns and the label.
+
+    - relation: of a declared pair, how well the second column orders the first: the area under the ROC curve where
+      the first is yes or no, else Spearman's rank correlation;
+    - rows by label: how the log of the rows of a day changes with the label's mean of that day, both less what is usual
+      for its day of the week: the median of the slopes of all pairs of days (Theil 1950, Sen 1968). Where a share f of the
+      rows with label 1 was taken away, that is log(1 - f) or so lower.
+    """
+    rows = month.rows[~month.rows["__repeat"]]
+    for first, second in monitored.related:
+        yield first, "relation", second, exactly(_order(rows[first], rows[second]))
+    if monitored.label and monitored.label in rows and monitored.rows_follow:
+        yield monitored.label, "rows by label", "", exactly(_volume_slope(rows, monitored))
+
+
+def learned(found: Sequence[Month], monitored: Monitored) -> dict[str, list[Number]]:
+    """The numbers of each month, by name, of a quick model of the label that was fitted on all other months.
+
+    - discrimination: how well it orders the month's label, as `relation` does;
+    - gap: the mean of what it predicts less the mean of the label.
+
+    The model is a straight line by least squares with a ridge penalty, of standardized numbers, of whether they are
+    missing, and of each value of the categories: sums of products over each month give all fits at once. Months without
+    a known label are left out; of a month with fewer than `LEAST_ROWS` labels nothing is said.
+    """
+    if not monitored.predictors:
+        return {}
+    known = {month.name: month.rows[month.rows[monitored.label].notna()] for month in found}
+    known = {name: rows for name, rows in known.items() if len(rows) >= LEAST_ROWS}
+    if len(known) < 2:
+        return {}
+    scales = _scales(list(known.values()), monitored)
+    values = {column: found[0].values[column] for column in monitored.predictors if column in monitored.categories}
+    sums = {}
+    for name, rows in known.items():
+        inputs = _inputs(rows, scales, values)
+        sums[name] = (inputs.T @ inputs, inputs.T @ _numeric(rows[monitored.label]))
+    numbers: dict[str, list[Number]] = {}
+    for name, rows in known.items():
+        others = [other for other in known if other != name]
+        products, moments = (sum(sums[other][part] for other in others) for part in (0, 1))
+        penalty = np.full(len(moments), _SHRINKAGE * products[0, 0])
+        penalty[0] = 0
+        weights = np.linalg.solve(products + np.diag(penalty + 1e-6), moments)
+        predicted, label = _inputs(rows, scales, values) @ weights, rows[monitored.label]
+        numbers[name] = [
+            (monitored.label, "discrimination", "", exactly(_order(label, pd.Series(predicted, rows.index)))),
+            (monitored.label, "gap", "", exactly(predicted.mean() - _numeric(label).mean())),
+        ]
+    return numbers
+
+
+def against_source(
+    found: Sequence[Month], monitored: Monitored, source: pd.DataFrame, of: Monitored
+) -> dict[str, list[Number]]:
+    """The numbers of each month, by name, about the table that this one was made from, row by row by the key.
+
+    - kept: the share of the source's rows of the month that are here, in any month;
+    - agreed: of rows whose label both know, the share that has the source's.
+    """
+    key = list(monitored.key)
+    here = pd.MultiIndex.from_frame(pd.concat([month.rows[key] for month in found]))
+    kept = pd.Series(pd.MultiIndex.from_frame(source[key]).isin(here), index=source.index)
+    by_month = kept.groupby(source[of.at].dt.strftime("%Y-%m")).mean()
+    numbers: dict[str, list[Number]] = {}
+    for month in found:
+        numbers[month.name] = [("", "kept", "", exactly(by_month.get(month.name, np.nan)))]
+        if monitored.label in month.rows and of.label:
+            both = month.rows[[*key, monitored.label]].merge(source[[*key, of.label]], on=key, suffixes=("", "_source"))
+            label, original = both[monitored.label], both.iloc[:, -1]
+            same = (_numeric(label) == _numeric(original))[(label.notna() & original.notna()).to_numpy()]
+            numbers[month.name].append((monitored.label, "agreed", "", exactly(same.mean() if len(same) else np.nan)))
+    return numbers
+
+
+def _numeric(values: pd.Series) -> np.ndarray:
+    return values.astype("Float64").to_numpy(dtype="float64", na_value=np.nan)
+
+
+def _order(first: pd.Series, second: pd.Series) -> float:
+    x, y = _numeric(first), _numeric(second)
+    known = np.isfinite(x) & np.isfinite(y)
+    x, y = x[known], y[known]
+    if len(x) < LEAST_ROWS or np.ptp(x) == 0 or np.ptp(y) == 0:
+        return np.nan
+    ranks = stats.rankdata(y)
+    if set(np.unique(x)) <= {0, 1}:
+        ones = x.sum()
+        return float((ranks[x == 1].sum() - ones * (ones + 1) / 2) / (ones * (len(x) - ones)))
+    return float(np.corrcoef(stats.rankdata(x), ranks)[0, 1])
+
+
+def _volume_slope(rows: pd.DataFrame, monitored: Monitored) -> float:
+    local = rows[monitored.at].dt.tz_convert(monitored.rows_follow).dt.tz_localize(None)
+    label = pd.Series(_numeric(rows[monitored.label]), rows.index)
+    # The first and the last day are cut where the zone's midnight is not that of UTC.
+    days = label.groupby(local.dt.floor("D")).agg(["size", "count", "mean"])
+    days = days.sort_index().iloc[1:-1]
+    days = days[days["count"] > days["size"] / 2]
+    if len(days) < LEAST_DAYS or days["mean"].nunique() < 2:
+        return np.nan
+    weekday = days.index.day_of_week
+    volume = np.log(days["size"])
+    usual, outcome = volume.groupby(weekday).transform("median"), days["mean"].groupby(weekday).transform("mean")
+    return float(stats.theilslopes(volume - usual, days["mean"] - outcome)[0])
+
+
+Scales = dict[str, tuple[float, float]]
+
+
+def _scales(parts: list[pd.DataFrame], monitored: Monitored) -> Scales:
+    scales = {}
+    for column in monitored.predictors:
+        if column in monitored.numbers:
+            values = np.concatenate([_numeric(part[column]) for part in parts])
+            values = values[np.isfinite(values)]
+            if len(values) and values.std() > 0:
+                scales[column] = (float(values.mean()), float(values.std()))
+    return scales
+
+
+def _inputs(rows: pd.DataFrame, scales: Scales, values: dict[str, list[str]]) -> np.ndarray:
+    columns = [np.ones(len(rows))]
+    for column, (mean, deviation) in scales.items():
+        scaled = np.clip((_numeric(rows[column]) - mean) / deviation, -_CLIP, _CLIP)
+        missing = np.isnan(scaled)
+        columns += [np.where(missing, 0.0, scaled), missing.astype("float64")]
+    for column, known in values.items():
+        place = pd.Categorical(rows[column].astype("str"), categories=known).codes
+        columns += list((place == np.arange(len(known))[:, None]).astype("float64"))
+    return np.column_stack(columns)
