@@ -76,6 +76,7 @@ MONITORED = {
         feed="origin",
         rows_follow=ZONE,
         label=LABEL,
-        predictors=names("full"),
+        predictors=tuple(names("full")),
+        made_from="flights",
     ),
 }

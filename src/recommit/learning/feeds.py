@@ -10,12 +10,13 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from recommit.learning.monthly import Month, Monitored, Number, exactly
+from recommit.learning.monthly import Monitored, Month, Number, exactly
 
 LEAST_READINGS = 24  # fewer say nothing of how two feeds agree, or of whether one stands still
 _LEAST_DISTINCT = 5  # of a day's readings: days of fair weather are alike without being copies
 _DAY_HOURS = 24
 _LAG = 8
+_ALIKE = 0.6  # with a lower correlation, as of showers, where it peaks is chance
 _LAGS = range(-_LAG, _LAG + 1)
 _DAY = 24 * 3600 * 1_000_000  # microseconds
 
@@ -27,8 +28,8 @@ def describe(month: Month, monitored: Monitored) -> Iterator[Number]:
     - times: of each value of a category, its share, none counted as one;
     - offset: the median of a feed's reading less the median of the others' at the same instant, in the column's unit;
     - slope: of the least-squares line of a feed's readings on the others' median;
-    - lag: the hours by which a feed's readings must be moved to go best with the others' median (cross-correlation), from -8
-      to 8: above 0, what the feed says comes later than the others;
+    - lag: the hours by which a feed's readings must be moved to go best with the others' median (cross-correlation),
+      from -8 to 8: above 0, what the feed says comes later than the others. Said only where they go together well;
     - copied: the share of a feed's days whose readings are, one by one, those of another feed or of an earlier day;
     - phase: the hour of the day (0 to 24, UTC) at which a reading peaks, or at which, by the clock of
       `monitored.rows_follow`, most rows are: of the first harmonic of 24 hours (Bloomfield 2000, chapter 2).
@@ -81,12 +82,12 @@ def _agreement(column: str, wide: pd.DataFrame) -> Iterator[Number]:
 def _lags(column: str, wide: pd.DataFrame) -> Iterator[Number]:
     if wide.shape[1] < 2 or len(wide) < LEAST_READINGS:
         return
-    hourly = wide.groupby(wide.index.floor("h")).mean().asfreq("h")
+    hourly = wide.groupby(_instants(wide).floor("h")).mean().asfreq("h")
     for name in hourly:
         own, others = hourly[name].to_numpy(), hourly.drop(columns=name).median(axis=1).to_numpy()
         alike = {lag: _correlation(own[_LAG + lag : len(own) - _LAG + lag], others[_LAG:-_LAG]) for lag in _LAGS}
-        known = {lag: value for lag, value in alike.items() if np.isfinite(value)}
-        yield column, "lag", str(name), exactly(max(known, key=lambda lag: known[lag]) if known else np.nan)
+        best = max(alike, key=lambda lag: np.nan_to_num(alike[lag], nan=-1.0))
+        yield column, "lag", str(name), exactly(best if alike[best] >= _ALIKE else np.nan)
 
 
 def _correlation(x: np.ndarray, y: np.ndarray) -> float:
@@ -98,7 +99,7 @@ def _correlation(x: np.ndarray, y: np.ndarray) -> float:
 
 
 def _copied(column: str, wide: pd.DataFrame) -> Iterator[Number]:
-    instants = wide.index.as_unit("us").asi8
+    instants = _instants(wide).as_unit("us").asi8
     days = instants // _DAY
     cuts = np.flatnonzero(np.diff(days)) + 1
     seen: set[bytes] = set()
@@ -119,13 +120,17 @@ def _copied(column: str, wide: pd.DataFrame) -> Iterator[Number]:
 
 def _peaks(column: str, wide: pd.DataFrame) -> Iterator[Number]:
     # What is left of a day's course once its mean is taken out: the mean moves with the weather.
-    course = wide - wide.groupby(wide.index.floor("D")).transform("mean")
+    course = wide - wide.groupby(_instants(wide).floor("D")).transform("mean")
     hours = _hours(wide.index.to_series())
     for name in wide:
         known = course[name].notna()
         enough = known.sum() >= LEAST_READINGS
         phase = _phase(course[name][known].to_numpy(), hours[known.to_numpy()]) if enough else np.nan
         yield column, "phase", str(name), exactly(phase)
+
+
+def _instants(wide: pd.DataFrame) -> pd.DatetimeIndex:
+    return pd.DatetimeIndex(wide.index)
 
 
 def _hours(instants: pd.Series) -> pd.Series:

@@ -62,9 +62,10 @@ class Monitored:
     `late_hours` after the instant in the column `late_after`: younger rows do not count as missing.
 
     `measured` are numbers of which all feeds have a reading at the same instants and much the same one; those that are
-    `daily` too peak at much the same hour, since the sun makes them. The rows themselves are most at much the same hour
-    of the zone `rows_follow`. Each pair of columns in `related` belongs together. What is in `predictors` is known in
-    advance, and tells the column `label`, a yes or no or a number, in part.
+    `daily` too peak at much the same hour, since the sun makes them. Most rows themselves are at much the same hour of
+    the zone `rows_follow`. Each pair of columns in `related` belongs together. What is in `predictors` is known in
+    advance, and tells the column `label`, a yes or no or a number, in part. `made_from` names the table for each row of
+    which this one has a row of the same `key` and, where both know it, the same label.
     """
 
     at: str
@@ -83,6 +84,7 @@ class Monitored:
     related: tuple[tuple[str, str], ...] = ()
     label: str = ""
     predictors: tuple[str, ...] = ()
+    made_from: str = ""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -257,7 +259,7 @@ def outer(found: list[Sorted], margin: float = 0) -> tuple[float, float]:
 
 
 def value_counts(found: list[Month], column: str) -> np.ndarray | None:
-    """How often each value of a number occurs in each month, (months, values); None if it takes too many to tell new ones.
+    """How often each value of a number occurs in each month, (months, values); None if it takes too many values.
 
     Readings are written on a grid, of tenths say, or of whole knots: another unit or another rounding leaves it.
     """

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from recommit.learning.monthly import Month, Monitored, Number, exactly
+from recommit.learning.monthly import Monitored, Month, Number, exactly
 
 LEAST_ROWS = 100
 LEAST_DAYS = 14
@@ -24,8 +24,8 @@ def describe(month: Month, monitored: Monitored) -> Iterator[Number]:
     - relation: of a declared pair, how well the second column orders the first: the area under the ROC curve where
       the first is yes or no, else Spearman's rank correlation;
     - rows by label: how the log of the rows of a day changes with the label's mean of that day, both less what is usual
-      for its day of the week: the median of the slopes of all pairs of days (Theil 1950, Sen 1968). Where a share f of the
-      rows with label 1 was taken away, that is log(1 - f) or so lower.
+      for its day of the week: the median of the slopes of all pairs of days (Theil 1950, Sen 1968). Where a share f of
+      the rows with label 1 was taken away, that is log(1 - f) or so lower.
     """
     rows = month.rows[~month.rows["__repeat"]]
     for first, second in monitored.related:
@@ -120,7 +120,7 @@ def _volume_slope(rows: pd.DataFrame, monitored: Monitored) -> float:
     days = days[days["count"] > days["size"] / 2]
     if len(days) < LEAST_DAYS or days["mean"].nunique() < 2:
         return np.nan
-    weekday = days.index.day_of_week
+    weekday = pd.DatetimeIndex(days.index).day_of_week
     volume = np.log(days["size"])
     usual, outcome = volume.groupby(weekday).transform("median"), days["mean"].groupby(weekday).transform("mean")
     return float(stats.theilslopes(volume - usual, days["mean"] - outcome)[0])

@@ -22,10 +22,25 @@ def _schema(evidence: Evidence, bound: float) -> Found:
 def _quality(evidence: Evidence, bound: float) -> Found:
     quality = evidence["quality"]
     flags = [flag for flag in quality["flags"] if flag["month"] == quality["judged"]]
-    words = f"{len(flags)} of {quality['checked']} numbers of {quality['judged']} are unlike the training months"
     if not evidence["test"]["period"]["starts"].startswith(quality["judged"]):
         return Found(len(flags), False, f"{quality['judged']} was looked at, which is not the test month")
-    return Found(len(flags), quality["checked"] > 0 and len(flags) <= bound, words + _first(flags))
+    if not quality["checked"]:
+        return Found(None, None, f"no number of {quality['judged']} was looked at: there are too few months before it")
+    points = [Point(flag["about"], _unlike(flag)) for flag in quality["flags"] if flag["month"] != quality["judged"]]
+    points += [
+        Point(f"{table} too few months", f"{', '.join(months)}: too few other months to judge them by")
+        for table, months in quality["unjudged"].items()
+    ]
+    words = f"{len(flags)} of {quality['checked']} numbers of {quality['judged']} are unlike the training months"
+    words += _first(flags) + (f"; {len(points)} points of the training months" if points else "")
+    return Found(len(flags), len(flags) <= bound, words, tuple(points))
+
+
+def _unlike(flag: Mapping[str, Any]) -> str:
+    found, expected = flag["found"], flag["expected"]
+    return (
+        f"is {found['value']:.3g}, where the other months make {expected['low']:.3g} to {expected['high']:.3g} credible"
+    )
 
 
 def _leakage(evidence: Evidence, bound: float) -> Found:

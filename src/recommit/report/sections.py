@@ -163,7 +163,7 @@ _MAKERS: dict[str, Callable[[Any], list[Section]]] = {
     "schema": _found("schema", "Schema", "Every table against what was declared of it."),
     "quality": _found(
         *("quality", "Data quality"),
-        "Each month against the months before it; flagged only where the intervals say so.",
+        "Each month against the others; flagged only where the intervals say so.",
     ),
     "leakage": _found("leakage", "Leakage", "Does any column, row or split give the outcome away?"),
     "replay": _found("replay", "Replay", "The world cut off at several instants: does any feature change?"),
