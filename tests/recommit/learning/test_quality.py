@@ -22,6 +22,7 @@ STATIONS = Monitored(
     hourly=True,
 )
 JULY, AUGUST = "2013-07", "2013-08"
+MONTHS = [f"2013-{month:02d}" for month in range(1, 9)]
 
 
 def honest(seed: int) -> pd.DataFrame:
@@ -49,8 +50,10 @@ def honest(seed: int) -> pd.DataFrame:
     )
 
 
-def judged(table: pd.DataFrame, monitored: Monitored = STATIONS) -> quality.Report:
-    return quality.report(table, monitored, "stations", CLOCK, SMALLEST, seed=7)
+def judged(
+    table: pd.DataFrame, monitored: Monitored = STATIONS, smallest: quality.Smallest = SMALLEST
+) -> quality.Report:
+    return quality.report(table, monitored, "stations", CLOCK, smallest, seed=7)
 
 
 def within(table: pd.DataFrame, month: str) -> pd.Series:
@@ -79,7 +82,7 @@ def test_honest_days_drawn_anew_are_not_flagged(table: pd.DataFrame) -> None:
         ]
         found = judged(pd.concat(parts, ignore_index=True))
         assert not found.flags, [str(flag) for flag in found.flags]
-        assert list(found.checks) == ["2013-04", "2013-05", "2013-06", JULY, AUGUST]
+        assert list(found.checks) == MONTHS
 
 
 def test_of_other_honest_years_no_more_months_are_flagged_than_stated() -> None:
@@ -133,7 +136,7 @@ PLANTED = [
     (in_fahrenheit, "celsius", {"jump", "median", "outside"}),
     (in_knots, "wind", {"jump", "median", "outside"}),
     (unseen_flood, "sky", {"unseen", "share"}),
-    (known_flood, "sky", {"share"}),
+    (known_flood, "sky", {"share", "times"}),
     (stopped_for_days, "station", {"longest gap"}),
     (late_at_the_end, "station", {"longest gap"}),
     (doubled, "", {"repeated"}),
@@ -153,13 +156,27 @@ def test_a_bad_month_is_flagged_by_its_name_alone(table, spoil, column, whats) -
 
 def test_a_month_with_half_of_its_rows_is_flagged_and_so_are_the_hours_that_an_hourly_feed_owes(table) -> None:
     half = half_of_the_rows(table, AUGUST)
-    assert [flag.what for flag in judged(half, replace(STATIONS, hourly=False)).flags] == ["volume"]
-    assert {flag.what for flag in judged(half).flags} == {"volume", "silent"}
+    assert [flag.what for flag in judged(half, replace(STATIONS, hourly=False)).flags] == [
+        *("volume", "feed volume", "feed volume")
+    ]
+    assert {flag.what for flag in judged(half).flags} == {"volume", "feed volume", "silent"}
 
 
-def test_a_bad_month_in_the_past_is_flagged_at_its_time_and_not_the_months_after_it(table: pd.DataFrame) -> None:
+@pytest.mark.parametrize("month", ["2013-01", "2013-06", JULY])
+def test_a_bad_month_of_training_is_flagged_by_its_name_and_no_other_is(table: pd.DataFrame, month: str) -> None:
     for spoil in (half_missing, unseen_flood, doubled, stopped_for_days):
-        assert {flag.month for flag in judged(spoil(table, "2013-06")).flags} == {"2013-06"}
+        assert {flag.month for flag in judged(spoil(table, month)).flags} == {month}
+
+
+def test_a_flagged_month_of_training_does_not_hide_the_same_fault_of_the_judged_month(table: pd.DataFrame) -> None:
+    flags = judged(half_missing(half_missing(table, "2013-05"), AUGUST)).flags
+    assert {(flag.month, flag.what) for flag in flags} == {("2013-05", "missing"), (AUGUST, "missing")}
+
+
+def test_the_step_out_of_a_flagged_month_is_no_fault_of_the_month_after_it(table: pd.DataFrame) -> None:
+    flags = judged(in_fahrenheit(table, JULY)).flags
+    assert "jump" in {flag.what for flag in flags}
+    assert {flag.month for flag in flags} == {JULY}
 
 
 def test_the_feed_that_stopped_is_named(table: pd.DataFrame) -> None:
@@ -170,7 +187,7 @@ def test_the_feed_that_stopped_is_named(table: pd.DataFrame) -> None:
 
 def test_a_month_without_rows_is_flagged_and_not_left_out(table: pd.DataFrame) -> None:
     found = judged(table[~within(table, AUGUST)])
-    assert {flag.what for flag in found.flags} == {"volume", "silent", "longest gap"}
+    assert {flag.what for flag in found.flags} == {"volume", "feed volume", "silent", "longest gap"}
     assert {flag.month for flag in found.flags} == {AUGUST}
     assert not [flag for flag in judged(table[~within(table, "2013-05")]).flags if flag.month == AUGUST]
 
@@ -210,8 +227,10 @@ def test_what_is_reported_is_what_the_table_holds(table: pd.DataFrame) -> None:
     assert numbers[AUGUST, "", "volume", ""] == 48
     before = table.loc[table["at"] < "2013-08-01", "wind"]
     low, high = before.quantile([0.001, 0.999])
+    tight = judged(table, smallest=replace(SMALLEST, beyond=0)).numbers.set_index(["month", "column", "what", "of"])
     outside = ((august["wind"] < low) | (august["wind"] > high)).mean()
-    assert numbers[AUGUST, "wind", "outside", ""] == pytest.approx(outside, abs=5e-4)
+    assert tight.loc[(AUGUST, "wind", "outside", ""), "value"] == pytest.approx(outside, abs=5e-4)
+    assert numbers[AUGUST, "wind", "outside", ""] <= outside
     nothing = judged(table[~within(table, AUGUST)]).numbers.query("what == 'share' and month == @AUGUST")
     assert len(nothing) > 0
     assert nothing["value"].isna().all()
@@ -239,6 +258,18 @@ def test_one_more_month_is_within_what_is_credible_as_often_as_stated() -> None:
         low, high = quality.credible([Interval(value, value, value) for value in walk[:-1]], 0.9, checks=1)
         inside += low <= walk[-1] <= high
     assert abs(inside / 2000 - 0.9) < 2 * np.sqrt(0.9 * 0.1 / 2000)
+
+
+@pytest.mark.parametrize("drift", [True, False], ids=["months that drift", "months that differ by chance"])
+def test_a_month_between_others_is_within_what_is_credible_as_often_as_stated_or_more(drift: bool) -> None:
+    rng = np.random.default_rng(6)
+    inside = 0
+    for _ in range(2000):
+        months = rng.normal(size=7).cumsum() if drift else rng.normal(size=7)
+        others = [Interval(value, value, value) for value in np.delete(months, 3)]
+        low, high = quality.credible(others[:3], 0.9, 1, others[3:])
+        inside += low <= months[3] <= high
+    assert inside / 2000 > 0.9 - 2 * np.sqrt(0.9 * 0.1 / 2000)
 
 
 def test_looking_at_many_numbers_is_allowed_for() -> None:
@@ -283,6 +314,10 @@ def test_evidence_says_what_was_judged_and_found(table: pd.DataFrame) -> None:
         (AUGUST, "stations", "gust", "missing")
     ]
     assert evidence["flags"][0]["found"]["low"] > evidence["flags"][0]["expected"]["high"]
+    assert evidence["flags"][0]["about"] == "stations 2013-08 gust missing"
+    assert evidence["unjudged"] == {}
+    short = judged(table[table["at"] >= "2013-05-01"])
+    assert quality.evidence({"stations": short}, AUGUST, 0.95)["unjudged"] == {"stations": ["2013-05", "2013-06", JULY]}
     assert evidence["checks"][-1] == {
         "table": "stations",
         "month": AUGUST,
