@@ -125,8 +125,10 @@ def _execute(nb: NotebookNode, folder: Path, cell_done: CellDone) -> None:
                     cell_done(number, len(code), time.monotonic() - started)
         except KeyboardInterrupt as error:
             raise failed("interrupted") from error
-        except (_Died, RuntimeError) as error:
+        except _Died as error:
             raise failed(f"the kernel died {error}") from error
+        except RuntimeError as error:
+            raise failed(f"the kernel did not start: {error}") from error
         if kept.holds_more():
             raise failed("a thread wrote when the last cell had ended: let a cell wait for the threads that it starts")
 

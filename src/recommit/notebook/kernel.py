@@ -5,7 +5,6 @@ waiting after some seconds: right for somebody who looks on, wrong for what must
 returned from is in the file, also when the kernel is killed next.
 """
 
-import ctypes
 import io
 import sys
 from pathlib import Path
@@ -77,12 +76,14 @@ class _Shell(ZMQInteractiveShell):
 
 class _Kernel(IPythonKernel):
     shell_class = _Shell
+    session: _KeepingSession
 
     async def do_execute(self, *args: Any, **named: Any) -> Any:
         reply = await super().do_execute(*args, **named)
-        if ctypes.CDLL(None).fflush(None):  # what C code printed belongs to the cell that called it
-            problem = "what C code printed could not be written: is the disk full?"
-            return {"status": "error", "ename": "OSError", "evalue": problem, "traceback": []}
+        try:
+            self.session.outputs.settle()
+        except OSError as error:
+            return {"status": "error", "ename": "OSError", "evalue": f"output was lost: {error}", "traceback": []}
         return reply
 
 

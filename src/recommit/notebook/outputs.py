@@ -4,6 +4,7 @@ The kernel writes what Python puts out to one file, one JSON object per line wit
 messages have them; what C code and other processes write to file descriptors 1 and 2 goes to a file for each.
 """
 
+import ctypes
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -15,6 +16,7 @@ from jupyter_client.jsonutil import json_default
 from nbformat import NotebookNode
 
 _PYTHONS = "outputs.jsonl"
+_DISKS_UNIT = 4096
 DESCRIPTORS = {"stdout": 1, "stderr": 2}
 _Message = tuple[str, Mapping[str, Any]]
 
@@ -44,6 +46,17 @@ class Outputs:
         os.dup2(captured, DESCRIPTORS[name])
         os.close(captured)
         return before
+
+    def settle(self) -> None:
+        """Let C code write out what it holds back, so that it is in the cell that printed it.
+
+        Raises `OSError` if the disk is full: C code and other processes may have lost output without a word.
+        """
+        if ctypes.CDLL(None).fflush(None):
+            raise OSError("C code could not write it out")
+        probe = self._folder / "probe"
+        probe.write_bytes(bytes(_DISKS_UNIT))
+        probe.unlink()
 
 
 def _appending(path: Path) -> int:

@@ -145,6 +145,24 @@ def test_a_cell_that_ends_the_notebook_fails_by_its_number(tiny: TinyProject, ce
     assert not (tiny.folder / "later").exists()
 
 
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "print('x' * 5_000)",
+        "display('x' * 5_000)",
+        "import ctypes\nfor number in range(5_000):\n    ctypes.CDLL(None).printf(b'%d\\n', number)",
+        "import os\nos.system('seq 5000')",
+    ],
+)
+def test_a_disk_that_is_full_fails_the_cell_whoever_prints(tiny: TinyProject, cell: str) -> None:
+    full = "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (2_000, 2_000))\n"
+    tiny.notebook(WORK, full + cell, 'Path("later").touch()')
+    result = tiny.run()
+    assert result.returncode == 1
+    assert "cell 4 of 5: OSError: " in result.stderr
+    assert not (tiny.folder / "later").exists()
+
+
 def test_half_a_character_is_kept_as_its_escape(tiny: TinyProject) -> None:
     show = "from IPython.display import HTML\ndisplay(HTML('<b>\\ud801</b>'))\nprint('\\ud802', flush=True)"
     tiny.notebook(WORK, "import sys\nprint('\\ud800', file=sys.stderr)", show, "raise ValueError('\\udfff')")
