@@ -4,6 +4,7 @@ Only a stage's run writes results. Who explores, in Jupyter, VS Code, IPython or
 """
 
 import atexit
+import contextlib
 import fcntl
 import functools
 import os
@@ -18,6 +19,7 @@ from typing import Any
 
 import psutil
 
+from recommit import Refusal
 from recommit.notebook.project import Stage, is_in, root, stages
 
 _SCRATCH = "RECOMMIT_SCRATCH"
@@ -64,13 +66,12 @@ def _shell() -> Any:
 @functools.cache
 def _kernels_own(folder: Path) -> "_Scratch":
     place = folder / ".recommit" / "scratch"
+    place.mkdir(parents=True, exist_ok=True)
     _remove_abandoned(place)
     scratch = _Scratch(folder, place / f"{os.getpid()}-{secrets.token_hex(4)}")
-    scratch.place.mkdir(parents=True)
-    name = place / f"{scratch.place.name}.lock"
-    lock = name.with_suffix(".new").open("w")
+    lock = scratch.place.with_suffix(".lock").open("w")
     fcntl.flock(lock, fcntl.LOCK_EX)
-    Path(lock.name).rename(name)  # none is seen unlocked while its kernel lives
+    scratch.place.mkdir()
     os.environ[_SCRATCH] = str(scratch.place)
     atexit.register(_remove, scratch.place, lock, os.getpid())  # which also holds the lock until then
     _shell().events.register("post_run_cell", scratch.say_once)
@@ -90,13 +91,13 @@ def _remove(place: Path, lock: Any, owner: int) -> None:
 
 def _remove_abandoned(place: Path) -> None:
     """Remove the folders of kernels that were killed: nobody holds their lock any more."""
-    for path in place.glob("*.lock"):
-        with path.open("w") as lock:
+    for abandoned in (path for path in place.iterdir() if path.is_dir()):
+        with abandoned.with_suffix(".lock").open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 continue
-            _remove(path.with_suffix(""), lock, os.getpid())
+            _remove(abandoned, lock, os.getpid())
 
 
 @dataclass
@@ -195,3 +196,7 @@ def _session_name() -> str | None:
         return None if psutil.Process().parent().environ().get(_NOTEBOOK) == name else name
     except (psutil.Error, OSError, AttributeError):
         return None
+
+
+with contextlib.suppress(Refusal):  # outside a project, `path` says so
+    _scratch(root())  # now, so that workers which start before the first use of `path` know of it

@@ -170,7 +170,7 @@ def test_a_kernel_that_two_notebooks_share_is_nobodys(tiny: TinyProject, kernel:
 def test_processes_that_a_cell_starts_share_its_scratch(tiny: TinyProject, kernel: Any) -> None:
     before = results(tiny)
     lab = kernel("notebooks/fit.ipynb")
-    lab.run(WRITE)
+    lab.run(f"{PATH}from joblib import Parallel, delayed\ndone = Parallel(2)([delayed(exec)({WRITE!r})])")
     called = f"subprocess.check_output([sys.executable, '-c', {SHOW!r}], text=True)"
     assert lab.run(f"import subprocess, sys\nprint({called})") == "explored\n\n"
     forked = f"pool.apply(exec, ({WRITE.replace('explored', 'forked')!r},))"
