@@ -5,13 +5,13 @@ Only a stage's run writes results. Who explores, in Jupyter, VS Code, IPython or
 
 import atexit
 import contextlib
-import fcntl
 import functools
 import os
 import posixpath
-import secrets
 import shutil
+import subprocess
 import sys
+import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -67,13 +67,17 @@ def _shell() -> Any:
 def _kernels_own(folder: Path) -> "_Scratch":
     place = folder / ".recommit" / "scratch"
     place.mkdir(parents=True, exist_ok=True)
-    _remove_abandoned(place)
-    scratch = _Scratch(folder, place / f"{os.getpid()}-{secrets.token_hex(4)}")
-    lock = scratch.place.with_suffix(".lock").open("w")
-    fcntl.flock(lock, fcntl.LOCK_EX)
-    scratch.place.mkdir()
+    scratch = _Scratch(folder, Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=place)))
+    # It notices the kernel's end by that of its standard input, also when the kernel is killed.
+    remover = subprocess.Popen(
+        ["sh", "-c", 'read line; rm -rf "$0"', scratch.place],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    atexit.register(_let_remove, remover)
     os.environ[_SCRATCH] = str(scratch.place)
-    atexit.register(_remove, scratch.place, lock, os.getpid())  # which also holds the lock until then
     _shell().events.register("post_run_cell", scratch.say_once)
     return scratch
 
@@ -83,21 +87,9 @@ def _of_parent(folder: Path, place: Path) -> "_Scratch":
     return _Scratch(folder, place)
 
 
-def _remove(place: Path, lock: Any, owner: int) -> None:
-    if os.getpid() == owner:  # and not a process forked from it
-        shutil.rmtree(place, ignore_errors=True)
-        place.with_suffix(".lock").unlink(missing_ok=True)
-
-
-def _remove_abandoned(place: Path) -> None:
-    """Remove the folders of kernels that were killed: nobody holds their lock any more."""
-    for abandoned in (path for path in place.iterdir() if path.is_dir()):
-        with abandoned.with_suffix(".lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                continue
-            _remove(abandoned, lock, os.getpid())
+def _let_remove(remover: "subprocess.Popen[bytes]") -> None:
+    with contextlib.suppress(subprocess.TimeoutExpired):  # a forked process may hold the other end for longer
+        remover.communicate(timeout=5)
 
 
 @dataclass
