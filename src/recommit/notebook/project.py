@@ -4,8 +4,9 @@ import posixpath
 import re
 import shlex
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from math import prod
 from pathlib import Path
 from types import SimpleNamespace
@@ -48,10 +49,8 @@ def root(start: Path | None = None) -> Path:
 
 def read_yaml(path: Path) -> dict[str, Any]:
     """The mapping that a YAML file holds; dates stay text. A missing or broken file is refused by name."""
-    yaml = YAML(typ="safe", pure=True)
-    yaml.Constructor = _Constructor
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"))
+        content = deepcopy(_parsed(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         raise Refusal(f"{path}: there is no such file") from None
     except UnicodeDecodeError as error:
@@ -61,6 +60,14 @@ def read_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise Refusal(f"{path}: expected keys and values, found {type(content).__name__}")
     return content
+
+
+@lru_cache(maxsize=8)
+def _parsed(text: str) -> Any:
+    """What a text of YAML says. It is copied for each who asks: to read params.yaml takes ten times as long."""
+    yaml = YAML(typ="safe", pure=True)
+    yaml.Constructor = _Constructor
+    return yaml.load(text)
 
 
 def read_params(folder: Path) -> dict[str, Any]:
