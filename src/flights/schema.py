@@ -77,12 +77,13 @@ def stop_on_failure(failures: pd.DataFrame) -> None:
     """Raise DataError when `check` found anything: a line a broken rule, and what to do."""
     if failures.empty:
         return
-    lines = [f"{len(failures)} rules of src/flights/schema.py do not hold:"]
+    lines = [f"{len(failures)} rules on the tables do not hold:"]
     for table, column, rule, rows, first in failures.itertuples(index=False):
         where = f"{table}.{column}" if column else table
         which = f" (first: {first})" if first else ""
         lines.append(f"  {where} {rule}: not so in {rows} rows{which}")
-    lines.append("Mend the data in src/flights/sources.py, or change the rule if the world has changed.")
+    where = "src/flights/columns.py, rules.py or schema.py"
+    lines.append(f"Mend the data in src/flights/sources.py, or change the rule in {where} if the world has changed.")
     raise DataError("\n".join(lines))
 
 

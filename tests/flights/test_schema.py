@@ -185,9 +185,10 @@ def test_what_stops_the_pipeline_says_what_where_and_what_to_do(winter):
     with pytest.raises(DataError) as caught:
         schema.stop_on_failure(failures)
     assert str(caught.value).splitlines() == [
-        "1 rules of src/flights/schema.py do not hold:",
+        "1 rules on the tables do not hold:",
         "  weather.wind_speed is within 0 to 150: not so in 1 rows (first: 5)",
-        "Mend the data in src/flights/sources.py, or change the rule if the world has changed.",
+        "Mend the data in src/flights/sources.py, or change the rule in src/flights/columns.py, rules.py or schema.py "
+        "if the world has changed.",
     ]
     schema.stop_on_failure(failures.iloc[:0])
 

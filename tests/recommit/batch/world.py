@@ -58,7 +58,7 @@ FEATURES = Table(
     columns=(
         Column("parcel", "whole", ALWAYS),
         Column("predicted_at", "instant", ALWAYS),
-        Column("weight", "number", ALWAYS, "kg", within=(0, None)),
+        Column("weight", "number", ALWAYS, "kg", within=(0, None), missing="may be"),
         Column("recent", "number", ALWAYS, "min", missing="may be"),
         Column("road", "text", ALWAYS, missing="may be"),
         Column("size", "text", ALWAYS, missing="may be"),
