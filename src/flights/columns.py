@@ -40,7 +40,7 @@ FLIGHTS = Table(
         Column("late", "boolean", since("outcome_known_at", "label_known_at")),
     ),
     rules=rules.FLIGHTS,
-    # The longest any airport was silent in 2013 was 8.0 hours, the longest without an outcome 10.4: a night at LGA.
+    # No flight of 2013 was asked about after a longer silence of its airport: 8.0 hours, and 10.4 without an outcome.
     heard=(
         Heard(("departed_at", "outcome_known_at"), hours=8, by="origin"),
         Heard(("outcome_known_at",), hours=11, by="origin"),
@@ -66,7 +66,7 @@ WEATHER = Table(
         Column("visib", "number", _READ, "mi", within=(0, 10), used=True),
     ),
     rules=rules.WEATHER,
-    # Readings are hourly, and features use none that is older.
+    # Readings are hourly, and features use none older than that.
     heard=(Heard(("taken_at",), hours=3, by="origin"),),
 )
 # No feature is computed from the tables below: most aircraft of two airlines are not in the register.

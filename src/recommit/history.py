@@ -55,7 +55,7 @@ class History:
             places = np.flatnonzero(at >= 0)
             mine, theirs = (one.reset_index(drop=True) for one in (rows.iloc[places], frame.iloc[at[places]]))
             for name in (name for name in given if name not in key):
-                for one in np.flatnonzero((mine[name] != theirs[name]).to_numpy("bool")):
+                for one in np.flatnonzero(_differ(mine[name], theirs[name], table[name].kind)):
                     same = ", ".join(f"{column} {mine[column].iloc[one]}" for column in key)
                     yield (
                         int(places[one]),
@@ -169,6 +169,13 @@ def _told(one: Broken, frame: pd.DataFrame) -> str:
         value = frame[one.column].iloc[one.rows[0]]
         first[0] += f" with {value!r}" if isinstance(value, str) else f" with {value}"
     return f"{one.column} {one.rule}: not so in {len(one.rows)} rows (first: {', '.join(first)})".lstrip()
+
+
+def _differ(mine: pd.Series, theirs: pd.Series, kind: Kind) -> np.ndarray:
+    """Of each pair of values, whether they are not the same; numbers to score come in single precision."""
+    if kind == "number":
+        mine, theirs = mine.astype("float32"), theirs.astype("float32")
+    return ((mine != theirs) & ~(mine.isna() & theirs.isna())).to_numpy("bool")
 
 
 def _groups(frame: pd.DataFrame, heard: Heard) -> pd.Series:

@@ -1,5 +1,7 @@
 """History that is not what its tables are declared to be is refused in a line; what only looks otherwise is taken."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -185,3 +187,15 @@ def test_a_row_that_history_has_with_other_facts_is_found_by_any_of_its_keys(tmp
     (found,) = history.contradicted(rows, PARCELS)
     assert found[0] == 1
     assert found[1].startswith("parcel is 40, and 4 in history's row of road north, due_at 2013-05-01 16:00")
+
+
+def test_a_number_in_single_precision_or_missing_on_both_sides_is_no_other_fact(tmp_path):
+    price = Column("price", "number", ALWAYS, missing="may be", given=True)
+    priced = replace(PARCELS, columns=(*PARCELS.columns, price))
+    frame = sound().assign(price=[0.1, np.nan, 0.3, 0.4, 0.5, 0.6])
+    frame.to_parquet(tmp_path / "parcels.parquet")
+    history = read_history((priced,), tmp_path)
+    rows = frame[["parcel", "road", "due_at", "price"]].astype({"price": "float32"})
+    assert list(history.contradicted(rows, priced)) == []
+    rows.loc[1, "price"] = 0.2
+    assert {row for row, _ in history.contradicted(rows, priced)} == {1}
