@@ -40,6 +40,17 @@ class Problem:
     build: Callable[[Tables, pd.DataFrame, float], pd.DataFrame]
     """(history, rows asked, horizon in hours) to the key, the instant and every feature: a row a row, in that order."""
 
+    def __post_init__(self) -> None:
+        """Raise ValueError where the tables do not declare what is said of them."""
+        if len(self.rows.keys[0]) > 1:
+            raise ValueError(f"the first key of {self.rows.name} must be one column, which names a row")
+        if absent := [name for name in (self.key, *self.beside) if name not in self.rows.given]:
+            raise ValueError(f"{self.rows.name} declares no given column {', '.join(absent)}")
+        if self.instant not in self.features.names:
+            raise ValueError(f"{self.features.name} declares no column {self.instant}")
+        if untold := [name for name, kind in self.asked.items() if kind == "boolean"]:
+            raise ValueError(f"{untold[0]} is given and a boolean, which no table to score is read for: take a text")
+
     @property
     def key(self) -> str:
         """The column that names a row."""

@@ -95,6 +95,15 @@ def test_a_tail_number_declared_as_known_beforehand_would_be_caught(winter, monk
     assert (found["column"], found["rule"]) == ("tailnum", "is missing whatever the outcome")
 
 
+def test_a_planted_column_declared_as_known_beforehand_would_be_caught(winter):
+    """Only flights that landed have taxied in."""
+    flights = winter["flights"]
+    planted = flights.assign(taxi_in_minutes=pd.Series(7.0, index=flights.index).where(flights["landed_at"].notna()))
+    taxi = Column("taxi_in_minutes", "number", ALWAYS, "min", within=(0, 300), missing="may be")
+    wrong = replace(FLIGHTS, columns=(*FLIGHTS.columns, taxi))
+    assert outcome_in_gaps(planted, wrong, "late") == ["taxi_in_minutes"]
+
+
 def test_a_landing_declared_as_known_on_departure_would_be_caught(winter, monkeypatch):
     columns = [replace(one, known=since("departed_at")) if one.name == "landed_at" else one for one in FLIGHTS.columns]
     monkeypatch.setitem(schema._DECLARED, "flights", replace(FLIGHTS, columns=tuple(columns)))

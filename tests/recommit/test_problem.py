@@ -1,10 +1,12 @@
 """The problem is named in pyproject.toml, and what is wrong there is said in a line."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from recommit import Refusal
+from recommit.columns import ALWAYS, Column
 from recommit.problem import load_problem
 from tests.recommit.batch import world
 
@@ -47,3 +49,21 @@ def test_what_is_asked_and_kept_follows_from_the_declared_columns():
     assert world.PROBLEM.key == "parcel"
     assert world.PROBLEM.asked == {"parcel": "whole", "leaves": "instant", "grams": "whole", "road": "text"}
     assert world.PROBLEM.kept == {"parcel": "whole", "leaves": "instant", "predicted_at": "instant"}
+
+
+WITH_GIFT = (*world.PARCELS.columns, Column("gift", "boolean", ALWAYS, given=True))
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"beside": ("late",)}, "parcels declares no given column late"),
+        ({"beside": ("town",)}, "parcels declares no given column town"),
+        ({"instant": "asked_at"}, "features declares no column asked_at"),
+        ({"rows": replace(world.PARCELS, keys=(("parcel", "road"),))}, "first key of parcels must be one column"),
+        ({"rows": replace(world.PARCELS, columns=WITH_GIFT)}, "gift is given and a boolean"),
+    ],
+)
+def test_a_problem_that_says_what_its_tables_do_not_declare_is_refused(change, told):
+    with pytest.raises(ValueError, match=told):
+        replace(world.PROBLEM, **change)
