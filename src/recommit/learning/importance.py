@@ -19,7 +19,7 @@ import pandas as pd
 from joblib import Parallel, delayed
 from numpy.typing import ArrayLike
 
-from recommit.learning.intervals import Blocks, Estimate, Interval
+from recommit.learning.intervals import LEVEL, REPLICATES, Blocks, Interval
 from recommit.learning.parallel import workers
 from recommit.learning.scores import log_losses
 from recommit.learning.splits import Split
@@ -139,24 +139,16 @@ def left_out(
 
 
 def worth(groups: Groups, permuted: np.ndarray, left_out: LeftOut, days: Blocks, seed: int) -> list[Worth]:
-    """The worth of each group, most leaned on first, from what `permuted` and `left_out` give, resampled by whole days.
+    """The worth of each group, most leaned on first, from what `permuted` and `left_out` give, with days as blocks.
 
     The intervals of each kind hold for all groups together: among many, some would look worth it by chance. Those of
     fits allow for luck too: that of the fits without, and that in the mean of the fits with all columns.
     """
-    without = days.ratio(left_out.losses)
-    draws, replicates = np.random.default_rng(seed), (len(without.replicates), 1)
-    shared = draws.normal(size=replicates) / np.sqrt(left_out.fits)
-    unsure = np.sqrt((left_out.fits - 1) / draws.chisquare(left_out.fits - 1, size=replicates))  # of the luck itself
-    own = draws.normal(size=without.replicates.shape) / np.sqrt(left_out.each)
-    luck = left_out.luck * unsure * (own + shared)
-    spread = Estimate(without.value, without.replicates + luck, without.blocks)
-    unread = [None if column.any() else Interval(0.0, 0.0, 0.0) for column in permuted.T]
-    columns = zip(days.ratio(permuted).simultaneous(), unread, spread.simultaneous(), strict=True)
+    luck = _luck(left_out, len(groups), seed)
+    columns = zip(_of_days(permuted, days), _of_days(left_out.losses, days), strict=True)
     found = [
-        # Where no row's loss changes, the model does not read the columns: nothing is left to be unsure of.
-        Worth(name, tuple(members), none or shuffled, fitted)
-        for (name, members), (shuffled, none, fitted) in zip(groups.items(), columns, strict=True)
+        Worth(name, tuple(members), shuffled, _widened(fitted, luck))
+        for (name, members), (shuffled, fitted) in zip(groups.items(), columns, strict=True)
     ]
     return sorted(found, key=lambda one: (-one.permuted.value, one.name))
 
@@ -166,6 +158,29 @@ def table(found: Sequence[Worth], described: pd.DataFrame | None = None) -> pd.D
     rows = [{"permuted": str(one.permuted), "left out": str(one.left_out), "verdict": one.verdict} for one in found]
     laid_out = pd.DataFrame(rows, index=pd.Index([one.name for one in found], name="without"))
     return laid_out if described is None else laid_out.join(described)
+
+
+def _of_days(losses: np.ndarray, days: Blocks) -> list[Interval]:
+    """The mean of each column of added losses, (rows, groups), with intervals that hold together."""
+    # Where no row's loss changes, the model does not read the columns: nothing is left to be unsure of.
+    found = zip(days.ratio(losses).simultaneous(), losses.T, strict=True)
+    return [interval if column.any() else Interval(0.0, 0.0, 0.0) for interval, column in found]
+
+
+def _luck(left_out: LeftOut, groups: int, seed: int) -> float:
+    """How far the luck of fits moves the one of so many groups that it moves most, at the level of intervals."""
+    draws = np.random.default_rng(seed)
+    shared = draws.normal(size=(REPLICATES, 1)) / np.sqrt(left_out.fits)
+    unsure = np.sqrt((left_out.fits - 1) / draws.chisquare(left_out.fits - 1, size=(REPLICATES, 1)))
+    own = draws.normal(size=(REPLICATES, groups)) / np.sqrt(left_out.each)
+    return float(left_out.luck * np.quantile(np.abs(unsure * (own + shared)).max(axis=1), LEVEL))
+
+
+def _widened(interval: Interval, margin: float) -> Interval:
+    """The interval of a number that another, independent chance moves as well (Zou and Donner 2008)."""
+    low = interval.value - np.hypot(interval.value - interval.low, margin)
+    high = interval.value + np.hypot(interval.high - interval.value, margin)
+    return Interval(interval.value, float(low), float(high), interval.level)
 
 
 @dataclass(frozen=True)

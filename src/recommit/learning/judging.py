@@ -56,7 +56,7 @@ def ranking(outcome: ArrayLike, probability: ArrayLike) -> Ranking:
 
 
 def judge(outcome: ArrayLike, probability: ArrayLike, days: Blocks) -> dict[str, Estimate]:
-    """Each score of `probability`, (n,), for outcomes, (n,) of 0 and 1, resampled by whole days.
+    """Each score of `probability`, (n,), for outcomes, (n,) of 0 and 1, with days as blocks.
 
     auc and average_precision rank (higher is better); log_loss (nats) and brier judge the probabilities, and so does
     calibration_error, the mean distance of predicted and observed shares in bins of equal size (lower is better).
@@ -64,8 +64,8 @@ def judge(outcome: ArrayLike, probability: ArrayLike, days: Blocks) -> dict[str,
     truth, chance = np.asarray(outcome, dtype="float64"), np.asarray(probability, dtype="float64")
     ranked = ranking(truth, chance)
     return {
-        "auc": days.statistic(ranked.auc),
-        "average_precision": days.statistic(ranked.average_precision),
+        "auc": days.statistic(ranked.auc, (0, 1)),
+        "average_precision": days.statistic(ranked.average_precision, (0, 1)),
         "log_loss": days.ratio(log_losses(truth, chance)),
         "brier": days.ratio((chance - truth) ** 2),
         "calibration_error": calibration_error(truth, chance, days),
@@ -97,7 +97,8 @@ def calibration_error(outcome: ArrayLike, probability: ArrayLike, days: Blocks, 
     gaps = cells.reshape(days.number, width)
     rows = np.bincount(days.codes, minlength=days.number).astype("float64")
     value = np.abs(gaps.sum(axis=0)).sum() / rows.sum()
-    return Estimate(value, np.abs(days.counts @ gaps).sum(axis=1) / (days.counts @ rows), days.number)
+    without = np.abs(gaps.sum(axis=0) - gaps).sum(axis=1) / (rows.sum() - rows)
+    return Estimate(value, without, days.seed, (0, np.inf))
 
 
 def coverage(outcome: ArrayLike, covered: ArrayLike, sets: np.ndarray, days: Blocks) -> dict[str, Estimate]:

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from recommit.learning.intervals import Blocks, Interval, blocks
+from recommit.learning.intervals import Blocks, Interval
 
 What = Literal[
     "missing",
@@ -210,7 +210,7 @@ def _month(
         cell = codes[known] * len(values[column]) + place.to_numpy()[known].astype("int64")
         counts = np.bincount(cell, minlength=days * len(values[column])).reshape(days, -1)
         categories[column] = counts.astype("float64")
-    drawn = Blocks(codes, blocks(np.arange(days), seed).counts)
+    drawn = Blocks(codes, days, seed)
     return Month(f"{span[0]:%Y-%m}", drawn, rows, *span, numbers, categories, values)
 
 
@@ -241,7 +241,7 @@ def describe(month: Month, monitored: Monitored, clock: pd.Timestamp) -> Iterato
 
 def weekly_medians(month: Month, column: str, seed: int) -> list[Interval]:
     """The median of a column in each full week of a month, in order; the days after the last belong to none."""
-    drawn = Blocks(np.empty(0, dtype="int64"), blocks(np.arange(WEEK), seed).counts)
+    drawn = Blocks(np.empty(0, dtype="int64"), WEEK, seed)
     found, days = month.numbers[column], month.blocks.number
     return [found.within(day, day + WEEK).quantile(0.5, drawn) for day in range(0, days - WEEK + 1, WEEK)]
 
@@ -309,4 +309,4 @@ def _by_day(month: Month, values: np.ndarray) -> np.ndarray:
 
 
 def _ratio(drawn: Blocks, numerator: np.ndarray, denominator: np.ndarray) -> Interval:
-    return drawn.ratio_of_sums(numerator, denominator).interval() if denominator.any() else NOTHING
+    return drawn.ratio_of_sums(numerator, denominator).interval(alike=False) if denominator.any() else NOTHING

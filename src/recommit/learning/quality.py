@@ -16,7 +16,7 @@ prediction interval for one more month: around the month before it, or the mean 
 - half of the widest interval among the other months: a neighbour's value is itself only measured.
 
 Shares of what may be rare (`_RATES`) are judged by their logs. A number is flagged when its own interval (days as
-blocks) lies wholly outside that, and when it is farther from what it was in every one of the other months than the
+independent blocks) lies wholly outside that, and when it is farther from what it was in every one of the other months than the
 smallest difference that matters. Three more things:
 
 - shares farther outside the range than matters, of unseen values and of new ones ask what one month has that others

@@ -149,10 +149,8 @@ def check_directions(
     shares = days.ratio(np.column_stack(violating), np.column_stack(touching))
     together = [
         # Of a share that no day changes, as of no violation at all, the interval is the share itself.
-        Interval(one.value, max(one.low, 0.0), min(one.high, 1.0))
-        if np.ptp(replicates)
-        else Interval(one.value, one.value, one.value)
-        for one, replicates in zip(shares.simultaneous(), shares.replicates.T, strict=True)
+        one if influence.any() else Interval(one.value, one.value, one.value)
+        for one, influence in zip(shares.simultaneous(), shares.influence.T, strict=True)
     ]
     moved = [
         Moved(direction, int(touched.sum()), len(np.unique(days.codes[touched])), mean, share)

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 
-from recommit.learning.intervals import Estimate, Interval, blocks
+from recommit.learning.intervals import Interval, blocks
 from recommit.learning.parallel import workers
 from recommit.learning.scores import log_losses
 from recommit.learning.splits import Split
@@ -109,7 +109,7 @@ def search(
     by_setting = np.concatenate(losses).reshape(len(tried), -1).T
     days = pd.concat([test["predicted_at"] for _, test in tables]).dt.date
     means = blocks(days, seed).ratio(by_setting)
-    gaps = Estimate(means.value - means.value[0], means.replicates - means.replicates[:, [0]], means.blocks)
+    gaps = means.less(0)
     alike = (by_setting == by_setting[:, [0]]).all(axis=0)  # the first itself, and settings that change no forecast
     differences = [NONE if same else gap for same, gap in zip(alike, gaps.simultaneous(), strict=True)]
     rows = tuple(map(Tried, tried, means.each(), differences))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from recommit.learning.intervals import Estimate, Interval, blocks
+from recommit.learning.intervals import Interval, blocks
 from recommit.learning.scores import log_losses
 
 
@@ -59,8 +59,8 @@ def choose(outcome: pd.Series, days: pd.Series, probabilities: pd.DataFrame, see
     losses = np.column_stack([log_losses(outcome, probabilities[fit]) for fit in probabilities])
     means = drawn.ratio(losses)
     best = int(np.argmin(means.value))
-    gaps = Estimate(means.value - means.value[best], means.replicates - means.replicates[:, [best]], means.blocks)
-    errors = gaps.replicates.std(axis=0, ddof=1)
+    gaps = means.less(best)
+    errors = gaps.error
     chosen = int(np.flatnonzero(gaps.value <= errors)[0])
     scored = [
         Scored(fit, mean, gap, float(error), place == chosen)

@@ -76,7 +76,7 @@ def windows(table: pd.DataFrame, starts: pd.Timestamp, months: int, ages: Sequen
 def decay(
     build: Callable[[], Any], found: Sequence[Window], split: Split, features: Sequence[str], target: str, seed: int
 ) -> list[Aged]:
-    """Fit on each window and score the split's test rows, resampled by UTC day of `predicted_at`: freshest first.
+    """Fit on each window and score the split's test rows, with UTC days of `predicted_at` as blocks: freshest first.
 
     `build` gives an unfitted classifier; `features` and `target` are columns. Differences are paired, row by row. One
     fit stands for each age: the luck of a single fit is not in the intervals.
@@ -93,7 +93,7 @@ def decay(
     truth = test[target].to_numpy()
     losses = np.column_stack([log_losses(truth, probability) for probability in probabilities])
     mean, added = days.ratio(losses).each(), days.ratio(losses - losses[:, [0]]).each()
-    areas = [days.statistic(ranking(truth, probability).auc).interval() for probability in probabilities]
+    areas = [days.statistic(ranking(truth, probability).auc, (0, 1)).interval() for probability in probabilities]
     return [
         Aged(window.months_old, window.starts, window.ends, len(window.rows), *measured)
         for window, *measured in zip(found, mean, areas, added, strict=True)

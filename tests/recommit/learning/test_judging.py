@@ -45,7 +45,7 @@ def test_a_forecast_that_is_too_high_shows_a_gap_and_an_honest_one_does_not() ->
 
 
 def test_coverage_is_counted_for_each_outcome() -> None:
-    days = blocks([1, 1, 2, 2], seed=1, replicates=50)
+    days = blocks([1, 1, 2, 2], seed=1)
     sets = np.array([[True, False], [True, True], [True, False], [True, False]])
     found = coverage([0, 1, 1, 0], [True, True, False, True], sets, days)
     assert {name: float(one.value) for name, one in found.items()} == {

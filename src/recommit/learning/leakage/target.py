@@ -171,5 +171,6 @@ def _pooled(folds: Sequence[_Fold], column: str, drawn: Blocks, later: np.ndarra
     table = drawn.codes * len(levels) + place
     true, rows = (part.reshape(drawn.number, -1) for part in counts(table, later, drawn.number * len(levels)))
     value = auc_of_counts(levels, true.sum(axis=0), (rows - true).sum(axis=0))
-    replicates = auc_of_counts(levels, drawn.counts @ true, drawn.counts @ (rows - true))
-    return Estimate(value, replicates, drawn.number)
+    false = rows - true
+    without = auc_of_counts(levels, true.sum(axis=0) - true, false.sum(axis=0) - false)
+    return Estimate(value, without, drawn.seed, (0, 1))
