@@ -16,8 +16,8 @@ prediction interval for one more month: around the month before it, or the mean 
 - half of the widest interval among the other months: a neighbour's value is itself only measured.
 
 Shares of what may be rare (`_RATES`) are judged by their logs. A number is flagged when its own interval (days as
-independent blocks) lies wholly outside that, and when it is farther from what it was in every one of the other months than the
-smallest difference that matters. Three more things:
+independent blocks) lies wholly outside that, and when it is farther from what it was in every one of the other months
+than the smallest difference that matters. Three more things:
 
 - shares farther outside the range than matters, of unseen values and of new ones ask what one month has that others
   have not. A month of the others is held against the rest of them, so that it is to them what the judged month is to
