@@ -178,12 +178,17 @@ def _refused_alike(kind: str, one: Mapping[str, Any]) -> bool:
 
 
 def _one_candidate(evidence: Evidence, bound: float) -> Found:
-    fit = evidence["test"]["candidate"]["fit"]
-    about = {"selection": evidence["selection"]["chosen"], "parity": evidence["parity"]["fit"]}
-    other = [f"{file} is about {name}" for file, name in about.items() if name != fit]
-    if evidence["parity"]["md5"] != evidence["test"]["candidate"]["md5"]:
-        other.append("parity is about another file")
-    return Found(len(other), len(other) <= bound, " and ".join(other) or f"all evidence is about {fit}")
+    candidate = evidence["test"]["candidate"]
+    about = {"selection": evidence["selection"]["chosen"]}
+    about |= {file: evidence[file]["fit"] for file in ("parity", "staleness", "robustness")}
+    other = [f"{file} is about {name}" for file, name in about.items() if name != candidate["fit"]]
+    other += [
+        f"{file} is about another file"
+        for file in ("parity", "robustness")
+        if evidence[file]["md5"] != candidate["md5"]
+    ]
+    words = f"{', '.join(about)} are about {candidate['fit']}, as the test month's numbers are"
+    return Found(len(other), len(other) <= bound, " and ".join(other) or words)
 
 
 def _within(number: Mapping[str, Any], center: float, bound: float) -> tuple[bool | None, str]:

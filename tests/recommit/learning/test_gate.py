@@ -270,6 +270,9 @@ def test_a_number_that_is_none_does_not_pass(evidence: dict, rule: str, place: t
         ("leakage", "leakage", "checked", []),
         ("leakage", "replay", "rows", 0),
         ("one_candidate", "selection", "chosen", "another"),
+        ("one_candidate", "staleness", "fit", "another"),
+        ("one_candidate", "robustness", "fit", "another"),
+        ("one_candidate", "robustness", "md5", "an earlier one"),
     ],
 )
 def test_a_check_that_looked_at_nothing_or_at_something_else_does_not_pass(

@@ -132,7 +132,10 @@ class World:
             "leakage": self._leakage(train, test, months),
             "replay": self._replay(table, train),
             "selection": {"chosen": "logistic-full", "used_until": str(predicted["label_known_at"].max())},
-            "staleness": {"candidate": staleness.age(train_used["label_known_at"].max(), month_before(AS_OF))},
+            "staleness": {
+                "fit": "logistic-full",
+                "candidate": staleness.age(train_used["label_known_at"].max(), month_before(AS_OF)),
+            },
             **self._judged(test, predict, sets, train_used["label_known_at"].max()),
             "parity": self._parity(),
             "robustness": self._robust(months[-1].test, predict),
@@ -216,7 +219,7 @@ class World:
         directions = [Direction("a worse jam", (Change("jam", "plus", 1.0),), "fall", "jams delay", 0.001)]
         moved, unread, untouched = check_directions(predict, rows, directions, days)
         found = {"directions": [one.as_dict() for one in moved], "untested": unread, "untouched": untouched}
-        return {"finite": True, **found}
+        return {"fit": "logistic-full", "md5": "candidate", "finite": True, **found}
 
 
 def honest(seed: int = 1) -> World:

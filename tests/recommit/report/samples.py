@@ -126,6 +126,7 @@ def evidence() -> dict[str, Any]:
             "evidence": {"reports/evidence/test.json": "eccbc87e4b5ce2fe28308fd9f2a7baf3"},
         },
         "staleness": {
+            "fit": "boosting-full",
             "month": "2013-07",
             "curve": [
                 {
