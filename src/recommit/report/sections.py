@@ -62,7 +62,7 @@ def _test(evidence: Mapping[str, Any]) -> list[Section]:
         f"{shown(candidate['trained_rows'])} rows, the last outcome known {shown(candidate['trained_until'])}. It is "
         f"judged on {shown(span['rows'])} rows of {shown(span['days'])} days from {shown(span['starts'])} to "
         f"{shown(span['ends'])}; {percent(span['late_share'])} of them came true. In brackets: the interval at {at}. "
-        "It is made by drawing whole days anew, since rows of one day are alike."
+        "It is made from whole days, since rows of one day are alike."
     )
     calibrated = "Does a stated probability mean what it says? Of rows with 30 %, three in ten should come true."
     covered = "Where the model cannot tell, it says so with a set of both outcomes. Do the sets keep their promise?"
