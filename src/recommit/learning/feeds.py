@@ -25,7 +25,7 @@ def describe(month: Month, monitored: Monitored) -> Iterator[Number]:
     """Every number of a month about feeds and hours.
 
     - changes: of each number, the share of a feed's readings that are not the one before, none counted as one;
-    - times: of each value of a category, its share, none counted as one;
+    - times: of each value of a category, its share, none counted as one; days: the share of the days that have it;
     - offset: the median of a feed's reading less the median of the others' at the same instant, in the column's unit;
     - slope: of the least-squares line of a feed's readings on the others' median;
     - lag: the hours by which a feed's readings must be moved to go best with the others' median (cross-correlation),
@@ -42,9 +42,10 @@ def describe(month: Month, monitored: Monitored) -> Iterator[Number]:
         values = rows[column].to_numpy(dtype="float64", na_value=np.nan)[order]
         yield from _changes(column, values, codes[order], names)
     for column, counts in month.categories.items():
-        known = counts.sum()
-        for value, count in zip(month.values[column], counts.sum(axis=0), strict=True):
-            yield column, "times", value, exactly((count + 1) / (known + 1) if known else np.nan)
+        known = counts.sum(axis=1)
+        for value, count in zip(month.values[column], counts.T, strict=True):
+            yield column, "times", value, exactly((count.sum() + 1) / (known.sum() + 1) if known.any() else np.nan)
+            yield column, "days", value, exactly((count[known > 0] > 0).mean() if known.any() else np.nan)
     for column in monitored.measured:
         wide = rows.pivot(index=monitored.at, columns=monitored.feed, values=column).astype("float64")
         yield from _agreement(column, wide)

@@ -26,6 +26,7 @@ What = Literal[
     "new values",
     "changes",
     "times",
+    "days",
     "offset",
     "slope",
     "lag",

@@ -93,16 +93,20 @@ class Measured:
         seen = {column: [self.found[other].seen(column) for other in others] for column in judged.categories}
         for key, number in self.own[judged.name].items():
             column, what, of = key
-            if what in _UNJUDGED or (what in ("share", "times") and of not in set.union(*seen[column])):
+            if what in _UNJUDGED or (what in ("share", "times", "days") and of not in set.union(*seen[column])):
                 continue
             # A feed that was silent for a whole month was not yet, or no longer, there.
             if what in ("silent", "longest gap", "feed volume") and of and of not in set.intersection(*seen[column]):
                 continue
             past = [self.own[self.found[other].name].get(key, exactly(np.nan)) for other in others]
             # What is rare comes and goes honestly, a route of one flight a week say.
-            if what == "times" and not max(other.value for other in past) >= self.smallest.share:
+            if what in ("times", "days") and self._rare((column, "times", of), others):
                 continue
             yield key, (number, past)
+
+    def _rare(self, key: Key, others: list[int]) -> bool:
+        shares = [self.own[self.found[other].name][key].value for other in others]
+        return not max(share for share in shares if np.isfinite(share)) >= self.smallest.share
 
     def _against_others(self, place: int, others: list[int]) -> Iterator[tuple[Key, tuple[Interval, list[Interval]]]]:
         """Of each other month what the rest of them have not, of the judged month what none of them has."""

@@ -123,7 +123,9 @@ def _volume_slope(rows: pd.DataFrame, monitored: Monitored) -> float:
     weekday = pd.DatetimeIndex(days.index).day_of_week
     volume = np.log(days["size"])
     usual, outcome = volume.groupby(weekday).transform("median"), days["mean"].groupby(weekday).transform("mean")
-    return float(stats.theilslopes(volume - usual, days["mean"] - outcome)[0])
+    y, x = (volume - usual).to_numpy(), (days["mean"] - outcome).to_numpy()
+    across, up = np.subtract.outer(x, x), np.subtract.outer(y, y)
+    return float(np.median(up[across > 0] / across[across > 0]))
 
 
 Scales = dict[str, tuple[float, float]]

@@ -37,7 +37,7 @@ def honest(seed: int) -> pd.DataFrame:
     rng = np.random.default_rng(seed)
     days = pd.date_range("2013-01-01", "2013-09-03", tz="America/New_York", inclusive="left", unit="us")
     day = np.repeat(np.arange(len(days)), 100)
-    hours = pd.to_timedelta(6 + 16 * rng.beta(2, 2, len(day)), unit="h").round("min")
+    hours = pd.to_timedelta(6 + 16 * rng.beta(5, 5, len(day)), unit="h").round("min")
     jam = rng.normal(size=len(days))[day] + rng.normal(size=len(day))
     airline = rng.choice(["AA", "BB", "CC"], len(day), p=[0.5, 0.3, 0.2])
     minutes = 20 * (jam - 0.7 + 0.5 * (airline == "BB")) + rng.normal(0, 15, len(day))
