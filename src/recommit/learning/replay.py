@@ -1,13 +1,15 @@
 """The replay test: a feature is what it was, whatever came later.
 
-The world is cut off at an instant, features of rows asked about up to then are computed again, and must be the stored
-ones. A feature that changes has seen what was not yet known: a mean over the whole table, a window that reaches past
-the row, a fact that was entered afterwards.
+The world is cut off at a row's own prediction instant, and features of the rows asked about up to then are computed
+again: once with all later facts left out, once with them exchanged for other ones. They must be the stored ones both
+times. A feature that changes has seen what was not yet known: a mean over the whole table, a window that reaches past
+the row or holds the row itself, a fact that was entered afterwards.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -15,17 +17,22 @@ import pandas as pd
 from recommit.learning.leakage.finding import Finding
 
 Tables = dict[str, pd.DataFrame]
+Future = Literal["left out", "exchanged"]
 # Running sums in floating point may differ in their last digits. Of float32, this is an exact match.
 _RELATIVE = 1e-9
 
 
 @dataclass(frozen=True)
 class Replayed:
-    """Stored and rebuilt features of the rows asked about up to an instant, in the same order, indexed by their key."""
+    """Stored and rebuilt features of the rows asked about up to an instant, in the same order, indexed by their key.
+
+    `future` says what was done with later facts.
+    """
 
     instant: pd.Timestamp
     stored: pd.DataFrame
     rebuilt: pd.DataFrame
+    future: Future
 
 
 def instants(table: pd.DataFrame, number: int, seed: int, asked: str = "predicted_at") -> list[pd.Timestamp]:
@@ -51,21 +58,47 @@ def replayed(
     rows: int,
     key: str,
     asked: str = "predicted_at",
+    future: Future = "left out",
 ) -> Replayed:
     """Compute again, from the tables as known at an instant, the last `rows` rows asked about at or before it.
 
-    `stored` is the feature table, a row a key, with `asked` (UTC). `as_known_at(tables, instant)` leaves out what was
-    not known; `build(tables, keys)` gives the feature table of those keys, in any order. The last rows are those that
-    the future is nearest to. Raises ValueError for a key that occurs twice or no row up to the instant.
+    `stored` is the feature table, one row per key, with `asked` (UTC). `as_known_at(tables, instant)` leaves out what
+    was not known; `build(tables, keys)` gives the feature table of those keys, in any order. The last rows are those
+    that the future is nearest to. With `future` "exchanged", what was not known is replaced as `exchanged` does.
+    Raises ValueError for a key that occurs twice or no row up to the instant.
     """
     past = stored[stored[asked] <= instant].sort_values(asked, kind="stable").tail(rows)
     if past.empty:
         raise ValueError(f"no row is asked about at or before {instant}: the first is at {stored[asked].min()}")
-    rebuilt = build(as_known_at(tables, instant), past[key])
+    known = as_known_at(tables, instant)
+    rebuilt = build(known if future == "left out" else exchanged(tables, known, key), past[key])
     for name, table in (("stored", past), ("rebuilt", rebuilt)):
         if table[key].duplicated().any():
             raise ValueError(f"{key} {table.loc[table[key].duplicated(), key].iloc[0]} is twice in the {name} features")
-    return Replayed(instant, past.set_index(key), rebuilt.set_index(key))
+    return Replayed(instant, past.set_index(key), rebuilt.set_index(key), future)
+
+
+def exchanged(tables: Tables, known: Tables, key: str) -> Tables:
+    """The tables with every fact that is not in `known` exchanged for another row's; true and false for each other.
+
+    `known` is what the tables were at an instant. Exchanged are facts of rows with the key, also the row's own that the
+    prediction is for: a window that holds the row itself counts them. Other tables are those of `known`.
+    """
+    return known | {name: _exchanged(tables[name], known[name], key) for name in known if key in tables[name]}
+
+
+def _exchanged(table: pd.DataFrame, known: pd.DataFrame, key: str) -> pd.DataFrame:
+    then = known.set_index(key).reindex(table[key])
+    changed = table.copy()
+    for column in table.columns.drop(key):
+        now = table[column]
+        gone = (now.notna() & ~_same(now, then[column].set_axis(table.index))).to_numpy()
+        if gone.any():
+            facts = now[gone]
+            # In reverse, so that facts of the near future become those of the far one.
+            other = ~facts if pd.api.types.is_bool_dtype(facts) else facts.iloc[::-1]
+            changed.loc[gone, column] = other.array
+    return changed
 
 
 def changes_with_the_future(again: Replayed, columns: Sequence[str]) -> list[Finding]:
@@ -88,7 +121,7 @@ def changes_with_the_future(again: Replayed, columns: Sequence[str]) -> list[Fin
         if changed.any():
             place = int(np.argmax(changed))
             how = (
-                f"{changed.sum()} of {len(stored)} rows change when what came after {again.instant} is left out: "
+                f"{changed.sum()} of {len(stored)} rows change when what came after {again.instant} is {again.future}: "
                 f"{stored.index.name} {stored.index[place]} from {stored[column].iloc[place]} to "
                 f"{rebuilt[column].iloc[place]}"
             )

@@ -44,10 +44,18 @@ def _unlike(flag: Mapping[str, Any]) -> str:
 
 
 def _leakage(evidence: Evidence, bound: float) -> Found:
-    leaks = [*evidence["leakage"]["findings"], *evidence["replay"]["findings"]]
-    looked = bool(evidence["leakage"]["checked"]) and evidence["replay"]["rows"] > 0
-    words = f"{len(leaks)} leaks found{_first(leaks)}" if looked else "leaks were not looked for"
-    return Found(len(leaks), looked and len(leaks) <= bound, words)
+    found = [*evidence["leakage"]["findings"], *evidence["replay"]["findings"]]
+    leaks = [one for one in found if one["certainty"] == "proof"]
+    asked: dict[str, list[str]] = {}
+    for one in found:
+        if one["certainty"] == "question":
+            worth = f"{one['kind']}, worth {one['worth']:.1%} of the baseline's loss: {one['how']}"
+            asked.setdefault(one["where"], []).append(worth)
+    points = tuple(Point(where, "; ".join(said)) for where, said in asked.items())
+    if not evidence["leakage"]["checked"] or not evidence["replay"]["rows"]:
+        return Found(len(leaks), False, "leaks were not looked for")
+    words = f"{len(leaks)} leaks proved{_first(leaks)}; {len(points)} questions"
+    return Found(len(leaks), len(leaks) <= bound, words, points)
 
 
 def _first(found: list[Mapping[str, Any]]) -> str:

@@ -69,7 +69,7 @@ def labels_known_before_they_are_asked_for(world: World) -> None:
 
 LEAKS = [
     (column_that_is_the_outcome, "arrival_delay"),
-    (pair_that_is_the_outcome, "code and key_to_it"),
+    (pair_that_is_the_outcome, "code, key_to_it"),
     (columns_that_add_up_to_the_outcome, "taxi"),
     (feature_that_sees_the_future, "recent"),
     (rows_of_the_test_month_in_training, "shared_rows"),

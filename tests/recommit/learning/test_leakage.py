@@ -1,8 +1,11 @@
-"""Every kind of leak is found when it is planted, named by its columns or rows, and honest data has none."""
+"""Every kind of leak is found when it is planted, named by its columns or rows; honest data has none proved."""
+
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
@@ -10,17 +13,25 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from recommit.learning.leakage import figures
+from recommit.learning.leakage.bounds import Bounds
+from recommit.learning.leakage.columns import leaks_in_columns
 from recommit.learning.leakage.finding import Finding, as_table
 from recommit.learning.leakage.fitted import fitted_beyond
 from recommit.learning.leakage.order import time_order
 from recommit.learning.leakage.shared import look_alikes, shared_groups, shared_rows
-from recommit.learning.leakage.shuffled import shares, too_good_against_shuffled
-from recommit.learning.leakage.target import Bounds, strongest, target_in_columns
+from recommit.learning.leakage.shuffled import alone, strong_against_shuffled, stronger_lately
+from recommit.learning.leakage.spans import spans, within
+from recommit.learning.leakage.target import strongest, target_in_columns
+from recommit.learning.leakage.telling import telling_values
 from recommit.learning.splits import folds
+from tests.recommit.learning import honest_worlds
+from tests.recommit.learning.honest_worlds import WORLDS, columns_of
+from tests.recommit.learning.planted_leaks import PLANTS
 
 COLUMNS = ["storm", "hour", "carrier", "wind", "queue"]
 AS_OF = "2013-07-01"
-BOUND = 0.3
+PARAMS = yaml.safe_load((Path(__file__).parents[3] / "params.yaml").read_text(encoding="utf-8"))["leakage"]
+BOUNDS = Bounds(**{name: value for name, value in PARAMS.items() if name not in ("coincidences", "groups")})
 
 
 def honest(seed: int = 0, a_day: int = 60) -> pd.DataFrame:
@@ -55,11 +66,20 @@ def table():
 
 
 def in_columns(table, columns):
-    return target_in_columns(folds(table, AS_OF, 2), columns, "late", Bounds())
+    return target_in_columns(folds(table, AS_OF, 2), columns, "late", BOUNDS)
 
 
 def against_shuffled(table, columns):
-    return too_good_against_shuffled(shares(folds(table, AS_OF, 1)[0], columns, "late", 1, BOUND), BOUND)
+    return strong_against_shuffled(folds(table, AS_OF, 1)[0], columns, "late", BOUNDS.worth, 1)
+
+
+def told_by_values(table, columns):
+    return telling_values(folds(table, AS_OF, 1)[0], columns, "late", BOUNDS.odds)
+
+
+def looked_at(table, seed=1):
+    """Every look at columns, with the bounds that ship, three months judged."""
+    return leaks_in_columns(table, honest_worlds.AS_OF, 3, columns_of(table), "late", BOUNDS, seed)
 
 
 def parts_of(table):
@@ -71,10 +91,46 @@ def parts_of(table):
 def test_honest_tables_have_no_leak(seed):
     table = honest(seed)
     parts = parts_of(table)
-    assert in_columns(table, COLUMNS) == []
-    assert against_shuffled(table, COLUMNS) == []
+    assert looked_at(table, seed) == []
     assert shared_rows(parts, "id", COLUMNS, 0.001) == []
     assert time_order(parts) == []
+
+
+# Worlds in which a column is as strong as a leak, or changes as suddenly: a person must say that it is honest.
+ASKED = {
+    "one_strong_number": ["load"],
+    "one_very_strong_number": ["load"],
+    "busy_street": ["hour"],
+    "telling_category": ["customer"],
+    "rare_categories": ["place"],
+    "drift": ["load"],
+}
+
+
+@pytest.mark.parametrize("name", WORLDS)
+def test_no_honest_world_has_a_leak_proved_and_few_raise_a_question(name):
+    table = WORLDS[name](np.random.default_rng(1))
+    found = looked_at(table)
+    assert [finding for finding in found if finding.certainty == "proof"] == []
+    assert {finding.where for finding in found} <= set(ASKED.get(name, []))
+    assert all(0 < finding.worth < 1 for finding in found)
+
+
+def test_there_are_more_than_twenty_honest_worlds_and_most_raise_no_question():
+    assert len(WORLDS) >= 28
+    assert len(ASKED) <= 6
+
+
+@pytest.mark.parametrize("name", PLANTS)
+@pytest.mark.parametrize("world", ["weak", "strong_days"])
+def test_a_planted_leak_is_asked_about_or_proved_by_its_columns(name, world):
+    random = np.random.default_rng(3)
+    table = WORLDS[world](random)
+    planted = PLANTS[name](table, random)
+    found = looked_at(table.assign(**planted))
+    named = {column for finding in found for column in finding.where.split(", ")}
+    assert named & set(planted)
+    assert all(set(finding.where.split(", ")) & set(planted) for finding in found), "no honest column is named alone"
 
 
 def is_said(table):
@@ -89,15 +145,6 @@ def is_missing(table):
     return {"reason_code": pd.Series(7.0, table.index).where(table["late"])}
 
 
-def is_known_of_a_few(table):
-    chosen = table["late"] & (table["id"] % 5 == 0)
-    return {"cause": pd.Series("strike", table.index, dtype="str").where(chosen)}
-
-
-def is_a_rare_number(table):
-    return {"gust": table["wind"].fillna(0).mask(table["late"] & (table["id"] % 25 == 0), 999.0)}
-
-
 def is_filled_in_old_months(table):
     noise = pd.Series(np.random.default_rng(3).random(len(table)), table.index)
     return {"backfilled": noise.where(table["predicted_at"] >= "2013-05-01", table["late"].astype("float64"))}
@@ -109,8 +156,6 @@ def is_filled_in_old_months(table):
         (is_said, "alone it gives the target with an AUC of 1.0000"),
         (is_a_category, "alone it gives the target with an AUC of 1.0000"),
         (is_missing, "whether it is missing gives the target with an AUC of 1.0000"),
-        (is_known_of_a_few, "rows where it is strike, 100.00% have the target"),
-        (is_a_rare_number, "rows where it is up to 999, 100.00% have the target"),
         (is_filled_in_old_months, "alone it gives the target with an AUC of 1.0000"),
     ],
 )
@@ -119,14 +164,62 @@ def test_a_column_that_gives_the_target_away_is_named_and_no_other(plant, reason
     planted = plant(table)
     findings = in_columns(table.assign(**planted), [*COLUMNS, *planted])
     assert [(finding.kind, finding.where) for finding in findings] == [("target_in_columns", *planted)]
+    assert findings[0].certainty == "proof"
     assert reason in findings[0].how
+
+
+def is_known_of_a_few(table):
+    chosen = table["late"] & (table["id"] % 5 == 0)
+    return {"cause": pd.Series("strike", table.index, dtype="str").where(chosen)}
+
+
+def is_a_rare_number(table):
+    return {"gust": table["wind"].fillna(0).mask(table["late"] & (table["id"] % 25 == 0), 999.0)}
+
+
+@pytest.mark.parametrize(
+    ("plant", "reason"),
+    [
+        (is_known_of_a_few, "where it is strike, 100.00% of"),
+        (is_a_rare_number, "where it is up to 999, 100.00% of"),
+    ],
+)
+def test_a_value_that_gives_the_target_away_is_asked_about_and_no_other(plant, reason):
+    table = honest(a_day=150)
+    planted = plant(table)
+    findings = told_by_values(table.assign(**planted), [*COLUMNS, *planted])
+    assert [(finding.kind, finding.where, finding.certainty) for finding in findings] == [
+        ("telling_value", *planted, "question")
+    ]
+    assert reason in findings[0].how
+    assert findings[0].worth > 0
+
+
+def test_a_gap_that_tells_only_for_one_category_is_asked_about_with_that_category():
+    table = honest(a_day=150)
+    random = np.random.default_rng(5)
+    gap = (table["carrier"] == "AA") | (table["late"] & (random.random(len(table)) < 0.4))
+    planted = table.assign(seats=pd.Series(random.normal(size=len(table))).mask(gap))
+    findings = told_by_values(planted, [*COLUMNS, "seats"])
+    assert [finding.where for finding in findings] == ["carrier, seats"]
+    assert "where it is missing, carrier UA, 100.00% of" in findings[0].how
+
+
+def test_a_pair_that_is_merely_strong_is_a_question_and_names_its_worth(table):
+    random = np.random.default_rng(5)
+    coin = random.random(len(table)) < 0.5
+    hint = table["late"] ^ (random.random(len(table)) < 0.03)
+    findings = in_columns(table.assign(coin=coin, other=coin ^ hint), [*COLUMNS, "coin", "other"])
+    assert [(finding.kind, finding.where) for finding in findings] == [("strong_columns", "coin, other")]
+    assert findings[0].certainty == "question"
+    assert 0.5 < findings[0].worth < 1
 
 
 def test_two_columns_that_mean_nothing_alone_are_named_together(table):
     coin = np.random.default_rng(5).random(len(table)) < 0.5
     planted = table.assign(coin=coin, other=coin ^ table["late"])
     findings = in_columns(planted, [*COLUMNS, "coin", "other"])
-    assert [finding.where for finding in findings] == ["coin and other"]
+    assert [finding.where for finding in findings] == ["coin, other"]
     assert "together they give the target with an AUC of 1.0000" in findings[0].how
 
 
@@ -134,7 +227,7 @@ def test_two_columns_that_add_up_to_the_target_are_named_once(table):
     casual = np.random.default_rng(5).normal(size=len(table))
     planted = table.assign(casual=casual, registered=table["late"] - casual)
     assert [finding.where for finding in in_columns(planted, [*COLUMNS, "casual", "registered"])] == [
-        "casual and registered"
+        "casual, registered"
     ]
 
 
@@ -145,14 +238,14 @@ def cause_of(table, chosen):
 def test_what_a_few_rows_have_in_common_may_be_luck(table):
     days = table["predicted_at"].dt.floor("D")
     first_late = table["late"] & (table["late"].groupby(days).cumsum() == 1)
-    assert in_columns(cause_of(table, first_late & (days.dt.day % 2 == 0)), [*COLUMNS, "cause"]) == []
+    assert told_by_values(cause_of(table, first_late & (days.dt.day % 9 == 0)), [*COLUMNS, "cause"]) == []
 
 
 def test_what_a_day_of_each_month_has_in_common_may_be_luck():
     table = honest(a_day=150)
     days = table["predicted_at"].dt.floor("D")
     worst = table["late"].groupby(days).sum().groupby(lambda day: day.month).idxmax()
-    assert in_columns(cause_of(table, table["late"] & days.isin(worst)), [*COLUMNS, "cause"]) == []
+    assert told_by_values(cause_of(table, table["late"] & days.isin(worst)), [*COLUMNS, "cause"]) == []
 
 
 def test_three_columns_that_add_up_to_the_target_are_named_and_no_other(table):
@@ -170,6 +263,7 @@ def test_two_clocks_whose_difference_is_the_target_are_named(table):
     delay = np.where(table["late"], 20, 5) + np.random.default_rng(5).integers(0, 5, len(table))
     planted = table.assign(due=due, came=due + pd.to_timedelta(delay, unit="min"))
     findings = in_columns(planted, [*COLUMNS, "due", "came"])
+    assert {finding.certainty for finding in findings} == {"proof"}
     assert [sorted(finding.where.split(", ")) for finding in findings] == [["came", "due"]]
 
 
@@ -192,32 +286,66 @@ def test_the_strongest_column_comes_first_with_an_interval_around_its_area(table
     assert noise.low < 0.5 < noise.high
 
 
-def test_a_column_that_half_knows_the_row_is_too_good_against_its_shuffled_self(table):
+def test_a_column_that_half_knows_the_row_is_too_strong_against_its_shuffled_self(table):
     random = np.random.default_rng(5)
     hint = table["late"] ^ (random.random(len(table)) < 0.15)
     planted = table.assign(hint=hint + random.normal(scale=0.2, size=len(table)))
     assert in_columns(planted, [*COLUMNS, "hint"]) == []
     findings = against_shuffled(planted, [*COLUMNS, "hint"])
     assert [finding.where for finding in findings] == ["hint"]
-    assert "loses" in findings[0].how
+    assert "they save" in findings[0].how
 
 
-def test_a_copy_does_not_hide_a_column_that_is_too_good(table):
+def test_a_copy_does_not_hide_a_column_that_is_too_strong(table):
     hint = (table["late"] ^ (np.random.default_rng(5).random(len(table)) < 0.15)).astype("float64")
     planted = table.assign(hint=hint, twin=-2 * hint)
     findings = against_shuffled(planted, [*COLUMNS, "hint", "twin"])
     assert [finding.where for finding in findings] == ["hint, twin"]
 
 
-def test_a_column_that_tells_good_days_from_bad_ones_is_not_too_good(table):
+def test_a_strong_column_does_not_hide_another(table):
+    random = np.random.default_rng(5)
+    hints = {f"hint{n}": table["late"] + random.normal(scale=0.6, size=len(table)) for n in range(2)}
+    asked = [finding.where for finding in against_shuffled(table.assign(**hints), [*COLUMNS, *hints])]
+    assert sorted(asked) == ["hint0", "hint1"]
+
+
+def test_a_column_that_tells_good_days_from_bad_ones_is_not_too_strong(table):
     daily = table["storm"].groupby(table["predicted_at"].dt.floor("D")).transform("mean")
-    found = shares(folds(table.assign(daily=daily), AS_OF, 1)[0], [*COLUMNS, "daily"], "late", 1, BOUND)
-    assert {one.columns[0]: one.share.value for one in found}["daily"] < 0.05
+    found = alone(folds(table.assign(daily=daily), AS_OF, 1)[0], [*COLUMNS, "daily"], "late", 1)
+    assert {one.columns[0]: one.share.value for one in found}["daily"] < 0.02
 
 
 def test_a_model_without_skill_accuses_no_column(table):
     chance = table.assign(late=np.random.default_rng(5).random(len(table)) < 0.3)
-    assert shares(folds(chance, AS_OF, 1)[0], COLUMNS, "late", 1, BOUND) == []
+    assert alone(folds(chance, AS_OF, 1)[0], COLUMNS, "late", 1) == []
+
+
+def months_of(table):
+    starts = pd.date_range("2013-03-01", periods=3, freq="MS", tz="UTC")
+    return [within(table, month, month + pd.DateOffset(months=1)) for month in starts]
+
+
+@pytest.mark.parametrize("since", ["2013-05-01", "2013-04-01"])
+def test_a_column_that_begins_to_leak_is_asked_about_in_the_month_in_which_it_begins(table, since):
+    random = np.random.default_rng(5)
+    hint = np.where(table["predicted_at"] >= since, table["late"], 0.3) + random.normal(scale=0.6, size=len(table))
+    [finding] = stronger_lately(months_of(table.assign(hint=hint)), [*COLUMNS, "hint"], "late", BOUNDS.rise, 1)
+    assert (finding.kind, finding.where, finding.certainty) == ("stronger_lately", "hint", "question")
+    assert f"in {since[:7]} they save" in finding.how
+
+
+def test_a_column_that_is_as_strong_in_every_month_has_not_risen(table):
+    hint = table["late"] + np.random.default_rng(5).normal(scale=0.6, size=len(table))
+    assert stronger_lately(months_of(table.assign(hint=hint)), [*COLUMNS, "hint"], "late", BOUNDS.rise, 1) == []
+
+
+def test_a_span_is_a_day_or_as_many_days_as_hold_enough_rows():
+    day = pd.Timestamp("2013-01-01", tz="UTC")
+    busy = pd.Series([day + pd.Timedelta(hours=hour) for hour in range(72)])
+    assert list(spans(busy)) == [hour // 24 for hour in range(72)]
+    quiet = pd.Series([day + pd.Timedelta(days=number) for number in range(50)])
+    assert list(np.bincount(spans(quiet))) == [20, 30], "the rest is too short to stand alone"
 
 
 def test_a_row_in_two_splits_is_found_by_its_key(table):
@@ -237,6 +365,18 @@ def test_copies_under_another_key_and_instant_are_found_though_a_little_noise_is
     parts["2013-05"] = pd.concat([parts["2013-05"], copies])
     [finding] = shared_rows(parts, "id", COLUMNS, 0.001)
     assert finding.how.startswith("50 of 2013-05 have another id and the same values in all 5 columns, to 3 digits")
+
+
+def test_copies_of_which_some_columns_were_changed_are_found():
+    table = WORLDS["many_columns"](np.random.default_rng(1))
+    parts = parts_of(table)
+    copies = parts["training"].head(50).assign(id=lambda rows: rows["id"] + 10**6)
+    copies[["c0", "c4", "c8"]] = 0.0
+    copies[["predicted_at", "label_known_at"]] += pd.Timedelta(days=160)
+    assert shared_rows(parts, "id", columns_of(table), 0.001) == []
+    parts["2013-05"] = pd.concat([parts["2013-05"], copies])
+    [finding] = shared_rows(parts, "id", columns_of(table), 0.001)
+    assert finding.how.startswith("50 of 2013-05 have another id and the same values in nearly all 60 columns")
 
 
 def test_rows_that_agree_by_coincidence_pass_up_to_the_declared_share(table):
@@ -339,6 +479,9 @@ def test_the_figure_shows_every_column_and_the_bound(table):
 
 
 def test_findings_are_listed_for_reading_and_as_evidence():
-    finding = Finding("time_order", "rows of training", "3 of 9 are asked about too late")
-    assert as_table([finding]).to_dict("records") == [finding.as_dict()]
-    assert list(as_table([]).columns) == ["kind", "where", "how"]
+    proof = Finding("time_order", "rows of training", "3 of 9 are asked about too late")
+    question = Finding("telling_value", "cause", "where it is strike, all are late", worth=0.1)
+    assert as_table([proof]).to_dict("records") == [proof.as_dict()]
+    assert (proof.certainty, question.certainty) == ("proof", "question")
+    assert question.as_dict()["worth"] == 0.1
+    assert list(as_table([]).columns) == ["certainty", "kind", "where", "how"]

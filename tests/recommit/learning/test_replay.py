@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recommit.learning.replay import changes_with_the_future, instants, replayed
+from recommit.learning.replay import changes_with_the_future, exchanged, instants, replayed
 
 START = pd.Timestamp("2013-01-01", tz="UTC")
 ROWS = 400
@@ -34,14 +34,15 @@ def builder(feature):
     return build
 
 
-def findings(tables, feature, rows=50, columns=("honest", "planted")):
+def findings(tables, feature, rows=50, columns=("honest", "planted"), futures=("left out", "exchanged")):
     build = builder(feature)
     stored = build(tables, tables["sales"]["id"])
     return [
         finding
         for instant in instants(stored, 3, seed=2)
+        for future in futures
         for finding in changes_with_the_future(
-            replayed(build, as_known_at, tables, stored, instant, rows, "id"), columns
+            replayed(build, as_known_at, tables, stored, instant, rows, "id", future=future), columns
         )
     ]
 
@@ -75,6 +76,63 @@ def test_a_feature_that_changes_with_later_data_is_named_and_no_other(tables, fe
     found = findings(tables, feature)
     assert {(finding.kind, finding.where) for finding in found} == {("changes_with_the_future", "planted")}
     assert len(found) >= (1 if feature is category else 3)
+
+
+def since(hours):
+    """The share of large sales in a window of so many hours that ends with the row itself; its amount comes later."""
+
+    def feature(tables):
+        sales = tables["sales"].set_index("at")
+        return (sales["amount"] > 0.5).astype("float64").rolling(f"{hours}h").mean().to_numpy()
+
+    return feature
+
+
+def when_the_amount_is_entered_later(tables, instant):
+    """As `as_known_at`, but a sale's own amount is entered an hour after it is asked about."""
+    sales = tables["sales"]
+    entered = sales["at"] + pd.Timedelta(hours=1) <= instant
+    return tables | {"sales": sales.assign(amount=sales["amount"].where(entered))}
+
+
+@pytest.mark.parametrize("hours", [1, 24, 24 * 30])
+def test_a_window_that_holds_the_row_itself_is_found_whatever_its_length(tables, hours):
+    build = builder(since(hours))
+    stored = build(tables, tables["sales"]["id"])
+    instant = stored["predicted_at"].iloc[300]
+    again = replayed(build, when_the_amount_is_entered_later, tables, stored, instant, 1, "id", future="exchanged")
+    [finding] = changes_with_the_future(again, ["planted"])
+    assert finding.how.startswith(f"1 of 1 rows change when what came after {instant} is exchanged: id 300 from")
+
+
+def small_is_as_unknown(tables):
+    """Counts a missing amount as a small one, so that leaving out a small one changes nothing."""
+    return (tables["sales"]["amount"] > 0.5).astype("float64")
+
+
+def test_a_fact_that_looks_as_if_it_were_missing_is_found_when_it_is_exchanged(tables):
+    build = builder(small_is_as_unknown)
+    stored = build(tables, tables["sales"]["id"])
+    at = tables["sales"]["at"]
+
+    def found(place, future):
+        known = when_the_amount_is_entered_later
+        again = replayed(build, known, tables, stored, at[place], 1, "id", future=future)
+        return [finding.where for finding in changes_with_the_future(again, ["planted"])]
+
+    small = np.flatnonzero((tables["sales"]["amount"] < 0.5) & ~at.duplicated(keep=False))[:20]
+    assert [found(place, "left out") for place in small] == [[]] * 20
+    assert ["planted"] in [found(place, "exchanged") for place in small]
+
+
+def test_only_facts_that_were_not_known_are_exchanged(tables):
+    sales = tables["sales"].assign(paid=tables["sales"]["amount"] > 0.5)
+    instant = sales["at"].iloc[200]
+    open_rows = sales["at"] > instant
+    known = {"sales": sales.assign(paid=sales["paid"].astype("boolean").mask(open_rows))}
+    changed = exchanged({"sales": sales}, known, "id")["sales"]
+    assert (changed["paid"] != sales["paid"]).tolist() == open_rows.tolist()
+    pd.testing.assert_frame_equal(changed.drop(columns="paid"), sales.drop(columns="paid"))
 
 
 def test_the_smallest_step_into_the_future_is_found_with_its_row_and_both_values(tables):

@@ -17,10 +17,10 @@ from recommit.learning.calibrate import fit_platt
 from recommit.learning.conformal import conformalize
 from recommit.learning.crossval import fit_in_time
 from recommit.learning.intervals import blocks
+from recommit.learning.leakage.bounds import Bounds
+from recommit.learning.leakage.columns import leaks_in_columns
 from recommit.learning.leakage.order import time_order
 from recommit.learning.leakage.shared import shared_rows
-from recommit.learning.leakage.shuffled import shares, too_good_against_shuffled
-from recommit.learning.leakage.target import Bounds, target_in_columns
 from recommit.learning.monthly import Monitored
 from recommit.learning.replay import changes_with_the_future, instants, replayed
 from recommit.learning.robustness import Change, Direction, check_directions
@@ -129,7 +129,7 @@ class World:
         return {
             "schema": {"rules": 1, "broken": 0},
             "quality": self._quality(train, test),
-            "leakage": self._leakage(train, test, months),
+            "leakage": self._leakage(train, test),
             "replay": self._replay(table, train),
             "selection": {"chosen": "logistic-full", "used_until": str(predicted["label_known_at"].max())},
             "staleness": {
@@ -148,10 +148,9 @@ class World:
         report = quality.report(rows, MONITORED, "features", clock(AS_OF), smallest, seed=1)
         return quality.evidence({"features": report}, f"{month_before(AS_OF):%Y-%m}", 0.95)
 
-    def _leakage(self, train: pd.DataFrame, test: pd.DataFrame, months: list) -> dict[str, Any]:
+    def _leakage(self, train: pd.DataFrame, test: pd.DataFrame) -> dict[str, Any]:
         columns = list(self.features)
-        findings = target_in_columns(months, columns, "late", Bounds())
-        findings += too_good_against_shuffled(shares(months[-1], columns, "late", 1, 0.9), 0.9)
+        findings = leaks_in_columns(train, AS_OF, 3, columns, "late", Bounds(), 1)
         parts = {"training": train, "test": test}
         findings += shared_rows(parts, "key", [*columns, "airline", "airport"], 0)
         findings += time_order(parts)

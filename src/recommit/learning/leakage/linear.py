@@ -17,6 +17,8 @@ from recommit.learning.splits import Split
 _CATEGORIES = 24
 # Directions with less than this share of the greatest variance are rounding; a difference of two clocks is well above.
 _RANK = 1e-12
+# Weights this near to whole numbers, as parts of the largest, may be those of a sum or a difference.
+_WHOLE = 0.1
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,38 @@ def smallest(
     return Combination(named, tuple(term for _, term in chosen), fit.auc(order[:enough]))
 
 
+def rules(split: Split, columns: Sequence[str], earlier: np.ndarray) -> list[tuple[np.ndarray, float]]:
+    """The combination of these columns by least squares on the earlier rows: its score of each later row, and a cut.
+
+    A second rule has whole numbers for its weights, as a sum or a difference has, where those are near. The cut is
+    that which leaves the fewest earlier rows wrong, a target above it. `earlier` is the target there, bool.
+    """
+    design = _design(split, columns)
+    if not design.terms:
+        return [(np.zeros(len(split.test)), 0.0)]
+    fit = _Fit.of(design, earlier, earlier)
+    weights = fit.weights(np.arange(len(design.terms)))
+    found = [weights]
+    raw = weights / design.spreads
+    if np.any(raw):
+        times = raw / raw[np.argmax(np.abs(weights))]
+        whole = np.round(times)
+        if np.any(whole != times) and np.all(np.abs(whole - times) < _WHOLE):
+            found.append(whole * design.spreads * np.sign(raw[np.argmax(np.abs(weights))]))
+    return [(design.later @ one, _cut(design.earlier @ one, earlier)) for one in found]
+
+
+def _cut(score: np.ndarray, truth: np.ndarray) -> float:
+    order = np.argsort(score, kind="stable")
+    ranked, true = score[order], truth[order]
+    # With the cut after the first k rows, wrong are those of them that are true and those after them that are not.
+    wrong = np.concatenate([[0], np.cumsum(true)]) + np.concatenate([np.cumsum(~true[::-1])[::-1], [0]])
+    possible = np.concatenate([[True], ranked[1:] > ranked[:-1], [True]])
+    best = int(np.flatnonzero(possible)[np.argmin(wrong[possible])])
+    ends = np.concatenate([[-np.inf], ranked, [np.inf]])
+    return float(ends[best] + ends[best + 1]) / 2
+
+
 @dataclass(frozen=True)
 class _Fit:
     terms: list[tuple[str, str]]
@@ -68,8 +102,10 @@ class _Fit:
         return _Fit(design.terms, design.later, later, products, towards, len(earlier), float(np.var(earlier)))
 
     def auc(self, chosen: np.ndarray) -> float:
-        weights = self._inverse(chosen) @ self.towards[chosen]
-        return float(roc_auc_score(self.truth, self.later[:, chosen] @ weights))
+        return float(roc_auc_score(self.truth, self.later[:, chosen] @ self.weights(chosen)))
+
+    def weights(self, chosen: np.ndarray) -> np.ndarray:
+        return self._inverse(chosen) @ self.towards[chosen]
 
     def t_statistics(self) -> np.ndarray:
         inverse = self._inverse(np.arange(len(self.terms)))
@@ -84,22 +120,29 @@ class _Fit:
 @dataclass(frozen=True)
 class _Design:
     terms: list[tuple[str, str]]
+    spreads: np.ndarray
     earlier: np.ndarray
     later: np.ndarray
 
 
 def _design(split: Split, columns: Sequence[str]) -> _Design:
     """Terms of all columns, centred and scaled by the earlier rows; what does not vary there is left out."""
-    terms, parts = [], []
+    terms, parts, spreads = [], [], []
     for column in columns:
         for term, earlier, later in _terms(split.train[column], split.test[column]):
             mean, spread = earlier.mean(), earlier.std()
             if spread > 0:
                 terms.append((column, term))
+                spreads.append(spread)
                 parts.append([(part - mean) / spread for part in (earlier, later)])
     if not parts:
-        return _Design([], np.empty((len(split.train), 0)), np.empty((len(split.test), 0)))
-    return _Design(terms, np.column_stack([part[0] for part in parts]), np.column_stack([part[1] for part in parts]))
+        return _Design([], np.empty(0), np.empty((len(split.train), 0)), np.empty((len(split.test), 0)))
+    return _Design(
+        terms,
+        np.array(spreads),
+        np.column_stack([part[0] for part in parts]),
+        np.column_stack([part[1] for part in parts]),
+    )
 
 
 def _terms(earlier: pd.Series, later: pd.Series) -> list[tuple[str, np.ndarray, np.ndarray]]:

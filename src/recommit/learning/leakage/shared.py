@@ -10,7 +10,12 @@ from recommit.learning.leakage.cells import is_number, numbers
 from recommit.learning.leakage.finding import Finding
 
 DIGITS = 3
+SHARES = 4
 _SHOWN = 3
+# With fewer columns than this, rows agree in three sets of four by coincidence.
+_MANY = 12
+# A set's values that more rows than this have name no row.
+_COMMON = 3
 
 
 def shared_rows(
@@ -21,22 +26,27 @@ def shared_rows(
     `parts` are disjoint splits, each a table with the key and the columns, earlier ones first. Numbers are the same
     when their first `DIGITS` significant digits are: a copy with a little noise is still a copy. Rows that agree in
     every column without being copies do occur where columns are few; `coincidences` is the share (0 to 1) of the
-    smaller part's rows up to which they are let pass. Noise that is not small against the third digit hides a copy.
+    smaller part's rows up to which they are let pass. Where columns are many, a row is a copy as well when it agrees
+    with one and the same row in all columns but those of one in `SHARES` sets of them: so a copy of which some columns
+    were changed is found. Noise on most columns that is not small against the third digit hides a copy.
     """
     found = []
     alike = {name: _fingerprints(part, columns) for name, part in parts.items()}
+    sets = [list(columns[place::SHARES]) for place in range(SHARES)] if len(columns) >= _MANY else []
+    nearly = {name: [_fingerprints(part, some) for some in sets] for name, part in parts.items()}
     for (a, first), (b, second) in combinations(parts.items(), 2):
         same_key = second[key].isin(first[key]).to_numpy()
         where = f"rows of {a} and {b}"
         if same_key.any():
             shown = ", ".join(str(value) for value in second.loc[same_key, key].head(_SHOWN))
             found.append(Finding("shared_rows", where, f"{same_key.sum()} have the same {key}: {shown}"))
-        copied = np.isin(alike[b], alike[a]) & ~same_key
+        copied = (np.isin(alike[b], alike[a]) | _near(nearly[a], nearly[b], len(second))) & ~same_key
         share = copied.sum() / max(min(len(first), len(second)), 1)
         if share > coincidences:
             shown = ", ".join(str(value) for value in second.loc[copied, key].head(_SHOWN))
+            most = "nearly " if sets else ""
             how = (
-                f"{copied.sum()} of {b} have another {key} and the same values in all {len(columns)} columns, to "
+                f"{copied.sum()} of {b} have another {key} and the same values in {most}all {len(columns)} columns, to "
                 f"{DIGITS} digits ({share:.2%}, bound {coincidences:.2%}): {key} {shown}"
             )
             found.append(Finding("shared_rows", where, how))
@@ -64,6 +74,21 @@ def shared_groups(parts: Mapping[str, pd.DataFrame], groups: Sequence[str]) -> l
                 rows = int(second[group].isin(both).sum())
                 how = f"{len(both)} groups, with {rows} of {b}'s {len(second)} rows, are in both: {shown}"
                 found.append(Finding("shared_groups", f"{group} of {a} and {b}", how))
+    return found
+
+
+def _near(first: Sequence[np.ndarray], second: Sequence[np.ndarray], rows: int) -> np.ndarray:
+    """Which of so many second rows agree with one first row in all sets of columns but one; by their fingerprints."""
+    pairs = []
+    for a, b in zip(first, second, strict=True):
+        there = pd.DataFrame({"print": a, "a": np.arange(len(a))})
+        there = there[there.groupby("print")["a"].transform("size") <= _COMMON]
+        met = pd.DataFrame({"print": b, "b": np.arange(len(b))}).merge(there, on="print")
+        pairs.append(met[["a", "b"]].drop_duplicates())
+    found = np.zeros(rows, dtype="bool")
+    if pairs:
+        agree = pd.concat(pairs).value_counts()
+        found[agree.index[agree >= SHARES - 1].get_level_values("b")] = True
     return found
 
 

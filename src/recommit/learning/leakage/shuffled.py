@@ -1,111 +1,200 @@
-"""Features that are too good against their shuffled selves.
+"""What a column knows of the very row: what a model loses when the column is shuffled within its day.
 
-A quick model is judged with a feature as it is, and with the feature shuffled among the rows of the same block of time,
-a day say. Shuffled so, a feature keeps what it says of the day, and loses what it says of the row. Where days are what
-honest features are best at (a storm, a jam), no single one loses much; a feature that was made with the row's own
-outcome loses nearly everything that the model knows. That is why the loss is measured within blocks, and why it is
-said as a share of the whole skill: it then needs no unit and no knowledge of the problem. What it cannot do: tell one
-strong honest feature from a leak, so the bound is declared; see a feature made with the outcomes of the whole day,
-which the replay test finds.
+A good feature of good and bad days, of weather say, is worth nearly as much after it was shuffled among the rows of
+each day. A column that knows the outcome of its row is worth much less. Shuffling keeps the column's values and its
+days, and breaks only its tie to the row.
 
-To fit a model anew for each feature is dear. A model fitted on features as they are loses more by a shuffled feature,
-as a rule, than one that was fitted to do without: an estimate from above, which costs a prediction. Only features that
-it makes suspicious are fitted again. Columns that are nearly copies of each other are shuffled together, since either
-would stand in for the other.
+Several columns may hold the outcome together, each with much noise: so the strongest are shuffled together as well.
+A quick model of boosted trees is fitted, and a shuffle costs a prediction. Only what it makes suspicious is fitted
+again, since other columns may stand in. Near copies are always shuffled together.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from recommit.learning.intervals import Interval, blocks
+from recommit.learning.intervals import Blocks, Interval, blocks
 from recommit.learning.leakage.cells import cells, is_number, numbers
-from recommit.learning.leakage.finding import Finding
+from recommit.learning.leakage.finding import Finding, named
+from recommit.learning.leakage.spans import spans
 from recommit.learning.splits import Split
 
 COPIES = 0.98
+TOGETHER = (1, 2, 3, 4, 6, 8, 12)
 _CATEGORIES = 250
+_LEARN = 200
 
 
 @dataclass(frozen=True)
-class Share:
-    """Columns that were shuffled together, and the share of the whole skill that was lost by it.
+class Worth:
+    """Columns that were shuffled together: what they save as a share of the log loss that is left without them.
 
-    `refitted` says whether the model was fitted again without them; else the share is an estimate from above.
+    `of_baseline` is the same as a share of the baseline's loss. `refitted` says whether the model was fitted again
+    without them; else both are estimates from above.
     """
 
     columns: tuple[str, ...]
     share: Interval
+    of_baseline: float
     refitted: bool
 
 
-def shares(split: Split, columns: Sequence[str], target: str, seed: int, bound: float) -> list[Share]:
-    """The share of a quick model's skill that is lost when a column is shuffled within days, the greatest first.
+def alone(split: Split, columns: Sequence[str], target: str, seed: int) -> list[Worth]:
+    """What each column, with its near copies, is worth on later rows when shuffled within its day; greatest first.
 
-    Skill is how much lower the log loss on later rows is than that of always saying the earlier rows' rate. Days (UTC,
-    of `predicted_at`) are the blocks of time, and what the interval is over. Columns whose share may reach `bound` are
-    fitted again. Empty when the model has no skill, by the lower end of its interval.
+    The baseline says the earlier rows' rate of the target (true or false) for every row. `split` has `predicted_at`
+    (UTC). The shares are not refitted: estimates from above. Empty when the quick model has no skill, by the lower end
+    of its interval over days, or the split has too few rows to learn from.
     """
     quick = _Quick.of(split, columns, target, seed)
-    base = _losses(np.full(len(quick.later), quick.earlier_truth.mean()), quick.later_truth)
-    plain = quick.losses(quick.fit(quick.earlier), quick.later)
-    days = blocks(quick.later_days, seed)
-    if days.ratio(base - plain).interval().low <= 0:
-        return []
-    model, found = quick.fit(quick.earlier), []
-    for group in quick.groups:
-        worse = quick.losses(model, quick.shuffled(quick.later, quick.later_days, group))
-        share = days.ratio(worse - plain, base - plain).interval()
-        suspicious = share.high > bound
-        if suspicious:
-            again = quick.fit(quick.shuffled(quick.earlier, quick.earlier_days, group))
-            worse = quick.losses(again, quick.shuffled(quick.later, quick.later_days, group))
-            share = days.ratio(worse - plain, base - plain).interval()
-        found.append(Share(tuple(columns[place] for place in group), share, suspicious))
-    return sorted(found, key=lambda found: -found.share.value)
+    return quick.alone if quick and quick.skilled else []
 
 
-def too_good_against_shuffled(found: Sequence[Share], bound: float) -> list[Finding]:
-    """Find, among `shares`, columns without which more than `bound` (0 to 1) of the skill is lost, interval and all."""
-    return [
-        Finding(
-            "too_good_against_shuffled",
-            ", ".join(one.columns),
-            f"shuffled within days, a quick model loses {one.share.value:.1%} of its skill "
-            f"({one.share.level:.0%} interval {one.share.low:.1%} to {one.share.high:.1%}), bound {bound:.0%}",
+def strong_against_shuffled(
+    split: Split, columns: Sequence[str], target: str, bound: float, seed: int
+) -> list[Finding]:
+    """Find the fewest columns that surely save, together, more than `bound` (0 to 1) of the loss left without them.
+
+    What was found is left out and the rest is looked at again, so that a strong column does not hide another.
+    `split`, `target` and the worth are those of `alone`.
+    """
+    found: list[Finding] = []
+    left = list(columns)
+    while left and (quick := _Quick.of(split, left, target, seed)) and quick.skilled:
+        if (one := quick.above(bound)) is None:
+            break
+        found.append(
+            Finding("strong_against_shuffled", named(one.columns), f"{_said(one)}, bound {bound:.0%}", one.of_baseline)
         )
-        for one in found
-        if one.refitted and one.share.low > bound
-    ]
+        left = [column for column in left if column not in one.columns]
+    return found
+
+
+def stronger_lately(
+    months: Sequence[Split], columns: Sequence[str], target: str, bound: float, seed: int
+) -> list[Finding]:
+    """Find columns that are suddenly worth more, in a month's own split, than in any month before it.
+
+    A fit learns from months before the one that it is judged on, and cannot see a column that begins to leak in that
+    month: so each of `months`, oldest first, is such as `spans.within` gives. `bound` is by how much the share of the
+    loss that they save, as in `alone`, must surely rise. The first month has nothing before it.
+    """
+    looked = [_Quick.of(month, columns, target, seed) for month in months]
+    found = []
+    for place, quick in enumerate(looked):
+        before = [past for past in looked[:place] if past]
+        if quick and before and quick.skilled and (one := _risen(quick, before, bound)):
+            how = f"in {months[place].starts:%Y-%m} {_said(one)}, surely more than in months before it"
+            found.append(Finding("stronger_lately", named(one.columns), f"{how}, bound +{bound:.0%}", one.of_baseline))
+    return found
+
+
+def _risen(quick: "_Quick", before: Sequence["_Quick"], bound: float) -> Worth | None:
+    """The fewest of the strongest columns whose worth has risen by more than the bound; all are looked at first."""
+
+    def risen(names: Sequence[str]) -> Worth | None:
+        one = quick.again(names)
+        if one.share.low <= bound:
+            return None
+        most = max(0.0, *(past.again(names).share.value for past in before))
+        return one if one.share.low > most + bound else None
+
+    suspicious = quick.suspicious(bound)
+    if not suspicious or risen(suspicious[-1]) is None:
+        return None
+    return next(filter(None, map(risen, suspicious)))
+
+
+def _said(one: Worth) -> str:
+    return (
+        f"they save {one.share.value:.1%} ({one.share.level:.0%} interval {one.share.low:.1%} to {one.share.high:.1%}) "
+        "of the log loss of a quick model to which they are given shuffled within days"
+    )
 
 
 @dataclass(frozen=True)
 class _Quick:
+    columns: Sequence[str]
     earlier: np.ndarray
     later: np.ndarray
     earlier_truth: np.ndarray
     later_truth: np.ndarray
-    earlier_days: np.ndarray
-    later_days: np.ndarray
+    earlier_spans: np.ndarray
+    later_spans: np.ndarray
     categorical: np.ndarray
-    groups: list[tuple[int, ...]]
     seed: int
 
     @staticmethod
-    def of(split: Split, columns: Sequence[str], target: str, seed: int) -> "_Quick":
+    def of(split: Split, columns: Sequence[str], target: str, seed: int) -> "_Quick | None":
+        """None where there is too little to learn from."""
+        truth = [part[target].to_numpy("bool") for part in (split.train, split.test)]
+        if min(map(len, truth)) < _LEARN or any(len(np.unique(part)) < 2 for part in truth):
+            return None
+        where = [spans(part["predicted_at"]) for part in (split.train, split.test)]
+        if where[1].max() < 1:
+            return None
         pairs = [_values(split.train[column], split.test[column]) for column in columns]
         earlier, later = (np.column_stack(part) for part in zip(*pairs, strict=True))
-        truth = [part[target].to_numpy("bool") for part in (split.train, split.test)]
-        days = [pd.factorize(part["predicted_at"].dt.floor("D"))[0] for part in (split.train, split.test)]
         categorical = np.array([not is_number(split.train[column]) for column in columns])
-        groups = _copies(earlier, ~categorical)
-        return _Quick(earlier, later, truth[0], truth[1], days[0], days[1], categorical, groups, seed)
+        return _Quick(columns, earlier, later, truth[0], truth[1], where[0], where[1], categorical, seed)
 
-    def fit(self, earlier: np.ndarray) -> HistGradientBoostingClassifier:
+    @cached_property
+    def days(self) -> Blocks:
+        return blocks(self.later_spans, self.seed)
+
+    @cached_property
+    def base(self) -> np.ndarray:
+        return _losses(np.full(len(self.later), self.earlier_truth.mean()), self.later_truth)
+
+    @cached_property
+    def model(self) -> HistGradientBoostingClassifier:
+        return self._fit(self.earlier)
+
+    @cached_property
+    def plain(self) -> np.ndarray:
+        return self._losses(self.model, self.later)
+
+    @cached_property
+    def skilled(self) -> bool:
+        """Whether the model is surely better than the baseline."""
+        return self.days.ratio(self.base - self.plain).interval().low > 0
+
+    @cached_property
+    def alone(self) -> list[Worth]:
+        groups = _copies(self.earlier, ~self.categorical)
+        found = [self._worth(self._names(group), self.model, refitted=False) for group in groups]
+        return sorted(found, key=lambda one: -one.of_baseline)
+
+    def suspicious(self, bound: float) -> list[tuple[str, ...]]:
+        """The strongest columns together, fewest first, where without a refit their worth may exceed the bound."""
+        sets = [
+            tuple(column for one in self.alone[:number] for column in one.columns)
+            for number in sorted({min(number, len(self.alone)) for number in TOGETHER})
+        ]
+        return [names for names in sets if self._worth(names, self.model, refitted=False).share.high > bound]
+
+    def above(self, bound: float) -> Worth | None:
+        """The fewest of the strongest columns that are surely worth more than the bound, when fitted again."""
+        suspicious = self.suspicious(bound)
+        if not suspicious or self.again(suspicious[-1]).share.low <= bound:
+            return None
+        return next(one for one in map(self.again, suspicious) if one.share.low > bound)
+
+    def again(self, names: Sequence[str]) -> Worth:
+        """What columns are worth to a model that was fitted with them shuffled."""
+        return self._worth(names, self._fit(self._shuffled(self.earlier, self.earlier_spans, names)), refitted=True)
+
+    def _worth(self, names: Sequence[str], model: HistGradientBoostingClassifier, refitted: bool) -> Worth:
+        worse = self._losses(model, self._shuffled(self.later, self.later_spans, names))
+        share = self.days.ratio(worse - self.plain, worse).interval()
+        return Worth(tuple(names), share, float((worse - self.plain).sum() / self.base.sum()), refitted)
+
+    def _fit(self, earlier: np.ndarray) -> HistGradientBoostingClassifier:
         model = HistGradientBoostingClassifier(
             max_iter=40,
             learning_rate=0.2,
@@ -117,16 +206,20 @@ class _Quick:
         )
         return model.fit(earlier, self.earlier_truth)
 
-    def losses(self, model: HistGradientBoostingClassifier, later: np.ndarray) -> np.ndarray:
+    def _losses(self, model: HistGradientBoostingClassifier, later: np.ndarray) -> np.ndarray:
         return _losses(model.predict_proba(later)[:, 1], self.later_truth)
 
-    def shuffled(self, rows: np.ndarray, days: np.ndarray, group: Sequence[int]) -> np.ndarray:
-        """The rows with these columns shuffled, together, among rows of the same day."""
-        random = np.random.default_rng([self.seed, *group]).random(len(days))
-        order, place = np.lexsort([random, days]), np.argsort(days, kind="stable")
+    def _shuffled(self, rows: np.ndarray, where: np.ndarray, names: Sequence[str]) -> np.ndarray:
+        """The rows with these columns shuffled, together, among rows of the same span."""
+        group = np.array([self.columns.index(name) for name in names])
+        random = np.random.default_rng([self.seed, *group]).random(len(where))
+        order, place = np.lexsort([random, where]), np.argsort(where, kind="stable")
         mixed = rows.copy()
-        mixed[np.ix_(place, np.array(group))] = rows[np.ix_(order, np.array(group))]
+        mixed[np.ix_(place, group)] = rows[np.ix_(order, group)]
         return mixed
+
+    def _names(self, group: Sequence[int]) -> tuple[str, ...]:
+        return tuple(self.columns[place] for place in group)
 
 
 def _values(earlier: pd.Series, later: pd.Series) -> tuple[np.ndarray, np.ndarray]:

@@ -2,6 +2,9 @@
 
 Every answer is out of sample and in order of time: earlier rows say what a column means, later rows how good that is.
 Each of several folds is looked at, since a column may be filled from the future in some months alone.
+
+Two things are kept apart. Columns that *are* the target, so that by a rule from earlier rows they leave next to no
+later row wrong, are proof of a leak. Columns that are merely strong raise a question.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -13,29 +16,18 @@ import pandas as pd
 
 from recommit.learning.intervals import Blocks, Estimate, Interval, blocks
 from recommit.learning.leakage import linear
+from recommit.learning.leakage.bounds import Bounds
 from recommit.learning.leakage.cells import COARSE, Cells, auc, auc_of_counts, cells, counts, missing, product, rates
-from recommit.learning.leakage.finding import Finding
+from recommit.learning.leakage.finding import Finding, named
 from recommit.learning.splits import Split
 
 PAIRED = 80
-# Below this many wrong answers by chance, and on fewer days, a cell without any may be luck.
-_EXPECTED, _DAYS = 20, 10
-
-
-@dataclass(frozen=True)
-class Bounds:
-    """From where on a column is said to give the target away.
-
-    `auc`: area under the ROC curve of what columns say. `certain`: of the wrong answers that always giving one outcome
-    makes on all rows, the share that it spares on the rows of one cell (a value, a range, missing).
-    """
-
-    auc: float = 0.95
-    certain: float = 0.98
+# Fewer rows of the rarer outcome than this prove nothing.
+_RARER = 20
 
 
 def target_in_columns(splits: Sequence[Split], columns: Sequence[str], target: str, bounds: Bounds) -> list[Finding]:
-    """Find columns that give the target nearly perfectly.
+    """Find columns that are the target (`target_in_columns`), or nearly as good (`strong_columns`).
 
     `splits` are time-ordered, such as `splits.folds` gives, with `predicted_at` (UTC), the columns and the target (true
     or false). What tells alone is left out of the pairs, and what tells in pairs out of the combination, so that each
@@ -51,9 +43,9 @@ def target_in_columns(splits: Sequence[Split], columns: Sequence[str], target: s
         found += [finding] if finding else []
     left = [column for column in columns if column not in {finding.where for finding in found}]
     pairs = _pairs(folds, sorted(left, key=lambda column: -areas[column])[:PAIRED], bounds)
-    for (a, b), area in pairs.items():
-        how = f"together they give the target with an AUC of {area:.4f} on later rows, bound {bounds.auc}"
-        found.append(Finding("target_in_columns", f"{a} and {b}", how))
+    for pair, area in pairs.items():
+        how = f"together they give the target with an AUC of {area:.4f} on later rows"
+        found.append(_finding(folds, pair, how, bounds))
     left = [column for column in left if not any(column in pair for pair in pairs)]
     return found + _combinations(folds, left, bounds)
 
@@ -107,33 +99,55 @@ def _alone(folds: Sequence[_Fold], column: str, area: float, bounds: Bounds) -> 
     pattern = _most(folds, column, missing)
     if pattern > bounds.auc:
         how = f"whether it is missing gives the target with an AUC of {pattern:.4f} on later rows"
-        return Finding("target_in_columns", column, f"{how}, bound {bounds.auc}")
+        return _finding(folds, [column], how, bounds)
     if area > bounds.auc:
-        how = f"alone it gives the target with an AUC of {area:.4f} on later rows, bound {bounds.auc}"
-        return Finding("target_in_columns", column, how)
-    return next(filter(None, (_certain(fold, column, bounds) for fold in folds)), None)
-
-
-def _certain(fold: _Fold, column: str, bounds: Bounds) -> Finding | None:
-    """A cell whose rows all but surely have one outcome, before and after."""
-    cut = fold.cut(column, cells)
-    sure = np.ones(cut.number, dtype="bool")
-    mostly = rates(cut, fold.earlier) > fold.earlier.mean()
-    for codes, truth in ((cut.earlier, fold.earlier), (cut.later, fold.later)):
-        true, rows = counts(codes, truth, cut.number)
-        wrong = np.where(mostly, rows - true, true)
-        expected = rows * np.where(mostly, 1 - truth.mean(), truth.mean())
-        sure &= (expected >= _EXPECTED) & (wrong <= (1 - bounds.certain) * expected)
-    for cell in np.flatnonzero(sure):
-        rows = cut.later == cell
-        if len(np.unique(fold.days[rows])) >= _DAYS:
-            how = (
-                f"of the {rows.sum()} later rows where it is {cut.names[cell]}, {fold.later[rows].mean():.2%} have the "
-                f"target, {fold.later.mean():.2%} of all; of the {(cut.earlier == cell).sum()} earlier ones "
-                f"{fold.earlier[cut.earlier == cell].mean():.2%}"
-            )
-            return Finding("target_in_columns", column, how)
+        how = f"alone it gives the target with an AUC of {area:.4f} on later rows"
+        return _finding(folds, [column], how, bounds)
     return None
+
+
+def _finding(folds: Sequence[_Fold], columns: Sequence[str], how: str, bounds: Bounds) -> Finding:
+    """Proof where these columns, never more than a few, are the target in some fold; else a question."""
+    spared = max((_spared(fold, columns) for fold in folds), default=0.0)
+    worth = max(_saved(fold, columns) for fold in folds)
+    if spared >= bounds.exact:
+        how = f"{how}; of the wrong answers of always saying the commoner outcome they spare {spared:.2%}"
+        return Finding("target_in_columns", named(columns), f"{how}, bound {bounds.exact:.0%}")
+    return Finding("strong_columns", named(columns), f"{how}, bound {bounds.auc}", worth)
+
+
+def _spared(fold: _Fold, columns: Sequence[str]) -> float:
+    """Of the wrong answers that the commoner outcome makes on later rows, the share that these columns spare."""
+    rarer = min(fold.later.sum(), (~fold.later).sum())
+    if rarer < _RARER:
+        return 0.0
+    said = [score > cut for score, cut in linear.rules(fold.split, columns, fold.earlier)]
+    if len(columns) <= 2:
+        said.append(_rates(fold, columns) > 0.5)
+    return max(1 - (answer != fold.later).sum() / rarer for answer in said)
+
+
+def _saved(fold: _Fold, columns: Sequence[str]) -> float:
+    """The share of the baseline's log loss on later rows that is saved by what these columns say, at least 0."""
+    if len(columns) > 2:
+        [(score, _), *_] = linear.rules(fold.split, columns, fold.earlier)
+        own = np.clip(score + fold.earlier.mean(), 0.01, 0.99)
+    else:
+        own = np.clip(_rates(fold, columns), 1e-6, 1 - 1e-6)
+    base, own = (_log_loss(fold.later, rates) for rates in (np.full(len(own), fold.earlier.mean()), own))
+    return max(0.0, 1 - own / base) if base else 0.0
+
+
+def _log_loss(truth: np.ndarray, chance: np.ndarray) -> float:
+    return float(-np.log(np.clip(np.where(truth, chance, 1 - chance), 1e-6, 1)).sum())
+
+
+def _rates(fold: _Fold, columns: Sequence[str]) -> np.ndarray:
+    """The rate of the target that earlier rows have in the cell of each later row."""
+    cut = fold.cut(columns[0], cells)
+    for column in columns[1:]:
+        cut = product(cut, fold.cut(column, cells))
+    return rates(cut, fold.earlier)[cut.later]
 
 
 def _pairs(folds: Sequence[_Fold], columns: Sequence[str], bounds: Bounds) -> dict[tuple[str, str], float]:
@@ -155,9 +169,9 @@ def _combinations(folds: Sequence[_Fold], columns: Sequence[str], bounds: Bounds
         while left and (told := linear.smallest(fold.split, left, fold.earlier, fold.later, bounds.auc)):
             how = (
                 f"a linear combination of {', '.join(told.terms)} gives the target with an AUC of {told.auc:.4f} on "
-                f"later rows, bound {bounds.auc}"
+                f"later rows"
             )
-            found.append(Finding("target_in_columns", ", ".join(told.columns), how))
+            found.append(_finding([fold], told.columns, how, bounds))
             left = [column for column in left if column not in told.columns]
     return found
 
