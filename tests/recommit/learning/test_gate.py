@@ -87,6 +87,27 @@ def test_a_leak_is_refused_as_a_leak(plant: Callable[[World], None], named: str)
     assert named in found["leakage"]
 
 
+def test_strength_alone_is_a_question_that_a_declared_line_answers() -> None:
+    world = honest()
+    world.answered = frozenset()
+    evidence = world.evidence()
+    (ruling,) = (one for one in decide(evidence, BOUNDS).rulings if one.verdict != "yes")
+    assert (ruling.rule, ruling.verdict, ruling.value) == ("leakage", "unknown", 0)
+    assert [point.about for point in ruling.open] == ["jam, load"]
+    assert "of the baseline's loss" in ruling.open[0].says
+    line = {"rule": "leakage", "about": "jam, load", "why": "the queue and the load are known at the gate"}
+    assert decide(evidence, BOUNDS, [line]).verdict == "yes"
+
+
+def test_no_line_answers_a_leak_that_is_proved() -> None:
+    world = honest()
+    column_that_is_the_outcome(world)
+    line = {"rule": "leakage", "about": "arrival_delay", "why": "hope"}
+    decision = decide(world.evidence(), BOUNDS, [line])
+    assert decision.verdict == "no"
+    assert [one.about for one in decision.unused] == ["arrival_delay"]
+
+
 def half_of_a_month(world: World) -> None:
     june = world.table["predicted_at"] >= JUNE
     world.table = world.table[~(june & (world.table["predicted_at"].dt.hour >= 12))].reset_index(drop=True)

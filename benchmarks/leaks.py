@@ -1,0 +1,134 @@
+"""How weak a leak each look at columns still finds: planted in the training rows of the flights, the shipped bounds."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import numpy as np
+import pandas as pd
+import yaml
+from pipeline import ROOT
+
+from flights import catalogue
+from recommit.learning.leakage.bounds import Bounds
+from recommit.learning.leakage.finding import Finding
+from recommit.learning.leakage.shuffled import strong_against_shuffled, stronger_lately
+from recommit.learning.leakage.spans import within
+from recommit.learning.leakage.target import target_in_columns
+from recommit.learning.leakage.telling import telling_values
+from recommit.learning.splits import Split, folds
+
+RESULTS = ROOT / "benchmarks/results/leaks.json"
+Table = pd.DataFrame
+Plant = Callable[[Table, float, np.random.Generator], Mapping[str, np.ndarray]]
+Look = Callable[[Table, Sequence[str]], list[Finding]]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A leak, what its size means, sizes from the strongest to the weakest, and the look that must find it."""
+
+    look: str
+    unit: str
+    sizes: tuple[float, ...]
+    plant: Plant
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--data", type=click.Path(path_type=Path), default=ROOT / "data", help="Where the pipeline's tables are.")
+@click.option("--draws", type=click.IntRange(min=1), default=3, help="Leaks planted a size.")
+@click.option("--seed", type=int, default=7)
+def main(data: Path, draws: int, seed: int) -> None:
+    """Plant leaks of each size, and count how often they are found."""
+    params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    kept = {name: value for name, value in params["leakage"].items() if name not in ("coincidences", "groups")}
+    bounds, as_of = Bounds(**kept), params["as_of"]
+    columns = catalogue.names("schedule")
+    needed = ["predicted_at", "label_known_at", "late", *columns]
+    rows = pd.read_parquet(data / "features/train.parquet", columns=needed)
+    rows = rows.sample(min(bounds.rows, len(rows)), random_state=seed).sort_index()
+    looks = _looks(as_of, bounds, seed)
+    cases = _cases(folds(rows, as_of, 1)[0].starts)
+    results = {}
+    for name, case in cases.items():
+        found = []
+        for size in case.sizes:
+            hits = 0
+            for draw in range(draws):
+                planted = case.plant(rows, size, np.random.default_rng([seed, draw]))
+                told = looks[case.look](rows.assign(**planted), [*columns, *planted])
+                hits += any(set(one.where.split(", ")) & set(planted) for one in told)
+            found.append({"size": size, "found": hits / draws})
+            print(name, found[-1], flush=True)
+        results[name] = {"look": case.look, "unit": case.unit, "sizes": found, "weakest": _weakest(found)}
+    content = {"rows": len(rows), "columns": len(columns), "draws": draws, "leaks": results}
+    RESULTS.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+def _weakest(found: Sequence[Mapping[str, float]]) -> float | None:
+    """The last size up to which every leak was found."""
+    sure = [one["size"] for place, one in enumerate(found) if all(past["found"] == 1 for past in found[: place + 1])]
+    return sure[-1] if sure else None
+
+
+def _looks(as_of: str, bounds: Bounds, seed: int) -> dict[str, Look]:
+    def last(rows: Table) -> Split:
+        return folds(rows, as_of, 1)[0]
+
+    def apart(rows: Table) -> list[Split]:
+        ends = last(rows).ends
+        edges = [ends - pd.DateOffset(months=months) for months in (2, 1, 0)]
+        return [within(rows, low, high) for low, high in zip(edges, edges[1:], strict=False)]
+
+    return {
+        "target_in_columns": lambda rows, columns: target_in_columns([last(rows)], columns, "late", bounds),
+        "strong_against_shuffled": lambda rows, columns: strong_against_shuffled(
+            last(rows), columns, "late", bounds.worth, seed
+        ),
+        "stronger_lately": lambda rows, columns: stronger_lately(apart(rows), columns, "late", bounds.rise, seed),
+        "telling_value": lambda rows, columns: telling_values(last(rows), columns, "late", bounds.odds),
+    }
+
+
+def _cases(month: pd.Timestamp) -> dict[str, Case]:
+    deviation = "standard deviation of the noise on the outcome, 0 or 1"
+    return {
+        "one column": Case("strong_against_shuffled", deviation, (0.6, 0.8, 1.0), _noisy(1)),
+        "two columns": Case("strong_against_shuffled", deviation, (1.0, 1.2, 1.4), _noisy(2)),
+        "six columns": Case("strong_against_shuffled", deviation, (1.5, 2.0, 2.5), _noisy(6)),
+        "one column, from the last month on": Case(
+            "stronger_lately", deviation, (0.6, 0.8, 1.0, 1.2), _noisy(1, month)
+        ),
+        "gaps in one column": Case(
+            "telling_value", "share of late rows that miss the value", (0.04, 0.02, 0.01), _gaps
+        ),
+        "a sum of three columns": Case(
+            "target_in_columns", "standard deviation of the noise on the sum", (0.1, 0.15, 0.2), _sum
+        ),
+    }
+
+
+def _noisy(number: int, since: pd.Timestamp | None = None) -> Plant:
+    def plant(rows: Table, size: float, random: np.random.Generator) -> dict[str, np.ndarray]:
+        late = rows["late"].to_numpy("float64")
+        told = late if since is None else np.where(rows["predicted_at"] >= since, late, late.mean())
+        return {f"leak{place}": told + random.normal(scale=size, size=len(rows)) for place in range(number)}
+
+    return plant
+
+
+def _gaps(rows: Table, size: float, random: np.random.Generator) -> dict[str, np.ndarray]:
+    gone = rows["late"].to_numpy() & (random.random(len(rows)) < size)
+    return {"leak": np.where(gone, np.nan, random.normal(size=len(rows)))}
+
+
+def _sum(rows: Table, size: float, random: np.random.Generator) -> dict[str, np.ndarray]:
+    a, b = random.normal(size=(2, len(rows)))
+    rest = rows["late"] + random.normal(scale=size, size=len(rows)) - a - b
+    return {"leak0": a, "leak1": b, "leak2": rest.to_numpy()}
+
+
+if __name__ == "__main__":
+    main()
