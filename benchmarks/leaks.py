@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import click
@@ -80,7 +81,7 @@ def _looks(as_of: str, bounds: Bounds, seed: int) -> dict[str, Look]:
     def apart(rows: Table) -> list[Split]:
         ends = last(rows).ends
         edges = [ends - pd.DateOffset(months=months) for months in (2, 1, 0)]
-        return [within(rows, low, high) for low, high in zip(edges, edges[1:], strict=False)]
+        return [within(rows, low, high) for low, high in pairwise(edges)]
 
     return {
         "target_in_columns": lambda rows, columns: target_in_columns([last(rows)], columns, "late", bounds),

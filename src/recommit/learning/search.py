@@ -152,7 +152,7 @@ def advice(found: Found, model: str) -> str:
             f"log loss less that of params.yaml's setting in {searched}: {_five(found.best.difference)}, the best of "
             f"{others}: it was picked by these months, so expect less than this; the interval allows for the {others}",
             f"in {found.confirmed_in}, which was not searched: {_five(found.confirmation)}, {_SAID[found.verdict]}",
-            f"to adopt it: {line}",
+            f"to adopt it{'' if found.verdict == 'confirmed' else ' all the same'}: {line}",
         ]
     )
 

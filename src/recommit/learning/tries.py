@@ -18,8 +18,8 @@ from recommit.learning.intervals import Interval, blocks
 PROVING = {"better_than_baseline": ("baseline", 1.0), "not_worse_than_champion": ("champion", -1.0)}
 """The rules in which the candidate must be *surely* good: whom it is compared with, and the sign of the bound.
 
-The others hold the measured number against its bound, or refuse what is *surely* bad: a smaller error rate would not
-make them stricter.
+The others hold the measured number itself against its bound, or refuse what is *surely* bad, which a smaller error rate
+would make milder.
 """
 
 
