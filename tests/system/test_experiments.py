@@ -109,6 +109,8 @@ def touched_by(project: Project, parameter: str) -> set[str]:
 
 
 def test_queued_experiments_run_what_differs_alone_once_the_first_has_run(project: Project) -> None:
+    (project.folder / "dvc.lock").unlink()  # else DVC would not even call the others
+    project.commit("never run here")
     for name, leaf in (("first", 80), ("second", 90)):
         project.run("dvc", "exp", "run", "--queue", "--name", name, "-S", f"models.boosting.min_samples_leaf={leaf}")
     project.run("dvc", "queue", "start", "-j", "1")
@@ -117,6 +119,8 @@ def test_queued_experiments_run_what_differs_alone_once_the_first_has_run(projec
     log = project.run("dvc", "queue", "logs", "second").stdout
     ran, differs = really_ran(log), touched_by(project, "models/boosting")
     print("ran:", *sorted(ran))
+    called = set(re.findall(r"Running stage '(.+?)'", log))
+    assert called == {stage.name for stage in stages(project.folder)}
     assert {"train@boosting-schedule", "train@boosting-full", "select"} <= ran
     assert ran <= differs
     assert {"ingest", "features", "quality", "train@logistic-full", "train@baseline-schedule"}.isdisjoint(differs)

@@ -89,3 +89,22 @@ def test_a_fit_that_was_taken_away_is_not_selected_from(project: Project) -> Non
         left.unlink()
     project.repro()
     assert "-full" not in project.read("reports/plots/folds.csv")
+
+
+@pytest.mark.parametrize("kind", ["symlink", "hardlink"])
+def test_every_command_takes_files_that_dvc_linked_into_its_cache(project: Project, kind: str) -> None:
+    project.run("dvc", "config", "--local", "cache.type", kind)
+    project.run("dvc", "checkout", "--relink")
+    linked = project.folder / "models/candidate/model.onnx"
+    assert linked.is_symlink() if kind == "symlink" else linked.stat().st_nlink > 1
+    cache = {path: path.read_bytes() for path in (project.folder / ".dvc/cache/files").rglob("*") if path.is_file()}
+    asked = ("--input", "data/features/upcoming.parquet", "--output", "predicted.parquet", "--workers", "1")
+    project.run("recommit", "predict", "--model", "models/candidate", *asked)
+    project.run("recommit", "lineage", "models/candidate/model.onnx")
+    project.run("recommit", "models")
+    assert project.repro("--force", "--single-item", "predict") == ["predict"]
+    project.run("recommit", "run", "--fresh", "notebooks/gate.ipynb")
+    project.run("recommit", "report")
+    project.run("recommit", "verify", "--as-is", "--stage", "predict")
+    assert {path: path.read_bytes() for path in cache} == cache
+    assert "up to date" in project.run("dvc", "status").stdout
