@@ -145,7 +145,7 @@ def good_on_average_and_bad_on_one_part(world: World) -> None:
     def forecast(rows: pd.DataFrame, chance: np.ndarray) -> np.ndarray:
         part = ((rows["airline"] == "C") & (rows["airport"] == "Y")).to_numpy()
         chance = chance.copy()
-        chance[part] = np.roll(chance[part], 1)  # each flight there gets another one's
+        chance[part] = expit(1.3 * logit(np.roll(chance[part], 1)))  # each flight there gets another one's, and surer
         return chance
 
     world.forecast = forecast

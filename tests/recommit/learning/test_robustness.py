@@ -104,7 +104,7 @@ def test_a_direction_of_features_that_the_model_does_not_read_is_told_from_one_t
 
 def test_the_worst_of_many_directions_is_not_surely_bad_by_luck(rows, days):
     """Forty directions of one true share, 0.3: single intervals call the worst of them bad, joint ones do not."""
-    rng = np.random.default_rng(5)
+    rng = np.random.default_rng(2)
     bad_days = rng.uniform(size=(40, days.number)) < 0.3
 
     def lucky(table: pd.DataFrame) -> np.ndarray:

@@ -39,6 +39,7 @@ def test_parts_are_every_value_and_every_pair_with_their_rows() -> None:
 def test_parts_that_are_too_small_to_tell_are_left_out() -> None:
     day = np.repeat(np.arange(12), 30)
     columns = pd.DataFrame({"kind": np.where(np.arange(360) < 20, "rare", "common")})
-    scored = Scored(np.tile([0, 1], 180), np.full(360, 0.4), np.full(360, 0.5), np.ones(360))
+    outcome = np.random.default_rng(1).integers(0, 2, 360)
+    scored = Scored(outcome, np.full(360, 0.4), np.full(360, 0.5), np.ones(360))
     assert [part.value for part in search(columns, scored, blocks(day, seed=1))] == ["common"]
     assert worst([]) is None
