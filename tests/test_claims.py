@@ -49,3 +49,12 @@ def test_the_power_that_the_docs_state_is_the_simulated_one() -> None:
     (alike,) = [row["yes"] for row in sizes["not_worse_than_champion"] if row["size"] == 0]
     assert f"passes in {alike:.0%} of the months" in said
     assert f"{simulated['days']} days, {simulated['rows']:,} rows" in said
+
+
+def test_the_leaks_that_the_docs_call_found_are_the_planted_ones() -> None:
+    planted = json.loads((ROOT / "benchmarks/results/leaks.json").read_text(encoding="utf-8"))
+    said = (ROOT / "docs/judging.md").read_text(encoding="utf-8")
+    for name, leak in planted["leaks"].items():
+        row = f"| {name} | `{leak['look']}` | {leak['weakest']:g} {leak['unit']} |"
+        assert row in said, row
+    assert f"{planted['rows']:,} of the flights' training rows" in said

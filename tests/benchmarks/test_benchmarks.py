@@ -62,6 +62,7 @@ def test_the_plain_script_gives_the_pipelines_metrics(reproduced: Project, plain
         "proof.py --fast",
         "registry.py --fast",
         "power.py --fast",
+        "leaks.py --fast",
     ],
 )
 def test_a_wrong_option_is_one_plain_error(words: str) -> None:

@@ -73,9 +73,11 @@ def test_evidence_of_an_unknown_name_is_shown_as_it_is(tmp_path: Path) -> None:
 
 
 def test_a_finding_is_shown_and_none_is_said_to_be_none(tmp_path: Path) -> None:
-    leak = {"kind": "target_in_columns", "where": "arrival_delay", "how": "AUC 0.99 alone"}
-    said = samples.text(index(tmp_path, leakage={"checked": [], "findings": [leak]}))
-    assert "target_in_columns arrival_delay AUC 0.99 alone" in said
+    leak = {"certainty": "proof", "kind": "target_in_columns", "where": "arrival_delay", "how": "AUC 1 alone"}
+    asked = {"certainty": "question", "kind": "strong_columns", "where": "hour", "how": "AUC 0.96 alone", "worth": 0.4}
+    said = samples.text(index(tmp_path, leakage={"checked": [], "findings": [leak, asked]}))
+    assert "proof target_in_columns arrival_delay AUC 1 alone" in said
+    assert "question strong_columns hour AUC 0.96 alone 0.4" in said
     assert "does any feature change? Findings: none." in said
 
 
