@@ -85,7 +85,13 @@ PLANTS: dict[str, Plant] = {
     plant.__name__: plant
     for plant in (
         *(two_with_noise_of_1, six_with_noise_of_1_5, twelve_with_noise_of_2, one_with_noise_of_a_half),
-        *(since_the_last_month, two_with_noise_since_the_last_month, a_ratio, gaps_of_a_joined_table, a_rare_gap),
+        *(
+            since_the_last_month,
+            two_with_noise_since_the_last_month,
+            a_ratio,
+            gaps_of_a_joined_table,
+            a_rare_gap,
+        ),
         *(gaps_in_three_columns_at_once, gaps_since_the_last_month, a_status, a_mean_with_the_row_in_it),
     )
 }

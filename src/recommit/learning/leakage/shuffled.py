@@ -78,11 +78,11 @@ def strong_against_shuffled(
 def stronger_lately(
     months: Sequence[Split], columns: Sequence[str], target: str, bound: float, seed: int
 ) -> list[Finding]:
-    """Find columns that are suddenly worth more, in a month's own split, than in any month before it.
+    """Find columns that are suddenly worth more, within one month, than in any month before it.
 
     A fit learns from months before the one that it is judged on, and cannot see a column that begins to leak in that
     month: so each of `months`, oldest first, is such as `spans.within` gives. `bound` is by how much the share of the
-    loss that they save, as in `alone`, must surely rise. The first month has nothing before it.
+    loss that they save, as in `alone`, must rise; surely it need only be higher. The first month has nothing before it.
     """
     looked = [_Quick.of(month, columns, target, seed) for month in months]
     found = []
@@ -99,10 +99,11 @@ def _risen(quick: "_Quick", before: Sequence["_Quick"], bound: float) -> Worth |
 
     def risen(names: Sequence[str]) -> Worth | None:
         one = quick.again(names)
-        if one.share.low <= bound:
+        if one.share.value <= bound or one.share.low <= 0:
             return None
         most = max(0.0, *(past.again(names).share.value for past in before))
-        return one if one.share.low > most + bound else None
+        # A leak of a few days makes days differ, and the interval wide: so it need not clear the bound as well.
+        return one if one.share.value > most + bound and one.share.low > most else None
 
     suspicious = quick.suspicious(bound)
     if not suspicious or risen(suspicious[-1]) is None:

@@ -7,8 +7,6 @@ from recommit.learning.splits import Split
 
 # With fewer rows than this in a span, most of what a row knows would be taken for what its span knows.
 LEAST = 20
-# Of a month's time, the part that is learned from when a month is split within itself.
-_FIRST = 0.6
 
 
 def spans(instants: pd.Series) -> np.ndarray:
@@ -27,11 +25,12 @@ def spans(instants: pd.Series) -> np.ndarray:
 
 
 def within(rows: pd.DataFrame, starts: pd.Timestamp, ends: pd.Timestamp) -> Split:
-    """Split the rows asked about from `starts` to `ends` (UTC) by time: learn from the first part, test on the rest.
+    """Split the rows asked about from `starts` to `ends` (UTC) by day: learn from every second day, test on the others.
 
-    As for `splits.Split`, labels of the first part are known when the second begins. Either part may be empty.
+    Unlike other splits it is not in order of time, and no measure of a model: it is for looks that compare rows of one
+    day, and sees what begins on any day but the last. Either part may be empty.
     """
-    cut = starts + (ends - starts) * _FIRST
-    known = (rows["predicted_at"] >= starts) & (rows["label_known_at"] < cut)
-    later = (rows["predicted_at"] >= cut) & (rows["predicted_at"] < ends)
-    return Split(rows[known], rows[later], cut, ends)
+    at = rows["predicted_at"]
+    inside = (at >= starts) & (at < ends)
+    second = (at - starts).dt.days % 2 == 1
+    return Split(rows[inside & ~second], rows[inside & second], starts, ends)
