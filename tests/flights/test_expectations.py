@@ -105,15 +105,15 @@ BAD_WEATHER = {
         lambda w: dict(w.groupby("origin")[list(READINGS)].shift(4)),
         {("temp", "phase"), ("humid", "phase")},
     ),
-    "wind of one station five hours early, dew point of another swapped with temperature, decimals cut off": (
+    "wind of one station five hours early, dew point of another swapped with temperature": (
         lambda w: {
             "wind_speed": w["wind_speed"].mask(w["origin"] == "JFK", w.groupby("origin")["wind_speed"].shift(-5)),
             "temp": w["temp"].mask(w["origin"] == "JFK", w["dewp"]),
             "dewp": w["dewp"].mask(w["origin"] == "JFK", w["temp"]),
-            "pressure": np.floor(w["pressure"]),
         },
-        {("wind_speed", "lag"), ("temp", "offset"), ("dewp", "offset"), ("pressure", "changes")},
+        {("wind_speed", "lag"), ("temp", "offset"), ("dewp", "offset")},
     ),
+    "decimals cut off": (lambda w: {"temp": np.floor(w["temp"])}, {("temp", "new values")}),
     "one station a copy of another": (
         lambda w: {
             name: w[name].mask(w["origin"] == "JFK", w.groupby("hour_start")[name].transform("first"))

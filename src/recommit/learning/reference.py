@@ -12,6 +12,7 @@ from recommit.learning.monthly import Month, What, exactly, outer
 RELATIVE = ("outside", "unseen", "new values", "jump")
 _UNJUDGED = ("low", "high")
 _CIRCLE_HOURS = 24
+_HALF = 0.5  # of the days: what is rare in honest months misses some days by chance, and half of them only by a fault
 Key = tuple[str, What, str]
 
 
@@ -169,6 +170,7 @@ _LEAST: dict[What, Callable[[Smallest], float]] = {
     "longest gap": lambda of: of.hours,
     "changes": lambda of: float(np.log(of.factor)),
     "times": lambda of: float(np.log(of.factor)),
+    "days": lambda _: _HALF,
     "slope": lambda of: of.slope,
     "phase": lambda of: of.phase_hours,
     "lag": lambda of: 2 * of.phase_hours,

@@ -38,9 +38,7 @@ def _quality(evidence: Evidence, bound: float) -> Found:
 
 def _unlike(flag: Mapping[str, Any]) -> str:
     found, expected = flag["found"], flag["expected"]
-    return (
-        f"is {found['value']:.3g}, where the other months make {expected['low']:.3g} to {expected['high']:.3g} credible"
-    )
+    return f"is {found['value']:.3g}, and other months make {expected['low']:.3g} to {expected['high']:.3g} credible"
 
 
 def _leakage(evidence: Evidence, bound: float) -> Found:

@@ -286,7 +286,6 @@ def test_a_number_that_is_none_does_not_pass(evidence: dict, rule: str, place: t
     ("rule", "file", "key", "nothing"),
     [
         ("schema", "schema", "broken", 1),
-        ("quality", "quality", "checked", 0),
         ("quality", "quality", "judged", "2013-05"),
         ("leakage", "leakage", "checked", []),
         ("leakage", "replay", "rows", 0),
