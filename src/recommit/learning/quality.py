@@ -244,11 +244,11 @@ def table_of(flags: list[Flag]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["month", "where", "what", "found", "expected", "of checks"])
 
 
-def wide(numbers: pd.DataFrame, whats: tuple[What, ...]) -> pd.DataFrame:
-    """Some numbers of all months for reading: one row per month, one column per number, to three decimals."""
+def by_month(numbers: pd.DataFrame, whats: tuple[What, ...]) -> pd.DataFrame:
+    """Some numbers of all months for reading: one row per number, one column per month, to three decimals."""
     chosen = numbers[numbers["what"].isin(whats)]
     names = [" ".join(filter(None, row)) for row in chosen[["table", "column", "what", "of"]].itertuples(index=False)]
-    return chosen.assign(name=names).pivot(index="month", columns="name", values="value").round(3)
+    return chosen.assign(number=names).pivot(index="number", columns="month", values="value").round(3)
 
 
 def excerpt(numbers: pd.DataFrame, month: str, whats: tuple[What, ...]) -> pd.DataFrame:
