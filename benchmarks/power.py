@@ -1,7 +1,8 @@
 """What size of fault each rule of the gate finds in a month like the flights': simulated months, the shipped bounds.
 
 The month is the last training month as the candidate's fit of all before it predicted it. Outcomes are drawn from those
-probabilities and an effect of each day, which neighbouring days share in part: no outcome of a test month is used.
+probabilities and an effect of each day, as large and as like its neighbour's as what the forecast left of the days of
+the validation months. No outcome of a test month is used.
 """
 
 import json
@@ -26,8 +27,6 @@ from recommit.learning.slices import Scored, search, worst
 from recommit.learning.splits import folds
 
 RESULTS = ROOT / "benchmarks/results/power.json"
-NEIGHBOURS = 0.3
-"""Correlation of neighbouring days' effects; of the outcome's day means it is .17 to .45 in the training days."""
 FOUND = 0.8
 """A size counts as found where at most 1 - FOUND of the simulated months get a yes."""
 
@@ -50,7 +49,7 @@ def main(data: Path, months: int, seed: int) -> None:
         rules[rule] = {"unit": unit, "bound": bounds[rule], "found": found[0] if found else None, "sizes": rows}
         click.echo(f"{rule}: {rules[rule]['found']} {unit}\n{pd.DataFrame(rows).to_string(index=False)}")
     result = {"rows": len(month.days.codes), "days": month.days.number, "day_effect": round(month.spread, 3)}
-    result |= {"neighbours": NEIGHBOURS, "months": months, "seed": seed, "rules": rules}
+    result |= {"neighbours": round(month.neighbours, 3), "months": months, "seed": seed, "rules": rules}
     if months == 200:
         RESULTS.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
@@ -78,7 +77,10 @@ class Month:
         july = kept["boosting"][last].reset_index(drop=True)
         other = kept["logistic"][last].reset_index(drop=True)
         day = july["predicted_at"].dt.date
-        residual = (july["late"] - july["probability"]).groupby(day).mean()
+        residual = _residuals(july)
+        pairs = [_residuals(month) for _, month in kept["boosting"].groupby("fold")]
+        alike = np.corrcoef(*np.hstack([(left.iloc[:-1], left.iloc[1:]) for left in pairs]))[0, 1]
+        self.neighbours = max(0.0, float(alike))
         self.seed = seed
         self.spread = float(residual.std() / (july["probability"] * (1 - july["probability"])).mean())
         self.known = logit(july["probability"].to_numpy())
@@ -101,9 +103,14 @@ class Month:
         effect = np.empty(self.days.number)
         effect[0] = rng.normal()
         for day in range(1, self.days.number):
-            effect[day] = NEIGHBOURS * effect[day - 1] + np.sqrt(1 - NEIGHBOURS**2) * rng.normal()
+            effect[day] = self.neighbours * effect[day - 1] + np.sqrt(1 - self.neighbours**2) * rng.normal()
         came = rng.uniform(size=len(self.known)) < expit(self.known + self.spread * effect[self.days.codes])
         return came.astype(float), blocks(self.days.codes, int(rng.integers(2**31)))
+
+
+def _residuals(rows: pd.DataFrame) -> pd.Series:
+    """What the forecast leaves of each day: the mean of outcome less probability, in the order of days."""
+    return (rows["late"] - rows["probability"]).groupby(rows["predicted_at"].dt.date).mean()
 
 
 Case = tuple[float, Callable[[int], dict[str, Any]]]
@@ -225,7 +232,7 @@ def _parts(month: Month, rows: int = 1000) -> Iterator[Case]:
     def lost(by: float) -> float:
         return float((_losses(month.honest, turned(by)) - _losses(month.honest, base))[part].mean())
 
-    for size in (0.0, 0.05, 0.06, 0.07, 0.08, 0.1):
+    for size in (0.0, 0.05, 0.08, 0.1, 0.12, 0.15):
         forecast = turned(brentq(lambda by, size=size: lost(by) - size, 0, 20)) if size else month.honest
         yield size, partial(_searched, month, forecast, base)
 
