@@ -144,7 +144,7 @@ def advice(found: Found, model: str) -> str:
     searched, others = " and ".join(found.months), len(found.tried) - 1
     line = adopting(found, model)
     if line is None or found.confirmation is None:
-        return f"{model}: no setting was better than that of params.yaml in {searched}; {others} others were tried"
+        return f"{model}: no setting was better than that of params.yaml in {searched}; others tried: {others}"
     setting = ", ".join(f"{name}: {value}" for name, value in found.best.params.items())
     return "\n".join(
         [

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from recommit.learning.intervals import Interval, blocks
+from recommit.learning.intervals import Interval, from_sums
 
 PROVING = {"better_than_baseline": ("baseline", 1.0), "not_worse_than_champion": ("champion", -1.0)}
 """The rules in which the candidate must be *surely* good: whom it is compared with, and the sign of the bound.
@@ -48,8 +48,8 @@ def keys_hash(keys: pd.Series) -> str:
 
 
 def daily(days: ArrayLike, losses: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
-    """For each day its rows and the sum of each model's losses, (rows,): an interval at any level is made of them."""
-    names, codes = np.unique(np.asarray(days).astype(str), return_inverse=True)
+    """For each day, in order, its rows and the sum of each model's losses: an interval at any level is made of them."""
+    names, codes = np.unique(np.asarray(days), return_inverse=True)
     sums = {name: np.bincount(codes, weights=loss) for name, loss in losses.items()}
     rows = np.bincount(codes)
     return [
@@ -65,13 +65,13 @@ def shortfalls(
 
     `bounds` are the gate's. Raises KeyError, TypeError or ValueError where the evidence does not hold what this needs.
     """
-    rows = np.array([day["rows"] for day in test["days"]], dtype="float64")
+    rows, candidate = ([day[name] for day in test["days"]] for name in ("rows", "candidate"))
     found = []
     for rule in rules:
         other, sign = PROVING[rule]
         level = 1 - (1 - test["differences"][other]["log_loss"]["level"]) / looks
-        gained = np.array([day[other] - day["candidate"] for day in test["days"]])
-        interval = blocks(np.arange(len(rows)), seed=0).ratio_of_sums(gained, rows).interval(level)
+        gain = from_sums([day[other] for day in test["days"]], rows) - from_sums(candidate, rows)
+        interval = gain.interval(level)
         bound = sign * bounds[rule] + 0.0  # no -0 in the words
         if not (interval.low >= bound if sign < 0 else interval.low > bound):
             found.append(Shortfall(rule, interval, bound, looks))

@@ -103,7 +103,7 @@ def test_when_the_setting_of_params_yaml_is_best_nothing_is_advised() -> None:
         found = search(_logistic, tried, _months(), list("abcd"), "late", seed=1, share=0.5)
         assert (found.best.params, found.confirmation, found.verdict) == ({"C": 1.0}, None, "none")
         assert adopting(found, "logistic") is None
-        said = f"in 2013-02 and 2013-03; {len(tried) - 1} others were tried"
+        said = f"in 2013-02 and 2013-03; others tried: {len(tried) - 1}"
         assert advice(found, "logistic") == f"logistic: no setting was better than that of params.yaml {said}"
 
 

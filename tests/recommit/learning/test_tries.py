@@ -3,8 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import expit
 
 from recommit.learning.intervals import LEVEL, blocks
+from recommit.learning.judging import differences, judge
+from recommit.learning.scores import log_losses
 from recommit.learning.tries import PROVING, daily, keys_hash, shortfalls
 from recommit.notebook.project import read_yaml
 from tests.recommit.notebook.conftest import ROOT
@@ -67,9 +70,9 @@ def test_each_rule_that_the_candidate_must_prove_asks_more_of_many(rule: str, ot
     test = judged(np.full(DAYS, 0.1) + rng.normal(scale=1e-4, size=DAYS))
     for day in test["days"]:
         day["candidate"] += rng.normal(scale=0.05) * ROWS
-    gained = np.array([day[other] - day["candidate"] for day in test["days"]]) / ROWS
-    level = [1 - (1 - LEVEL) / looks for looks in (1, 40)]
-    low = [blocks(np.arange(DAYS), seed=0).ratio(gained).interval(one).low for one in level]
+    days = blocks(np.arange(DAYS), seed=0)
+    theirs, own = (days.ratio([day[name] / ROWS for day in test["days"]]) for name in (other, "candidate"))
+    low = [(theirs - own).interval(1 - (1 - LEVEL) / looks).low for looks in (1, 40)]
     between = PROVING[rule][1] * (low[0] + low[1]) / 2
     bounds = {"better_than_baseline": -1.0, "not_worse_than_champion": 1.0} | {rule: between}
     assert shortfalls(test, bounds, 1) == []
@@ -79,6 +82,22 @@ def test_each_rule_that_the_candidate_must_prove_asks_more_of_many(rule: str, ot
     assert f"rule {rule}: 40 candidates were judged on this test month" in str(found)
     assert f"[{low[1]:.4f}, {found.interval.high:.4f}] at 99.88 %" in str(found)
     assert "new test month (move as_of), try fewer, or overrule it by --force with --reason" in str(found)
+
+
+def test_with_one_look_the_days_sums_give_the_interval_that_the_gate_saw() -> None:
+    rng = np.random.default_rng(1)
+    day = np.repeat(np.arange(DAYS), rng.integers(20, 60, size=DAYS))
+    chance = expit(rng.normal(size=len(day)) + 0.3 * rng.normal(size=DAYS)[day])
+    late = rng.uniform(size=len(day)) < chance
+    forecasts = {"candidate": chance, "baseline": np.full(len(day), 0.5), "champion": np.clip(chance + 0.1, 0, 0.99)}
+    judged_by = {name: judge(late, forecast, blocks(day, seed=7)) for name, forecast in forecasts.items()}
+    gaps = {other: differences(judged_by["candidate"], judged_by[other]) for other in ("baseline", "champion")}
+    test = {"days": daily(day, {name: log_losses(late, forecast) for name, forecast in forecasts.items()})}
+    test["differences"] = {other: {"log_loss": gap["log_loss"].interval().as_dict()} for other, gap in gaps.items()}
+    found = shortfalls(test, {"better_than_baseline": 9, "not_worse_than_champion": -9}, 1)
+    for one, gap in zip(found, gaps.values(), strict=True):
+        seen = gap["log_loss"].interval()
+        assert (one.interval.low, one.interval.high) == pytest.approx((seen.low, seen.high))
 
 
 def test_a_number_that_is_none_does_not_pass() -> None:

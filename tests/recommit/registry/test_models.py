@@ -27,7 +27,7 @@ def problems(world: World) -> list[tuple[str, str]]:
 def test_a_line_a_version_with_stage_clock_interval_and_decision(line: World) -> None:
     head, newest, *_ = text(line).splitlines()
     assert head.split() == ["toy", "stage", "clock", "auc", "looks", "decision", "made", "proof"]
-    assert newest.startswith("v3.0.0  prod   2013-09-01  0.900 [0.880, 0.920]  yes ")
+    assert newest.startswith("v3.0.0  prod   2013-09-01  0.900 [0.880, 0.920]  3      yes ")
     assert "Ana" in newest
     assert problems(line) == []
 
