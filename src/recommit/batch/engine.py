@@ -32,11 +32,12 @@ def here(job: Job, parts: Iterable[Part]) -> Generator[Done]:
 def in_processes(job: Job, parts: Iterable[Part], workers: int) -> Generator[Done]:
     """Score parts in so many processes, of one thread each.
 
-    Raises `Refusal` when one of them ends before its time.
+    Raises `Refusal` when one of them ends before its time, or this machine cannot have any.
     """
     context = multiprocessing.get_context("spawn")  # a fork of a process with threads may hang
     with _environment(_ONE_THREAD):
-        pool = ProcessPoolExecutor(workers, context, _begin, (job,))
+        with _locks("use --workers 1"):
+            pool = ProcessPoolExecutor(workers, context, _begin, (job,))
         try:
             yield from _in_order(lambda part: pool.submit(_run, part), parts, workers + 1)
         except BrokenProcessPool:
@@ -47,6 +48,21 @@ def in_processes(job: Job, parts: Iterable[Part], workers: int) -> Generator[Don
             ) from None
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _locks(advice: str) -> Iterator[None]:
+    """Raise `Refusal` where processes cannot have locks in common: /dev/shm, where locks are, may be full."""
+    try:
+        yield
+    except (OSError, ImportError, NotImplementedError, RuntimeError) as error:
+        cause: BaseException = error
+        while not isinstance(cause, OSError) and (cause.__cause__ or cause.__context__):
+            cause = cause.__cause__ or cause.__context__ or cause  # Dask says no more than that something did not start
+        reason = (isinstance(cause, OSError) and cause.strerror) or _line(cause)
+        raise Refusal(
+            f"no processes can be started, as where /dev/shm is full or read-only: {reason}; {advice}"
+        ) from None
 
 
 def on_dask(job: Job, parts: Iterable[Part], scheduler: str | None, workers: int) -> Generator[Done]:
@@ -70,14 +86,15 @@ def on_dask(job: Job, parts: Iterable[Part], scheduler: str | None, workers: int
         _refuse_address(scheduler)
     with _environment(_ONE_THREAD), dask.config.set(_ROWS_ARE_SENT), ExitStack() as stack:
         if scheduler is None:
-            cluster: Any = LocalCluster(
-                n_workers=workers,
-                threads_per_worker=1,
-                host="127.0.0.1",
-                dashboard_address=None,
-                memory_limit=0,
-                silence_logs=logging.CRITICAL,  # what matters of it is said below, once
-            )
+            with _locks("use --engine local --workers 1"):
+                cluster: Any = LocalCluster(
+                    n_workers=workers,
+                    threads_per_worker=1,
+                    host="127.0.0.1",
+                    dashboard_address=None,
+                    memory_limit=0,
+                    silence_logs=logging.CRITICAL,  # what matters of it is said below, once
+                )
             stack.enter_context(cluster)
         try:
             client = Client(scheduler or cluster, timeout=_ANSWERS_WITHIN, set_as_default=False)

@@ -106,10 +106,7 @@ class Job:
     def _typed(self, table: pa.Table) -> tuple[pd.DataFrame, list[Fault]]:
         columns, faults = {}, []
         for name, kind in self.read.items():
-            values = table[name]
-            if kind == "text" and self.rows == "asked":
-                values = values.cast(pa.large_string())
-            columns[name], wrong = as_kind(values, name, kind)
+            columns[name], wrong = as_kind(table[name], name, kind, codes=self.rows == "features")
             faults += wrong
         return pd.DataFrame(columns, copy=False), faults
 

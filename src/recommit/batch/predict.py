@@ -90,7 +90,7 @@ def _told(job: Job, source: Source) -> str:
         what = f"it has the {len(job.scorer.columns)} columns that the model reads"
     else:
         what = f"it is a plan: features are computed from {job.history}"
-    return f"{source.path}: {what}; model {job.scorer.name} {job.scorer.version}, from {job.scorer.folder}"
+    return f"{source.path}{source.note}: {what}; model {job.scorer.name} {job.scorer.version}, from {job.scorer.folder}"
 
 
 def _counted(parts: Iterator[Done], source: Source, say: Callable[[str], None]) -> Iterator[Done]:

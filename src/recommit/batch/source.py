@@ -1,5 +1,7 @@
 """Read a table of any size, parquet or CSV, in parts that depend on the file alone."""
 
+import codecs
+import re
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -23,6 +25,7 @@ _BUFFER_BYTES = 1 << 20
 """Of each column of a row group: without, all its bytes are read before its first row."""
 _BLOCK_BYTES = 16 << 20
 """Bytes of a CSV file that make a part: some 40,000 rows of a hundred columns."""
+SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _NO_UTF8 = "it is not in UTF-8: save it so"
 
 
@@ -89,11 +92,14 @@ class Parquet:
     """A parquet file."""
 
     path: Path
+    note: str = field(default="", init=False)
 
     @cached_property
     def _metadata(self) -> pa.parquet.FileMetaData:
         try:
             return pa.parquet.read_metadata(self.path)
+        except OSError as error:
+            raise Refusal(f"{self.path} cannot be read: {error.strerror or _line(error)}") from None
         except pa.ArrowException as error:
             raise Refusal(f"{self.path} is no parquet file: {_line(error)}") from None
 
@@ -134,10 +140,36 @@ class Parquet:
 
 @dataclass(frozen=True)
 class Csv:
-    """A CSV file with a line of names; an empty value is a missing one."""
+    """A CSV file with a line of names; an empty value is a missing one.
+
+    Values are separated by commas, or by what the line of names has in place of any: semicolons, tabs or bars.
+    """
 
     path: Path
     rows: None = field(default=None, init=False)
+
+    @cached_property
+    def separator(self) -> str:
+        """What separates values: a comma, unless the line of names has none outside quotes and one of the others."""
+        try:
+            with self.path.open("rb") as file:
+                start = file.read(_BUFFER_BYTES)
+        except OSError as error:
+            raise Refusal(f"{self.path} cannot be read: {error.strerror}") from None
+        if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            raise Refusal(f"{self.path} is no CSV file: {_NO_UTF8}")
+        unquoted = "".join(start.decode(errors="replace").lstrip("\ufeff\r\n").split('"')[::2])
+        names = re.split(r"[\r\n]", unquoted, maxsplit=1)[0]
+        found = [one for one in SEPARATORS if one in names] or [","]
+        if found[0] != "," and len(found) > 1:
+            several = " and ".join(SEPARATORS[one] for one in found)
+            raise Refusal(f"{self.path}: its line of names has {several}, and no comma: keep the one that separates")
+        return found[0]
+
+    @property
+    def note(self) -> str:
+        """What was taken for granted to read it, to be said."""
+        return "" if self.separator == "," else f" (separated by {SEPARATORS[self.separator]})"
 
     @cached_property
     def schema(self) -> pa.Schema:
@@ -191,7 +223,7 @@ class Csv:
                     self.path,
                     # With threads, rows left out come without their number.
                     pa.csv.ReadOptions(use_threads=False, block_size=_BLOCK_BYTES),
-                    pa.csv.ParseOptions(newlines_in_values=True, invalid_row_handler=skip),
+                    pa.csv.ParseOptions(delimiter=self.separator, newlines_in_values=True, invalid_row_handler=skip),
                     pa.csv.ConvertOptions(
                         column_types=dict.fromkeys(columns, pa.string()),
                         include_columns=list(columns) or None,
@@ -223,7 +255,7 @@ def open_source(path: Path) -> Source:
         source = Csv(path)
     else:
         raise Refusal(f"{path}: a table's name ends in .parquet or .csv")
-    twice = [name for name, times in Counter(source.schema.names).items() if times > 1]
+    twice = [name for name, times in Counter(source.schema.names).items() if times > 1 and name]
     if twice:
         raise Refusal(f"{path} has the column {', '.join(twice)} more than once: rename or drop it")
     return source
