@@ -11,8 +11,8 @@ prediction interval for one more month: around the month before it, or the mean 
   around a mean; t makes it a prediction interval for few months (Hahn and Meeker 1991, "Statistical Intervals").
   Between two months the reach is the root of 3/4 of that, the ratio where months differ by chance alone, and wider than
   needed where they drift. Where they do not drift, differences overlap and the interval holds slightly less often than
-  it says: the tests measure both. What the level leaves is divided among the kinds of numbers of the table, and the part of
-  each kind among its numbers (Bonferroni, weighted), so that a sound month of a table has any flag in at most
+  it says: the tests measure both. What the level leaves is divided among the kinds of numbers of the table, and the
+  part of each kind among its numbers (Bonferroni, weighted), so that a sound month of a table has any flag in at most
   1 - level of all cases, if its changes are as normal as t assumes;
 - half of the widest interval among the other months: a neighbour's value is itself only measured.
 
