@@ -114,8 +114,10 @@ def _advice(evidence: Mapping[str, Any]) -> list[Section]:
             "model": model,
             "in params.yaml": _setting(one.get("current")),
             "best of those tried": _setting(one.get("best")),
-            f"log loss less params.yaml's, {shown(one.get('months'))}": one.get("difference"),
-            f"the same in {one.get('confirmed_in')}, not searched": one.get("confirmation"),
+            "searched in": one.get("months"),
+            "log loss less params.yaml's": one.get("difference"),
+            "not searched": one.get("confirmed_in"),
+            "the same there": one.get("confirmation"),
             "find": _FINDS.get(one.get("verdict"), one.get("verdict")),
             "to adopt it": one.get("adopt"),
         }
