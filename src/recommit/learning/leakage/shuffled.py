@@ -82,7 +82,7 @@ def stronger_lately(
 
     A fit learns from months before the one that it is judged on, and cannot see a column that begins to leak in that
     month: so each of `months`, oldest first, is such as `spans.within` gives. `bound` is by how much the share of the
-    loss that they save, as in `alone`, must rise; surely it need only be higher. The first month has nothing before it.
+    loss that they save, as in `alone`, must rise, and surely by half of it. The first month has nothing before it.
     """
     looked = [_Quick.of(month, columns, target, seed) for month in months]
     found = []
@@ -102,8 +102,8 @@ def _risen(quick: "_Quick", before: Sequence["_Quick"], bound: float) -> Worth |
         if one.share.value <= bound or one.share.low <= 0:
             return None
         most = max(0.0, *(past.again(names).share.value for past in before))
-        # A leak of a few days makes days differ, and the interval wide: so it need not clear the bound as well.
-        return one if one.share.value > most + bound and one.share.low > most else None
+        # A leak of a few days makes days differ, and the interval wide: so that need clear but half of the bound.
+        return one if one.share.value > most + bound and one.share.low > most + bound / 2 else None
 
     suspicious = quick.suspicious(bound)
     if not suspicious or risen(suspicious[-1]) is None:
