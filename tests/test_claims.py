@@ -60,3 +60,18 @@ def test_the_leaks_that_the_docs_call_found_are_the_planted_ones() -> None:
         row = f"| {name} | `{leak['look']}` | {leak['weakest']:g} {leak['unit']} |"
         assert row in said, row
     assert f"{planted['rows']:,} of the flights' training rows" in said
+
+
+def test_the_coverage_that_the_docs_state_is_the_simulated_one() -> None:
+    simulated = json.loads((ROOT / "benchmarks/results/coverage.json").read_text(encoding="utf-8"))
+    said = (ROOT / "docs/judging.md").read_text(encoding="utf-8")
+    worlds = simulated["worlds"]
+    for name in worlds[0]["held"]:
+        held = [world["held"][name] for world in worlds]
+        shares = [one["at_95"] for one in held] + [held[-1]["independent"]]
+        assert " | ".join(f"{share:.2f}" for share in shares) + " |" in said, name
+    others = [one["among_looks"] for world in worlds for name, one in world["held"].items() if "baseline" not in name]
+    assert f"all other numbers held {min(others):.2f} or more" in said
+    most = max(world["gain_claimed_too_much"] for world in worlds)
+    assert f"in at most {most:.1%} of the months" in said
+    assert f"In each of {simulated['months']} simulated months ({simulated['days']} days" in said

@@ -1,15 +1,8 @@
-from collections.abc import Callable
-from dataclasses import dataclass
-
 import numpy as np
 import pytest
-from numpy.typing import ArrayLike
-from scipy import stats
-from scipy.signal import lfilter
-from scipy.special import expit
 
-from recommit.learning.intervals import Blocks, Estimate, Interval, blocks, from_sums
-from recommit.learning.judging import ranking
+from benchmarks.coverage import MONTH, Month, chain, long_run, measured_months, truth_in
+from recommit.learning.intervals import Estimate, Interval, blocks, from_sums
 from recommit.learning.scores import log_losses
 
 
@@ -19,71 +12,6 @@ def _days(rng: np.random.Generator, days: int, rows: int) -> tuple[np.ndarray, n
     weather = rng.normal(size=days)[day]
     probability = 1 / (1 + np.exp(-(weather + rng.normal(size=len(day)) - 1)))
     return day, probability, (rng.uniform(size=len(day)) < probability).astype(float)
-
-
-LEVELS, PER_LEVEL = stats.norm.ppf((np.arange(10) + 0.5) / 10), 90
-MONTH = 31
-
-
-@dataclass(frozen=True)
-class Month:
-    """Days of 900 rows in cells of equal rows: each cell's day, outcome, number of rows, and two forecasts.
-
-    A day's weather is known to the forecasts, its jams are not; both are autoregressions of order one over the days.
-    """
-
-    day: np.ndarray
-    outcome: np.ndarray
-    rows: np.ndarray
-    forecast: np.ndarray
-    other: np.ndarray
-
-    @staticmethod
-    def drawn(rng: np.random.Generator, days: int, correlation: float) -> "Month":
-        weather, jams = (_chain(rng, days, correlation)[:, None] for _ in range(2))
-        known = -1.75 + 1.08 * weather + 1.5 * LEVELS
-        late = rng.binomial(PER_LEVEL, expit(known + 0.52 * jams))
-        other = -1.6 + 0.86 * weather + 1.2 * LEVELS + rng.normal(size=(days, 10)) / 2
-        cells = days * len(LEVELS)
-        return Month(
-            day=np.repeat(np.arange(days), 2 * len(LEVELS)),
-            outcome=np.tile([1.0, 0.0], cells),
-            rows=np.stack([late, PER_LEVEL - late], axis=2).ravel().astype("float64"),
-            forecast=np.repeat(expit(known).ravel(), 2),
-            other=np.repeat(expit(other).ravel(), 2),
-        )
-
-    def numbers(self, days: Blocks) -> dict[str, Estimate]:
-        """What the gate and the report read, by name; `days` are of the cells."""
-        held = np.where(self.outcome == 1, self.forecast > 0.12, self.forecast < 0.5)
-        loss, other, base = (
-            log_losses(self.outcome, chance) for chance in (self.forecast, self.other, 0.25 + 0 * held)
-        )
-
-        def mean(values: np.ndarray, among: ArrayLike = 1.0) -> Estimate:
-            return days.ratio(self.rows * values * among, self.rows * among)
-
-        ranks, others = (ranking(self.outcome, chance).auc for chance in (self.forecast, self.other))
-        auc = days.statistic(lambda weights: ranks(weights * self.rows))
-        return {
-            "log loss": mean(loss),
-            "brier": mean((self.forecast - self.outcome) ** 2),
-            "share": mean(self.outcome),
-            "auc": auc,
-            "gap": mean(self.forecast - self.outcome),
-            "difference": mean(other) - mean(loss),
-            "difference of auc": auc - days.statistic(lambda weights: others(weights * self.rows)),
-            "covered": mean(held),
-            "covered, late": mean(held, self.outcome),
-            "covered, punctual": mean(held, 1 - self.outcome),
-            "gain over the baseline": mean(base) - mean(loss),
-        }
-
-
-def _chain(rng: np.random.Generator, days: int, correlation: float) -> np.ndarray:
-    noise = rng.normal(size=days) * np.sqrt(1 - correlation**2)
-    noise[0] /= np.sqrt(1 - correlation**2)
-    return lfilter([1], [1, -correlation], noise)
 
 
 def _lag(month: Month, values: np.ndarray) -> float:
@@ -100,26 +28,16 @@ def _alike_within_days(month: Month, values: np.ndarray) -> float:
     return float(between / (between + within))
 
 
-class _Truth(Blocks):
-    """So many days that their numbers are the truth; what leaving out one of them changes is not asked."""
-
-    def statistic(self, measure: Callable, limits: tuple[float, float] = (0, 1)) -> Estimate:
-        return Estimate(np.asarray(measure(np.ones(len(self.codes)))), np.zeros(2), 0)
-
-
 @pytest.fixture(scope="module", params=[0.0, 0.25, 0.47], ids=lambda correlation: f"correlation {correlation}")
 def simulated(request: pytest.FixtureRequest) -> tuple[float, dict[str, float], list[dict[str, Estimate]]]:
     """(correlation of neighbouring days, the true numbers, those of many months of 31 days)."""
-    long = Month.drawn(np.random.default_rng(0), 40_000, request.param)
+    long = long_run(request.param)
     loss = log_losses(long.outcome, long.forecast)
     assert _lag(long, long.outcome) == pytest.approx(request.param, abs=0.03)
     assert _lag(long, loss) == pytest.approx(request.param, abs=0.06)
     assert _alike_within_days(long, long.outcome) == pytest.approx(0.13, abs=0.02)
     assert 0.03 <= _alike_within_days(long, loss) <= 0.05
-    truth = {name: float(one.value) for name, one in long.numbers(_Truth(long.day, 40_000, 0)).items()}
-    rng = np.random.default_rng(1)
-    months = (Month.drawn(rng, MONTH, request.param) for _ in range(500))
-    return request.param, truth, [month.numbers(blocks(month.day, seed=1)) for month in months]
+    return request.param, truth_in(long), measured_months(request.param, 500)
 
 
 def _held(found: list[Interval], truth: float) -> float:
@@ -177,7 +95,7 @@ def test_intervals_of_independent_blocks_would_hold_far_less(simulated: tuple) -
 def test_intervals_that_hold_together_do_so_when_neighbouring_days_are_alike(correlation: float) -> None:
     rng, hits = np.random.default_rng(3), []
     for _ in range(120):
-        values = np.column_stack([_chain(rng, MONTH, correlation) for _ in range(9)])
+        values = np.column_stack([chain(rng, MONTH, correlation) for _ in range(9)])
         found = blocks(np.arange(MONTH), seed=1).ratio(values[:, :1] + values[:, 1:]).simultaneous()
         hits.append(all(one.low <= 0 <= one.high for one in found))
     assert np.mean(hits) >= _least(0.92, len(hits))
