@@ -248,6 +248,26 @@ def test_what_a_day_of_each_month_has_in_common_may_be_luck():
     assert told_by_values(cause_of(table, table["late"] & days.isin(worst)), [*COLUMNS, "cause"]) == []
 
 
+@pytest.mark.parametrize("small", [0.1, 0.2, 0.3])
+def test_a_summand_that_is_strong_alone_does_not_hide_that_the_sum_is_the_target(table, small):
+    random = np.random.default_rng(4)
+    size = random.normal(size=len(table))
+    rest = random.normal(scale=small, size=len(table))
+    told = table.assign(late=size + rest > 1, size=size, rest=rest)
+    assert in_columns(told, ["size", "wind", "queue"])[0].certainty == "question"
+    (found,) = in_columns(told, [*COLUMNS, "size", "rest"])
+    assert (found.certainty, found.where) == ("proof", "rest, size")
+
+
+def test_two_strong_summands_and_a_weak_one_are_named_together(table):
+    random = np.random.default_rng(5)
+    parts = {"a": random.normal(size=len(table)), "b": random.normal(scale=0.2, size=len(table))}
+    parts |= {"c": random.normal(scale=0.2, size=len(table))}
+    told = table.assign(late=sum(parts.values()) > 1, **parts)
+    (found,) = in_columns(told, [*COLUMNS, "a", "b", "c"])
+    assert (found.certainty, found.where) == ("proof", "a, b, c")
+
+
 def test_three_columns_that_add_up_to_the_target_are_named_and_no_other(table):
     random = np.random.default_rng(5)
     a, b = random.normal(size=(2, len(table)))

@@ -24,6 +24,8 @@ from recommit.learning.splits import Split
 PAIRED = 80
 # Fewer rows of the rarer outcome than this prove nothing.
 _RARER = 20
+# A sum of more columns, one of which is strong alone, is not looked for.
+_SUMMANDS = 8
 
 
 def target_in_columns(splits: Sequence[Split], columns: Sequence[str], target: str, bounds: Bounds) -> list[Finding]:
@@ -31,8 +33,10 @@ def target_in_columns(splits: Sequence[Split], columns: Sequence[str], target: s
 
     `splits` are time-ordered, such as `splits.folds` gives, with `predicted_at` (UTC), the columns and the target (true
     or false). What tells alone is left out of the pairs, and what tells in pairs out of the combination, so that each
-    leak is named once. Pairs are looked for among the `PAIRED` columns that tell most alone. Raises ValueError for a
-    target that is missing somewhere or has another value.
+    leak is named once. A column that only raised a question is then looked at together with the others: it may be the
+    strong part of a sum that is the target, and the proof of that stands in place of the question. Pairs are looked for
+    among the `PAIRED` columns that tell most alone. Raises ValueError for a target that is missing somewhere or has
+    another value.
     """
     folds = [_Fold.of(split, target) for split in splits]
     found = []
@@ -47,7 +51,7 @@ def target_in_columns(splits: Sequence[Split], columns: Sequence[str], target: s
         how = f"together they give the target with an AUC of {area:.4f} on later rows"
         found.append(_finding(folds, pair, how, bounds))
     left = [column for column in left if not any(column in pair for pair in pairs)]
-    return found + _combinations(folds, left, bounds)
+    return _proved_together(folds, columns, found + _combinations(folds, left, bounds), bounds)
 
 
 def strongest(splits: Sequence[Split], columns: Sequence[str], target: str, seed: int) -> list[tuple[str, Interval]]:
@@ -174,6 +178,38 @@ def _combinations(folds: Sequence[_Fold], columns: Sequence[str], bounds: Bounds
             found.append(_finding([fold], told.columns, how, bounds))
             left = [column for column in left if column not in told.columns]
     return found
+
+
+def _proved_together(
+    folds: Sequence[_Fold], columns: Sequence[str], found: Sequence[Finding], bounds: Bounds
+) -> list[Finding]:
+    """What was found, with proof in place of the questions about columns that are the target with others."""
+    told = [finding for finding in found if finding.certainty == "proof"]
+    asked = [finding for finding in found if finding.certainty == "question"]
+    left = [column for column in columns if not any(column in _columns(finding) for finding in told)]
+    for fold in folds:
+        while asked and (proof := _with_others(fold, left, asked, bounds)):
+            told.append(proof)
+            asked = [finding for finding in asked if not _columns(finding) & _columns(proof)]
+            left = [column for column in left if column not in _columns(proof)]
+    return told + asked
+
+
+def _with_others(fold: _Fold, columns: Sequence[str], asked: Sequence[Finding], bounds: Bounds) -> Finding | None:
+    """The fewest columns, one of them in a question, that are the target together in this fold."""
+    strong = set[str]().union(*map(_columns, asked))
+    order = linear.ranked(fold.split, columns, fold.earlier)
+    sets: list[tuple[str, ...]] = [(one, other) for one in sorted(strong) for other in order if other != one]
+    sets += [tuple(order[:number]) for number in range(3, min(_SUMMANDS, len(order)) + 1)]
+    for names in sets:
+        if strong & set(names) and (spared := _spared(fold, names)) >= bounds.exact:
+            how = f"together, of the wrong answers of always saying the commoner outcome, they spare {spared:.2%}"
+            return Finding("target_in_columns", named(names), f"{how} on later rows, bound {bounds.exact:.0%}")
+    return None
+
+
+def _columns(finding: Finding) -> set[str]:
+    return set(finding.where.split(", "))
 
 
 def _pooled(folds: Sequence[_Fold], column: str, drawn: Blocks, later: np.ndarray) -> Estimate:
