@@ -77,7 +77,7 @@ class Kept:
         self._interpreter = NotebookClient(notebook)
         self._stack = ExitStack()
         self._files = {name: self._stack.enter_context(_reading(folder / name)) for name in (_PYTHONS, *DESCRIPTORS)}
-        self._late = b""
+        self._begun = b""  # a thread's output of which only a part was there at the last look
 
     def __enter__(self) -> Self:
         return self
@@ -94,7 +94,8 @@ class Kept:
         """Add to the cell with this index: Python's outputs in order, then a block for each file descriptor."""
         cell = self._notebook.cells[index]
         self._interpreter.clear_before_next_output = False  # of a cell's own outputs
-        for msg_type, content in _joined(_messages(self._files[_PYTHONS].read())):
+        *lines, self._begun = (self._begun + self._files[_PYTHONS].read()).split(b"\n")
+        for msg_type, content in _joined(map(_message, lines)):
             header = {"msg_type": msg_type}
             message = {"msg_type": msg_type, "header": header, "parent_header": {}, "content": content}
             self._interpreter.process_message(message, cell, index)
@@ -105,7 +106,7 @@ class Kept:
 
     def holds_more(self) -> bool:
         """Whether Python put something out since the last look."""
-        return bool(self._files[_PYTHONS].read())
+        return bool(self._begun + self._files[_PYTHONS].read())
 
 
 def _reading(path: Path) -> BinaryIO:
@@ -113,11 +114,9 @@ def _reading(path: Path) -> BinaryIO:
     return path.open("rb")
 
 
-def _messages(content: bytes) -> Iterator[_Message]:
-    """The outputs; the last may be cut off, where the kernel was killed or the disk was full while it was written."""
-    for line in content.split(b"\n")[:-1]:
-        message = json.loads(line)
-        yield message["msg_type"], message["content"]
+def _message(line: bytes) -> _Message:
+    message = json.loads(line)
+    return message["msg_type"], message["content"]
 
 
 def _joined(messages: Iterator[_Message]) -> Iterator[_Message]:

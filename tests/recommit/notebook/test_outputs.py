@@ -22,7 +22,7 @@ from multiprocessing import get_context
 from threading import Thread
 from joblib import Parallel, delayed
 def say(who, number):
-    print(who, number)
+    print(f"{who} {number}\\n", end="")  # one write: those of others may come between two
 threads = [Thread(target=say, args=("thread", number)) for number in range(200)]
 for thread in threads:
     thread.start()
@@ -250,3 +250,18 @@ def test_an_output_that_was_cut_off_does_not_hide_those_before_it(
             file.write('{"msg_type": "str')
         kept.read_into(0)
     assert [output.text for output in notebook.cells[0].outputs] == ["whole"]
+
+
+def test_an_output_that_a_thread_had_half_written_at_the_last_look_is_whole_in_the_next(
+    tmp_path: Path, notebook: nbformat.NotebookNode
+) -> None:
+    line = json.dumps({"msg_type": "stream", "content": {"name": "stdout", "text": "a thread's"}}) + "\n"
+    with Kept(tmp_path, notebook) as kept, (tmp_path / "outputs.jsonl").open("a") as file:
+        file.write(line[:20])
+        file.flush()
+        kept.read_into(0)
+        file.write(line[20:])
+        file.flush()
+        kept.read_into(1)
+        assert not kept.holds_more()
+    assert [[output.text for output in cell.outputs] for cell in notebook.cells] == [[], ["a thread's"]]
