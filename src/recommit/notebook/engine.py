@@ -22,6 +22,7 @@ from papermill.parameterize import parameterize_notebook
 from recommit import Refusal
 from recommit.notebook.canonical import INJECTED_ID, as_bytes, canonical
 from recommit.notebook.contract import check_contract
+from recommit.notebook.ledger import note
 from recommit.notebook.outputs import Kept
 from recommit.notebook.project import find_stage, root, stages
 from recommit.notebook.text import encodable
@@ -76,8 +77,9 @@ class RecommitEngine(Engine):
         folder = root(Path(input_path).parent)
         if not (folder / KERNEL / "kernel.json").is_file():
             raise Refusal(f"{KERNEL}/kernel.json is missing: it pins what makes results repeat; `git restore` it")
+        outs: tuple[str, ...] = ()  # by `recommit run`, which sees to them itself
         if values is None:
-            values = _checked(folder, input_path, dict(nb.metadata.papermill.get("parameters", {})))
+            values, outs = _checked(folder, input_path, dict(nb.metadata.papermill.get("parameters", {})))
         nb = parameterize_notebook(nb, values, kernel_name=kernel_name, language="python")
         for cell in nb.cells:
             if cell.cell_type == "code":
@@ -85,16 +87,20 @@ class RecommitEngine(Engine):
             if "injected-parameters" in cell.metadata.get("tags", []):
                 cell.id = INJECTED_ID
         _execute(nb, folder, cell_done)
+        note(folder, outs)
         # Through the bytes and back: papermill writes what it is given, and so writes these bytes.
         return nbformat.reads(as_bytes(canonical(nb, folder)).decode(), as_version=4)
 
 
-def _checked(folder: Path, input_path: str, asked: dict[str, Any]) -> dict[str, Any]:
-    """What papermill's own command gives the notebook: `asked` are its -p, which may name the item of a matrix."""
+def _checked(folder: Path, input_path: str, asked: dict[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """What papermill's own command gives the notebook, and the outs of its stage.
+
+    `asked` are the command's -p, which may name the item of a matrix.
+    """
     path = Path(input_path).resolve().relative_to(folder).as_posix()
     siblings = [other for other in stages(folder) if other.notebook == path]
     stage = find_stage(siblings, path, os.environ.get("DVC_STAGE") if not asked else None, asked)
-    return check_contract(folder, nbformat.read(input_path, as_version=4), stage, siblings)
+    return check_contract(folder, nbformat.read(input_path, as_version=4), stage, siblings), stage.outs
 
 
 class _Died(Exception):

@@ -106,7 +106,10 @@ def _read(line: str, number: int) -> Look:
 
 
 def _instant(text: str) -> datetime:
-    return datetime.fromisoformat(text)
+    found = datetime.fromisoformat(text)
+    if found.tzinfo is None:  # it cannot be compared with others
+        raise ValueError(f"{text} has no time zone")
+    return found
 
 
 def git_folder(folder: Path) -> Path | None:

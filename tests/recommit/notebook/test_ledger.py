@@ -156,3 +156,14 @@ def test_every_run_of_a_judging_stage_is_noted_computed_or_restored_and_one_that
             kept.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(tiny.folder / made, kept)
     assert candidates(tiny.folder) == ["one", "one"]
+
+
+def test_papermill_with_our_engine_takes_a_look_too(tiny: TinyProject) -> None:
+    git(tiny.folder, "init", "--quiet")
+    outs = tiny.read("dvc.yaml").replace("models/${item.model}.txt", TEST)
+    tiny.write("dvc.yaml", outs.replace("[tree, line]", "[tree]"))
+    work = f"from pathlib import Path\nPath({TEST!r}).parent.mkdir(parents=True, exist_ok=True)\n"
+    tiny.notebook(work + f"Path({TEST!r}).write_text({evidence('one')!r})\nprint(model, seed)")
+    result = tiny.command("papermill", "--engine", "recommit", "notebooks/fit.ipynb", "by-papermill.ipynb")
+    assert result.returncode == 0, result.stderr
+    assert candidates(tiny.folder) == ["one"]
