@@ -20,7 +20,7 @@ def test_ranking_scores_are_scikit_learns_with_weights_and_ties(seed: int) -> No
     assert ranked.average_precision(weights) == pytest.approx(expected)
 
 
-def test_a_replicate_with_one_outcome_alone_has_no_ranking() -> None:
+def test_rows_with_one_outcome_alone_have_no_ranking() -> None:
     assert np.isnan(ranking([0, 1], [0.2, 0.8]).auc(np.array([1.0, 0.0])))
 
 

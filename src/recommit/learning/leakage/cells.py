@@ -102,7 +102,7 @@ def counts(codes: np.ndarray, truth: np.ndarray, number: int) -> tuple[np.ndarra
 def auc_of_counts(score: np.ndarray, true: np.ndarray, false: np.ndarray) -> np.ndarray:
     """Area under the ROC curve when rows of cell j, (cells,), have score[j]; NaN without both outcomes.
 
-    `true` and `false` are counts, (cells,) or (replicates, cells); equal scores count half, as Mann and Whitney (1947).
+    `true` and `false` are counts, (cells,) or (blocks, cells); equal scores count half, as Mann and Whitney (1947).
     """
     order = np.argsort(score, kind="stable")
     starts = np.flatnonzero(np.diff(score[order], prepend=-np.inf))

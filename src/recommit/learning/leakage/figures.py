@@ -9,7 +9,7 @@ from recommit.learning.intervals import Interval
 
 
 def strongest(areas: Sequence[tuple[str, Interval]], bound: float) -> Axes:
-    """The AUC of single columns with their intervals, best on top, and the bound from where on one is a leak."""
+    """The AUC of single columns with their intervals, best on top, and the bound above which one is a question."""
     ax = axes("What single columns say", "AUC on later rows, of this column alone", "", height=0.28 * len(areas) + 1.2)
     places = range(len(areas) - 1, -1, -1)
     values = [area.value for _, area in areas]
@@ -18,7 +18,7 @@ def strongest(areas: Sequence[tuple[str, Interval]], bound: float) -> Axes:
         values, places, xerr=ends, fmt="o", color=ACCENT, markersize=4, capsize=2, label="95 % interval, by days"
     )
     ax.axvline(0.5, color=SOFT, linestyle="--", linewidth=1, label="says nothing")
-    ax.axvline(bound, color=SECOND, linewidth=1.5, label="a leak from here on")
+    ax.axvline(bound, color=SECOND, linewidth=1.5, label="a question from here on")
     ax.set_yticks(list(places), [column for column, _ in areas])
     ax.set_xlim(min(0.48, *(area.low - 0.02 for _, area in areas)), 1.0)
     ax.legend(loc="center left", bbox_to_anchor=(0.05, 0.5))
