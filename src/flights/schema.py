@@ -27,7 +27,7 @@ _LABELLED = column_schema(feature_table.TABLE, dtypes=_LEARNT)
 
 
 def rules(tables: Sequence[str]) -> pd.DataFrame:
-    """What is declared of the named tables: a row a column, then a row a rule between columns.
+    """What is declared of the named tables: one row per column, then one row per rule between columns.
 
     Its columns are table, column, type, unit, known (from when on), rule.
     """
@@ -50,7 +50,7 @@ def check(tables: Mapping[str, pd.DataFrame], share: float = 1.0, clock: pd.Time
     is what `sources.sample` kept: the rows expected in a month go down with it. How many are late in
     a month is judged for flights whose label is known before `clock` (UTC): nobody knows the others'.
 
-    Returns a row a broken rule, none when all is well: table, column ("" for a rule on the whole
+    Returns one row per broken rule, none when all is well: table, column ("" for a rule on the whole
     row), rule, rows (how many break it), first_rows (up to five of their ids: flight_id where there
     is one, else the index). Raises ValueError for a table that has no schema.
     """
@@ -74,7 +74,7 @@ def check_features(parts: Mapping[str, pd.DataFrame]) -> None:
 
 
 def stop_on_failure(failures: pd.DataFrame) -> None:
-    """Raise DataError when `check` found anything: a line a broken rule, and what to do."""
+    """Raise DataError when `check` found anything: one line per broken rule, and what to do."""
     if failures.empty:
         return
     lines = [f"{len(failures)} rules on the tables do not hold:"]

@@ -38,7 +38,10 @@ class Problem:
     history: tuple[Table, ...]
     """The declared tables that features are computed from: NAME.parquet in a folder."""
     build: Callable[[Tables, pd.DataFrame, float], pd.DataFrame]
-    """(history, rows asked, horizon in hours) to the key, the instant and every feature: a row a row, in that order."""
+    """`build(history, rows, horizon_hours)` returns the key, the prediction instant and every feature.
+
+    One row per input row, in the same order.
+    """
 
     def __post_init__(self) -> None:
         """Raise ValueError where the tables do not declare what is said of them."""

@@ -1,7 +1,7 @@
 """Intervals for numbers measured on days: the rows of a day are alike, and so are neighbouring days.
 
-The flights of one day share its weather and its jams, so a month is thirty-odd pieces of evidence and not thirty
-thousand. A day's influence on a number is what leaving the day out changes (the jackknife: Davison and Hinkley
+The rows of one day share what the day was like, so a month of many rows is about as much evidence as it has days. A
+day's influence on a number is what leaving the day out changes (the jackknife: Davison and Hinkley
 1997, section 2.7.3). If days were independent, the spread s of n days' influences would tell the
 number's standard error, s / sqrt(n). Neighbouring days are alike, so it is larger: an autoregression of order one with
 the lag-1 correlation r makes its square (1 + r) / (1 - r) times as large (Bayley and Hammersley 1946). From few days r

@@ -113,7 +113,7 @@ def coverage(outcome: ArrayLike, covered: ArrayLike, sets: np.ndarray, days: Blo
 
 
 def as_table(judged: Mapping[str, Mapping[str, Estimate | Interval]]) -> pd.DataFrame:
-    """Numbers with their intervals for reading: a row a name, a column a score."""
+    """Numbers with their intervals for reading: one row per name, one column per score."""
     return pd.DataFrame(
         {name: {key: str(_interval(one)) for key, one in row.items()} for name, row in judged.items()}
     ).T

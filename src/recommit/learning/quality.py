@@ -230,7 +230,7 @@ def evidence(reports: Mapping[str, Report], judged: str, level: float) -> dict[s
 
 
 def table_of(flags: list[Flag]) -> pd.DataFrame:
-    """Flags for reading: a row a flag, columns month, where, what, found, expected, of checks."""
+    """Flags for reading: one row per flag, columns month, where, what, found, expected, of checks."""
     rows = [
         (
             flag.month,

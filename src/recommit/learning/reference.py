@@ -100,7 +100,7 @@ class Measured:
             if what in ("silent", "longest gap", "feed volume") and of and of not in set.intersection(*seen[column]):
                 continue
             past = [self.own[self.found[other].name].get(key, exactly(np.nan)) for other in others]
-            # What is rare comes and goes honestly, a route of one flight a week say.
+            # What is rare, once a week say, comes and goes honestly.
             if what in ("times", "days") and self._rare((column, "times", of), others):
                 continue
             yield key, (number, past)

@@ -1,7 +1,7 @@
 """What a month's label has to do with everything else: with other columns, with the volume, with the features.
 
-More late flights than before are no fault of the data; a label that no longer goes with what it went with is. Labels
-that were flipped, shifted or filtered keep their share within what a season does, and lose this.
+A label that is true more often than before is no fault of the data; a label that no longer goes with what it went with
+is. Labels that were flipped, shifted or filtered keep their share within what a season does, and lose this.
 """
 
 from collections.abc import Iterator, Sequence

@@ -237,7 +237,7 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def _progress(line: str, last: bool) -> None:
-    """One line that is written over on a terminal, a line a cell elsewhere."""
+    """On a terminal, one line that is written over; elsewhere, one line per cell."""
     if sys.stderr.isatty():
         print(f"\r\033[K{line}", end="\n" if last else "", file=sys.stderr, flush=True)
     else:

@@ -65,7 +65,7 @@ def _test(evidence: Mapping[str, Any]) -> list[Section]:
         "It is made from whole days, since rows of one day are alike."
     )
     calibrated = "Does a stated probability mean what it says? Of rows with 30 %, three in ten should come true."
-    covered = "Where the model cannot tell, it says so with a set of both outcomes. Do the sets keep their promise?"
+    covered = "Where the model cannot tell, its set holds both outcomes. How often did sets hold what came?"
     return [
         Section("test", "Test results", lead, (judged.scores(evidence), judged.differences(evidence))),
         Section("calibration", "Calibration", calibrated, (judged.calibration(evidence),)),

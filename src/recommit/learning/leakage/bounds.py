@@ -1,4 +1,4 @@
-"""From where on columns are said to give the target away."""
+"""The bounds above which columns are said to give the target away."""
 
 from dataclasses import dataclass
 
@@ -7,11 +7,11 @@ from dataclasses import dataclass
 class Bounds:
     """The bounds of all looks at columns, as `leakage` in params.yaml explains them; all but `exact` raise questions.
 
-    `rows`: training rows looked at. `exact`: of the wrong answers that always giving the commoner outcome makes, the
-    share from which on the columns that spare them are the target. `auc`: area under the ROC curve of a column, a pair,
-    a linear combination. `worth`: what the strongest columns save, as a share of the log loss that is left when they
-    are shuffled within their day. `rise`: by how much that share may be higher in a month than in those before it.
-    `odds`: how many times the odds of its day the rows of one value may have.
+    `rows`: training rows looked at. `exact`: columns that remove this share of the errors of always guessing the
+    commoner outcome are the target. `auc`: area under the ROC curve of a column, a pair, a linear combination. `worth`:
+    what the strongest columns save, as a share of the log loss that is left when they are shuffled within their day.
+    `rise`: by how much that share may be higher in a month than in those before it. `odds`: how many times the odds of
+    its day the rows of one value may have.
     """
 
     rows: int = 40_000

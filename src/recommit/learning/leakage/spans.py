@@ -1,4 +1,4 @@
-"""Spans of time within which rows are compared, so that what a column knows of good and bad days is no accusation."""
+"""Spans of time within which rows are compared, so that knowing good days from bad ones is not taken for a leak."""
 
 import numpy as np
 import pandas as pd

@@ -115,13 +115,13 @@ def _finding(folds: Sequence[_Fold], columns: Sequence[str], how: str, bounds: B
     spared = max((_spared(fold, columns) for fold in folds), default=0.0)
     worth = max(_saved(fold, columns) for fold in folds)
     if spared >= bounds.exact:
-        how = f"{how}; of the wrong answers of always saying the commoner outcome they spare {spared:.2%}"
+        how = f"{how}; they remove {spared:.2%} of the errors of always guessing the commoner outcome"
         return Finding("target_in_columns", named(columns), f"{how}, bound {bounds.exact:.0%}")
     return Finding("strong_columns", named(columns), f"{how}, bound {bounds.auc}", worth)
 
 
 def _spared(fold: _Fold, columns: Sequence[str]) -> float:
-    """Of the wrong answers that the commoner outcome makes on later rows, the share that these columns spare."""
+    """The share of the errors of always guessing the commoner outcome, on later rows, that these columns remove."""
     rarer = min(fold.later.sum(), (~fold.later).sum())
     if rarer < _RARER:
         return 0.0
@@ -203,7 +203,7 @@ def _with_others(fold: _Fold, columns: Sequence[str], asked: Sequence[Finding], 
     sets += [tuple(order[:number]) for number in range(3, min(_SUMMANDS, len(order)) + 1)]
     for names in sets:
         if strong & set(names) and (spared := _spared(fold, names)) >= bounds.exact:
-            how = f"together, of the wrong answers of always saying the commoner outcome, they spare {spared:.2%}"
+            how = f"together they remove {spared:.2%} of the errors of always guessing the commoner outcome"
             return Finding("target_in_columns", named(names), f"{how} on later rows, bound {bounds.exact:.0%}")
     return None
 

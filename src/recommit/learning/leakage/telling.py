@@ -1,7 +1,7 @@
 """Single values, and gaps, whose rows nearly all have one outcome while the rest of their day has not.
 
 Missing values are looked at in every column, in all columns at once, and apart for each value of a category: a joined
-table may lack a value for honest reasons at one airline, and because of the outcome at another.
+table may lack a value for honest reasons at one supplier, and because of the outcome at another.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
