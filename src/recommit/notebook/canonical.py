@@ -24,8 +24,8 @@ def canonical(notebook: NotebookNode, folder: Path) -> NotebookNode:
 
     Kept: sources, ids, tags, outputs with their figures, execution counts. Left out: times, durations, editor and
     widget state, versions of Python. Replaced: the project's folder, the environment's folders and object addresses
-    in text; a random id of the injected cell. Adjacent stream outputs are joined, output before errors, since their
-    pieces arrive as the kernel's buffers happen to be emptied.
+    in text; a random id of the injected cell. Adjacent stream outputs are joined, output before errors: an ordinary
+    kernel, as of nbval, sends their pieces as its buffers happen to be emptied.
     """
     clean = nbformat.from_dict(notebook)
     kernel = notebook.metadata.get("kernelspec", {})
