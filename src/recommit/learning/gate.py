@@ -61,13 +61,13 @@ def _ruling(name: str, evidence: Evidence, bound: float, lines: Mapping[tuple[st
         raise ValueError(f"rule {name}: the evidence lacks {error}: `dvc repro` makes it anew") from None
     interval = found.number if isinstance(found.number, Mapping) else {"value": found.number}
     value, low, high = interval["value"], interval.get("low"), interval.get("high")
-    holds = found.holds
+    holds, reason = found.holds, found.reason
     if any(number is not None and math.isnan(number) for number in (value, low, high)):
-        holds = False
-    points = (*found.points, *([Point(name, found.reason)] if holds is None else []))
+        holds, reason = False, "what was measured is not a number"
+    points = (*found.points, *([Point(name, reason)] if holds is None else []))
     answers = [(point, lines.get((name, point.about))) for point in points]
     return Ruling(
-        name, value, low, high, bound, RULES[name].passes_when, _verdict(holds, points), found.reason,
+        name, value, low, high, bound, RULES[name].passes_when, _verdict(holds, points), reason,
         accepted=tuple(Answer(point.about, point.says, line.why) for point, line in answers if line),
         open=tuple(point for point, line in answers if not line),
     )  # fmt: skip

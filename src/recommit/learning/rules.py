@@ -47,13 +47,18 @@ def _leakage(evidence: Evidence, bound: float) -> Found:
     asked: dict[str, list[str]] = {}
     for one in found:
         if one["certainty"] == "question":
-            worth = f"{one['kind']}, worth {one['worth']:.1%} of the baseline's loss: {one['how']}"
-            asked.setdefault(one["where"], []).append(worth)
-    points = tuple(Point(where, "; ".join(said)) for where, said in asked.items())
+            asked.setdefault(_question(one), []).append(f"{one['worth']:.1%}: {one['how']}")
+    points = tuple(Point(about, "; ".join(said)) for about, said in asked.items())
     if not evidence["leakage"]["checked"] or not evidence["replay"]["rows"]:
         return Found(len(leaks), False, "leaks were not looked for")
     words = f"{len(leaks)} leaks proved{_first(leaks)}; {len(points)} questions"
     return Found(len(leaks), len(leaks) <= bound, words, points)
+
+
+def _question(finding: Mapping[str, Any]) -> str:
+    """What an answer is about: the look, the columns, and their worth rounded up, so that a greater one asks anew."""
+    tenths = max(1, math.ceil(finding["worth"] * 10))
+    return f"{finding['kind']}: {finding['where']}, up to {tenths * 10} % of the baseline's loss"
 
 
 def _first(found: list[Mapping[str, Any]]) -> str:

@@ -93,10 +93,23 @@ def test_strength_alone_is_a_question_that_a_declared_line_answers() -> None:
     evidence = world.evidence()
     (ruling,) = (one for one in decide(evidence, BOUNDS).rulings if one.verdict != "yes")
     assert (ruling.rule, ruling.verdict, ruling.value) == ("leakage", "unknown", 0)
-    assert [point.about for point in ruling.open] == ["jam, load"]
-    assert "of the baseline's loss" in ruling.open[0].says
-    line = {"rule": "leakage", "about": "jam, load", "why": "the queue and the load are known at the gate"}
+    (point,) = ruling.open
+    assert point.about.startswith("strong_against_shuffled: jam, load, up to ")
+    assert point.about.endswith(" % of the baseline's loss")
+    line = {"rule": "leakage", "about": point.about, "why": "the queue and the load are known at the gate"}
     assert decide(evidence, BOUNDS, [line]).verdict == "yes"
+
+
+def test_an_answer_about_columns_does_not_answer_when_they_are_worth_more_or_tell_in_another_way() -> None:
+    world = honest()
+    world.answered = frozenset()
+    evidence = world.evidence()
+    (point,) = (point for ruling in decide(evidence, BOUNDS).rulings for point in ruling.open)
+    line = {"rule": "leakage", "about": point.about, "why": "the queue and the load are known at the gate"}
+    (question,) = evidence["leakage"]["findings"]
+    for grown in ({"worth": question["worth"] + 0.1}, {"kind": "stronger_lately"}):
+        evidence["leakage"]["findings"] = [question | grown]
+        assert decide(evidence, BOUNDS, [line]).verdict == "unknown"
 
 
 def test_no_line_answers_a_leak_that_is_proved() -> None:
