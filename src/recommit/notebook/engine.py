@@ -126,8 +126,8 @@ def _execute(nb: NotebookNode, folder: Path, cell_done: CellDone) -> None:
                         reply = _reply(client, manager, client.execute(nb.cells[index].source, allow_stdin=False))
                     finally:
                         kept.read_into(index)
-                    if reply["status"] != "ok":
-                        raise failed(f"{reply.get('ename')}: {reply.get('evalue')}")
+                    if error := _error(reply, nb.cells[index]):
+                        raise failed(f"{error.get('ename')}: {error.get('evalue')}")
                     cell_done(number, len(code), time.monotonic() - started)
         except KeyboardInterrupt as error:
             raise failed("interrupted") from error
@@ -137,6 +137,18 @@ def _execute(nb: NotebookNode, folder: Path, cell_done: CellDone) -> None:
             raise failed(f"the kernel did not start: {error}") from error
         if kept.holds_more():
             raise failed("a thread wrote when the last cell had ended: let a cell wait for the threads that it starts")
+
+
+def _error(reply: dict[str, Any], cell: NotebookNode) -> Mapping[str, Any] | None:
+    """What a cell failed with, if it did.
+
+    A figure or object that cannot be shown, a hook or a `%run` script that raises shows its traceback, and IPython goes
+    on: what the cell was to show is lost all the same.
+    """
+    shown = [output for output in cell.outputs if output.output_type == "error"]
+    if reply["status"] == "ok" or reply.get("ename") == "NoneType":  # so it calls an exception that it lost
+        return shown[-1] if shown else None if reply["status"] == "ok" else reply
+    return reply
 
 
 def _reply(client: BlockingKernelClient, manager: KernelManager, request: str) -> dict[str, Any]:

@@ -56,6 +56,9 @@ class KeptStream(io.TextIOBase):
             self._outputs.add("stream", {"name": self.name, "text": text})
         return len(text)
 
+    def close(self) -> None:
+        """Nothing: what closes it, such as `with sys.stdout as file`, is not the last to print."""
+
     def writable(self) -> bool:
         """It is."""
         return True
@@ -78,13 +81,28 @@ class _Kernel(IPythonKernel):
     shell_class = _Shell
     session: _KeepingSession
 
+    def __init__(self, **named: Any) -> None:
+        super().__init__(**named)
+        self.streams = {name: getattr(sys, name) for name in DESCRIPTORS}  # the cells may put others in their place
+
     async def do_execute(self, *args: Any, **named: Any) -> Any:
         reply = await super().do_execute(*args, **named)
         try:
             self.session.outputs.settle()
         except OSError as error:
-            return {"status": "error", "ename": "OSError", "evalue": f"output was lost: {error}", "traceback": []}
+            return _failed("OSError", f"output was lost: {error}")
+        for name in DESCRIPTORS:
+            try:
+                if (stream := getattr(sys, name)) is not None:
+                    stream.flush()
+            except Exception as error:  # of any class that a cell put there; the kernel would never answer again
+                setattr(sys, name, self.streams[name])
+                return _failed(type(error).__name__, f"the cell left a sys.{name} that cannot be flushed: {error}")
         return reply
+
+
+def _failed(name: str, text: str) -> dict[str, Any]:
+    return {"status": "error", "ename": name, "evalue": text, "traceback": []}
 
 
 class KeepingApplication(IPKernelApp):

@@ -145,6 +145,52 @@ def test_a_cell_that_ends_the_notebook_fails_by_its_number(tiny: TinyProject, ce
     assert not (tiny.folder / "later").exists()
 
 
+BAD_FIGURE = "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.title(r'$\\frac{$')\nNone"
+BAD_REPR = "class Shown:\n    def __repr__(self):\n        raise ValueError('no repr')\nShown()"
+BAD_HOOK = "def hook(*_):\n    raise ValueError('no hook')\nget_ipython().events.register('post_run_cell', hook)"
+BAD_SCRIPT = "Path('script.py').write_text('1 / 0')\n%run script.py"
+
+
+@pytest.mark.parametrize(
+    ("cell", "said"),
+    [
+        (BAD_FIGURE, "ValueError: "),
+        (BAD_REPR, "ValueError: no repr"),
+        (BAD_HOOK, "ValueError: no hook"),
+        (BAD_SCRIPT, "ZeroDivisionError: division by zero"),
+    ],
+)
+def test_what_cannot_be_shown_fails_its_cell_though_ipython_goes_on(tiny: TinyProject, cell: str, said: str) -> None:
+    tiny.notebook(WORK, cell, 'Path("later").touch()')
+    result = tiny.run()
+    assert result.returncode == 1
+    assert f"cell 4 of 5: {said}" in result.stderr
+    assert "earlier results stay" in result.stderr
+    assert (tiny.folder / "reports/failed/fit@tree.ipynb").is_file()
+    assert not (tiny.folder / "later").exists()
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        "with open('elsewhere', 'w') as sys.stdout:\n    print('elsewhere')",
+        "class Tee:\n    def write(self, text):\n        return len(text)\nsys.stdout = Tee()",
+    ],
+)
+def test_a_stream_that_cannot_be_flushed_fails_the_cell_and_does_not_hang(tiny: TinyProject, left: str) -> None:
+    tiny.notebook(WORK, f"import sys\n{left}")
+    result = tiny.run()
+    assert result.returncode == 1
+    assert "the cell left a sys.stdout that cannot be flushed" in result.stderr
+
+
+def test_closing_standard_output_loses_nothing_that_comes_later(tiny: TinyProject) -> None:
+    tiny.notebook(WORK, "import sys\nwith sys.stdout as file:\n    print('first', file=file)\nprint('second')")
+    assert tiny.run().returncode == 0
+    assert "first" in tiny.read("reports/tree.ipynb")
+    assert "second" in tiny.read("reports/tree.ipynb")
+
+
 @pytest.mark.parametrize(
     "cell",
     [
