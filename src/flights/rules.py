@@ -15,6 +15,22 @@ def _landed_after_leaving(table: pd.DataFrame) -> pd.Series:
     return table["landed_at"].isna() | (table["landed_at"] > table["departed_at"])
 
 
+def _delay_is_minutes(delay: str, scheduled: str, came: str) -> Rule:
+    """To the minute: a feed may give instants with their seconds, and delays without."""
+
+    def holds(table: pd.DataFrame) -> pd.Series:
+        between = (table[came] - table[scheduled]).dt.total_seconds() / 60
+        return ~((between - table[delay].astype("float64")).abs() >= 1)
+
+    return Rule(f"{delay} is the minutes from {scheduled} to {came}", (delay, scheduled, came), holds)
+
+
+def _outcome_as_it_lands(table: pd.DataFrame) -> pd.Series:
+    return ~(table["outcome_known_at"] != table["landed_at"]) | table[["outcome_known_at", "landed_at"]].isna().any(
+        axis=1
+    )
+
+
 def _outcome_after_departure(table: pd.DataFrame) -> pd.Series:
     known = table["outcome_known_at"]
     return known.isna() | ((known > table["scheduled_departure"]) & ~(known <= table["departed_at"]))
@@ -32,6 +48,10 @@ def _one_end(table: pd.DataFrame) -> pd.Series:
 
 def _hour_later(table: pd.DataFrame) -> pd.Series:
     return table["taken_at"] == table["hour_start"] + pd.Timedelta(hours=1)
+
+
+def _on_the_hour(table: pd.DataFrame) -> pd.Series:
+    return table["taken_at"] == table["taken_at"].dt.floor("h")
 
 
 def _dew_point_below(table: pd.DataFrame) -> pd.Series:
@@ -54,6 +74,9 @@ FLIGHTS = (
         _plan_is_possible,
     ),
     Rule("landed after it left", ("departed_at", "landed_at"), _landed_after_leaving),
+    _delay_is_minutes("departure_delay", "scheduled_departure", "departed_at"),
+    _delay_is_minutes("arrival_delay", "scheduled_arrival", "landed_at"),
+    Rule("outcome is known when it lands", ("landed_at", "outcome_known_at"), _outcome_as_it_lands),
     Rule(
         "outcome is known after departure",
         ("scheduled_departure", "departed_at", "outcome_known_at"),
@@ -67,6 +90,7 @@ FLIGHTS = (
     Rule("ends in one way: landed, cancelled or diverted", _ENDS, _one_end),
 )
 WEATHER = (
+    Rule("is taken on the hour", ("taken_at",), _on_the_hour),
     Rule("is known an hour after its hour starts, not before", ("hour_start", "taken_at"), _hour_later),
     Rule("dew point is not above temperature", ("temp", "dewp"), _dew_point_below),
 )

@@ -93,6 +93,22 @@ FAULTS = [
     ),
     ("flights", put(5, "distance", -200), "distance is within 10 to 6000: not so in 1 rows (first: 6 with -200)"),
     ("flights", departed("departure_delay", 9e9), "departure_delay is within -120 to 1440: not so in 1 rows"),
+    (
+        "flights",
+        lambda t: t.assign(departure_delay=(t["departure_delay"] / 60).round()),
+        "departure_delay is the minutes from scheduled_departure to departed_at: not so in",
+    ),
+    ("flights", landed("arrival_delay", 1499.0), "arrival_delay is the minutes from scheduled_arrival to landed_at"),
+    (
+        "flights",
+        lambda t: t.assign(outcome_known_at=t["outcome_known_at"] + pd.Timedelta(hours=5)),
+        "outcome is known when it lands: not so in",
+    ),
+    (
+        "weather",
+        lambda t: pd.concat([t, t.assign(taken_at=t["taken_at"] + pd.Timedelta(seconds=1), visib=0.0)]),
+        "is taken on the hour: not so in",
+    ),
     ("weather", put(5, "temp", -999.0), "temp is within -30 to 115: not so in 1 rows (first: 6 with -999.0)"),
     ("weather", lambda t: t.assign(taken_at=t["hour_start"]), "is known an hour after its hour starts, not before"),
     (

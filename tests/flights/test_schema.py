@@ -117,8 +117,13 @@ def test_a_month_that_is_half_there_or_doubled_is_caught(tables):
 def test_a_month_of_implausible_outcomes_is_caught(tables):
     flights = tables["flights"]
     landed_march = (flights["scheduled_departure"].dt.strftime("%m") == "03") & flights["landed_at"].notna()
+    delay = flights["arrival_delay"].mask(landed_march, flights["arrival_delay"].clip(lower=15.0))
+    landed = flights["landed_at"].mask(landed_march, flights["scheduled_arrival"] + pd.to_timedelta(delay, unit="min"))
     flights = flights.assign(
-        late=flights["late"] | landed_march, arrival_delay=flights["arrival_delay"].mask(landed_march, 15.0)
+        late=flights["late"] | landed_march,
+        arrival_delay=delay,
+        landed_at=landed,
+        outcome_known_at=flights["outcome_known_at"].mask(landed_march, landed),
     )
     failures = schema.check({"flights": flights})
     assert failures[["column", "first_rows"]].to_numpy().tolist() == [["late", "2013-03"]]
