@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 from pathspec import GitIgnoreSpec
@@ -17,10 +18,24 @@ def stays_inside(name: str) -> bool:
 
 
 def ignored_by_dvc(folder: Path) -> Ignored:
-    """What .dvcignore in `folder` says, and what DVC leaves out of itself."""
-    own = folder / ".dvcignore"
-    lines = own.read_text(encoding="utf-8").splitlines() if own.is_file() else []
-    return GitIgnoreSpec.from_lines([*lines, ".git/", ".hg/", ".dvc/"]).match_file
+    """What .dvcignore says, in `folder` and in the folders beneath it, and what DVC leaves out of itself."""
+
+    @cache
+    def rules(above: str) -> GitIgnoreSpec | None:
+        own = folder / above / ".dvcignore"
+        lines = own.read_text(encoding="utf-8").splitlines() if own.is_file() else []
+        lines += [] if above else [".git/", ".hg/", ".dvc/"]
+        return GitIgnoreSpec.from_lines(lines) if lines else None
+
+    def ignored(name: str) -> bool:
+        parts = name.split("/")
+        for depth in reversed(range(len(parts))):  # a deeper file overrules those above it
+            said = rules("/".join(parts[:depth]))
+            if said and (found := said.check_file("/".join(parts[depth:])).include) is not None:
+                return found
+        return False
+
+    return ignored
 
 
 def files_in(folder: Path, name: str, ignored: Ignored) -> Iterator[str]:

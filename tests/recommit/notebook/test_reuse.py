@@ -110,6 +110,15 @@ def test_another_input_is_another_run(project: Path, change: dict[str, str]) -> 
     assert not known(project).fetch()
 
 
+def test_what_a_deeper_dvcignore_takes_in_again_is_an_input(project: Path) -> None:
+    write(project, {".dvcignore": "*.log\n", "src/.dvcignore": "!deep/kept.log\n", "src/deep/kept.log": "1"})
+    run_once(project)
+    write(project, {"src/deep/other.log": "noise"})
+    assert known(project).fetch()
+    write(project, {"src/deep/kept.log": "2"})
+    assert not known(project).fetch()
+
+
 def test_what_dvc_ignores_is_no_input(project: Path) -> None:
     run_once(project)
     write(project, {"src/a.log": "noise"})
