@@ -38,9 +38,15 @@ def path(name: str) -> Path:
     the project's.
     """
     folder = root()
-    relative = posixpath.relpath(posixpath.normpath(posixpath.join(folder, name)), folder)
-    scratch = None if relative == "." or relative.startswith("../") else _scratch(folder)
-    found = folder / name if scratch is None else scratch.path(relative)
+    found = folder / name
+    # As it is written, and as links among its folders lead; a file may itself be a link into DVC's cache.
+    written = posixpath.normpath(found)
+    for place in dict.fromkeys((written, str(Path(written).parent.resolve() / Path(written).name))):
+        relative = posixpath.relpath(place, folder)
+        scratch = None if relative == "." or relative.startswith("../") else _scratch(folder)
+        if scratch is not None and (instead := scratch.path(relative)) != folder / relative:
+            found = instead
+            break
     found.parent.mkdir(parents=True, exist_ok=True)
     return found
 

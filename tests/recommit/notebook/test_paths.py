@@ -131,6 +131,18 @@ def test_a_folder_of_results_is_scratch_from_wherever_it_is_reached(tiny: TinyPr
     assert results(tiny) == before
 
 
+@pytest.mark.parametrize("asked", ["linked/tree.txt", "{link}/models/tree.txt", "linked/../models/tree.txt"])
+def test_a_result_that_is_reached_by_a_link_is_not_overwritten(tiny: TinyProject, kernel: Any, asked: str) -> None:
+    (tiny.folder / "linked").symlink_to("models")
+    link = tiny.folder.with_name("link")
+    link.symlink_to(tiny.folder)
+    before = results(tiny)
+    write = f'one = path("{asked.format(link=link)}")\none.write_text("explored")'
+    for notebook in ("notebooks/fit.ipynb", "notebooks/scratch.ipynb"):
+        kernel(notebook).run(PATH + write)
+    assert results(tiny) == before
+
+
 @pytest.mark.parametrize("notebook", [None, "notebooks/scratch.ipynb", "my session", "../elsewhere.ipynb"])
 def test_a_kernel_of_no_known_notebook_reads_results_and_overwrites_none(
     tiny: TinyProject, kernel: Any, notebook: str | None
