@@ -18,8 +18,9 @@ from nbformat.warnings import MissingIDFieldWarning
 from recommit import Refusal
 from recommit.notebook.canonical import INJECTED_ID, as_bytes
 from recommit.notebook.contract import check_contract
+from recommit.notebook.hashes import hash_of, ignored_by_dvc
 from recommit.notebook.ledger import note
-from recommit.notebook.project import Stage, find_stage, refuse_strays, root, stages
+from recommit.notebook.project import Stage, find_stage, read_yaml, refuse_strays, root, stages
 from recommit.notebook.reuse import by_force, earlier
 from recommit.notebook.text import is_encodable
 
@@ -179,10 +180,13 @@ def _alone(folder: Path, stage: Stage) -> Iterator[None]:
 def _whole_or_nothing(folder: Path, stage: Stage) -> Iterator[None]:
     """Move the stage's outs aside while it runs; on any failure take away what it wrote and bring them back.
 
-    What an earlier run left aside, because it was killed, is brought back first.
+    What an earlier run left aside, because it was killed, is brought back first; not where Git and DVC have brought
+    others since, which dvc.lock records.
     """
     aside = folder / ".recommit" / "aside" / stage.file_name
-    _bring_back(folder, aside, stage.outs)
+    if aside.exists() and not _are_recorded(folder, stage):
+        _bring_back(folder, aside, stage.outs)
+    _remove(aside)
     for out in stage.outs:
         if os.path.lexists(folder / out):
             (aside / out).parent.mkdir(parents=True, exist_ok=True)
@@ -197,6 +201,17 @@ def _whole_or_nothing(folder: Path, stage: Stage) -> Iterator[None]:
         _bring_back(folder, aside, stage.outs)
         raise
     _remove(aside)
+
+
+def _are_recorded(folder: Path, stage: Stage) -> bool:
+    """Whether all of the stage's outs are here, and are those that dvc.lock records."""
+    try:
+        outs = read_yaml(folder / "dvc.lock")["stages"][stage.name]["outs"]
+        recorded = {out["path"]: out["md5"] for out in outs}
+        ignored = ignored_by_dvc(folder)
+        return all(hash_of(folder / out, out, ignored) == recorded[out] for out in stage.outs)
+    except (Refusal, OSError, KeyError, TypeError):
+        return False
 
 
 def _bring_back(folder: Path, aside: Path, outs: tuple[str, ...]) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from recommit.notebook.hashes import md5_of
 from tests.recommit.notebook.conftest import DVC, PARAMETERS, WORK, TinyProject
 
 SHOW = """\
@@ -230,6 +231,19 @@ def test_a_kernel_killed_by_the_system_is_named_and_nothing_is_lost(tiny: TinyPr
     assert tiny.read("models/tree.txt") == before
 
 
+def test_what_git_and_dvc_brought_after_a_kill_is_what_a_failed_run_leaves(tiny: TinyProject) -> None:
+    assert tiny.run().returncode == 0
+    outs = ("reports/tree.ipynb", "models/tree.txt")
+    recorded = [{"path": out, "md5": md5_of(tiny.folder / out)} for out in outs]
+    tiny.write("dvc.lock", json.dumps({"schema": "2.0", "stages": {"fit@tree": {"outs": recorded}}}))
+    before = [tiny.read(out) for out in outs]
+    for out in outs:
+        tiny.write(f".recommit/aside/fit@tree/{out}", "of another branch")
+    tiny.notebook(WORK, "1 / 0")
+    assert tiny.run().returncode == 1
+    assert [tiny.read(out) for out in outs] == before
+
+
 def test_after_a_kill_of_the_run_itself_the_kernel_ends_and_the_next_run_recovers(tiny: TinyProject) -> None:
     assert tiny.run().returncode == 0
     before = tiny.read("models/tree.txt")
@@ -249,6 +263,7 @@ def test_workers_leave_nothing_in_shared_memory_when_the_kernel_ends(tiny: TinyP
 import os
 from pathlib import Path
 from joblib import Parallel, delayed
+from recommit.notebook.hashes import md5_of
 from recommit.notebook import path
 before = set(Path("/dev/shm").glob("*"))
 Parallel(n_jobs=2)(delayed(abs)(number) for number in range(4))
