@@ -2,6 +2,7 @@
 
 import functools
 import re
+import sys
 import sysconfig
 import tempfile
 from pathlib import Path
@@ -75,6 +76,8 @@ def _joined_streams(outputs: list[NotebookNode]) -> list[NotebookNode]:
 def _places(folder: Path) -> list[tuple[re.Pattern[str], str]]:
     paths = sysconfig.get_paths()
     names = {paths["purelib"]: "<packages>", paths["stdlib"]: "<python>", str(folder): "<project>"}
+    if sys.prefix != sys.base_prefix:
+        names[sys.prefix] = "<environment>"  # as `sys.executable` shows it
     longest_first = sorted(names, key=len, reverse=True)
     return [(re.compile(rf"(?<![\w./-]){re.escape(place)}(?![\w-])"), names[place]) for place in longest_first]
 

@@ -1,5 +1,6 @@
 """The canonical form: the same for two runs that differ in nothing but when, where and by which process."""
 
+import sys
 from pathlib import Path
 
 import nbformat
@@ -54,6 +55,7 @@ def test_a_picture_keeps_its_place_among_streams() -> None:
         ("<sklearn.tree...x7f0123456789>", "<sklearn.tree...0x…>"),
         ("/home/someone/project/data/raw", "<project>/data/raw"),
         ("/home/someone/projects and a/home/someone/project", "/home/someone/projects and a/home/someone/project"),
+        (f"{sys.prefix}/bin/python", "<environment>/bin/python"),
         ("0xdeadbeef1234 and x0123456789ab", "0xdeadbeef1234 and x0123456789ab"),
     ],
 )
