@@ -183,7 +183,8 @@ def _deps(stage: Stage) -> list[str]:
 def _stamps(folder: Path, stage: Stage) -> dict[str, tuple[int, int, int]]:
     ignored = ignored_by_dvc(folder)
     files = (file for dep in _deps(stage) for file in _files(folder, dep, ignored))
-    return {file: ((at := (folder / file).stat()).st_mtime_ns, at.st_size, at.st_ino) for file in files}
+    # The time of the last change, which nobody sets back, and not that of the content, which `cp -p` and others set.
+    return {file: ((at := (folder / file).stat()).st_ctime_ns, at.st_size, at.st_ino) for file in files}
 
 
 def _files(folder: Path, name: str, ignored: Ignored) -> list[str]:

@@ -1,6 +1,7 @@
 """A stage whose declared inputs were seen before is restored, whole and checked by hash, or it is run."""
 
 import json
+import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -247,6 +248,18 @@ def test_a_run_whose_input_changed_meanwhile_is_not_kept(project: Path) -> None:
     write(project, RESULTS | {"data/raw.csv": "2"})
     assert before.keep() == ""
     assert not (project / ".dvc/cache/recommit").exists()
+
+
+def test_a_run_whose_input_changed_and_kept_its_time_is_not_kept_either(project: Path) -> None:
+    write(project, RESULTS)
+    before = known(project)
+    was = (project / "data/raw.csv").stat()
+    write(project, {"data/raw.csv": "9"})
+    os.utime(project / "data/raw.csv", ns=(was.st_atime_ns, was.st_mtime_ns))
+    assert before.keep() == ""
+    cached(project, *CACHED)
+    write(project, {"data/raw.csv": "1"})
+    assert not known(project).fetch()
 
 
 def test_runs_that_end_at_once_leave_a_sound_record(project: Path) -> None:
