@@ -42,17 +42,20 @@ class History:
         return found
 
     def contradicted(self, rows: pd.DataFrame, table: Table) -> Iterator[tuple[int, str]]:
-        """Which rows to score (places, from 0), of a declared table, history has with other facts, and which.
+        """Which rows to score (places, from 0), of a declared table, history lacks or has with other facts, and which.
 
-        A row is the same one when it has the same key, any of the table's: features do not count it beside itself.
+        A row is the same one when it has the same key, any of the table's: features do not count it beside itself. One
+        that is known beforehand is in history too: where it is not, history lacks what else was planned.
         """
         if table.name not in self.tables:
             return
         frame = self.tables[table.name]
         given = [name for name in table.given if name in frame]
+        lacking = np.full(len(rows), not table.comes_row_by_row)
         for key in (key for key in table.keys if set(key) <= set(given)):
             at = self._index(table.name, key).get_indexer(_as_index(rows, key))
             places = np.flatnonzero(at >= 0)
+            lacking[places] = False
             mine, theirs = (one.reset_index(drop=True) for one in (rows.iloc[places], frame.iloc[at[places]]))
             for name in (name for name in given if name not in key):
                 for one in np.flatnonzero(_differ(mine[name], theirs[name], table[name].kind)):
@@ -61,6 +64,9 @@ class History:
                         int(places[one]),
                         (f"{name} is {mine[name].iloc[one]}, and {theirs[name].iloc[one]} in history's row of {same}"),
                     )
+        for place in np.flatnonzero(lacking):
+            name = ", ".join(f"{column} {rows[column].iloc[place]}" for column in table.keys[0])
+            yield int(place), f"history's {table.name} lacks {name}: it must hold all that is planned"
 
     @cached_property
     def _ends(self) -> list[tuple[Table, Heard, pd.Series]]:

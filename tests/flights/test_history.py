@@ -235,4 +235,6 @@ def test_a_flight_that_history_has_with_other_facts_is_found(tmp_path, known):
     renumbered = plan.assign(flight_id=plan["flight_id"] + 10**6)
     assert {row for row, _ in history.contradicted(renumbered, FLIGHTS)} == set(range(40))
     others = renumbered.assign(flight_number=9999)
-    assert list(history.contradicted(others, FLIGHTS)) == []
+    told = dict(history.contradicted(others, FLIGHTS))
+    assert set(told) == set(range(40))
+    assert told[0].startswith("history's flights lacks flight_id ")

@@ -177,9 +177,10 @@ def test_a_row_that_history_has_with_other_facts_is_found_by_any_of_its_keys(tmp
     history = read(tmp_path, sound())
     rows = sound().tail(3)[["parcel", "road", "due_at"]].reset_index(drop=True)
     assert list(history.contradicted(rows, PARCELS)) == []
-    assert (
-        list(history.contradicted(rows.assign(due_at=rows["due_at"] + pd.Timedelta(days=9), parcel=99), PARCELS)) == []
-    )
+    unplanned = rows.assign(due_at=rows["due_at"] + pd.Timedelta(days=9), parcel=[97, 98, 99])
+    found = list(history.contradicted(unplanned, PARCELS))
+    assert found[0] == (0, "history's parcels lacks parcel 97: it must hold all that is planned")
+    assert len(found) == 3
     rows.loc[1, "road"] = "south"
     (found,) = history.contradicted(rows, PARCELS)
     assert found == (1, "road is south, and north in history's row of parcel 4")

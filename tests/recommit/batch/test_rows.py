@@ -132,7 +132,12 @@ def test_a_row_that_history_has_with_other_facts_is_rejected(scorer, score, hist
     monkeypatch.setattr(world, "PROBLEM", replace(world.PROBLEM, history=both))
     plan = world.plan(60)
     plan.drop(index=3).to_parquet(history / "parcels.parquet", index=False)
-    assert score(scorer, plan)[1].rejected == 0
+    output, done = score(scorer, plan)
+    assert done.rejected == 1
+    assert rejects(output)["reasons"].tolist() == [
+        "history's parcels lacks parcel 1003: it must hold all that is planned"
+    ]
+    plan.to_parquet(history / "parcels.parquet", index=False)
     plan.loc[[5, 8], "grams"] += 1
     output, done = score(scorer, plan)
     assert (done.predicted, done.rejected) == (58, 2)

@@ -56,7 +56,7 @@ def test_decay_says_the_age_and_the_area():
 
 
 def test_directions_and_missing_values_leave_out_what_has_no_number():
-    ax = figures.directions([Moved(FOG, 5, ONE, ONE), Moved(FOG, 5, None, ONE)], "late")
+    ax = figures.directions([Moved(FOG, 5, 3, ONE, ONE), Moved(FOG, 5, 3, None, ONE)], "late")
     assert labels(ax) == ["fog"]
     assert texts(ax) == ["20.0% of rows move\nthe wrong way"]
     assert labels(figures.missing([Blanked("a", 1, None, None, 9), Blanked("b", 1, ONE, ONE, 0)])) == ["b"]

@@ -98,7 +98,11 @@ def test_the_command_that_cannot_read_the_pipeline_exits_with_2(copy: Copy) -> N
 
 
 def test_a_parameters_cell_that_disagrees_is_told_once_for_all_items_of_a_matrix(copy: Copy) -> None:
-    copy.replace("dvc.yaml", "params: [seed, as_of, split]", "params: [seed, as_of]")
+    copy.replace(
+        "dvc.yaml",
+        "params: [seed, as_of, split, 'models.${item.model}']",
+        "params: [seed, as_of, 'models.${item.model}']",
+    )
     lines = copy.found()
     assert len([line for line in lines if "unknown parameter split" in line]) == 1
     assert lines[0].startswith("notebooks/train.ipynb (stage train@")

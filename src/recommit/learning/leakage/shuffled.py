@@ -162,8 +162,8 @@ class _Quick:
 
     @cached_property
     def skilled(self) -> bool:
-        """Whether the model is surely better than the baseline."""
-        return self.days.ratio(self.base - self.plain).interval().low > 0
+        """Whether the model is surely better than the baseline, by days taken as independent: only then is it asked."""
+        return self.days.ratio(self.base - self.plain).interval(alike=False).low > 0
 
     @cached_property
     def alone(self) -> list[Worth]:
@@ -192,7 +192,8 @@ class _Quick:
 
     def _worth(self, names: Sequence[str], model: HistGradientBoostingClassifier, refitted: bool) -> Worth:
         worse = self._losses(model, self._shuffled(self.later, self.later_spans, names))
-        share = self.days.ratio(worse - self.plain, worse).interval()
+        # What one model loses by a shuffle within days is not alike on neighbouring days, as its loss itself is.
+        share = self.days.ratio(worse - self.plain, worse).interval(alike=False)
         return Worth(tuple(names), share, float((worse - self.plain).sum() / self.base.sum()), refitted)
 
     def _fit(self, earlier: np.ndarray) -> HistGradientBoostingClassifier:
