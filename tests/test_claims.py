@@ -75,14 +75,3 @@ def test_the_coverage_that_the_docs_state_is_the_simulated_one() -> None:
     most = max(world["gain_claimed_too_much"] for world in worlds)
     assert f"in at most {most:.1%} of the months" in said
     assert f"In each of {simulated['months']} simulated months ({simulated['days']} days" in said
-
-
-def test_the_advice_that_the_docs_show_is_the_one_of_this_commit() -> None:
-    advice = json.loads((ROOT / "reports/advice/logistic.json").read_text(encoding="utf-8"))
-    said = (ROOT / "docs/judging.md").read_text(encoding="utf-8")
-    for name in ("difference", "confirmation"):
-        number = advice[name]
-        assert f"{number['value']:+.5f} [{number['low']:+.5f}, {number['high']:+.5f}]" in said
-    assert f"the best of {len(advice['tried']) - 1}: it was picked" in said
-    assert f"{advice['verdict']}: " in said
-    assert advice["adopt"] in said
