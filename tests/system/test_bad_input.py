@@ -175,10 +175,10 @@ def without_space(project: Project, *words: str, kilobytes: int) -> str:
     ("words", "expected"),
     [
         (("run", "notebooks/ingest.ipynb"), "stage ingest failed in notebooks/ingest.ipynb, cell 9 of 9: OSError"),
-        (("run", "notebooks/explore.ipynb"), "reports/notebooks/explore.ipynb could not be written"),
+        (("run", "--fresh", "notebooks/explore.ipynb"), "stage explore failed in notebooks/explore.ipynb, cell"),
         (("report",), "see to the disk or the file, then run it again"),
     ],
-    ids=["in a cell", "after the last cell", "in the report"],
+    ids=["in a cell", "in what a cell shows", "in the report"],
 )
 def test_a_full_disk_leaves_every_result_whole(project: Project, words: tuple[str, ...], expected: str) -> None:
     before = snapshot(project)

@@ -86,10 +86,10 @@ class _Kernel(IPythonKernel):
         self.streams = {name: getattr(sys, name) for name in DESCRIPTORS}  # the cells may put others in their place
 
     async def do_execute(self, *args: Any, **named: Any) -> Any:
-        reply = await super().do_execute(*args, **named)
         try:
+            reply = await super().do_execute(*args, **named)
             self.session.outputs.settle()
-        except OSError as error:
+        except OSError as error:  # also one that not even its traceback could be kept of: there would be no reply
             return _failed("OSError", f"output was lost: {error}")
         for name in DESCRIPTORS:
             try:
