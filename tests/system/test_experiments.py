@@ -124,9 +124,8 @@ def test_queued_experiments_run_what_differs_alone_once_the_first_has_run(projec
     assert {"train@boosting-schedule", "train@boosting-full", "select"} <= ran
     assert ran <= differs
     assert {"ingest", "features", "quality", "train@logistic-full", "train@baseline-schedule"}.isdisjoint(differs)
-    assert metrics(project, "first", "reports/metrics/validation.json") != metrics(
-        project, "second", "reports/metrics/validation.json"
-    )
+    fits = [metrics(project, name, "reports/metrics/train/boosting-full.json") for name in ("first", "second")]
+    assert fits[0] != fits[1]
 
 
 def test_results_are_restored_from_the_cache_unless_a_real_run_is_asked_for(project: Project) -> None:
@@ -145,7 +144,9 @@ def test_results_are_restored_from_the_cache_unless_a_real_run_is_asked_for(proj
 
 def test_a_temporary_experiment_runs_the_code_of_its_own_tree(project: Project) -> None:
     project.replace(
-        "src/recommit/learning/judging.py", '"auc": days.statistic(ranked.auc)', '"auc": days.ratio(truth * 0 + 0.25)'
+        "src/recommit/learning/judging.py",
+        '"auc": days.statistic(ranked.auc, (0, 1))',
+        '"auc": days.ratio(truth * 0 + 0.25)',
     )
     looks = noted(project.folder / ".git")
     project.run("dvc", "exp", "run", "--temp", "--name", "other-code")
