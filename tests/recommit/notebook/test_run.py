@@ -179,6 +179,19 @@ def test_an_out_that_the_notebook_did_not_write_is_an_error(tiny: TinyProject) -
     assert tiny.read("models/tree.txt") == before
 
 
+def test_an_executed_notebook_that_cannot_be_written_after_the_last_cell_leaves_the_earlier_results(
+    tiny: TinyProject,
+) -> None:
+    assert tiny.run().returncode == 0
+    before = tiny.read("models/tree.txt"), tiny.read("reports/tree.ipynb")
+    (tiny.folder / "reports/.tree.ipynb.unfinished").mkdir()  # what stands in the way, as a full disk would
+    result = tiny.run()
+    assert result.returncode == 1
+    assert "reports/tree.ipynb could not be written" in result.stderr
+    assert "earlier results stay" in result.stderr
+    assert (tiny.read("models/tree.txt"), tiny.read("reports/tree.ipynb")) == before
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupted_stage_ends_its_kernel_and_restores_results(tiny: TinyProject, number: signal.Signals) -> None:
     assert tiny.run().returncode == 0
