@@ -11,9 +11,10 @@ from pathlib import Path
 import matplotlib
 import matplotlib.pyplot as plt
 
-from recommit.notebook.parameters import declared_values
-from recommit.notebook.project import Stage, root, stages
 from recommit.notebook.run import read_notebook
+from recommit.project.files import root
+from recommit.project.params import declared_values
+from recommit.project.pipeline import Stage, stages
 from recommit.report.pages import write_report
 
 NEEDED = ("dvc.yaml", "params.yaml", "src", "notebooks", "locks", "models/champion")

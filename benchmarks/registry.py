@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 from pipeline import ROOT
 
-from recommit.notebook.hashes import md5_of
+from recommit.project.hashes import md5_of
 from recommit.proof.machine import cpu
 from recommit.registry.entry import FILES, Entry, Interval, StageEntry, VersionEntry
 from recommit.registry.files import hashes

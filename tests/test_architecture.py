@@ -1,6 +1,7 @@
 """What the design says of the whole tree: who imports whom, what no file may hold."""
 
 import ast
+import graphlib
 import re
 import subprocess
 import sys
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from recommit.notebook.project import is_in, stages
+from recommit.project.pipeline import is_in, stages
 from recommit.proof.uses import imports, tree_of
 
 ROOT = Path(__file__).parents[1]
@@ -32,6 +33,28 @@ def test_the_problem_does_not_import_what_runs_it() -> None:
     for path in (path for name in PROBLEMS for path in of_package(name)):
         engine = {name for name in imports(tree_of(path)) if re.match(r"recommit\.(notebook|verbs|cli)\b", name)}
         assert not engine, f"{path} imports {engine}"
+
+
+def rooms(name: str) -> dict[str, set[str]]:
+    """The packages and modules right beneath a package, and those that each of them imports."""
+    top = SRC / name
+    found: dict[str, set[str]] = {}
+    for path in of_package(name):
+        room = path.relative_to(top).parts[0].removesuffix(".py")
+        used = {
+            parts[1]
+            for parts in (used.split(".") for used in imports(tree_of(path)))
+            if parts[:1] == [name] and parts[1:]
+        }
+        there = {other for other in used if (top / other).is_dir() or (top / f"{other}.py").is_file()}
+        found.setdefault(room, set()).update(there - {room})
+    return found
+
+
+def test_nothing_in_the_machinery_imports_upward() -> None:
+    imported = rooms("recommit")
+    assert imported["project"] == set(), "project is the ground floor"
+    graphlib.TopologicalSorter(imported).prepare()  # raises CycleError, which names the circle
 
 
 def test_the_search_advises_and_nothing_but_the_report_reads_it() -> None:

@@ -10,7 +10,7 @@ from flights.catalogue import FEATURES
 from flights.directions import DIRECTIONS
 from recommit.learning.intervals import blocks
 from recommit.learning.robustness import check_directions
-from recommit.notebook.project import read_yaml
+from recommit.project.yaml import read_yaml
 
 BOUND = read_yaml(Path(__file__).parents[2] / "params.yaml")["gate"]["directions"]
 BY_NAME = {feature.name: feature for feature in FEATURES}

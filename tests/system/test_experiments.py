@@ -8,7 +8,8 @@ import onnx
 import pytest
 
 from recommit.notebook.ledger import noted
-from recommit.notebook.project import is_in, read_yaml, stages
+from recommit.project.pipeline import is_in, stages
+from recommit.project.yaml import read_yaml
 from tests.system.conftest import Project
 
 pytestmark = pytest.mark.system

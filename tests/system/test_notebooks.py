@@ -19,7 +19,7 @@ from nbformat import NotebookNode
 from PIL import Image
 
 from recommit.notebook.canonical import INJECTED_ID, canonical
-from recommit.notebook.project import find_stage, stages
+from recommit.project.pipeline import find_stage, stages
 from tests.system.conftest import ROOT, Project
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))

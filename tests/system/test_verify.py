@@ -275,7 +275,7 @@ def test_an_absolute_path_in_an_output(project: Project) -> None:
 
 
 def test_a_parameter_read_straight_from_params_yaml(project: Project) -> None:
-    read = "from recommit.notebook import path\nfrom recommit.notebook.project import read_yaml"
+    read = "from recommit.notebook import path\nfrom recommit.project.yaml import read_yaml"
     notebook(project, write("read_yaml(path('params.yaml'))['horizon_hours']", read))
     stage = probe(project)
     assert "parameter horizon_hours" in stage["cause"]

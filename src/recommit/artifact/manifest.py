@@ -187,7 +187,7 @@ def manifest_bytes(manifest: Manifest) -> bytes:
 
 def write_manifest(path: Path, manifest: Manifest) -> None:
     """Write a manifest.json. It appears whole or not at all."""
-    from recommit.notebook.run import write_whole  # brings what runs notebooks; reading a manifest does without
+    from recommit.project.files import write_whole
 
     write_whole(path, manifest_bytes(manifest))
 

@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 from recommit.lineage.packages import Package, packages_of
 from recommit.lineage.snapshot import Snapshot
-from recommit.notebook.project import is_in
-from recommit.proof.commit import LockedStage, Recorded
+from recommit.project.lock import LockedStage, Recorded
+from recommit.project.pipeline import is_in
 
 _CODE = ("src/", "notebooks/", "install/", "locks/")
 

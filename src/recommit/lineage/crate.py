@@ -11,8 +11,8 @@ from pathlib import Path, PurePosixPath
 from recommit import Refusal
 from recommit.lineage.entities import CONTEXT, METADATA, PIPELINE, Graph
 from recommit.lineage.trace import Lineage
-from recommit.notebook.hashes import stays_inside
-from recommit.notebook.run import write_whole
+from recommit.project.files import write_whole
+from recommit.project.hashes import stays_inside
 
 _ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 

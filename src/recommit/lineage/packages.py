@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from recommit.lineage.snapshot import Snapshot
-from recommit.proof.machine import LOCK
+from recommit.project.files import REQUIREMENTS
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ def packages_of(shot: Snapshot, code: Iterable[str]) -> tuple[Package, ...]:
     """
     files = sorted({file for path in code for file in shot.beneath(path) if file.endswith((".py", ".ipynb"))})
     files = [file for file in files if not file.startswith("src/recommit/")]
-    pinned = {package.name: package for package in _pinned(shot.text(LOCK))}
+    pinned = {package.name: package for package in _pinned(shot.text(REQUIREMENTS))}
     named: set[str] = set()
     imported: set[str] = set()
     for source in (source for file in files for source in _sources(file, shot.text(file))):

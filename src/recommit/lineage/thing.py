@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from recommit import Refusal
-from recommit.git import run
 from recommit.lineage.chain import makers
 from recommit.lineage.keys import inside as value_inside
 from recommit.lineage.keys import value_at
 from recommit.lineage.snapshot import Snapshot
-from recommit.notebook.project import is_in
+from recommit.project.git import run
+from recommit.project.pipeline import is_in
 
 Kind = Literal["version", "file", "folder", "figure", "metric", "parameter", "code", "row"]
 

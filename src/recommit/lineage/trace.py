@@ -10,7 +10,7 @@ from recommit.lineage.chain import Item, Step, behind, declaring, in_front, make
 from recommit.lineage.snapshot import Snapshot, snapshot
 from recommit.lineage.thing import TABLES, Thing, known, named
 from recommit.lineage.versions import Version, artifact_path, asked, registry_of, version_with
-from recommit.proof.commit import LockedStage
+from recommit.project.lock import LockedStage
 from recommit.registry.history import Registry, read_registry
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from recommit import Refusal
-from recommit.notebook.hashes import md5_of_folder
+from recommit.project.hashes import md5_of_folder
 from recommit.registry.history import Registry, read_registry
 from recommit.registry.tags import parse
 

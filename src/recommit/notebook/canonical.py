@@ -11,7 +11,7 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 
-from recommit.notebook.text import encodable
+from recommit.project.text import encodable
 
 INJECTED_ID = "injected-parameters"
 _KEPT_CELL_METADATA = ("tags", "jupyter")

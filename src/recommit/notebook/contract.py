@@ -11,8 +11,8 @@ from typing import Any
 from nbformat import NotebookNode
 
 from recommit import Refusal
-from recommit.notebook.parameters import declared_values
-from recommit.notebook.project import Stage
+from recommit.project.params import declared_values
+from recommit.project.pipeline import Stage
 
 _SECRET = re.compile(r"passw(or)?d|passphrase|secret|credential|token$|(api|access|private)_?key|_pwd$", re.IGNORECASE)
 _TYPES: dict[str, tuple[type, ...]] = {

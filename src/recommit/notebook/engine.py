@@ -24,8 +24,9 @@ from recommit.notebook.canonical import INJECTED_ID, as_bytes, canonical
 from recommit.notebook.contract import check_contract
 from recommit.notebook.ledger import note
 from recommit.notebook.outputs import Kept
-from recommit.notebook.project import find_stage, root, stages
-from recommit.notebook.text import encodable
+from recommit.project.files import root
+from recommit.project.pipeline import find_stage, stages
+from recommit.project.text import encodable
 
 KERNEL = Path("install/kernels/recommit")
 # All that a kernel sees of the environment it is started from; the kernel spec adds what makes results repeat.

@@ -20,7 +20,8 @@ from typing import Any
 import psutil
 
 from recommit import Refusal
-from recommit.notebook.project import Stage, is_in, root, stages
+from recommit.project.files import root
+from recommit.project.pipeline import Stage, is_in, stages
 
 _SCRATCH = "RECOMMIT_SCRATCH"
 """Leads the processes that an interactive kernel starts to its scratch folder."""

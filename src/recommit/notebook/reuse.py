@@ -17,8 +17,9 @@ from typing import Any
 
 import psutil
 
-from recommit.notebook.hashes import Ignored, files_in, hash_of, ignored_by_dvc, md5_of, stays_inside
-from recommit.notebook.project import Stage, dvc_config, is_in
+from recommit.project.dvc import dvc_config
+from recommit.project.hashes import Ignored, files_in, hash_of, ignored_by_dvc, md5_of, stays_inside
+from recommit.project.pipeline import Stage, is_in
 
 _FORMAT = 1  # of a record, and of what its key says: another one finds no earlier record
 

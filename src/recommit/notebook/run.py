@@ -18,11 +18,13 @@ from nbformat.warnings import MissingIDFieldWarning
 from recommit import Refusal
 from recommit.notebook.canonical import INJECTED_ID, as_bytes
 from recommit.notebook.contract import check_contract
-from recommit.notebook.hashes import hash_of, ignored_by_dvc
 from recommit.notebook.ledger import note
-from recommit.notebook.project import Stage, find_stage, read_yaml, refuse_strays, root, stages
 from recommit.notebook.reuse import by_force, earlier
-from recommit.notebook.text import is_encodable
+from recommit.project.files import root, write_whole
+from recommit.project.hashes import hash_of, ignored_by_dvc
+from recommit.project.pipeline import Stage, find_stage, refuse_strays, stages
+from recommit.project.text import is_encodable
+from recommit.project.yaml import read_yaml
 
 
 def run(notebook: Path, name: str | None = None, fresh: bool = False) -> None:
@@ -238,17 +240,6 @@ def _keep(folder: Path, stage: Stage, partial: NotebookNode) -> str:
     except OSError as error:
         return f"the notebook up to there could not be kept: {error.strerror}"
     return f"the notebook up to there, with the traceback: {path}"
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """The file appears whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    try:
-        unfinished.write_bytes(content)
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def _progress(line: str, last: bool) -> None:

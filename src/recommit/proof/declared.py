@@ -15,10 +15,11 @@ from nbformat import NotebookNode
 
 from recommit import Refusal
 from recommit.notebook.contract import ContractError, check_contract
-from recommit.notebook.parameters import declared_values, leaves
-from recommit.notebook.project import Stage, is_in, read_params, read_yaml, stages, templates
 from recommit.notebook.run import read_notebook
-from recommit.proof.machine import LOCK
+from recommit.project.files import REQUIREMENTS
+from recommit.project.params import declared_values, leaves
+from recommit.project.pipeline import Stage, is_in, stages, templates
+from recommit.project.yaml import read_params, read_yaml
 from recommit.proof.uses import Code, files_named
 
 _TEMPLATE = re.compile(r"\$\{([^}]*)\}")
@@ -110,7 +111,7 @@ def undeclared_code(stage: Stage, code: Code, folder: Path) -> list[Finding]:
         return []
     try:
         used = code.used_by(stage)
-        needed = [LOCK, *sorted(filter(code.holds_code, used))]
+        needed = [REQUIREMENTS, *sorted(filter(code.holds_code, used))]
     except Refusal as refusal:
         where, _, what = str(refusal).removeprefix(f"{folder}/").partition(": ")
         return [Finding(where, what)]

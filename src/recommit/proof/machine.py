@@ -13,7 +13,7 @@ from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
 
-LOCK = "locks/run.txt"
+from recommit.project.files import REQUIREMENTS
 
 
 @dataclass(frozen=True)
@@ -30,10 +30,10 @@ class Unlike:
 
 def unlike_the_lock(folder: Path) -> list[Unlike]:
     """Where the environment that runs this differs from locks/run.txt in `folder`."""
-    if not (folder / LOCK).is_file():
+    if not (folder / REQUIREMENTS).is_file():
         return []
     found = []
-    for line in (folder / LOCK).read_text(encoding="utf-8").splitlines():
+    for line in (folder / REQUIREMENTS).read_text(encoding="utf-8").splitlines():
         if not line[:1].isalnum():
             continue
         with suppress(InvalidRequirement):
@@ -56,9 +56,10 @@ def _version(name: str) -> str | None:
 
 def machine(folder: Path, python: Path) -> dict[str, Any]:
     """Facts for the record; `folder` is the commit's project, `python` what its stages run on."""
+    lock = folder / REQUIREMENTS
     return {
         "python": _asked(python, "import platform; print(platform.python_version())"),
-        "lock_sha256": hashlib.sha256((folder / LOCK).read_bytes()).hexdigest() if (folder / LOCK).is_file() else None,
+        "lock_sha256": hashlib.sha256(lock.read_bytes()).hexdigest() if lock.is_file() else None,
         "cpu": cpu(),
         "cpus": len(os.sched_getaffinity(0)),
         "blas": _blas(python, {}),

@@ -12,7 +12,7 @@ from nbformat import NotebookNode, v4
 from nbval.plugin import IPyNbCell
 
 from recommit.notebook.canonical import canonical
-from recommit.notebook.project import root
+from recommit.project.files import root
 from recommit.proof.compare.notebook import compare_outputs
 from recommit.proof.tolerance import read_tolerance
 

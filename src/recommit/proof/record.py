@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from recommit import Refusal
-from recommit.notebook.run import write_whole
+from recommit.project.files import write_whole
 from recommit.proof.verdict import WORST_LAST, StageVerdict
 from recommit.proof.verify import Proof
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from recommit import Refusal
 from recommit.notebook.contract import Unreadable, parse
-from recommit.notebook.project import Stage
+from recommit.project.pipeline import Stage
 
 _IMPORTING = ("importlib.import_module", "import_module", "__import__")
 

@@ -11,16 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from recommit import Refusal
-from recommit.notebook.hashes import ignored_by_dvc, md5_of
-from recommit.notebook.project import read_yaml
+from recommit.project.contents import Contents
+from recommit.project.dvc import cache_of, fetch
+from recommit.project.hashes import ignored_by_dvc, md5_of
+from recommit.project.lock import LockedStage
+from recommit.project.yaml import read_yaml
 from recommit.proof import watch
-from recommit.proof.commit import Commit, LockedStage, head_of, lay_out
-from recommit.proof.contents import Contents
+from recommit.proof.commit import Commit, head_of, lay_out
 from recommit.proof.inputs import Inputs, contradictions, inputs_of, know_tree, standing_orders
 from recommit.proof.kept import seconds_before
 from recommit.proof.machine import machine, unlike_the_lock
 from recommit.proof.private import end_processes, private_place
-from recommit.proof.remote import cache_of, fetch
 from recommit.proof.replay import Prover
 from recommit.proof.sandbox import Sandbox
 from recommit.proof.tolerance import Tolerance, read_tolerance

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from recommit.notebook.project import is_in
+from recommit.project.pipeline import is_in
 
 _CALLS = "?open,openat,?openat2,?creat,?rename,?renameat,renameat2,?unlink,unlinkat,execve,connect,sendto,sendmsg"
 # `1234 openat(AT_FDCWD</cwd>, "name", O_RDONLY) = 3</real/path>`; strings may hold escapes, of bytes.

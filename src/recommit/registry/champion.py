@@ -11,8 +11,8 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from recommit import Refusal
-from recommit.git import git, run
-from recommit.proof.remote import dvc, reason_of
+from recommit.project.dvc import dvc, reason_of
+from recommit.project.git import git, run
 from recommit.registry.entry import Before, Entry, as_message
 from recommit.registry.tags import Tag, write_tag
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from recommit import Refusal
-from recommit.git import git
+from recommit.project.git import git
 from recommit.registry.entry import Before, one_line
 from recommit.registry.features import Changed
 from recommit.registry.history import Registry

@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from recommit.notebook.hashes import md5_of
 from recommit.notebook.ledger import TEST
+from recommit.project.hashes import md5_of
 from recommit.registry.entry import Accepted, File, Interval, one_line
 from recommit.registry.files import CHAMPION, MANIFEST, MODEL
 from recommit.registry.tags import CANDIDATE

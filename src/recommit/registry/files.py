@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recommit import Refusal
-from recommit.git import blob
-from recommit.notebook.hashes import md5_of, md5_of_folder
-from recommit.proof.commit import LockedStage, read_lock
-from recommit.proof.contents import Contents
-from recommit.proof.remote import cache_of, fetch
+from recommit.project.contents import Contents
+from recommit.project.dvc import cache_of, fetch
+from recommit.project.git import blob
+from recommit.project.hashes import md5_of, md5_of_folder
+from recommit.project.lock import LockedStage, read_lock
 from recommit.registry.entry import FILES, File
 from recommit.registry.tags import CANDIDATE
 

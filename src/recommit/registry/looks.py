@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from recommit.git import blobs, common, git, prefix
 from recommit.notebook.ledger import TEST, Look, look_in, noted
+from recommit.project.git import blobs, common, git, prefix
 from recommit.registry.evidence import DECISION
 
 UNKNOWN = "as far as this clone knows; looks in other clones are unknown"

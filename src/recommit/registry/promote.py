@@ -4,8 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from recommit import Refusal
-from recommit.git import git
-from recommit.notebook.hashes import md5_of
+from recommit.project.git import git
+from recommit.project.hashes import md5_of
 from recommit.registry.champion import all_or_nothing, install
 from recommit.registry.change import PRODUCTION, Change, check_reason, signature
 from recommit.registry.entry import FILES, File, Interval, StageEntry, VersionEntry, one_line

@@ -9,8 +9,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from recommit import Refusal
-from recommit.git import blobs, prefix
-from recommit.notebook.hashes import md5_of_bytes
+from recommit.project.git import blobs, prefix
+from recommit.project.hashes import md5_of_bytes
 from recommit.registry.entry import FILES, Accepted, Interval, VersionEntry
 from recommit.registry.evidence import DECISION, TEST, TEST_NAME, accepted_in, metrics_in
 from recommit.registry.files import lock_in

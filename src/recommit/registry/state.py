@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from recommit import Refusal
-from recommit.git import common, git, prefix, run
-from recommit.notebook.project import is_in, read_yaml
 from recommit.notebook.run import ending_in_order
-from recommit.proof.commit import read_lock
-from recommit.proof.remote import dvc, reason_of
+from recommit.project.dvc import dvc, reason_of
+from recommit.project.git import common, git, prefix, run
+from recommit.project.lock import read_lock
+from recommit.project.pipeline import is_in
+from recommit.project.yaml import read_yaml
 from recommit.registry.champion import has_begun, is_half_done, take_back
 from recommit.registry.entry import FILES
 from recommit.registry.files import CHAMPION

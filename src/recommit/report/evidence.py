@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from recommit import Refusal
-from recommit.notebook.project import is_in
+from recommit.project.pipeline import is_in
 
 Made = TypeVar("Made")
 FOLDER = "reports/evidence"

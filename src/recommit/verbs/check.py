@@ -21,7 +21,7 @@ def command(as_json: bool) -> None:
       recommit check
     Exit status: 0 nothing to mend, 1 something, 2 it could not start.
     """
-    from recommit.notebook.project import root
+    from recommit.project.files import root
     from recommit.proof.declared import Declared, check
 
     declared = Declared(root())

@@ -40,8 +40,7 @@ def command(thing: str, rev: str | None, form: str, forward: bool, output: Path 
     """
     from recommit import Refusal
     from recommit.lineage.trace import as_json, trace
-    from recommit.notebook.project import root
-    from recommit.notebook.run import write_whole
+    from recommit.project.files import root, write_whole
 
     if form == "rocrate":
         from recommit.lineage.crate import may_write, write_crate

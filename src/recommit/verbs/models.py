@@ -20,7 +20,7 @@ def command(as_json: bool) -> None:
     """
     import json
 
-    from recommit.notebook.project import root
+    from recommit.project.files import root
     from recommit.registry.history import read_registry
     from recommit.registry.listing import as_data, as_text
 

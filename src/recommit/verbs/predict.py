@@ -54,9 +54,9 @@ def command(
     from recommit import Refusal
     from recommit.batch.named import open_scorer
     from recommit.batch.predict import Request, predict
-    from recommit.notebook.project import root
     from recommit.notebook.run import ending_in_order
     from recommit.problem import load_problem
+    from recommit.project.files import root
 
     if scheduler is not None and engine != "dask":
         raise Refusal("--scheduler is for --engine dask: add it")

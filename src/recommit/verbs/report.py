@@ -15,7 +15,7 @@ def command() -> None:
       recommit report
     Exit status: 0 done, 2 a stage has not run yet, or a document cannot be filled.
     """
-    from recommit.notebook.project import root
+    from recommit.project.files import root
     from recommit.report.pages import write_report
 
     write_report(root())

@@ -42,8 +42,8 @@ def command(
     """
 
     from recommit import Refusal
-    from recommit.notebook.project import root
     from recommit.notebook.run import ending_in_order
+    from recommit.project.files import root
     from recommit.proof.record import as_record, page_with_badge, table, update_badge, write_record
     from recommit.proof.verify import Request, verify
 

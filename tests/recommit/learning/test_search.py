@@ -13,7 +13,7 @@ from sklearn.tree import DecisionTreeClassifier
 from recommit.learning.intervals import Interval
 from recommit.learning.search import Found, Tried, adopting, advice, as_advice, search, settings
 from recommit.learning.splits import Split
-from recommit.notebook.project import read_yaml
+from recommit.project.yaml import read_yaml
 
 
 def _months(count: int = 3) -> list[Split]:

@@ -9,7 +9,7 @@ from recommit.learning.intervals import LEVEL, blocks
 from recommit.learning.judging import differences, judge
 from recommit.learning.scores import log_losses
 from recommit.learning.tries import PROVING, daily, keys_hash, shortfalls
-from recommit.notebook.project import read_yaml
+from recommit.project.yaml import read_yaml
 from tests.recommit.notebook.conftest import ROOT
 
 BOUNDS = read_yaml(ROOT / "params.yaml")["gate"]

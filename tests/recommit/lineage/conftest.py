@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from recommit.notebook.hashes import md5_of, md5_of_folder
+from recommit.project.hashes import md5_of, md5_of_folder
 from recommit.registry.entry import StageEntry, VersionEntry
 from recommit.registry.files import hashes
 from recommit.registry.history import Registry, read_registry

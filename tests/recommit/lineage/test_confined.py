@@ -11,7 +11,7 @@ from recommit.lineage.crate import crate, write_crate
 from recommit.lineage.entities import METADATA
 from recommit.lineage.text import tree
 from recommit.lineage.trace import Lineage, trace
-from recommit.notebook.hashes import md5_of, md5_of_folder
+from recommit.project.hashes import md5_of, md5_of_folder
 from tests.recommit.lineage.conftest import Shop
 
 ASTRAY = [

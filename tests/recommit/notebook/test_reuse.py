@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from recommit.notebook.hashes import md5_of
-from recommit.notebook.project import Stage
 from recommit.notebook.reuse import Earlier, earlier
+from recommit.project.hashes import md5_of
+from recommit.project.pipeline import Stage
 from tests.recommit.notebook.conftest import WORK, TinyProject
 
 STAGE = Stage(

@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from recommit.notebook.hashes import md5_of
+from recommit.project.hashes import md5_of
 from tests.recommit.notebook.conftest import DVC, PARAMETERS, WORK, TinyProject
 
 SHOW = """\
@@ -276,7 +276,7 @@ def test_workers_leave_nothing_in_shared_memory_when_the_kernel_ends(tiny: TinyP
 import os
 from pathlib import Path
 from joblib import Parallel, delayed
-from recommit.notebook.hashes import md5_of
+from recommit.project.hashes import md5_of
 from recommit.notebook import path
 before = set(Path("/dev/shm").glob("*"))
 Parallel(n_jobs=2)(delayed(abs)(number) for number in range(4))

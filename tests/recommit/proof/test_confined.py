@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from recommit import Refusal
-from recommit.notebook.hashes import stays_inside
+from recommit.project.contents import Contents
+from recommit.project.hashes import stays_inside
 from recommit.proof.commit import lay_out
-from recommit.proof.contents import Contents
 
 
 @pytest.mark.parametrize(

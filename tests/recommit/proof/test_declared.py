@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from recommit import Refusal
-from recommit.notebook.project import stages
+from recommit.project.pipeline import stages
 from recommit.proof.declared import Declared, check, undeclared_code
 from recommit.proof.uses import Code
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from recommit import Refusal
-from recommit.notebook.project import Stage
+from recommit.project.pipeline import Stage
 from recommit.proof.uses import Code, files_named, imports, tree_of
 
 

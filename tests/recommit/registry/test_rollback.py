@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from recommit import Refusal
-from recommit.notebook.hashes import md5_of
+from recommit.project.hashes import md5_of
 from recommit.registry.change import Change
 from recommit.registry.features import Changed
 from recommit.registry.history import read_registry

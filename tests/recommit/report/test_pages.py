@@ -9,8 +9,9 @@ import nbformat
 import pytest
 
 from recommit import Refusal
-from recommit.notebook.parameters import declared_values
-from recommit.notebook.project import Stage, read_yaml, stages
+from recommit.project.params import declared_values
+from recommit.project.pipeline import Stage, stages
+from recommit.project.yaml import read_yaml
 from recommit.report.pages import write_report
 from tests.recommit.report import samples
 

@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from recommit import Refusal
-from recommit.notebook.project import Stage, read_params, root
-from recommit.notebook.text import is_encodable
+from recommit.project.files import root
+from recommit.project.pipeline import Stage
+from recommit.project.text import is_encodable
+from recommit.project.yaml import read_params
 
 
 class Params(Mapping[str, Any]):

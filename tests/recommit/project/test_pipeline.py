@@ -12,7 +12,9 @@ from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
 from recommit import Refusal
-from recommit.notebook.project import alone, dvc_config, read_params, stages, templates
+from recommit.project.dvc import dvc_config
+from recommit.project.pipeline import alone, stages, templates
+from recommit.project.yaml import read_params
 from recommit.proof.declared import Declared, check
 
 PARAMS = """\

@@ -1,11 +1,13 @@
-"""Where contents that are in no cache may come from: the project's DVC remotes, into a private cache."""
+"""What is asked of DVC: its configuration, its cache, and what its remotes hold."""
 
 import os
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
-from recommit.git import without_repository
+from recommit import Refusal
+from recommit.project.git import without_repository
 
 
 def cache_of(project: Path, programs: Path) -> Path | None:
@@ -47,3 +49,27 @@ def dvc(folder: Path, programs: Path, *words: str) -> subprocess.CompletedProces
     env = {name: value for name, value in without_repository(os.environ).items() if not name.startswith("DVC_")}
     env["PATH"] = f"{programs}{os.pathsep}{env.get('PATH', os.defpath)}"
     return subprocess.run(["dvc", *words], cwd=folder, env=env, capture_output=True, text=True)
+
+
+def dvc_config(folder: Path) -> dict[str, Any]:
+    """DVC's configuration of the project in `folder`, as its sections; a folder named in it is absolute or from here.
+
+    Read as DVC merges it, but not checked, which takes five times as long.
+    """
+    from configobj import ConfigObj, ConfigObjError
+    from dvc.dirs import global_config_dir, system_config_dir
+
+    places = [Path(system_config_dir()), Path(global_config_dir())]
+    files = [*(place / "config" for place in places), folder / ".dvc/config", folder / ".dvc/config.local"]
+    merged: dict[str, Any] = {}
+    for file in filter(Path.is_file, files):
+        try:
+            sections = ConfigObj(str(file), encoding="utf-8", interpolation=False).dict()
+        except (ConfigObjError, UnicodeDecodeError) as error:
+            raise Refusal(f"{file}, DVC's configuration, cannot be read: {str(error).splitlines()[0]}") from None
+        for name, section in sections.items():
+            values = {key.lower(): value for key, value in section.items()} if isinstance(section, dict) else {}
+            if name.lower() == "cache" and "dir" in values:
+                values["dir"] = str(file.parent / Path(values["dir"]).expanduser())
+            merged.setdefault(name.lower(), {}).update(values)
+    return merged

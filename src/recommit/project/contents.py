@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from recommit import Refusal
-from recommit.notebook.hashes import Ignored, files_in, listed, md5_of, md5_of_folder, stays_inside
+from recommit.project.hashes import Ignored, files_in, listed, md5_of, md5_of_folder, stays_inside
 
 
 class Contents:

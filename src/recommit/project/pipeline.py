@@ -1,87 +1,25 @@
-"""Where the project is, and what `dvc.yaml` says of each stage: DVC's own resolver fills the templates in."""
+"""The stages that `dvc.yaml` declares: DVC's own resolver fills in the templates."""
 
 import posixpath
 import re
 import shlex
 from collections.abc import Iterator, Mapping
-from copy import deepcopy
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property
 from math import prod
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from ruamel.yaml import YAML, YAMLError
-from ruamel.yaml.constructor import SafeConstructor
-
 from recommit import Refusal
+from recommit.project.dvc import dvc_config
+from recommit.project.yaml import read_params, read_yaml, refuse_dates
 
 if TYPE_CHECKING:
     from dvc.parsing import DataResolver
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-
-
-class _Date(str):
-    """A date without quotes: text to us, and where DVC reads values, something that it cannot take."""
-
-
-class _Constructor(SafeConstructor):
-    """Reads `2013-09-01` as text."""
-
-    def date(self, node: Any) -> _Date:
-        return _Date(node.value)
-
-
-_Constructor.add_constructor("tag:yaml.org,2002:timestamp", _Constructor.date)
-
-
-def root(start: Path | None = None) -> Path:
-    """The project's folder: the nearest one at or above `start` (default: the current one) that holds dvc.yaml."""
-    start = (start or Path.cwd()).resolve()
-    for folder in (start, *start.parents):
-        if (folder / "dvc.yaml").is_file():
-            return folder
-    raise Refusal(f"no dvc.yaml at or above {start}: go into a project")
-
-
-def read_yaml(path: Path) -> dict[str, Any]:
-    """The mapping that a YAML file holds; dates stay text. A missing or broken file is refused by name."""
-    try:
-        content = deepcopy(_parsed(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        raise Refusal(f"{path}: there is no such file") from None
-    except UnicodeDecodeError as error:
-        raise Refusal(f"{path} is not UTF-8: {error.reason} at byte {error.start}") from None
-    except YAMLError as error:
-        raise Refusal(f"{path} is not YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(content, dict):
-        raise Refusal(f"{path}: expected keys and values, found {type(content).__name__}")
-    return content
-
-
-@lru_cache(maxsize=8)
-def _parsed(text: str) -> Any:
-    """What a text of YAML says. It is copied for each who asks: to read params.yaml takes ten times as long."""
-    yaml = YAML(typ="safe", pure=True)
-    yaml.Constructor = _Constructor
-    return yaml.load(text)
-
-
-def read_params(folder: Path) -> dict[str, Any]:
-    """params.yaml of the project in `folder`. Raises Refusal for a date without quotes, which DVC cannot read."""
-    content = read_yaml(folder / "params.yaml")
-    _refuse_dates(content, f"{folder / 'params.yaml'}: ")
-    return content
-
-
-def _refuse_dates(thing: Any, where: str) -> None:
-    if isinstance(thing, _Date):
-        raise Refusal(f'{where.rstrip(".")} is a date, which DVC cannot read: quote it, "{thing}"')
-    for key, value in thing.items() if isinstance(thing, dict) else enumerate(thing if isinstance(thing, list) else []):
-        _refuse_dates(value, f"{where}{key}.")
 
 
 @dataclass(frozen=True)
@@ -217,30 +155,6 @@ def template_key(template: str) -> str:
     return ".".join(part.strip() for part in normalize_key(template[2:-1]).split("."))
 
 
-def dvc_config(folder: Path) -> dict[str, Any]:
-    """DVC's configuration of the project in `folder`, as its sections; a folder named in it is absolute or from here.
-
-    Read as DVC merges it, but not checked, which takes five times as long.
-    """
-    from configobj import ConfigObj, ConfigObjError
-    from dvc.dirs import global_config_dir, system_config_dir
-
-    places = [Path(system_config_dir()), Path(global_config_dir())]
-    files = [*(place / "config" for place in places), folder / ".dvc/config", folder / ".dvc/config.local"]
-    merged: dict[str, Any] = {}
-    for file in filter(Path.is_file, files):
-        try:
-            sections = ConfigObj(str(file), encoding="utf-8", interpolation=False).dict()
-        except (ConfigObjError, UnicodeDecodeError) as error:
-            raise Refusal(f"{file}, DVC's configuration, cannot be read: {str(error).splitlines()[0]}") from None
-        for name, section in sections.items():
-            values = {key.lower(): value for key, value in section.items()} if isinstance(section, dict) else {}
-            if name.lower() == "cache" and "dir" in values:
-                values["dir"] = str(file.parent / Path(values["dir"]).expanduser())
-            merged.setdefault(name.lower(), {}).update(values)
-    return merged
-
-
 def _resolver(folder: Path) -> "DataResolver":
     """DVC's own resolver of dvc.yaml in `folder`, on what we support of it."""
     from dvc.exceptions import DvcException
@@ -295,7 +209,7 @@ def _supported(name: Any, entry: Any) -> None:
     matrix = entry.get("matrix", {})
     if not isinstance(matrix, dict) or not all(isinstance(values, str | list) for values in matrix.values()):
         raise Refusal(f"dvc.yaml: stage {name}: matrix: expected a list of values by each name, found {matrix}")
-    _refuse_dates(matrix, f"dvc.yaml: stage {name}: matrix ")
+    refuse_dates(matrix, f"dvc.yaml: stage {name}: matrix ")
 
 
 def _items(name: str, definition: Any) -> dict[str, dict[str, Any]]:

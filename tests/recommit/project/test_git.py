@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from recommit import Refusal
-from recommit.git import git, run, run_raw
 from recommit.lineage.snapshot import snapshot
+from recommit.project.git import git, run, run_raw
 from recommit.proof.commit import lay_out
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 WHO = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org", "-c", "commit.gpgsign=false"]
 

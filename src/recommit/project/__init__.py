@@ -1,0 +1,1 @@
+"""The ground floor: Git, DVC's lock, cache and remote, the pipeline, parameters, and files written whole."""

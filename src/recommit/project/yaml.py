@@ -1,0 +1,63 @@
+"""Read the YAML files of a project: a date without quotes is text, and a broken file is refused by its name."""
+
+from copy import deepcopy
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML, YAMLError
+from ruamel.yaml.constructor import SafeConstructor
+
+from recommit import Refusal
+
+
+class _Date(str):
+    """A date without quotes: text to us, and where DVC reads values, something that it cannot take."""
+
+
+class _Constructor(SafeConstructor):
+    """Reads `2013-09-01` as text."""
+
+    def date(self, node: Any) -> _Date:
+        return _Date(node.value)
+
+
+_Constructor.add_constructor("tag:yaml.org,2002:timestamp", _Constructor.date)
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The mapping that a YAML file holds; dates stay text. A missing or broken file is refused by name."""
+    try:
+        content = deepcopy(_parsed(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise Refusal(f"{path}: there is no such file") from None
+    except UnicodeDecodeError as error:
+        raise Refusal(f"{path} is not UTF-8: {error.reason} at byte {error.start}") from None
+    except YAMLError as error:
+        raise Refusal(f"{path} is not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(content, dict):
+        raise Refusal(f"{path}: expected keys and values, found {type(content).__name__}")
+    return content
+
+
+@lru_cache(maxsize=8)
+def _parsed(text: str) -> Any:
+    """What a text of YAML says. It is copied for each who asks: to read params.yaml takes ten times as long."""
+    yaml = YAML(typ="safe", pure=True)
+    yaml.Constructor = _Constructor
+    return yaml.load(text)
+
+
+def read_params(folder: Path) -> dict[str, Any]:
+    """params.yaml of the project in `folder`. Raises Refusal for a date without quotes, which DVC cannot read."""
+    content = read_yaml(folder / "params.yaml")
+    refuse_dates(content, f"{folder / 'params.yaml'}: ")
+    return content
+
+
+def refuse_dates(thing: Any, where: str) -> None:
+    """Raises Refusal if `thing`, which stands at `where` in a file, holds a date without quotes."""
+    if isinstance(thing, _Date):
+        raise Refusal(f'{where.rstrip(".")} is a date, which DVC cannot read: quote it, "{thing}"')
+    for key, value in thing.items() if isinstance(thing, dict) else enumerate(thing if isinstance(thing, list) else []):
+        refuse_dates(value, f"{where}{key}.")
