@@ -331,7 +331,10 @@ def refuse_strays(folder: Path, stage: Stage, every: list[Stage]) -> None:
             name = path.relative_to(folder).as_posix()
             ignored = path.is_dir() or path.name.startswith(".") or path.suffix == ".log"
             if not ignored and not any(is_in(name, out) for out in made):
-                raise Refusal(f"{name} is no stage's out any more, and stage {stage.name} would read it: delete it")
+                raise Refusal(
+                    f"{name} is no stage's out any more, and stage {stage.name} would read it: "
+                    "`recommit check --fix` deletes what a removed stage left; delete any other file yourself"
+                )
 
 
 def _fits(stage: Stage, item: Mapping[str, Any]) -> bool:

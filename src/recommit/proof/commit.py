@@ -7,7 +7,7 @@ from pathlib import Path
 from recommit import Refusal
 from recommit.project.git import git, reason_of, run
 from recommit.project.lock import LockedStage, read_added, read_lock
-from recommit.project.pipeline import is_in
+from recommit.project.pipeline import is_in, stages
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,8 @@ def lay_out(project: Path, rev: str, folder: Path) -> Commit:
     if not (inside / "dvc.yaml").is_file():
         raise Refusal(f"commit {sha[:10]} has no dvc.yaml: there is no pipeline to prove")
     files = frozenset(filter(None, git(inside, "ls-files", "-z").split("\0")))
-    locked = tuple(read_lock(inside))
+    declared = {stage.name for stage in stages(inside)}
+    locked = tuple(stage for stage in read_lock(inside) if stage.name in declared)
     if not locked:
         raise Refusal(f"dvc.lock of commit {sha[:10]} records no stage: there is nothing to prove")
     for stage in locked:

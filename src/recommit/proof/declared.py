@@ -22,6 +22,8 @@ from recommit.project.pipeline import Stage, is_in, stages, templates
 from recommit.project.yaml import read_params, read_yaml
 from recommit.proof.uses import Code, files_named
 
+KERNEL = "install/kernels/recommit"
+_FIX = "`recommit check --fix`"
 _TEMPLATE = re.compile(r"\$\{([^}]*)\}")
 # What `nbstripout --keep-id` takes out, and with it `make format`.
 _CELL_NOISE = ("collapsed", "ExecuteTime", "execution", "heading_collapsed", "hidden", "scrolled")
@@ -116,14 +118,14 @@ def undeclared_code(stage: Stage, code: Code, folder: Path) -> list[Finding]:
         where, _, what = str(refusal).removeprefix(f"{folder}/").partition(": ")
         return [Finding(where, what)]
     if stage.notebook:
-        needed += [stage.notebook, "install/kernels/recommit"]
+        needed += [stage.notebook, KERNEL]
     deps = [normpath(dep) for dep in stage.deps]
     missing = [file for file in needed if not any(is_in(file, dep) for dep in deps)]
     modules = [dep for dep in deps if dep.startswith("src/") and _holds_modules(folder / dep)]
     idle = [dep for dep in modules if not any(is_in(file, dep) for file in used)]
     return [
-        *(Finding(_entry(stage), f"uses {file} and does not declare it: add it to deps") for file in missing),
-        *(Finding(_entry(stage), f"declares {dep} and does not use it: take it out of deps") for dep in idle),
+        *(Finding(_entry(stage), f"uses {file} and does not declare it: {_FIX} adds it") for file in missing),
+        *(Finding(_entry(stage), f"declares {dep} and does not use it: {_FIX} takes it out") for dep in idle),
     ]
 
 

@@ -130,6 +130,10 @@ class Code:
             names = {name for file in new for name in self._imported_by(file)}
         return found
 
+    def modules_in(self, package: str) -> set[str]:
+        """The modules of a package, by its folder in the project, and beneath it, that hold code."""
+        return {file for file in self._modules.values() if file.startswith(f"{package}/") and self.holds_code(file)}
+
     def _imported_by(self, file: str) -> set[str]:
         if file not in self._imports:
             package = Path(file).parent.relative_to("src") if file.startswith("src/") else Path()

@@ -9,21 +9,31 @@ from recommit import Refusal
 
 @click.command(name="check")
 @click.option("--json", "as_json", is_flag=True, help="Print a list of objects with `where` and `what`.")
-def command(as_json: bool) -> None:
+@click.option("--fix", is_flag=True, help="First write what can be derived, and remove what nothing makes any more.")
+def command(as_json: bool, fix: bool) -> None:
     """Compare what dvc.yaml and params.yaml declare with what notebooks and modules use, and run nothing.
 
     Parameters cells, deps against imports and file names, outs, metrics and plots, unused parameters, notebooks with
     outputs: everything to mend is a line. It takes about a second, so that a Git hook can call it. A notebook that no
-    stage runs is yours to scratch on.
+    stage runs is yours to scratch on. With --fix, the deps of every stage are first written into dvc.yaml, and the
+    files and dvc.lock entries of stages that were taken away are removed; each change is a line.
 
     \b
-    Example:
+    Examples:
       recommit check
+      recommit check --fix
     Exit status: 0 nothing to mend, 1 something, 2 it could not start.
     """
     from recommit.project.files import root
     from recommit.proof.declared import Declared, check
+    from recommit.proof.derived import write_deps
+    from recommit.proof.leftovers import remove_leftovers
 
+    if fix:
+        for name in write_deps(Declared(root())):
+            click.echo(f"dvc.yaml: stage {name}: deps written", err=as_json)
+        for line in remove_leftovers(root()):
+            click.echo(line, err=as_json)
     declared = Declared(root())
     found = check(declared)
     if as_json:

@@ -90,6 +90,16 @@ def test_the_command_tells_of_everything_and_exits_with_1(copy: Copy) -> None:
     assert [f"{finding['where']}: {finding['what']}" for finding in listed] == result.stdout.splitlines()
 
 
+def test_the_command_fixes_deps_before_it_checks(copy: Copy) -> None:
+    before = (copy.folder / "dvc.yaml").read_text()
+    copy.replace("dvc.yaml", "      - src/flights/rules.py\n", "")
+    assert copy.command().returncode == 1
+    result = copy.command("--fix")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.splitlines()[0] == "dvc.yaml: stage ingest: deps written"
+    assert (copy.folder / "dvc.yaml").read_text() == before
+
+
 def test_the_command_that_cannot_read_the_pipeline_exits_with_2(copy: Copy) -> None:
     copy.replace("dvc.yaml", "stages:", "stages: [")
     result = copy.command()
@@ -132,7 +142,7 @@ def test_a_dep_left_out_is_found_whichever_it_is() -> None:
 def test_a_dep_that_is_not_used_is_found(copy: Copy) -> None:
     copy.replace("dvc.yaml", "      - src/flights/faults.py\n", "      - src/recommit/learning/selection.py\n" * 2)
     lines = copy.found()
-    unused = "declares src/recommit/learning/selection.py and does not use it: take it out of deps"
+    unused = "declares src/recommit/learning/selection.py and does not use it: `recommit check --fix` takes it out"
     assert f"dvc.yaml: stage ingest: {unused}" in lines
     assert any(line.startswith("dvc.yaml: stage ingest: uses src/flights/faults.py") for line in lines)
 
@@ -143,7 +153,7 @@ def test_a_dep_that_is_not_used_is_found(copy: Copy) -> None:
 def test_a_module_imported_otherwise_is_found(copy: Copy, line: str) -> None:
     with (copy.folder / "src/flights/models.py").open("a") as module:
         module.write(f"{line}\n")
-    expected = "uses src/flights/windows.py and does not declare it: add it to deps"
+    expected = "uses src/flights/windows.py and does not declare it: `recommit check --fix` adds it"
     assert f"dvc.yaml: stage train: {expected}" in copy.found()
 
 

@@ -1,0 +1,211 @@
+"""Write into dvc.yaml what outs, notebooks and modules already say: the deps of every stage."""
+
+import ast
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from fnmatch import fnmatchcase
+from itertools import product
+from pathlib import Path
+from posixpath import dirname, normpath
+
+from ruamel.yaml import YAML
+from ruamel.yaml.nodes import CollectionNode, Node
+
+from recommit.project.files import REQUIREMENTS, write_whole
+from recommit.project.git import run
+from recommit.project.pipeline import Stage, is_in
+from recommit.proof.declared import KERNEL, Declared
+from recommit.proof.leftovers import leftovers
+from recommit.proof.uses import Code
+
+_TEMPLATE = re.compile(r"\$\{[^}]*\}")
+_PAGES = (".ipynb", ".json", ".png", ".svg", ".jpg", ".jpeg", ".gif")
+_RUNNER = ("src/recommit/notebook", "src/recommit/project")
+"""What runs every stage: declared as folders, since hardly a change in them concerns one stage alone."""
+_GATHERED = ("reports/evidence", "reports/advice")
+"""Folders that the report reads as a whole, whichever stage writes a file there."""
+
+
+def write_deps(declared: Declared) -> list[str]:
+    """Write the deps of every stage into dvc.yaml, and return the names of the stages whose deps changed.
+
+    `declared` is the project. All else in dvc.yaml stays byte for byte; comments among the deps go. Raises Refusal,
+    and writes nothing, where dvc.yaml, a notebook or a module cannot be read.
+    """
+    path = declared.folder / "dvc.yaml"
+    text = path.read_text(encoding="utf-8")
+    code = Code(declared.folder)
+    stages = {stage.family: stage for stage in declared.stages if len(stage.words) > 1}
+    wanted = {name: deps_of(stage, declared, code) for name, stage in stages.items()}
+    changed = [name for name, deps in wanted.items() if deps != (declared.entries[name].get("deps") or [])]
+    lines = text.splitlines(keepends=True)
+    for name, first, last, indent in reversed(list(_places(text))):
+        if name in changed:
+            lines[first:last] = [f"{indent}deps:\n", *(f"{indent}  - {dep}\n" for dep in wanted[name])]
+    if changed:
+        write_whole(path, "".join(lines).encode())
+    return changed
+
+
+def deps_of(stage: Stage, declared: Declared, code: Code) -> list[str]:
+    """Returns every dep of `stage` as dvc.yaml writes it: notebook, data, modules, kernel and lock file, in this order.
+
+    The data are the outs of other stages, and the files in Git under data/ and models/, that the notebook names; of
+    several items of a matrix their folder, and of a model's file its folder, since they are read together. The report
+    reads what the stages before it show. A declared dep that is neither code nor derived stays, unless a stage wrote it
+    that dvc.yaml declares no more.
+    """
+    folder = declared.folder
+    made = _made(declared, stage.family)
+    derived = list(_shown(declared, stage) if stage.words[1] == "report" else _named(declared, stage, code, made))
+    written = [normpath(str(dep)) for dep in declared.entries[stage.family].get("deps") or []]
+    own = [stage.notebook] if stage.notebook else []
+    kernel = [KERNEL, REQUIREMENTS] if stage.notebook else [REQUIREMENTS]
+    left = leftovers(folder, declared.stages)
+    kept = [
+        dep
+        for dep in written
+        if dep not in (*own, *kernel)
+        and not any(is_in(dep, other) or is_in(other, dep) for other in derived)
+        and not (dep.startswith("src/") and _is_code(folder / dep))
+        and not any(is_in(dep, out.path) for gone in left for out in gone.outs)
+    ]
+    data = [*derived, *kept]
+    if stage.words[1] != "report":  # its deps are in reading order
+        data.sort(
+            key=lambda dep: next((i for i, out in enumerate(made) if is_in(out, dep) or is_in(dep, out)), len(made))
+        )
+    return [*own, *data, *_modules(stage, declared, code), *kernel]
+
+
+def _made(declared: Declared, reader: str) -> list[str]:
+    """The outs of the stages other than `reader` as dvc.yaml writes them, then Git's files under data/ and models/."""
+    outs = [out for name in declared.entries if name != reader for out in _outs(declared, name)]
+    tracked = run(declared.folder, "ls-files", "--", "data", "models").stdout.splitlines()
+    own = _outs(declared, reader)
+    return [*outs, *(file for file in tracked if not file.endswith(".gitignore") and file not in (*outs, *own))]
+
+
+def _outs(declared: Declared, name: str) -> list[str]:
+    """The outs of a stage, metrics and plots too, as dvc.yaml writes them; the executed notebook stands first."""
+    entry = declared.entries[name]
+    listed = [one for section in ("outs", "metrics", "plots") for one in entry.get(section) or []]
+    outs = [normpath(str(out)) for one in listed for out in (one if isinstance(one, dict) else [one])]
+    return sorted(outs, key=lambda out: not out.endswith(".ipynb"))
+
+
+def _named(declared: Declared, stage: Stage, code: Code, made: list[str]) -> Iterator[str]:
+    if not stage.notebook or stage.notebook not in declared.readable:
+        return
+    own = _outs(declared, stage.family)
+    patterns = set(_patterns(code.tree(stage.notebook), set(stage.item))) - {*own}
+    found = (dep for out in made for pattern in sorted(patterns) if (dep := _dep(pattern, out)))
+    yield from dict.fromkeys(found)
+
+
+def _dep(pattern: str, out: str) -> str | None:
+    """The dep by which a notebook that names `pattern` reads `out`, or None where it does not."""
+    if pattern == out:
+        return _folder_of_model(out)
+    names, parts = pattern.split("/"), _TEMPLATE.sub("*", out).split("/")
+    if len(names) < len(parts):  # it names a folder
+        return pattern if "*" not in pattern and parts[: len(names)] == names and len(names) > 1 else None
+    if not all(_fits(name, part) for name, part in zip(names, parts, strict=False)):
+        return None
+    return _folder_of_model(out.partition("${")[0].rpartition("/")[0] if "${" in out else out)
+
+
+def _fits(name: str, part: str) -> bool:
+    return fnmatchcase(part, name) or fnmatchcase(name, part)
+
+
+def _folder_of_model(out: str) -> str:
+    """models/NAME for a file in it: a model is read with the manifest beside it."""
+    parts = out.split("/")
+    return "/".join(parts[:2]) if parts[0] == "models" and len(parts) > 2 and "${" not in out else out
+
+
+def _patterns(tree: ast.AST, item: set[str]) -> Iterator[str]:
+    """Texts of the code that may be paths: `*` for what only a run can tell, `${item.model}` for a matrix value."""
+    known = _loops(tree) | {name: [f"${{item.{name}}}"] for name in item}
+    formatted = [node for node in ast.walk(tree) if isinstance(node, ast.JoinedStr)]
+    pieces = {id(piece) for node in formatted for piece in node.values}
+    for node in ast.walk(tree):
+        match node:
+            case ast.JoinedStr(values=values):
+                found = ["".join(parts) for parts in product(*(_texts(piece, known) for piece in values))]
+            case ast.Constant(value=str(value)) if id(node) not in pieces:
+                found = [value]
+            case _:
+                continue
+        yield from (normpath(text) for text in found if "/" in text[1:] and "\n" not in text)
+
+
+def _loops(tree: ast.AST) -> dict[str, list[str]]:
+    """The texts that a name of the code takes, where it is the variable of loops over such texts and nothing else."""
+    loops: dict[str, list[str]] = {}
+    bound = Counter(
+        node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    )
+    for node in ast.walk(tree):
+        match node:
+            case ast.For(target=ast.Name(id=name), iter=over) | ast.comprehension(target=ast.Name(id=name), iter=over):
+                values = [part.value for part in getattr(over, "elts", []) if isinstance(part, ast.Constant)]
+                if values and len(values) == len(over.elts) and bound[name] == 1:  # type: ignore[attr-defined]
+                    loops[name] = [str(value) for value in values]
+    return loops
+
+
+def _texts(piece: ast.expr, known: Mapping[str, list[str]]) -> list[str]:
+    match piece:
+        case ast.Constant(value=value):
+            return [str(value)]
+        case ast.FormattedValue(value=ast.Name(id=name), conversion=-1, format_spec=None):
+            return known.get(name, ["*"])
+        case _:
+            return ["*"]
+
+
+def _shown(declared: Declared, report: Stage) -> Iterator[str]:
+    """Of each other stage notebook, metrics and figures; then decision, evidence and advice; then the documents."""
+    others = [name for name in declared.entries if name != report.family]
+    outs = [out for name in others for out in _outs(declared, name)]
+    pages = (out for out in outs if out.startswith("reports/") and out.endswith(_PAGES))
+    shown = [out.partition("${")[0].rpartition("/")[0] if "${" in out else out for out in pages]
+    yield from dict.fromkeys(out for out in shown if not out.startswith((*_GATHERED, "reports/plots")))
+    yield from (out for out in outs if out.startswith("models/") and out.endswith(".json") and out.count("/") == 1)
+    yield from (folder for folder in _GATHERED if any(is_in(out, folder) for out in outs))
+    documents = declared.folder.glob("src/*/*/model_card.yaml")
+    yield from (path.parent.relative_to(declared.folder).as_posix() for path in sorted(documents))
+
+
+def _modules(stage: Stage, declared: Declared, code: Code) -> list[str]:
+    """The modules that `stage` uses, the problem's first; a package of which it uses every module, as one folder."""
+    used = sorted(filter(code.holds_code, code.used_by(stage)))
+    packages = {dirname(file) for file in used if file.count("/") > 2}
+    whole = {package for package in packages if package in _RUNNER or code.modules_in(package) <= set(used)}
+    found = dict.fromkeys(next((package for package in sorted(whole) if is_in(file, package)), file) for file in used)
+    return sorted(found, key=lambda dep: (dep.startswith("src/recommit"), dep))
+
+
+def _is_code(path: Path) -> bool:
+    return path.suffix == ".py" or not path.exists() or any(path.rglob("*.py"))
+
+
+def _places(text: str) -> Iterator[tuple[str, int, int, str]]:
+    """(stage, first line, line after the last, indent) of the deps of each stage, or of where they belong."""
+    [stages] = [value for key, value in YAML().compose(text).value if key.value == "stages"]
+    for name, entry in stages.value:
+        values = {key.value: (key, value) for key, value in entry.value}
+        key, value = values.get("deps") or values.get("params") or values["cmd"]
+        last = max(key.start_mark.line + 1, _line_after(value))
+        yield name.value, key.start_mark.line if "deps" in values else last, last, " " * key.start_mark.column
+
+
+def _line_after(node: Node) -> int:
+    if isinstance(node, CollectionNode) and not node.flow_style and node.value:
+        last = node.value[-1]
+        return _line_after(last[1] if isinstance(last, tuple) else last)
+    at_line_start = node.end_mark.column == 0  # of a block of text
+    return int(node.end_mark.line + (not at_line_start))

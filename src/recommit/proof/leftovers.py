@@ -1,0 +1,57 @@
+"""What a stage leaves behind when dvc.yaml declares it no more: its entry in dvc.lock, and its outs on disk."""
+
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from recommit.project.hashes import hash_of, ignored_by_dvc
+from recommit.project.lock import LockedStage, Recorded, read_lock
+from recommit.project.pipeline import Stage, is_in, stages
+
+
+def remove_leftovers(folder: Path) -> Iterator[str]:
+    """Remove what stages that dvc.yaml in `folder` no longer declares have left, and yield a line for each removal.
+
+    An out is removed from disk where it is as dvc.lock records it, so that DVC's cache or Git holds its content, and
+    where no declared stage writes it; an out that was edited since stays, and the line says so.
+    """
+    declared = stages(folder)
+    left = leftovers(folder, declared)
+    written = [out for stage in declared for out in stage.outs]
+    for stage in left:
+        for out in stage.outs:
+            if not out.is_outside and not any(is_in(out.path, other) or is_in(other, out.path) for other in written):
+                yield from _remove(folder, out)
+        yield f"dvc.lock: took out stage {stage.name}, which dvc.yaml no longer declares"
+    _take_out(folder / "dvc.lock", left)
+
+
+def leftovers(folder: Path, declared: Sequence[Stage]) -> list[LockedStage]:
+    """The stages that dvc.lock in `folder` records and that are not among the `declared` ones."""
+    names = {stage.name for stage in declared}
+    recorded = read_lock(folder) if (folder / "dvc.lock").is_file() else ()
+    return [stage for stage in recorded if stage.name not in names]
+
+
+def _remove(folder: Path, out: Recorded) -> Iterator[str]:
+    path = folder / out.path
+    if not path.exists():
+        return
+    if hash_of(path, out.path, ignored_by_dvc(folder)) != out.md5:
+        yield f"{out.path}: kept, since it was edited after its stage ran: delete it, or move it elsewhere"
+        return
+    shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+    ignores = path.parent / ".gitignore"
+    if ignores.is_file():
+        lines = ignores.read_text(encoding="utf-8").splitlines(keepends=True)
+        ignores.write_text("".join(line for line in lines if line.strip() != f"/{path.name}"), encoding="utf-8")
+    yield f"{out.path}: deleted; its stage is gone"
+
+
+def _take_out(lock: Path, left: list[LockedStage]) -> None:
+    from dvc.utils.serialize import modify_yaml
+
+    if left:
+        with modify_yaml(lock) as content:
+            for stage in left:
+                del content["stages"][stage.name]
