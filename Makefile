@@ -7,7 +7,7 @@ SHELL := /bin/bash
 RESOLVE = $(UV) pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url --upgrade
 .DEFAULT_GOAL := help
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
-.PHONY: help env repro test verify lab lock lint types format hooks
+.PHONY: help env repro test verify lab wheel lock lint types format hooks
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' | column -t -s'|'
@@ -45,13 +45,13 @@ hooks: .venv/dev.stamp ## install the Git hooks that call these targets
 	@pre-commit install
 
 # A virtual environment that holds exactly the lock file, compiled, and the hook that finds the code of the current tree.
-.venv/recommit.stamp: locks/uv.txt locks/run.txt pyproject.toml $(wildcard install/*.* install/kernels/recommit/*)
+.venv/recommit.stamp: locks/uv.txt locks/run.txt pyproject.toml $(wildcard install/*.* src/recommit/notebook/kernels/recommit/*)
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
 	  || { echo "make: $(PYTHON) is not Python 3.11, 3.12 or 3.13: name one that is, as in make PYTHON=python3.12 env"; exit 2; }
 	@echo "environment: .venv, from locks/run.txt"
 	@test -x $(UV) || { $(PYTHON) -m venv .venv && $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r locks/uv.txt; }
 	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes --compile-bytecode locks/run.txt locks/uv.txt
-	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --reinstall --compile-bytecode .
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --reinstall --compile-bytecode ./install
 	@$(BIN)/dvc config --quiet --local core.site_cache_dir "$(CURDIR)/.dvc/tmp/site"
 	@touch $@
 
@@ -60,10 +60,13 @@ hooks: .venv/dev.stamp ## install the Git hooks that call these targets
 	@$(UV) pip install --quiet --python $(BIN)/python --require-hashes --compile-bytecode -r $<
 	@touch $@
 
+wheel: env ## build the machinery as a wheel, in dist; the same tree gives the same bytes
+	@rm -rf dist && $(BIN)/python -m hatchling build -t wheel
+
 lock: $(UV) ## resolve pyproject.toml anew into the lock files
-	$(RESOLVE) pyproject.toml -o locks/run.txt
-	$(RESOLVE) pyproject.toml --extra dev -c locks/run.txt -o locks/dev.txt
-	$(RESOLVE) pyproject.toml --extra lab -c locks/run.txt -o locks/lab.txt
+	$(RESOLVE) pyproject.toml --extra flights -o locks/run.txt
+	$(RESOLVE) pyproject.toml --extra flights --extra dev -c locks/run.txt -o locks/dev.txt
+	$(RESOLVE) pyproject.toml --extra flights --extra lab -c locks/run.txt -o locks/lab.txt
 	echo "uv>=0.9" | $(RESOLVE) - -o locks/uv.txt
 
 $(UV):

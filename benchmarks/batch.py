@@ -129,7 +129,7 @@ def one_group(rows: Path, to: Path) -> Path:
 
 def score_in_child(folder: Path) -> Measured:
     """Scikit-learn's pipeline in a process of its own, which fits it first; fitting is not measured."""
-    pins = json.loads((ROOT / "install/kernels/recommit/kernel.json").read_text())["env"]
+    pins = json.loads((ROOT / "src/recommit/notebook/kernels/recommit/kernel.json").read_text())["env"]
     run(sys.executable, __file__, "--plain", str(folder), log=folder / "log", **pins)
     return Measured(**json.loads((folder / "plain.json").read_text()))
 

@@ -85,7 +85,7 @@ def measure(folder: Path, sample: float | None) -> dict:
         raise click.ClickException(f"the second `dvc repro` ran stages again: see {folder / 'again.log'}")
     click.echo("the plain script ...", err=True)
     # Pinned from its start as a kernel is, or it would have to start itself again.
-    pins = json.loads((clone / "install/kernels/recommit/kernel.json").read_text())["env"]
+    pins = json.loads((clone / "src/recommit/notebook/kernels/recommit/kernel.json").read_text())["env"]
     alone = run("python", "benchmarks/plain.py", str(plain), cwd=clone, log=folder / "plain.log", **pins)
     for model in sorted((clone / "models").rglob("*.onnx")):
         name = model.relative_to(clone)

@@ -25,7 +25,7 @@ def contents(folder: Path, pattern: str) -> dict[str, str]:
 def plain(reproduced: Project, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The outs of the plain script, run in the small project."""
     folder = tmp_path_factory.mktemp("plain")
-    pins = reproduced.json("install/kernels/recommit/kernel.json")["env"]
+    pins = reproduced.json("src/recommit/notebook/kernels/recommit/kernel.json")["env"]
     reproduced.run(sys.executable, str(ROOT / "benchmarks/plain.py"), str(folder), **pins)
     return folder
 

@@ -26,7 +26,7 @@ from tests.system.conftest import Project, need
 pytestmark = pytest.mark.system
 RUN = [
     *("src/recommit/__init__.py", "src/recommit/cli.py", "src/recommit/verbs/run.py", "src/recommit/notebook"),
-    *("install/kernels/recommit", "locks/run.txt"),
+    *("src/recommit/project", "locks/run.txt"),
 ]
 
 
@@ -505,7 +505,7 @@ def test_on_another_cpu_family_the_pinned_kernel_gives_identical_bytes(project: 
 
 
 def test_without_the_pin_linear_algebra_is_equal_there_and_tree_models_are_identical(project: Project) -> None:
-    kernel = project.folder / "install/kernels/recommit/kernel.json"
+    kernel = project.folder / "src/recommit/notebook/kernels/recommit/kernel.json"
     spec = json.loads(kernel.read_text())
     for pin in ANOTHER_FAMILY:
         del spec["env"][pin]

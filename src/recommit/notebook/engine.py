@@ -22,13 +22,13 @@ from papermill.parameterize import parameterize_notebook
 from recommit import Refusal
 from recommit.notebook.canonical import INJECTED_ID, as_bytes, canonical
 from recommit.notebook.contract import check_contract
+from recommit.notebook.kernels import KERNEL
 from recommit.notebook.ledger import note
 from recommit.notebook.outputs import Kept
 from recommit.project.files import root
 from recommit.project.pipeline import find_stage, stages
 from recommit.project.text import encodable
 
-KERNEL = Path("install/kernels/recommit")
 # All that a kernel sees of the environment it is started from; the kernel spec adds what makes results repeat.
 _PASSED_ON = (
     *("HOME", "PATH", "TMPDIR"),
@@ -76,7 +76,7 @@ class RecommitEngine(Engine):
         `values` are the checked parameters; without them, the stage is looked up and its contract checked here.
         """
         folder = root(Path(input_path).parent)
-        if not (folder / KERNEL / "kernel.json").is_file():
+        if not (KERNEL / "kernel.json").is_file():
             raise Refusal(f"{KERNEL}/kernel.json is missing: it pins what makes results repeat; `git restore` it")
         outs: tuple[str, ...] = ()  # by `recommit run`, which sees to them itself
         if values is None:
@@ -182,11 +182,11 @@ def _private_folder() -> tempfile.TemporaryDirectory[str]:
 
 @contextmanager
 def _kernel(folder: Path, private: Path) -> Iterator[tuple[KernelManager, BlockingKernelClient]]:
-    """A started kernel with the tree's own spec, on sockets in a private folder: no ports to race for.
+    """A started kernel with our own spec, on sockets in a private folder: no ports to race for.
 
     Whatever happens, its whole process group is gone afterwards: the kernel and any workers that it started.
     """
-    specs = KernelSpecManager(kernel_dirs=[str(folder / KERNEL.parent)], ensure_native_kernel=False)
+    specs = KernelSpecManager(kernel_dirs=[str(KERNEL.parent)], ensure_native_kernel=False)
     manager = KernelManager(
         kernel_name=KERNEL.name,
         kernel_spec_manager=specs,
@@ -199,7 +199,7 @@ def _kernel(folder: Path, private: Path) -> Iterator[tuple[KernelManager, Blocki
     env = {name: os.environ[name] for name in names if name in os.environ} | {
         # Neither the user's start-up files nor their figure settings: the same cells give the same bytes.
         "IPYTHONDIR": str(private),
-        "MATPLOTLIBRC": str(folder / KERNEL / "matplotlibrc"),
+        "MATPLOTLIBRC": str(KERNEL / "matplotlibrc"),
         "PYTHONUNBUFFERED": "1",  # workers are ended unasked: what they printed is not to wait in a buffer
     }
     client = None

@@ -22,7 +22,6 @@ from recommit.project.pipeline import Stage, is_in, stages, templates
 from recommit.project.yaml import read_params, read_yaml
 from recommit.proof.uses import Code, files_named
 
-KERNEL = "install/kernels/recommit"
 _FIX = "`recommit check --fix`"
 _TEMPLATE = re.compile(r"\$\{([^}]*)\}")
 # What `nbstripout --keep-id` takes out, and with it `make format`.
@@ -118,7 +117,7 @@ def undeclared_code(stage: Stage, code: Code, folder: Path) -> list[Finding]:
         where, _, what = str(refusal).removeprefix(f"{folder}/").partition(": ")
         return [Finding(where, what)]
     if stage.notebook:
-        needed += [stage.notebook, KERNEL]
+        needed += [stage.notebook, *code.kernel()]
     deps = [normpath(dep) for dep in stage.deps]
     missing = [file for file in needed if not any(is_in(file, dep) for dep in deps)]
     modules = [dep for dep in deps if dep.startswith("src/") and _holds_modules(folder / dep)]

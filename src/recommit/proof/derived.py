@@ -15,7 +15,7 @@ from ruamel.yaml.nodes import CollectionNode, Node
 from recommit.project.files import REQUIREMENTS, write_whole
 from recommit.project.git import run
 from recommit.project.pipeline import Stage, is_in
-from recommit.proof.declared import KERNEL, Declared
+from recommit.proof.declared import Declared
 from recommit.proof.leftovers import leftovers
 from recommit.proof.uses import Code
 
@@ -49,7 +49,7 @@ def write_deps(declared: Declared) -> list[str]:
 
 
 def deps_of(stage: Stage, declared: Declared, code: Code) -> list[str]:
-    """Returns every dep of `stage` as dvc.yaml writes it: notebook, data, modules, kernel and lock file, in this order.
+    """Returns every dep of `stage` as dvc.yaml writes it: notebook, data, modules and lock file, in this order.
 
     The data are the outs of other stages, and the files in Git under data/ and models/, that the notebook names; of
     several items of a matrix their folder, and of a model's file its folder, since they are read together. The report
@@ -61,12 +61,11 @@ def deps_of(stage: Stage, declared: Declared, code: Code) -> list[str]:
     derived = list(_shown(declared, stage) if stage.words[1] == "report" else _named(declared, stage, code, made))
     written = [normpath(str(dep)) for dep in declared.entries[stage.family].get("deps") or []]
     own = [stage.notebook] if stage.notebook else []
-    kernel = [KERNEL, REQUIREMENTS] if stage.notebook else [REQUIREMENTS]
     left = leftovers(folder, declared.stages)
     kept = [
         dep
         for dep in written
-        if dep not in (*own, *kernel)
+        if dep not in (*own, REQUIREMENTS)
         and not any(is_in(dep, other) or is_in(other, dep) for other in derived)
         and not (dep.startswith("src/") and _is_code(folder / dep))
         and not any(is_in(dep, out.path) for gone in left for out in gone.outs)
@@ -76,7 +75,7 @@ def deps_of(stage: Stage, declared: Declared, code: Code) -> list[str]:
         data.sort(
             key=lambda dep: next((i for i, out in enumerate(made) if is_in(out, dep) or is_in(dep, out)), len(made))
         )
-    return [*own, *data, *_modules(stage, declared, code), *kernel]
+    return [*own, *data, *_modules(stage, declared, code), REQUIREMENTS]
 
 
 def _made(declared: Declared, reader: str) -> list[str]:

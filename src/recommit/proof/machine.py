@@ -13,6 +13,7 @@ from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
 
+from recommit.notebook.kernels import KERNEL
 from recommit.project.files import REQUIREMENTS
 
 
@@ -63,16 +64,16 @@ def machine(folder: Path, python: Path) -> dict[str, Any]:
         "cpu": cpu(),
         "cpus": len(os.sched_getaffinity(0)),
         "blas": _blas(python, {}),
-        "blas_pinned": _blas(python, _pins(folder)),
+        "blas_pinned": _blas(python, _pins()),
         "system": f"{platform.system()} {platform.release()}",
     }
 
 
-def _pins(folder: Path) -> Mapping[str, str]:
+def _pins() -> Mapping[str, str]:
     import json
 
     with suppress(OSError, ValueError, KeyError):
-        return json.loads((folder / "install/kernels/recommit/kernel.json").read_text())["env"]
+        return json.loads((KERNEL / "kernel.json").read_text())["env"]
     return {}
 
 

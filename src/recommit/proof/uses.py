@@ -130,6 +130,11 @@ class Code:
             names = {name for file in new for name in self._imported_by(file)}
         return found
 
+    def kernel(self) -> list[str]:
+        """The files of the kernel spec where the machinery lies in the project: no import leads to them."""
+        folder = self._folder / "src/recommit/notebook/kernels"
+        return sorted(path.relative_to(self._folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
     def modules_in(self, package: str) -> set[str]:
         """The modules of a package, by its folder in the project, and beneath it, that hold code."""
         return {file for file in self._modules.values() if file.startswith(f"{package}/") and self.holds_code(file)}

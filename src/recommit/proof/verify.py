@@ -26,6 +26,7 @@ from recommit.proof.replay import Prover
 from recommit.proof.sandbox import Sandbox
 from recommit.proof.tolerance import Tolerance, read_tolerance
 from recommit.proof.variations import Variation, surroundings, withheld_variables
+from recommit.proof.vendored import unlike_the_wheels
 from recommit.proof.verdict import OutputVerdict, StageVerdict
 
 Say = Callable[[str], None]
@@ -103,6 +104,11 @@ def _verify(project: Path, request: Request, say: Say, place: Path) -> Proof:
     programs = Path(sys.executable).parent
     notes = list(_uncommitted(project, commit))
     unlike = [] if request.rebuild else unlike_the_lock(commit.folder)
+    if not request.rebuild and (altered := list(unlike_the_wheels(commit.folder))):
+        raise Refusal(
+            f"{altered[0]}: what runs here is not the commit's machinery, so nothing would be proved: `make env` "
+            "installs it again, --rebuild makes the commit's own environment"
+        )
     if unlike:
         named = ", ".join(map(str, unlike[:3])) + (f" and {len(unlike) - 3} more" if len(unlike) > 3 else "")
         notes.append(

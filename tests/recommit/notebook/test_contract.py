@@ -239,7 +239,7 @@ def test_a_stage_that_cannot_be_read_is_refused_by_name(tiny: TinyProject, old: 
 
 
 def test_a_tree_without_its_kernel_is_refused(tiny: TinyProject) -> None:
-    (tiny.folder / "install/kernels/recommit/kernel.json").unlink()
+    (tiny.folder / "src/recommit/notebook/kernels/recommit/kernel.json").unlink()
     result = tiny.run()
     assert result.returncode == 2
     assert "kernel.json is missing: it pins what makes results repeat" in result.stderr

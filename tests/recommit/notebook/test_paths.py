@@ -29,7 +29,9 @@ class Kernel:
     """A kernel as Jupyter's server starts one: in the notebook's folder, with its name in the environment."""
 
     def __init__(self, tiny: TinyProject, notebook: str | None, **environment: str) -> None:
-        specs = KernelSpecManager(kernel_dirs=[str(tiny.folder / "install/kernels")], ensure_native_kernel=False)
+        specs = KernelSpecManager(
+            kernel_dirs=[str(tiny.folder / "src/recommit/notebook/kernels")], ensure_native_kernel=False
+        )
         self.manager = KernelManager(kernel_name="recommit", kernel_spec_manager=specs)
         kept = {name: value for name, value in tiny.environment.items() if not name.startswith("PYTEST_")}
         named = {} if notebook is None else {"JPY_SESSION_NAME": str(tiny.folder / notebook)}

@@ -23,7 +23,6 @@ stages:
     deps:
       - notebooks/ingest.ipynb
       - src/shop/sources.py
-      - install/kernels/recommit
       - locks/run.txt
     outs:
       - data/orders.parquet: {persist: true}
@@ -41,7 +40,6 @@ stages:
       - models/champion
       - src/shop/features.py
       - src/shop/sources.py
-      - install/kernels/recommit
       - locks/run.txt
     outs:
       - models/fits/${item.model}.onnx
@@ -57,7 +55,6 @@ stages:
       - data/orders.parquet
       - data/shops.parquet
       - models/fits
-      - install/kernels/recommit
       - locks/run.txt
     outs:
       - reports/notebooks/judge.ipynb

@@ -1,0 +1,60 @@
+"""Packages that a project keeps as wheels of its own, in vendor/: what is installed must be what the wheel holds."""
+
+import base64
+import csv
+import hashlib
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from importlib import metadata
+from pathlib import Path, PurePosixPath
+from zipfile import BadZipFile, ZipFile
+
+from recommit import Refusal
+from recommit.project.files import REQUIREMENTS
+
+_LINE = re.compile(r"^([A-Za-z0-9._-]+) @ file:(\S+)(?:\s*\\?\s*--hash=sha256:([0-9a-f]{64}))?", re.MULTILINE)
+
+
+def unlike_the_wheels(folder: Path, path: Sequence[str] | None = None) -> Iterator[str]:
+    """For each wheel of its own that locks/run.txt of the project in `folder` names: how what is installed differs.
+
+    Yields one line per package or file that is missing or was changed. `path` are the folders in which packages are
+    installed, by default those of this Python. Raises Refusal where a wheel is missing, or has another SHA-256 than
+    the lock file says.
+    """
+    lock = folder / REQUIREMENTS
+    for name, wheel, sha256 in _LINE.findall(lock.read_text(encoding="utf-8") if lock.is_file() else ""):
+        found = next(iter(metadata.distributions(name=name, path=list(sys.path if path is None else path))), None)
+        files = _files(folder, wheel, sha256)
+        if found is None:
+            yield f"{name} is not installed, and {wheel} holds it"
+            continue
+        for file, recorded in files.items():
+            installed = Path(str(found.locate_file(file)))
+            if not installed.is_file():
+                yield f"{file} is missing where {name} is installed, and {wheel} holds it"
+            elif _digest(installed.read_bytes()) != recorded:
+                yield f"{file} was changed where {name} is installed: it is not as in {wheel}"
+
+
+def _files(folder: Path, wheel: str, sha256: str) -> dict[str, str]:
+    """The files of a wheel that an installation copies as they are, each with its digest in the wheel's RECORD."""
+    place = folder / wheel
+    if not place.is_file():
+        raise Refusal(f"{REQUIREMENTS} takes a package from {wheel}, which is not there: `git restore {wheel}`")
+    if hashlib.sha256(place.read_bytes()).hexdigest() != sha256:
+        raise Refusal(f"{wheel} is not the file that {REQUIREMENTS} names by its SHA-256: `git restore {wheel}`")
+    try:
+        with ZipFile(place) as content:
+            record = next(name for name in content.namelist() if name.endswith(".dist-info/RECORD"))
+            rows = list(csv.reader(content.read(record).decode().splitlines()))
+    except (BadZipFile, StopIteration, UnicodeDecodeError) as error:
+        raise Refusal(f"{wheel} is not a wheel: {error or 'it has no RECORD'}") from None
+    copied = (row for row in rows if row[1] and ".data" not in PurePosixPath(row[0]).parts[0])
+    return {name: digest for name, digest, *_ in copied}
+
+
+def _digest(content: bytes) -> str:
+    """The digest of a file as RECORD writes it (PEP 376)."""
+    return "sha256=" + base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()

@@ -1,0 +1,106 @@
+"""The machinery as a wheel: the same tree gives the same bytes, and a project without src/recommit runs on it."""
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import zipfile
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+
+ROOT = Path(__file__).parents[1]
+PARAMETERS = """\
+from recommit.notebook import params
+
+factor: int = params["factor"]"""
+PIPELINE = """\
+stages:
+  price:
+    desc: Say the price
+    cmd: recommit run notebooks/price.ipynb
+    params: [factor]
+    outs: [reports/price.ipynb, data/price.txt]
+"""
+
+
+def built(folder: Path, umask: int = 0o022) -> Path:
+    """Build the wheel of a copy of this tree in `folder`."""
+    folder.mkdir(parents=True)
+    for name in ("src", "install"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel"]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True, umask=umask)
+    [wheel] = (folder / "dist").glob("*.whl")
+    return wheel
+
+
+def test_two_folders_and_umasks_give_the_same_wheel(tmp_path: Path) -> None:
+    one, two = built(tmp_path / "one"), built(tmp_path / "a second place", umask=0o077)
+    assert one.read_bytes() == two.read_bytes()
+
+
+def test_the_wheel_holds_the_machinery_whole_and_no_problem(tmp_path: Path) -> None:
+    with zipfile.ZipFile(built(tmp_path / "tree")) as wheel:
+        names = set(wheel.namelist())
+    listed = subprocess.run(["git", "ls-files", "src/recommit"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert {name.removeprefix("src/") for name in listed.stdout.split()} <= names
+    assert {"recommit_tree.py", "recommit_tree.pth"} <= names
+    assert not {name for name in names if name.startswith("flights")}
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    """A project of one notebook, without src/recommit."""
+    folder = tmp_path / "shop"
+    for name, text in {
+        "src/shop/__init__.py": "PRICE = 3\n",
+        "params.yaml": "factor: 2\n",
+        "locks/run.txt": "",
+        "dvc.yaml": PIPELINE,
+    }.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    cells = [
+        new_code_cell(
+            'from recommit.notebook import params\n\nfactor: int = params["factor"]', metadata={"tags": ["parameters"]}
+        ),
+        new_code_cell("from recommit.notebook import path\nfrom shop import PRICE"),
+        new_code_cell('path("data/price.txt").write_text(str(PRICE * factor))'),
+    ]
+    kernel = {"kernelspec": {"name": "recommit", "display_name": "Recommit", "language": "python"}}
+    (folder / "notebooks").mkdir()
+    nbformat.write(new_notebook(cells=cells, metadata=kernel), folder / "notebooks/price.ipynb")
+    return folder
+
+
+@pytest.fixture
+def programs(tmp_path: Path) -> Path:
+    """The programs of an environment in which the wheel is installed, beside the packages of this one."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "venv")], check=True)
+    [site] = (tmp_path / "venv/lib").glob("python*/site-packages")
+    (site / "others.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    with zipfile.ZipFile(built(tmp_path / "tree")) as wheel:
+        wheel.extractall(site)
+    return tmp_path / "venv/bin"
+
+
+def test_a_project_without_the_machinery_in_its_tree_runs_on_the_installed_one(shop: Path, programs: Path) -> None:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("DVC_")}
+    env = inherited | {"PATH": f"{programs}{os.pathsep}{inherited['PATH']}"}
+
+    def recommit(*words: str) -> str:
+        command = [programs / "python", "-c", "from recommit_tree import main; main()", *words]
+        result = subprocess.run(command, cwd=shop, env=env, capture_output=True, text=True, timeout=300)
+        assert result.returncode == 0, result.stdout + result.stderr
+        return result.stdout
+
+    assert recommit("check", "--fix").startswith("dvc.yaml: stage price: deps written\n")
+    deps = (shop / "dvc.yaml").read_text().partition("deps:")[2].partition("outs:")[0].split()
+    assert deps == ["-", "notebooks/price.ipynb", "-", "src/shop/__init__.py", "-", "locks/run.txt"]
+    recommit("run", "notebooks/price.ipynb")
+    assert (shop / "data/price.txt").read_text() == "6"
