@@ -10,15 +10,16 @@ from typing import Any
 import pandas as pd
 
 from recommit import Refusal
-from recommit.project.hashes import files_in
-from recommit.project.lock import LockedStage, Recorded
-from recommit.project.params import leaves
-from recommit.project.pipeline import is_in
-from recommit.proof.compare import compare
-from recommit.proof.diagnosis import Replay, diagnose
+from recommit.notebook.hashes import files_in
+from recommit.notebook.parameters import leaves
+from recommit.notebook.project import is_in
+from recommit.proof.commit import LockedStage, Recorded
+from recommit.proof.compare import Comparison, compare
+from recommit.proof.compare.comparison import at, first
+from recommit.proof.diagnosis import diagnose
 from recommit.proof.sandbox import Outcome, Sandbox
 from recommit.proof.tolerance import Tolerance
-from recommit.proof.variations import Variation
+from recommit.proof.variations import Variation, without_file, without_parameter
 from recommit.proof.verdict import OutputVerdict, StageVerdict
 
 
@@ -37,25 +38,23 @@ class Prover:
     say: Callable[[str], None]
 
     def prove(self, stage: LockedStage, files: Mapping[str, str], place: Path, cpu: int) -> StageVerdict:
-        """Replay `stage` on `files` in `place`, which is gone afterwards."""
-        sandbox = replace(self.sandbox, place=place)
-        hidden = [Variation("parameter", key) for key in leaves(self.params) if not _declared(key, stage)]
+        """Replay `stage` on `files` in `place`, which is gone afterwards; `cpu` is the processor for it alone."""
+        sandbox = replace(self.sandbox, place=place, cpu=cpu)
+        varied = [*self.varied, *(without_parameter(key) for key in leaves(self.params) if not _declared(key, stage))]
         started = time.monotonic()
         try:
-            outcome = sandbox.run(stage, files, [*self.varied, *hidden], cpu)
+            outcome = sandbox.run(stage, files, varied)
             seconds = time.monotonic() - started
             outputs = tuple(self._output(out, outcome) for out in stage.outs)
             broken = outcome.status != 0 or any(output.verdict != "identical" for output in outputs)
-            cause = ""
-            if broken and not outcome.undeclared:
-                cause = self._cause(sandbox, stage, files, hidden, outcome, cpu)
+            looked_for = broken and not outcome.undeclared
             return StageVerdict(
                 stage=stage.name,
                 outputs=outputs,
                 undeclared=outcome.undeclared,
                 status=outcome.status,
                 said=outcome.said,
-                cause=cause,
+                cause=self._cause(sandbox, stage, files, varied, outcome) if looked_for else "",
                 seconds=round(seconds, 2),
             )
         except (OSError, Refusal):
@@ -71,60 +70,57 @@ class Prover:
         sandbox: Sandbox,
         stage: LockedStage,
         files: Mapping[str, str],
-        hidden: Sequence[Variation],
+        varied: Sequence[Variation],
         broken: Outcome,
-        cpu: int,
     ) -> str:
+        """What breaks the stage, found by more replays: with everything of the project there, and with less of it."""
         if self.unlike:
             return "not looked for, as this environment is not the commit's: --rebuild makes that"
         self.say(f"{stage.name} did not come back: replaying it further, to find what breaks it")
-        others = self._undeclared_files(files)
-        withheld = [*self.varied, *hidden, *(Variation("file", name) for name in others)]
+        others = self._undeclared_files(stage, files)
+
+        def replay(changed: Sequence[Variation]) -> Outcome:
+            return sandbox.run(stage, {**others, **files}, changed, watching=False)
+
         recorded = {out.path: out.md5 for out in stage.outs}
-        return diagnose(self._again(sandbox, stage, files, others, cpu), withheld, broken, recorded).words
+        return diagnose(replay, [*varied, *map(without_file, others)], broken, recorded)
 
     def _output(self, out: Recorded, outcome: Outcome) -> OutputVerdict:
-        made = outcome.outs.get(out.path)
+        made, path = outcome.outs.get(out.path), outcome.folder / out.path
         if made is None:
             return OutputVerdict(out.path, "missing", "the replay did not write it", out.md5)
-        if made == out.md5:
-            path = outcome.folder / out.path
-            if path.is_dir():
-                self.sandbox.contents.add_folder(path, out.path, self.sandbox.ignored)
-            else:
-                self.sandbox.contents.add(path, made)
-            return OutputVerdict(out.path, "identical", "", out.md5, made)
-        word, where = self._compared(out, outcome.folder / out.path)
-        return OutputVerdict(out.path, word, where, out.md5, made)
+        if made != out.md5:
+            found = self._compared(out, path)
+            return OutputVerdict(out.path, found.verdict, found.where, out.md5, made)
+        if path.is_dir():
+            self.sandbox.contents.add_folder(path, out.path, self.sandbox.ignored)
+        else:
+            self.sandbox.contents.add(path, made)
+        return OutputVerdict(out.path, "identical", "", out.md5, made)
 
-    def _compared(self, out: Recorded, path: Path) -> tuple:
-        contents = self.sandbox.contents
+    def _compared(self, out: Recorded, path: Path) -> Comparison:
         if out.md5.endswith(".dir"):
             return self._compared_folder(out, path)
-        expected = contents.find(out.md5)
-        if expected is None:
-            return "different", (
-                f"dvc.lock records {out.md5[:8]}; what was recorded is in no cache and no remote, so that it "
-                "cannot be said where they differ"
-            )
-        comparison = compare(out.path, expected, path, self.tolerance, self._table)
-        return comparison.verdict, comparison.where
+        expected = self.sandbox.contents.find(out.md5)
+        if expected is not None:
+            return compare(out.path, expected, path, self.tolerance, self._table)
+        return Comparison(
+            "different",
+            f"dvc.lock records {out.md5[:8]}; what was recorded is in no cache and no remote, so that it "
+            "cannot be said where they differ",
+        )
 
-    def _compared_folder(self, out: Recorded, path: Path) -> tuple:
+    def _compared_folder(self, out: Recorded, path: Path) -> Comparison:
         listing = self.sandbox.contents.listing(out.md5)
         if listing is None or not path.is_dir():
-            return "different", f"dvc.lock records {out.md5[:8]}, whose files are neither in the cache nor in a remote"
+            where = f"dvc.lock records {out.md5[:8]}, whose files are neither in the cache nor in a remote"
+            return Comparison("different", where)
         made = set(files_in(path, out.path, self.sandbox.ignored))
         for name in sorted(made ^ set(listing)):
-            return "different", f"{name} is {'new' if name in made else 'gone'}"
-        found = [
-            (name, *self._compared(Recorded(f"{out.path}/{name}", md5), path / name)) for name, md5 in listing.items()
-        ]
-        for wanted in ("different", "equal"):
-            for name, word, where in found:
-                if word == wanted:
-                    return word, f"{name}: {where}"
-        return "identical", ""
+            return Comparison("different", f"{name} is {'new' if name in made else 'gone'}")
+        return first(
+            at(name, self._compared(Recorded(f"{out.path}/{name}", md5), path / name)) for name, md5 in listing.items()
+        )
 
     def _table(self, columns: Sequence[str]) -> pd.DataFrame | None:
         """A table of this commit that a model with these columns can be tried on."""
@@ -137,38 +133,22 @@ class Prover:
                     return pd.read_parquet(path, columns=list(columns)).head(10_000)
         return None
 
-    def _undeclared_files(self, files: Mapping[str, str]) -> dict[str, str]:
-        """All else that the project held when the stage ran, path to hash: the commit's files and others' outs."""
+    def _undeclared_files(self, stage: LockedStage, files: Mapping[str, str]) -> dict[str, str]:
+        """All else that the project held when `stage` ran, path to hash: the commit's files and other stages' outs."""
         commit, contents = self.sandbox.commit, self.sandbox.contents
-        recorded = {out.path: out.md5 for stage in commit.stages for out in stage.outs} | dict(commit.added)
+        recorded = {out.path: out.md5 for other in commit.stages for out in other.outs} | dict(commit.added)
         ours = {"dvc.yaml", "params.yaml", "dvc.lock", *recorded}
         tracked = (name for name in sorted(commit.files) if name not in ours and (commit.folder / name).is_file())
         found = {name: contents.know(commit.folder / name) for name in tracked if name not in files}
         for path, md5 in recorded.items():
-            inside = contents.listing(md5) or {} if md5.endswith(".dir") else {"": md5}
-            found |= {f"{path}/{name}".rstrip("/"): hashed for name, hashed in inside.items()}
-        return {name: md5 for name, md5 in found.items() if name not in files and contents.find(md5)}
-
-    def _again(
-        self,
-        sandbox: Sandbox,
-        stage: LockedStage,
-        files: Mapping[str, str],
-        others: Mapping[str, str],
-        cpu: int,
-    ) -> Replay:
-        own = {out.path for out in stage.outs}
-
-        def replay(varied: Sequence[Variation]) -> Outcome:
-            hidden = {variation.how for variation in varied if variation.kind == "file"}
-            there = {
-                name: md5
-                for name, md5 in others.items()
-                if name not in hidden and not any(is_in(name, out) for out in own)
-            }
-            return sandbox.run(stage, {**there, **files}, varied, cpu, watching=False)
-
-        return replay
+            listing = contents.listing(md5) or {} if md5.endswith(".dir") else {"": md5}
+            found |= {f"{path}/{name}".rstrip("/"): hashed for name, hashed in listing.items()}
+        own = [out.path for out in stage.outs]
+        return {
+            name: md5
+            for name, md5 in found.items()
+            if name not in files and contents.find(md5) and not any(is_in(name, out) for out in own)
+        }
 
 
 def _declared(key: str, stage: LockedStage) -> bool:

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,17 +17,16 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from recommit.project.contents import Contents
-from recommit.project.hashes import Ignored, hash_of
-from recommit.project.lock import LockedStage
-from recommit.project.params import leaves
-from recommit.project.pipeline import alone, is_in
-from recommit.project.yaml import read_yaml
-from recommit.proof import inside, launch, supervise, watch
-from recommit.proof.commit import Commit
-from recommit.proof.variations import Variation, dated, environment, shell
+from recommit.notebook.hashes import Ignored, hash_of
+from recommit.notebook.parameters import leaves
+from recommit.notebook.project import alone, is_in, read_yaml
+from recommit.proof import become_command, end_orphans, python_startup, watch
+from recommit.proof.commit import Commit, LockedStage
+from recommit.proof.contents import Contents
+from recommit.proof.variations import Changes, Variation, dated, together
 
-_WITNESS = "src/sitecustomize.py"
+_STARTUP = "src/sitecustomize.py"
+"""What every Python in a sandbox runs first, when a variation asks for it."""
 # What programs keep in a home of their own accord.
 _PROGRAMS_OWN = (".cache", ".config", ".local", ".ipython", ".jupyter", ".keras", ".nv")
 
@@ -50,7 +49,10 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Sandbox:
-    """Where and with what a stage is replayed: a private `place`, the user's `project`, an environment's programs."""
+    """Where and with what a stage is replayed: a private `place`, the user's `project`, an environment's programs.
+
+    `cpu` is the processor that it runs on when only one is to be visible.
+    """
 
     place: Path
     project: Path
@@ -58,6 +60,7 @@ class Sandbox:
     commit: Commit
     contents: Contents
     ignored: Ignored
+    cpu: int = 0
     stopped: threading.Event = field(default_factory=threading.Event)
     running: set[subprocess.Popen] = field(default_factory=set)
 
@@ -72,29 +75,23 @@ class Sandbox:
         self,
         stage: LockedStage,
         files: Mapping[str, str],
-        varied: Collection[Variation],
-        cpu: int | None = None,
+        varied: Iterable[Variation],
         watching: bool = True,
     ) -> Outcome:
-        """Replay `stage` on `files`, path to hash, with `varied` otherwise than here; whoever is done removes it.
-
-        A `file` or `parameter` among `varied` is one that the sandbox withholds; all others are there.
-        """
+        """Replay `stage` on `files`, path to hash, with `varied` otherwise than here; whoever is done removes it."""
         if self.stopped.is_set():
             raise KeyboardInterrupt
-        kinds = {variation.kind for variation in varied}
-        top = self.place / ("another place" if "path" in kinds else "place")
+        changes = together(varied)
+        files = {name: md5 for name, md5 in files.items() if name not in changes.withheld_files}
+        top = self.place / ("another place" if changes.another_folder else "place")
         shutil.rmtree(top, ignore_errors=True)
         folder, home, tmp = top / "project", top / "home", top / "t"
         for made in (folder / "src", home, tmp):
             made.mkdir(parents=True)
-        self._fill(folder, stage, files, varied)
-        witness = _witness(kinds)
-        if witness and not (folder / _WITNESS).exists():
-            (folder / _WITNESS).write_text(witness)
+        self._fill(folder, stage, files, changes)
         before = {name: _stamp(folder / name) for name in files}
         log = top / "opened" if watching and not watch.strace() else None
-        status, said = self._execute(stage, top, varied, cpu, log)
+        status, said = self._execute(stage, top, changes, log)
         return Outcome(
             status=status,
             said=said,
@@ -103,11 +100,11 @@ class Sandbox:
                 for out in stage.outs
                 if (folder / out.path).exists()
             },
-            undeclared=(*self._opened(stage, top, kinds, log), *_left_behind(stage, folder, home, before)),
+            undeclared=(*self._opened(stage, top, changes, log), *_left_behind(stage, folder, home, before)),
             folder=folder,
         )
 
-    def _fill(self, folder: Path, stage: LockedStage, files: Mapping[str, str], varied: Collection[Variation]) -> None:
+    def _fill(self, folder: Path, stage: LockedStage, files: Mapping[str, str], changes: Changes) -> None:
         """Lay out the declared inputs, dvc.yaml with this stage alone, params.yaml with its keys alone."""
         for name in sorted(files, reverse=True):
             self.contents.put(files[name], folder, name)
@@ -116,29 +113,23 @@ class Sandbox:
         (folder / "dvc.yaml").write_text(json.dumps(alone(self.commit.folder, stage.name)), encoding="utf-8")
         params = self.commit.folder / "params.yaml"
         if params.is_file() and "params.yaml" not in files:
-            withheld = {variation.how for variation in varied if variation.kind == "parameter"}
-            kept = {key for key in leaves(read_yaml(params)) if key not in withheld}
+            kept = set(leaves(read_yaml(params))) - changes.withheld_parameters
             (folder / "params.yaml").write_text(cut_params(params.read_text("utf-8"), kept), encoding="utf-8")
+        if changes.at_start and not (folder / _STARTUP).exists():
+            startup = Path(python_startup.__file__).read_text(encoding="utf-8")
+            (folder / _STARTUP).write_text("\n".join([startup, *sorted(changes.at_start), ""]), encoding="utf-8")
 
-    def _execute(
-        self,
-        stage: LockedStage,
-        top: Path,
-        varied: Collection[Variation],
-        cpu: int | None,
-        log: Path | None,
-    ) -> tuple[int, str]:
-        kinds = {variation.kind for variation in varied}
-        shells = [[shell(kinds), "-c", command] for command in stage.cmd]
-        command = shells[0] if len(shells) == 1 else ["/bin/sh", "-c", " && ".join(map(shlex.join, shells))]
-        shutil.copyfile(supervise.__file__, top / "supervise.py")  # no stage may read the checkout, nor does this
-        command = [sys.executable, "-I", "-S", str(top / "supervise.py"), *command]
-        command = dated(command) if "date" in kinds else command
-        one_cpu = str(cpu) if cpu is not None and "visible CPUs" in kinds else "-"
-        mask = "077" if "umask" in kinds else "-"
-        words = [sys.executable, "-I", "-S", launch.__file__, str(os.getpid()), mask, one_cpu]
-        env = environment(set(varied), str(top / "home"), str(top / "t"), str(self.programs))
+    def _execute(self, stage: LockedStage, top: Path, changes: Changes, log: Path | None) -> tuple[int, str]:
+        """Run the stage's command; give its exit status and, if it failed, its last words."""
+        env = changes.environment(str(top / "home"), str(top / "t"), str(self.programs))
         env |= {"DVC_STAGE": stage.name, "DVC_ROOT": str(top / "project")}
+        shells = [[env["SHELL"], "-c", command] for command in stage.cmd]
+        command = shells[0] if len(shells) == 1 else ["/bin/sh", "-c", " && ".join(map(shlex.join, shells))]
+        shutil.copyfile(end_orphans.__file__, top / "end_orphans.py")  # no stage may read the checkout, nor does this
+        command = [sys.executable, "-I", "-S", str(top / "end_orphans.py"), *command]
+        command = dated(command) if changes.later_date else command
+        cpu = str(self.cpu) if changes.one_cpu else "-"
+        words = [sys.executable, "-I", "-S", become_command.__file__, str(os.getpid()), cpu]
         with (top / "said").open("wb") as said:
             process = subprocess.Popen(
                 [*words, *(watch.watched(command, log) if log else command)],
@@ -148,6 +139,7 @@ class Sandbox:
                 stdout=said,
                 stderr=said,
                 start_new_session=True,
+                umask=changes.umask or -1,
             )
             self.running.add(process)
             if self.stopped.is_set():
@@ -159,16 +151,16 @@ class Sandbox:
         text = (top / "said").read_text(encoding="utf-8", errors="replace")
         return status, (_last_words(text) or f"exit status {status}") if status else ""
 
-    def _opened(self, stage: LockedStage, top: Path, kinds: set[str], log: Path | None) -> Iterator[str]:
+    def _opened(self, stage: LockedStage, top: Path, changes: Changes, log: Path | None) -> Iterator[str]:
         if log is None or not log.exists():
             return
         recorded = {out.path for other in self.commit.stages for out in other.outs}
         # A kernel's sockets, see the engine; and what programs keep in the user's home, where that is not another.
-        theirs = ("/tmp/recommit-kernel-", *([] if "home" in kinds else [f"{Path.home()}/."]))
+        theirs = ("/tmp/recommit-kernel-", *([] if changes.empty_home else [f"{Path.home()}/."]))
         declared = {listed.path for listed in (*stage.deps, *stage.outs)}
         bounds = watch.Bounds(
             folder=top / "project",
-            declared=frozenset({"dvc.yaml", "params.yaml", _WITNESS, *declared}),
+            declared=frozenset({"dvc.yaml", "params.yaml", _STARTUP, *declared}),
             known=self.commit.files | recorded | self.commit.added.keys(),
             ours=(f"{top}/", f"{self.commit.folder}/", *theirs),
             project=self.project,
@@ -198,17 +190,6 @@ def cut_params(text: str, kept: Collection[str]) -> str:
     return written.getvalue()
 
 
-def _witness(kinds: set[str]) -> str:
-    """What every Python in the sandbox runs first."""
-    calls = {
-        "directory order": "reverse_folders()",
-        "visible CPUs": "count_one_cpu()",
-        "random numbers": "seed_generators()",
-    }
-    wanted = [call for kind, call in calls.items() if kind in kinds]
-    return "\n".join([Path(inside.__file__).read_text(encoding="utf-8"), *wanted, ""]) if wanted else ""
-
-
 def _stamp(path: Path) -> tuple[int, int, int]:
     found = path.stat()
     return found.st_mtime_ns, found.st_size, found.st_ino
@@ -227,7 +208,7 @@ def _left_behind(
             yield f"changed its own input {name}"
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
-        ours = name in (*before, "dvc.yaml", "params.yaml", _WITNESS) or name.startswith(
+        ours = name in (*before, "dvc.yaml", "params.yaml", _STARTUP) or name.startswith(
             (".recommit/", "reports/failed/")
         )
         declared = any(is_in(name, out) for out in outs) or name in durations or "__pycache__" in name

@@ -1,61 +1,141 @@
-"""What must not matter to a result, and is therefore otherwise in a replay: where it runs, for whom, and when.
+"""What must not matter to a result, and therefore differs in a replay: where it runs, for whom, and when.
 
 The idea is that of reprotest, of the reproducible-builds project: build twice, vary everything, compare.
 """
 
+import operator
 import os
 import shutil
 import subprocess
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from functools import cache, reduce
 
-# Never handed on: the name of another run, of another repository, of another date.
+# Never handed on to a replay: variables that name another run, another repository, another date.
 _NEVER = ("DVC_", "GIT_", "RECOMMIT_", "FAKETIME", "PYTHONHASHSEED", "PYTHONDONTWRITEBYTECODE")
 _NEVER_ALONE = ("_", "PWD", "OLDPWD", "SHLVL")
 # Always handed on: where programs are, and what stands for the machine itself.
 _ALWAYS = ("PATH", "OPENBLAS_CORETYPE", "NPY_DISABLE_CPU_FEATURES", "LD_LIBRARY_PATH")
 _LOCALE = ("LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "LC_COLLATE", "LC_NUMERIC", "LC_TIME", "LC_MESSAGES")
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
-# Not a number of whole days: the hour is another, too.
+# Not a number of whole days: the hour differs, too.
 _LATER_SECONDS = (400 * 24 + 7) * 3600 + 13 * 60
 _TRIES = 100
 _SET_BY_US = {"HOME", "TMPDIR", "TZ", "SHELL", *_LOCALE, *_THREADS}
 
 
 @dataclass(frozen=True)
+class Changes:
+    """How a replay differs from a run here. A field that is false, 0 or empty changes nothing.
+
+    `variables` are set in the environment, `withheld_variables` of the user's are not there. The sandbox lacks the keys
+    `withheld_parameters` of params.yaml and the files `withheld_files`. Every Python makes the calls `at_start` first:
+    they are functions of `recommit.proof.python_startup`.
+    """
+
+    another_folder: bool = False
+    empty_home: bool = False
+    one_cpu: bool = False
+    later_date: bool = False
+    umask: int = 0
+    variables: Mapping[str, str] = field(default_factory=dict)
+    at_start: frozenset[str] = frozenset()
+    withheld_variables: frozenset[str] = frozenset()
+    withheld_parameters: frozenset[str] = frozenset()
+    withheld_files: frozenset[str] = frozenset()
+
+    def __or__(self, other: "Changes") -> "Changes":
+        """The changes of both."""
+        return Changes(**{each.name: getattr(self, each.name) | getattr(other, each.name) for each in fields(self)})
+
+    def environment(self, home: str, tmp: str, programs: str) -> dict[str, str]:
+        """The environment of a replay's command; `programs` is the folder of the environment's own commands."""
+        handed_on = {name: value for name, value in _users().items() if name not in self.withheld_variables}
+        ours = {
+            "PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+            "SHELL": os.environ.get("SHELL") or "/bin/sh",  # as DVC has it
+            "TMPDIR": tmp,
+            "PYTHONHASHSEED": "0",
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+        return {**handed_on, **ours, **({"HOME": home} if self.empty_home else {}), **self.variables}
+
+
+@dataclass(frozen=True)
 class Variation:
-    """One thing that a replay does otherwise, and how; `kind` alone names it unless there are several of its kind."""
+    """One thing that must not matter and that a replay does otherwise: its kind and how, in words, and what it changes.
+
+    `described` is what a diagnosis calls it when a result depends on it.
+    """
 
     kind: str
-    how: str = ""
+    how: str
+    changes: Changes = Changes()
+    described: str = ""
 
-    def __str__(self) -> str:
-        return f"{self.kind} {self.how}" if self.kind in ("variable", "parameter", "file") else self.kind
+    @property
+    def cause(self) -> str:
+        """What a result depends on, when this variation changes it."""
+        return self.described or f"the {self.kind} ({self.how})"
+
+
+SEEDED = Variation("random numbers", "seeded", Changes(at_start=frozenset({"seed_generators()"})))
+"""Not among what a replay varies: a diagnosis tells by it whether a result depends on unseeded randomness."""
+
+
+def together(varied: Iterable[Variation]) -> Changes:
+    """What all of `varied` change."""
+    return reduce(operator.or_, (variation.changes for variation in varied), Changes())
 
 
 def surroundings() -> list[Variation]:
-    """All that can be varied on this machine, the environment's variables excepted, in words for the record."""
-    found = [
-        Variation("path", "another folder, with a space in its name"),
-        Variation("home", "an empty one"),
-        Variation("time zone", _other_zone()),
-        Variation("locale", _other_locale()),
-        Variation("umask", "077"),
-        Variation("shell", "/bin/sh"),
-        Variation("hash seed", "4242 where a process is free to choose"),
-        Variation("thread count", "3 where a process is free to choose"),
-        Variation("directory order", "folders list in reverse"),
+    """All that this machine can vary of where, for whom and when a stage runs, but for the user's variables."""
+    zone, locale, cpus = _other_zone(), _other_locale(), len(os.sched_getaffinity(0))
+    varied = [
+        Variation("path", "another folder, with a space in its name", Changes(another_folder=True)),
+        Variation("home", "an empty one", Changes(empty_home=True)),
+        Variation("time zone", zone, Changes(variables={"TZ": zone})),
+        Variation("locale", locale, _in_locale(locale)),
+        Variation("umask", "077", Changes(umask=0o077)),
+        Variation("shell", "/bin/sh", Changes(variables={"SHELL": "/bin/sh"})),
+        Variation("hash seed", "4242 where a process is free to choose", Changes(variables={"PYTHONHASHSEED": "4242"})),
+        Variation(
+            "thread count", "3 where a process is free to choose", Changes(variables=dict.fromkeys(_THREADS, "3"))
+        ),
+        Variation("directory order", "folders list in reverse", Changes(at_start=frozenset({"reverse_folders()"}))),
     ]
-    if _cpus() > 1:
-        found.append(Variation("visible CPUs", f"1 of {_cpus()}"))
+    if cpus > 1:
+        one = Changes(one_cpu=True, at_start=frozenset({"count_one_cpu()"}))
+        varied.append(Variation("visible CPUs", f"1 of {cpus}", one))
     if libfaketime():
-        found.append(Variation("date", "400 days, 7 hours and 13 minutes on"))
-    return found
+        varied.append(Variation("date", "400 days, 7 hours and 13 minutes on", Changes(later_date=True)))
+    return varied
 
 
 def withheld_variables() -> list[Variation]:
-    """The user's environment variables that a replay does not see."""
-    return [Variation("variable", name) for name in sorted(_users()) if name not in {*_ALWAYS, *_SET_BY_US}]
+    """The user's environment variables, each of which a replay does not see."""
+    return [
+        Variation(
+            "variable",
+            name,
+            Changes(withheld_variables=frozenset({name})),
+            f"the environment variable {name}, which the stage reads and nothing declares",
+        )
+        for name in sorted(_users())
+        if name not in {*_ALWAYS, *_SET_BY_US}
+    ]
+
+
+def without_parameter(key: str) -> Variation:
+    """A replay with params.yaml that lacks the dotted `key`."""
+    described = f"the parameter {key}, which the stage reads and dvc.yaml does not declare"
+    return Variation("parameter", key, Changes(withheld_parameters=frozenset({key})), described)
+
+
+def without_file(name: str) -> Variation:
+    """A replay in a folder that lacks the project's file `name`."""
+    described = f"the file {name}, which the stage reads and dvc.yaml does not declare"
+    return Variation("file", name, Changes(withheld_files=frozenset({name})), described)
 
 
 def _users() -> dict[str, str]:
@@ -63,34 +143,8 @@ def _users() -> dict[str, str]:
     return {name: os.environ[name] for name in names}
 
 
-def environment(varied: set[Variation], home: str, tmp: str, programs: str) -> dict[str, str]:
-    """The environment of a replay's command; `programs` is the folder of the environment's own commands."""
-    kinds = {variation.kind for variation in varied}
-    gone = {variation.how for variation in varied if variation.kind == "variable"}
-    kept = {name: value for name, value in _users().items() if name not in gone}
-    ours = {
-        "PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
-        "SHELL": shell(kinds),
-        "TMPDIR": tmp,
-        "PYTHONHASHSEED": "4242" if "hash seed" in kinds else "0",
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
-    if "home" in kinds:
-        ours["HOME"] = home
-    if "time zone" in kinds:
-        ours["TZ"] = _other_zone()
-    if "thread count" in kinds:
-        ours |= dict.fromkeys(_THREADS, "3")
-    if "locale" in kinds:
-        kept = {name: value for name, value in kept.items() if name not in _LOCALE}
-        ours |= {"LC_ALL": _other_locale()}
-        if _other_locale() == "C":  # or Python would quietly make it UTF-8
-            ours |= {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-    return kept | ours
-
-
 def dated(command: list[str]) -> list[str]:
-    """The command at another date.
+    """The command at a later date.
 
     The variables are set for the program itself, not for one that turns into it: libfaketime's shared memory is taken
     away by the process that it first finds, when that ends. It is named by that process's number, so that what a killed
@@ -100,11 +154,6 @@ def dated(command: list[str]) -> list[str]:
     tidy = "rm -f /dev/shm/faketime_shm_$$ /dev/shm/sem.faketime_sem_$$ 2>/dev/null"
     become = ["/bin/sh", "-c", f'{tidy}; exec env "$@"', "sh"]
     return [*become, *(f"{name}={value}" for name, value in settings.items()), *command]
-
-
-def shell(kinds: set[str]) -> str:
-    """The shell that runs a command: the user's, as DVC has it, or another."""
-    return "/bin/sh" if "shell" in kinds else os.environ.get("SHELL") or "/bin/sh"
 
 
 @cache
@@ -124,10 +173,6 @@ def libfaketime() -> str:
     return ""
 
 
-def _cpus() -> int:
-    return len(os.sched_getaffinity(0))
-
-
 def _other_zone() -> str:
     return "NPT-5:45" if os.environ.get("TZ") != "NPT-5:45" else "UTC"
 
@@ -135,3 +180,8 @@ def _other_zone() -> str:
 def _other_locale() -> str:
     name = next((os.environ[key] for key in ("LC_ALL", "LC_CTYPE", "LANG") if os.environ.get(key)), "C")
     return "C.UTF-8" if name in ("C", "POSIX") else "C"
+
+
+def _in_locale(locale: str) -> Changes:
+    plain = {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"} if locale == "C" else {}  # or Python would make it UTF-8
+    return Changes(variables={"LC_ALL": locale, **plain}, withheld_variables=frozenset(_LOCALE))

@@ -17,13 +17,15 @@ from recommit.project.hashes import ignored_by_dvc, md5_of
 from recommit.project.lock import LockedStage
 from recommit.project.yaml import read_yaml
 from recommit.proof import watch
-from recommit.proof.commit import Commit, head_of, lay_out
+from recommit.proof.commit import Commit, LockedStage, head_of, lay_out
+from recommit.proof.contents import Contents
+from recommit.proof.earlier_proofs import earlier_seconds
 from recommit.proof.inputs import Inputs, contradictions, inputs_of, know_tree, standing_orders
-from recommit.proof.kept import seconds_before
 from recommit.proof.machine import machine, unlike_the_lock
-from recommit.proof.private import end_processes, private_place
+from recommit.proof.remote import cache_of, fetch
 from recommit.proof.replay import Prover
 from recommit.proof.sandbox import Sandbox
+from recommit.proof.temporary_place import end_processes, temporary_place
 from recommit.proof.tolerance import Tolerance, read_tolerance
 from recommit.proof.variations import Variation, surroundings, withheld_variables
 from recommit.proof.vendored import unlike_the_wheels
@@ -90,7 +92,7 @@ class _Planned:
 
 def verify(project: Path, request: Request, say: Say) -> Proof:
     """Prove a commit of the repository around `project`. Raises Refusal where that cannot be begun."""
-    with private_place() as place:
+    with temporary_place() as place:
         try:
             return _verify(project, request, say, place)
         except Refusal as refusal:  # by the name that the user knows a file by
@@ -135,7 +137,7 @@ def _verify(project: Path, request: Request, say: Say, place: Path) -> Proof:
         say=say,
     )
     say(f"replaying {len(chosen)} stages of {commit.sha[:10]}, with {len(varied)} things otherwise than here")
-    found = _replay_all(chosen, planned, prover, request.jobs, seconds_before(project), say)
+    found = _replay_all(chosen, planned, prover, request.jobs, earlier_seconds(project), say)
     return Proof(
         commit=commit.sha,
         lock_md5=md5_of(commit.folder / "dvc.lock"),

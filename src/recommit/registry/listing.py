@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from recommit.proof.kept import kept_records
+from recommit.proof.earlier_proofs import earlier_records
 from recommit.registry.entry import Entry, Interval, VersionEntry
 from recommit.registry.history import Event, Problem, Registry
 from recommit.registry.state import half_done
@@ -81,7 +81,7 @@ def _event(event: Event) -> dict[str, Any]:
 def _proofs(root: Path) -> dict[str, str]:
     """What `recommit verify` found, in a word or two, by commit and by the hash of its dvc.lock."""
     found: dict[str, str] = {}
-    for record in kept_records(root):
+    for record in earlier_records(root):
         try:
             verdicts = {stage["verdict"] for stage in record["stages"]}
             words = "proved" if verdicts == {"identical"} else f"not proved: {', '.join(sorted(verdicts))}"

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from recommit import Refusal
-from recommit.project.hashes import md5_of
-from recommit.proof.kept import seconds_before
+from recommit.notebook.hashes import md5_of
+from recommit.proof.earlier_proofs import earlier_seconds
 from recommit.proof.record import as_record, badge, summary, table, update_badge, write_record
 from recommit.proof.tolerance import Tolerance
 from recommit.proof.variations import Variation
@@ -109,8 +109,8 @@ def test_the_readme_says_what_was_proved_of_this_very_dvc_lock() -> None:
 def test_the_last_record_says_how_long_a_stage_takes(tmp_path: Path) -> None:
     first, last = proof(replace(GOOD, seconds=5.0)), proof(replace(GOOD, seconds=7.0))
     write_record(as_record(first), tmp_path / "docs/proof.json")
-    assert seconds_before(tmp_path) == {"train@a": 5.0}
+    assert earlier_seconds(tmp_path) == {"train@a": 5.0}
     write_record(as_record(last), tmp_path / ".recommit/proofs/0123.json")
     (tmp_path / ".recommit/proofs/odd.json").write_text('{"stages": [1')
     (tmp_path / ".recommit/proofs/list.json").write_text("[]")
-    assert seconds_before(tmp_path) == {"train@a": 7.0}
+    assert earlier_seconds(tmp_path) == {"train@a": 7.0}

@@ -1,4 +1,4 @@
-"""A private temporary place for one run of `recommit verify`, and the end of whatever a killed run left."""
+"""A temporary folder for one run of `recommit verify`; it also removes what killed runs left."""
 
 import fcntl
 import os
@@ -17,7 +17,7 @@ _LOCK = ".held-by-recommit-verify"  # no folder of anybody else's holds such a f
 
 
 @contextmanager
-def private_place() -> Iterator[Path]:
+def temporary_place() -> Iterator[Path]:
     """A new folder, gone afterwards with every process that still runs in it.
 
     Clears first what killed runs of this user left: their folders, whose lock nobody holds, and their processes.

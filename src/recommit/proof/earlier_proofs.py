@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 
-def kept_records(project: Path) -> Iterator[dict[str, Any]]:
+def earlier_records(project: Path) -> Iterator[dict[str, Any]]:
     """The records that can be read, those written last at the end."""
     own = sorted((project / ".recommit" / "proofs").glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
     for path in (project / "docs" / "proof.json", *own):
@@ -18,10 +18,10 @@ def kept_records(project: Path) -> Iterator[dict[str, Any]]:
             yield record
 
 
-def seconds_before(project: Path) -> dict[str, float]:
+def earlier_seconds(project: Path) -> dict[str, float]:
     """How long the replay of each stage took when it was last proved: the stage's name to seconds."""
     found: dict[str, float] = {}
-    for record in kept_records(project):
+    for record in earlier_records(project):
         try:
             found |= {stage["stage"]: float(stage["seconds"]) for stage in record["stages"]}
         except (KeyError, TypeError, ValueError):

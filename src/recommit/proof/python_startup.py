@@ -1,4 +1,4 @@
-"""Put into a sandbox as `sitecustomize`: what every Python there does otherwise, before it does anything else."""
+"""What every Python in a sandbox runs first: a copy of this module is there as `sitecustomize`, with calls added."""
 
 import os
 from typing import Any

@@ -1,4 +1,4 @@
-"""The private place of a proof goes, with what runs in it; what a killed run left goes with the next."""
+"""The temporary place of a proof goes, with what runs in it; what a killed run left goes with the next."""
 
 import subprocess
 import sys
@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from recommit.proof.private import private_place
+from recommit.proof.temporary_place import temporary_place
 
 
 @pytest.fixture(autouse=True)
@@ -21,7 +21,7 @@ def sleeper(folder: Path) -> subprocess.Popen:
 
 
 def test_a_place_is_gone_afterwards_with_its_processes() -> None:
-    with private_place() as place:
+    with temporary_place() as place:
         running = sleeper(place)
     assert not place.exists()
     assert not psutil.pid_exists(running.pid)
@@ -32,10 +32,10 @@ def test_what_a_killed_run_left_is_cleared_and_a_living_one_is_left_alone(tmp_pa
     left.mkdir()
     (left / ".held-by-recommit-verify").touch()
     running = sleeper(left)
-    with private_place() as living:
+    with temporary_place() as living:
         assert not left.exists()
         assert not psutil.pid_exists(running.pid)
-        with private_place() as other:
+        with temporary_place() as other:
             assert living.exists()
             assert other != living
         assert living.exists()
@@ -44,7 +44,7 @@ def test_what_a_killed_run_left_is_cleared_and_a_living_one_is_left_alone(tmp_pa
 def test_a_folder_of_that_name_that_is_not_ours_is_left_alone(tmp_path: Path) -> None:
     mine = tmp_path / "recommit-verify-mine"
     mine.mkdir()
-    with private_place():
+    with temporary_place():
         pass
     assert mine.exists()
 
@@ -54,6 +54,6 @@ def test_a_folder_of_that_name_that_is_a_link_is_not_followed(tmp_path: Path) ->
     precious.mkdir()
     (precious / ".held-by-recommit-verify").write_text("the only copy")
     (tmp_path / "recommit-verify-link").symlink_to(precious)
-    with private_place():
+    with temporary_place():
         pass
     assert (precious / ".held-by-recommit-verify").read_text() == "the only copy"

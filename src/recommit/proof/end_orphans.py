@@ -1,4 +1,4 @@
-"""Run a stage's command, `supervise.py COMMAND...`, and end whatever it leaves running when it is done."""
+"""Run a stage's command, `end_orphans.py COMMAND...`, and end the processes that it leaves running when it is done."""
 
 import ctypes
 import os
@@ -11,7 +11,7 @@ _PR_SET_CHILD_SUBREAPER = 36
 
 
 def main(*command: str) -> int:
-    """Give the command's exit status, 128 and more for a signal's; its orphans become ours, and are killed."""
+    """Return the exit status of `command` (128 plus the number of a signal that ended it), and kill what it left."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
     process = subprocess.Popen(command)
