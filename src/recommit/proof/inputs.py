@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from recommit import Refusal
 from recommit.project.contents import Contents
@@ -17,51 +18,104 @@ from recommit.proof.commit import Commit, unkept
 class Inputs:
     """The files that a stage's sandbox holds, path to hash.
 
-    `unknown` are folders whose files only their maker's replay can tell; `stale` says in words why the stage cannot be
-    replayed at all.
+    `lacking` are inputs whose contents are not there, or not until the stage that makes them is replayed; `stale` says
+    in words why the stage cannot be replayed at all.
     """
 
     files: Mapping[str, str]
-    unknown: tuple[str, ...]
+    lacking: tuple[str, ...]
     stale: tuple[str, ...]
 
 
-def know_tree(commit: Commit, contents: Contents) -> dict[str, str]:
-    """Hash the commit's tracked files that any stage depends on or made; path to hash."""
-    ignored = ignored_by_dvc(commit.folder)
-    paths = {recorded.path for stage in commit.stages for recorded in (*stage.deps, *stage.outs)}
-    files = (file for path in paths for file in commit.beneath(path) if file == path or not ignored(file))
-    return {file: contents.know(commit.folder / file) for file in files if (commit.folder / file).is_file()}
+@dataclass(frozen=True)
+class Plan:
+    """What the stages of `commit` read, as far as `contents` tells; it tells more with each replay."""
 
+    commit: Commit
+    contents: Contents
 
-def inputs_of(stage: LockedStage, commit: Commit, contents: Contents, tree: Mapping[str, str]) -> Inputs:
-    """What `stage` reads, as dvc.lock records it; `tree` holds the hashes of the commit's own files."""
-    made = {out.path: out.md5 for other in commit.stages for out in other.outs}
-    sources = {**commit.added, **made}
-    files: dict[str, str] = {}
-    unknown: list[str] = []
-    stale = list(_stale_declaration(stage, commit))
-    for dep in stage.deps:
-        now = commit.added.get(dep.path) or (tree.get(dep.path) if dep.path not in made else None)
-        if now not in (None, dep.md5):
-            stale.append(_older(dep.path))
-        elif not dep.md5.endswith(".dir"):
-            files[dep.path] = dep.md5
-        else:
-            listing = contents.listing(dep.md5) or _listing(dep.path, sources, contents, tree)
-            own = md5_of_folder(_listing(dep.path, {}, contents, tree) or {})
-            if listing is None:
-                unknown.append(dep.path)
-            elif not any(is_in(out, dep.path) or is_in(dep.path, out) for out in sources) and own != dep.md5:
+    @cached_property
+    def tree(self) -> dict[str, str]:
+        """The hash of each tracked file that any stage depends on or made."""
+        commit, ignored = self.commit, ignored_by_dvc(self.commit.folder)
+        paths = {recorded.path for stage in commit.stages for recorded in (*stage.deps, *stage.outs)}
+        files = (file for path in paths for file in commit.beneath(path) if file == path or not ignored(file))
+        return {file: self.contents.know(commit.folder / file) for file in files if (commit.folder / file).is_file()}
+
+    def inputs(self, stage: LockedStage) -> Inputs:
+        """What `stage` reads, as dvc.lock records it."""
+        commit, contents, tree = self.commit, self.contents, self.tree
+        made = {out.path: out.md5 for other in commit.stages for out in other.outs}
+        sources = {**commit.added, **made}
+        files: dict[str, str] = {}
+        unknown: list[str] = []
+        stale = list(_stale_declaration(stage, commit))
+        for dep in stage.deps:
+            now = commit.added.get(dep.path) or (tree.get(dep.path) if dep.path not in made else None)
+            if now not in (None, dep.md5):
                 stale.append(_older(dep.path))
-            elif md5_of_folder(listing) != dep.md5:
-                stale.append(
-                    f"dvc.lock was edited by hand, or only in part committed: the files that it records beneath "
-                    f"{dep.path} do not give the hash that it records for the folder"
-                )
+            elif not dep.md5.endswith(".dir"):
+                files[dep.path] = dep.md5
             else:
-                files |= {f"{dep.path}/{name}": md5 for name, md5 in listing.items()}
-    return Inputs(files, tuple(unknown), tuple(stale))
+                listing = contents.listing(dep.md5) or self._listing(dep.path, sources)
+                own = md5_of_folder(self._listing(dep.path, {}) or {})
+                if listing is None:
+                    unknown.append(dep.path)
+                elif not any(is_in(out, dep.path) or is_in(dep.path, out) for out in sources) and own != dep.md5:
+                    stale.append(_older(dep.path))
+                elif md5_of_folder(listing) != dep.md5:
+                    stale.append(
+                        f"dvc.lock was edited by hand, or only in part committed: the files that it records beneath "
+                        f"{dep.path} do not give the hash that it records for the folder"
+                    )
+                else:
+                    files |= {f"{dep.path}/{name}": md5 for name, md5 in listing.items()}
+        absent = (name for name, md5 in files.items() if contents.find(md5) is None)
+        return Inputs(files, (*unknown, *absent), tuple(stale))
+
+    def _listing(self, path: str, sources: Mapping[str, str]) -> dict[str, str] | None:
+        """The files of a folder, name in it to hash: the commit's own and those of `sources`; None if not known yet."""
+        found = {file: md5 for file, md5 in self.tree.items() if is_in(file, path)}
+        for out, md5 in sources.items():
+            if is_in(out, path) or is_in(path, out):
+                files = self.contents.listing(md5) if md5.endswith(".dir") else {"": md5}
+                if files is None:
+                    return None
+                found |= {f"{out}/{name}".rstrip("/"): hashed for name, hashed in files.items()}
+        return {file[len(path) + 1 :]: md5 for file, md5 in found.items() if is_in(file, path)}
+
+    def contradictions(self) -> Iterator[tuple[str, str]]:
+        """Where the commit contradicts itself: pairs of a stage's name, or "", and what is wrong, in words.
+
+        A stage never committed, a result in Git that is not the recorded one, a dvc.lock edited by hand.
+        """
+        commit, ignored = self.commit, ignored_by_dvc(self.commit.folder)
+        recorded = {stage.name for stage in commit.stages}
+        for declared in stages(commit.folder):
+            if declared.name not in recorded:
+                yield (
+                    declared.name,
+                    "its results were never committed: dvc.yaml declares it, dvc.lock does not record it",
+                )
+        made = {out.path: (stage.name, out.md5) for stage in commit.stages for out in stage.outs}
+        for path, (maker, md5) in made.items():
+            here = self.tree.get(path)
+            if md5.endswith(".dir") and any(commit.beneath(path)):
+                inside = files_in(commit.folder / path, path, ignored)
+                here = md5_of_folder({file: self.tree[f"{path}/{file}"] for file in inside})
+            if here not in (None, md5):
+                yield maker, f"{path} was edited after the run: what is committed is not what dvc.lock records"
+        for path in sorted(unkept(commit, set(made))):
+            yield made[path][0], f"{path} is not in the commit, and Git was to keep it: it was deleted, or never added"
+        for stage in commit.stages:
+            for dep in stage.deps:
+                maker, md5 = made.get(dep.path, ("", dep.md5))
+                if md5 != dep.md5:
+                    yield (
+                        stage.name,
+                        f"dvc.lock was edited by hand, or only in part committed: {dep.path} is {dep.md5[:8]} where "
+                        f"{stage.name} reads it and {md5[:8]} where {maker} made it",
+                    )
 
 
 def _older(path: str) -> str:
@@ -69,23 +123,6 @@ def _older(path: str) -> str:
         f"dvc.lock is older than {path}: the commit holds another content than the stage ran on: "
         "`dvc repro`, then commit dvc.lock"
     )
-
-
-def _listing(
-    path: str, sources: Mapping[str, str], contents: Contents, tree: Mapping[str, str]
-) -> dict[str, str] | None:
-    """The files of a folder, name in it to hash: the commit's own, and those of `sources`; None if not known yet."""
-    found = {file: md5 for file, md5 in tree.items() if is_in(file, path)}
-    for out, md5 in sources.items():
-        if not md5.endswith(".dir"):
-            found |= {out: md5} if is_in(out, path) else {}
-        elif is_in(out, path) or is_in(path, out):
-            inside = contents.listing(md5)
-            if inside is None:
-                return None
-            files = {f"{out}/{name}": hashed for name, hashed in inside.items()}
-            found |= {file: hashed for file, hashed in files.items() if is_in(file, path)}
-    return {file[len(path) + 1 :]: md5 for file, md5 in found.items()}
 
 
 def _stale_declaration(stage: LockedStage, commit: Commit) -> Iterator[str]:
@@ -125,38 +162,6 @@ def _stale_params(stage: LockedStage, declared: Stage, commit: Commit) -> Iterat
                 f"dvc.lock is older than params.yaml: {key} is {value!r} there, and the stage ran on "
                 f"{stage.params[key]!r}: `dvc repro`, then commit dvc.lock"
             )
-
-
-def contradictions(commit: Commit, tree: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Where the commit contradicts itself: pairs of a stage's name, or "", and what is wrong, in words.
-
-    A stage never committed, a result in Git that is not the recorded one, a dvc.lock edited by hand.
-    """
-    recorded = {stage.name for stage in commit.stages}
-    for declared in stages(commit.folder):
-        if declared.name not in recorded:
-            yield declared.name, "its results were never committed: dvc.yaml declares it, dvc.lock does not record it"
-    made = {out.path: (stage.name, out.md5) for stage in commit.stages for out in stage.outs}
-    ignored = ignored_by_dvc(commit.folder)
-    for name, out in ((stage.name, out) for stage in commit.stages for out in stage.outs):
-        here = tree.get(out.path)
-        if out.md5.endswith(".dir") and any(commit.beneath(out.path)):
-            inside = files_in(commit.folder / out.path, out.path, ignored)
-            here = md5_of_folder({file: tree[f"{out.path}/{file}"] for file in inside})
-        if here not in (None, out.md5):
-            yield name, f"{out.path} was edited after the run: what is committed is not what dvc.lock records"
-    makers = {out.path: stage.name for stage in commit.stages for out in stage.outs}
-    for path in sorted(unkept(commit, set(makers))):
-        yield makers[path], f"{path} is not in the commit, and Git was to keep it: it was deleted, or never added"
-    for stage in commit.stages:
-        for dep in stage.deps:
-            maker, md5 = made.get(dep.path, ("", dep.md5))
-            if md5 != dep.md5:
-                yield (
-                    stage.name,
-                    f"dvc.lock was edited by hand, or only in part committed: {dep.path} is {dep.md5[:8]} where "
-                    f"{stage.name} reads it and {md5[:8]} where {maker} made it",
-                )
 
 
 def standing_orders(commit: Commit) -> Iterator[tuple[str, str]]:

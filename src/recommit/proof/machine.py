@@ -6,7 +6,6 @@ import platform
 import subprocess
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -17,21 +16,9 @@ from recommit.notebook.kernels import KERNEL
 from recommit.project.files import REQUIREMENTS
 
 
-@dataclass(frozen=True)
-class Unlike:
-    """A package whose installed version, None if absent, is not the one that the commit's lock file names."""
-
-    name: str
-    locked: str
-    installed: str | None
-
-    def __str__(self) -> str:
-        return f"{self.name} {self.locked} ({'not installed' if self.installed is None else f'here {self.installed}'})"
-
-
-def unlike_the_lock(folder: Path) -> list[Unlike]:
-    """Where the environment that runs this differs from locks/run.txt in `folder`."""
-    if not (folder / REQUIREMENTS).is_file():
+def unlike_the_lock(folder: Path) -> list[str]:
+    """Where the environment that runs this differs from locks/run.txt in `folder`: each package, in words."""
+    if not (folder / LOCK).is_file():
         return []
     found = []
     for line in (folder / REQUIREMENTS).read_text(encoding="utf-8").splitlines():
@@ -44,7 +31,8 @@ def unlike_the_lock(folder: Path) -> list[Unlike]:
             locked = next((spec.version for spec in requirement.specifier if spec.operator == "=="), None)
             installed = _version(requirement.name)
             if locked is not None and installed != locked:
-                found.append(Unlike(requirement.name, locked, installed))
+                here = f"here {installed}" if installed else "not installed"
+                found.append(f"{requirement.name} {locked} ({here})")
     return found
 
 

@@ -20,7 +20,7 @@ from recommit.proof import watch
 from recommit.proof.commit import Commit, LockedStage, head_of, lay_out
 from recommit.proof.contents import Contents
 from recommit.proof.earlier_proofs import earlier_seconds
-from recommit.proof.inputs import Inputs, contradictions, inputs_of, know_tree, standing_orders
+from recommit.proof.inputs import Plan, standing_orders
 from recommit.proof.machine import machine, unlike_the_lock
 from recommit.proof.remote import cache_of, fetch
 from recommit.proof.replay import Prover
@@ -31,6 +31,7 @@ from recommit.proof.variations import Variation, surroundings, withheld_variable
 from recommit.proof.vendored import unlike_the_wheels
 from recommit.proof.verdict import OutputVerdict, StageVerdict
 
+_NOWHERE = "its input {}, as dvc.lock records it, is in no cache or remote, and no stage that was replayed gave it"
 Say = Callable[[str], None]
 """Called with a line of progress."""
 
@@ -73,23 +74,6 @@ class Proof:
         return all(stage.word in enough for stage in self.stages)
 
 
-@dataclass(frozen=True)
-class _Planned:
-    """The commit with what is known of its contents; the plan of a stage gets better as replays tell more."""
-
-    commit: Commit
-    contents: Contents
-    tree: Mapping[str, str]
-
-    def inputs(self, stage: LockedStage) -> Inputs:
-        return inputs_of(stage, self.commit, self.contents, self.tree)
-
-    def lacking(self, stage: LockedStage) -> list[str]:
-        """The inputs whose contents are not there (yet)."""
-        plan = self.inputs(stage)
-        return [*plan.unknown, *(name for name, md5 in plan.files.items() if self.contents.find(md5) is None)]
-
-
 def verify(project: Path, request: Request, say: Say) -> Proof:
     """Prove a commit of the repository around `project`. Raises Refusal where that cannot be begun."""
     with temporary_place() as place:
@@ -112,7 +96,7 @@ def _verify(project: Path, request: Request, say: Say, place: Path) -> Proof:
             "installs it again, --rebuild makes the commit's own environment"
         )
     if unlike:
-        named = ", ".join(map(str, unlike[:3])) + (f" and {len(unlike) - 3} more" if len(unlike) > 3 else "")
+        named = ", ".join(unlike[:3]) + (f" and {len(unlike) - 3} more" if len(unlike) > 3 else "")
         notes.append(
             f"this environment is not the commit's: its lock file says {named}: results may differ for that "
             "alone; --rebuild makes the commit's own"
@@ -123,10 +107,10 @@ def _verify(project: Path, request: Request, say: Say, place: Path) -> Proof:
         programs = _rebuilt(commit.folder, say)
     cache = cache_of(project, programs)
     contents = Contents(place / "made", {"cache": cache} if cache else {})
-    planned = _Planned(commit, contents, know_tree(commit, contents))
+    plan = Plan(commit, contents)
     outs = [out.md5 for stage in chosen for out in stage.outs]
-    if any(map(planned.lacking, chosen)) or not all(map(contents.find, outs)):
-        _fetch(project, place / "fetched", programs, planned, say)
+    if any(plan.inputs(stage).lacking for stage in chosen) or not all(map(contents.find, outs)):
+        _fetch(project, place / "fetched", programs, plan, say)
     varied = () if request.as_is else tuple(surroundings())
     prover = Prover(
         sandbox=Sandbox(place, project.resolve(), programs, commit, contents, ignored_by_dvc(commit.folder)),
@@ -137,7 +121,7 @@ def _verify(project: Path, request: Request, say: Say, place: Path) -> Proof:
         say=say,
     )
     say(f"replaying {len(chosen)} stages of {commit.sha[:10]}, with {len(varied)} things otherwise than here")
-    found = _replay_all(chosen, planned, prover, request.jobs, earlier_seconds(project), say)
+    found = _replay_all(chosen, plan, prover, request.jobs, earlier_seconds(project), say)
     return Proof(
         commit=commit.sha,
         lock_md5=md5_of(commit.folder / "dvc.lock"),
@@ -145,26 +129,26 @@ def _verify(project: Path, request: Request, say: Say, place: Path) -> Proof:
         varied=varied,
         tolerance=prover.tolerance,
         rebuilt=request.rebuild,
-        inputs_from=tuple(_origins(chosen, planned)),
+        inputs_from=tuple(_origins(chosen, plan)),
         watched=watch.strace() or "strace",
         notes=tuple(notes),
-        stages=tuple(_with_record(found, planned, chosen, whole=not request.stages)),
+        stages=tuple(_with_record(found, plan, chosen, whole=not request.stages)),
         machine=machine(commit.folder, programs / "python"),
         seconds=round(time.monotonic() - started, 1),
     )
 
 
-def _fetch(project: Path, cache: Path, programs: Path, planned: _Planned, say: Say) -> None:
+def _fetch(project: Path, cache: Path, programs: Path, plan: Plan, say: Say) -> None:
     say("not everything is in the cache: asking the remote")
-    planned.contents.caches["remote"] = cache
-    reason = fetch(project, planned.commit.folder, cache, programs)
+    plan.contents.caches["remote"] = cache
+    reason = fetch(project, plan.commit.folder, cache, programs)
     if reason:
         say(f"no remote has it ({reason}): a stage whose inputs are nowhere waits for those that make them")
 
 
-def _origins(chosen: Sequence[LockedStage], planned: _Planned) -> list[str]:
-    hashes = {md5 for stage in chosen for md5 in planned.inputs(stage).files.values()}
-    return sorted({planned.contents.origin(md5) for md5 in hashes if planned.contents.find(md5)})
+def _origins(chosen: Sequence[LockedStage], plan: Plan) -> list[str]:
+    hashes = {md5 for stage in chosen for md5 in plan.inputs(stage).files.values()}
+    return sorted({plan.contents.origin(md5) for md5 in hashes if plan.contents.find(md5)})
 
 
 def _chosen(commit: Commit, names: Sequence[str]) -> list[LockedStage]:
@@ -197,7 +181,7 @@ def _rebuilt(folder: Path, say: Say) -> Path:
 
 def _replay_all(
     chosen: Sequence[LockedStage],
-    planned: _Planned,
+    plan: Plan,
     prover: Prover,
     jobs: int,
     took: Mapping[str, float],
@@ -219,19 +203,19 @@ def _replay_all(
         try:
             while waiting or running:
                 for stage in list(waiting):
-                    plan = planned.inputs(stage)
-                    if plan.stale:
+                    inputs = plan.inputs(stage)
+                    if inputs.stale:
                         waiting.remove(stage)
-                        done(_not_replayed(stage, plan.stale))
-                    elif free and not planned.lacking(stage):
+                        done(_not_replayed(stage, inputs.stale))
+                    elif free and not inputs.lacking:
                         waiting.remove(stage)
                         worker = free.pop()
                         place = prover.sandbox.place / f"w{worker}"
                         cpu = cpus[worker % len(cpus)]
-                        running[pool.submit(prover.prove, stage, plan.files, place, cpu)] = worker
+                        running[pool.submit(prover.prove, stage, inputs.files, place, cpu)] = worker
                 if not running:
                     for stage in waiting:
-                        done(_not_replayed(stage, (_lacking(stage, planned),)))
+                        done(_not_replayed(stage, (_NOWHERE.format(plan.inputs(stage).lacking[0]),)))
                     break
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
                     free.append(running.pop(future))
@@ -245,36 +229,25 @@ def _replay_all(
     return found
 
 
-def _lacking(stage: LockedStage, planned: _Planned) -> str:
-    return (
-        f"its input {planned.lacking(stage)[0]}, as dvc.lock records it, is in no cache or remote, and no stage that "
-        "was replayed gave it"
-    )
-
-
 def _not_replayed(stage: LockedStage, problems: tuple[str, ...]) -> StageVerdict:
     outputs = tuple(OutputVerdict(out.path, "missing", "not replayed", out.md5) for out in stage.outs)
     return StageVerdict(stage.name, outputs, problems=problems, status=None)
 
 
 def _with_record(
-    found: Mapping[str, StageVerdict], planned: _Planned, chosen: Sequence[LockedStage], whole: bool
+    found: Mapping[str, StageVerdict], plan: Plan, chosen: Sequence[LockedStage], whole: bool
 ) -> list[StageVerdict]:
     """The verdicts in dvc.lock's order, with what the commit's own record of each stage says against it."""
-    wrong: dict[str, list[str]] = {}
-    for name, words in contradictions(planned.commit, planned.tree):
-        wrong.setdefault(name, []).append(words)
-    orders: dict[str, list[str]] = {}
-    for name, words in standing_orders(planned.commit):
-        orders.setdefault(name, []).append(words)
+    wrong, orders = list(plan.contradictions()), list(standing_orders(plan.commit))
     verdicts = [found[stage.name] for stage in chosen]
     if whole:
-        verdicts += [StageVerdict(name, (), status=None) for name in wrong if name not in found]
+        unrecorded = dict.fromkeys(name for name, _ in wrong if name not in found)
+        verdicts += [StageVerdict(name, (), status=None) for name in unrecorded]
     return [
         replace(
             verdict,
-            problems=(*verdict.problems, *wrong.get(verdict.stage, ())),
-            notes=tuple(orders.get(verdict.stage.partition("@")[0], ())),
+            problems=(*verdict.problems, *(words for name, words in wrong if name == verdict.stage)),
+            notes=tuple(words for name, words in orders if name == verdict.stage.partition("@")[0]),
         )
         for verdict in verdicts
     ]

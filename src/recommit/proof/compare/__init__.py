@@ -1,17 +1,18 @@
 """Compare one recorded output with the same output made again."""
 
+from contextlib import suppress
 from pathlib import Path
 
-from recommit.proof.compare.comparison import IDENTICAL, Comparison, Verdict
+from recommit.proof.compare.comparison import IDENTICAL, Comparison, first_difference
 from recommit.proof.compare.figure import compare_figures
-from recommit.proof.compare.model import Inputs, compare_models
+from recommit.proof.compare.model import TableWith, compare_models
 from recommit.proof.compare.notebook import compare_notebooks, compare_outputs
 from recommit.proof.compare.table import compare_parquet
 from recommit.proof.compare.text import compare_text
 from recommit.proof.compare.values import compare_csv, compare_json
 from recommit.proof.tolerance import Tolerance
 
-__all__ = ["Comparison", "Inputs", "Verdict", "compare", "compare_outputs"]
+__all__ = ["Comparison", "compare", "compare_outputs"]
 
 _KINDS = {
     ".json": compare_json,
@@ -22,11 +23,11 @@ _KINDS = {
 }
 
 
-def compare(name: str, expected: Path, actual: Path, tolerance: Tolerance, inputs: Inputs) -> Comparison:
+def compare(name: str, expected: Path, actual: Path, tolerance: Tolerance, table_with: TableWith) -> Comparison:
     """Compare two files: the recorded output `name`, whose suffix says what it holds, and the one made again.
 
     The same bytes are identical, whatever they are. Beyond that: values of JSON, CSV and parquet, cells of notebooks,
-    pixels of figures, predictions of ONNX models on the table that `inputs` gives, lines of any other text. A binary
+    pixels of figures, predictions of ONNX models on a table that `table_with` gives, lines of any other text. A binary
     file of no known kind, and one that its kind's reader cannot read, is different. The files' own names do not count.
     """
     was, now = expected.read_bytes(), actual.read_bytes()
@@ -34,21 +35,13 @@ def compare(name: str, expected: Path, actual: Path, tolerance: Tolerance, input
         return IDENTICAL
     suffix = Path(name).suffix.lower()
     if suffix == ".onnx":
-        return compare_models(was, now, tolerance, inputs)
+        return compare_models(was, now, tolerance, table_with)
     return _KINDS.get(suffix, _compare_unknown)(was, now, tolerance)
 
 
 def _compare_unknown(was: bytes, now: bytes, tolerance: Tolerance) -> Comparison:
-    if b"\0" in was or b"\0" in now:
-        return _compare_binary(was, now)
-    try:
-        return compare_text(was.decode(), now.decode(), tolerance)
-    except UnicodeDecodeError:
-        return _compare_binary(was, now)
-
-
-def _compare_binary(was: bytes, now: bytes) -> Comparison:
-    offset = next(
-        (i for i, (old, new) in enumerate(zip(was, now, strict=False)) if old != new), min(len(was), len(now))
-    )
-    return Comparison("different", f"{len(was)} bytes became {len(now)}; the first that differs is byte {offset + 1}")
+    with suppress(UnicodeDecodeError):
+        if b"\0" not in was + now:
+            return compare_text(was.decode(), now.decode(), tolerance)
+    byte = first_difference(was, now) + 1
+    return Comparison("different", f"{len(was)} bytes became {len(now)}; the first that differs is byte {byte}")

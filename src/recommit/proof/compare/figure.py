@@ -6,20 +6,28 @@ import io
 import numpy as np
 from PIL import Image
 
-from recommit.proof.compare.comparison import Comparison, different, read_both
+from recommit.proof.compare.comparison import Comparison, different, reading
 from recommit.proof.tolerance import Tolerance
 
 
-def compare_figures(was: bytes, now: bytes, tolerance: Tolerance) -> Comparison:
+def _pixels(content: bytes) -> np.ndarray:
+    with Image.open(io.BytesIO(content), formats=["PNG"]) as picture:
+        if getattr(picture, "n_frames", 1) > 1:
+            raise ValueError("it is animated")
+        if b"IEND" not in content[-8:]:
+            raise ValueError("it is cut short")
+        deep = picture.mode.startswith(("I", "F"))
+        pixels = np.asarray(picture if deep else picture.convert("RGBA"), dtype="float64")
+    return pixels.reshape(*pixels.shape[:2], -1)
+
+
+@reading("PNG", _pixels)
+def compare_figures(before: np.ndarray, after: np.ndarray, tolerance: Tolerance) -> Comparison:
     """Two PNG files: their size, then the root-mean-square distance over all pixels and their four RGBA channels.
 
     A channel goes from 0 to 255, whatever the files' palette or depth of up to 8 bits; deeper pictures are compared
     as they are.
     """
-    pictures = read_both("PNG", _pixels, was, now)
-    if isinstance(pictures, Comparison):
-        return pictures
-    before, after = pictures
     if before.shape != after.shape:
         return different(_size(before), _size(after))
     squares = np.square(before - after)
@@ -33,21 +41,10 @@ def compare_figures(was: bytes, now: bytes, tolerance: Tolerance) -> Comparison:
     return Comparison("different", f"{where}; allowed {tolerance.figures:g}")
 
 
-def compare_encoded_figures(was: str, now: str, tolerance: Tolerance) -> Comparison:
+@reading("base64", base64.b64decode)
+def compare_encoded_figures(was: bytes, now: bytes, tolerance: Tolerance) -> Comparison:
     """Two PNG files in base64, as notebooks and pages hold them."""
-    contents = read_both("base64", base64.b64decode, was, now)
-    return contents if isinstance(contents, Comparison) else compare_figures(*contents, tolerance)
-
-
-def _pixels(content: bytes) -> np.ndarray:
-    with Image.open(io.BytesIO(content), formats=["PNG"]) as picture:
-        if getattr(picture, "n_frames", 1) > 1:
-            raise ValueError("it is animated")
-        if b"IEND" not in content[-8:]:
-            raise ValueError("it is cut short")
-        deep = picture.mode.startswith(("I", "F"))
-        pixels = np.asarray(picture if deep else picture.convert("RGBA"), dtype="float64")
-    return pixels.reshape(*pixels.shape[:2], -1)
+    return compare_figures(was, now, tolerance)
 
 
 def _size(pixels: np.ndarray) -> str:

@@ -10,58 +10,16 @@ from google.protobuf.message import Message
 from onnx import numpy_helper
 
 from recommit.artifact.model import Model
-from recommit.proof.compare.comparison import Comparison, at, count, first, judged, read_both
+from recommit.proof.compare.comparison import Comparison, at, count, first, judged, reading
 from recommit.proof.compare.values import ANOTHER_WAY, compare_values
 from recommit.proof.tolerance import Tolerance
 
-Inputs = Callable[[Sequence[str]], "pd.DataFrame | None"]
-"""Called with the columns that a model reads: a table that has at least these, or None when there is none."""
+TableWith = Callable[[Sequence[str]], "pd.DataFrame | None"]
+"""Called with the columns that a model reads: returns a table that has at least these, or None if there is none."""
 
 
-def compare_models(was: bytes, now: bytes, tolerance: Tolerance, inputs: Inputs) -> Comparison:
-    """Two ONNX files: the columns that they read, then each probability for the rows of `inputs`, counted from 1.
-
-    Without a table that both can predict on, the graphs are compared.
-    """
-    models = read_both("a model", Model, was, now)
-    if isinstance(models, Comparison):
-        return models
-    before, after = models
-    columns = compare_values(_columns(before), _columns(after), tolerance, "columns")
-    if columns.verdict == "different":
-        return columns
-    table = inputs(list(before.columns))
-    if table is None or table.empty:
-        return compare_graphs(was, now, tolerance)
-    try:
-        probabilities = before.predict_proba(table), after.predict_proba(table)
-    except Exception:  # whatever onnxruntime raises for a model that is no classifier, or takes no such values
-        return compare_graphs(was, now, tolerance)
-    return _compare_probabilities(probabilities[0], probabilities[1], tolerance)
-
-
-def compare_graphs(was: bytes, now: bytes, tolerance: Tolerance) -> Comparison:
-    """Two ONNX files: the same nodes, attributes and weights in the same order, floats within tolerance."""
-    graphs = read_both("ONNX", _read_graph, was, now)
-    if isinstance(graphs, Comparison):
-        return graphs
-    before, after = graphs
-    return first([compare_values(before, after, tolerance), ANOTHER_WAY])
-
-
-def _columns(model: Model) -> list[list[str]]:
-    return [[name, kind] for name, kind in model.columns.items()]
-
-
-def _compare_probabilities(was: np.ndarray, now: np.ndarray, tolerance: Tolerance) -> Comparison:
-    rows = count(len(was), "row")
-    distance = np.where(np.isnan(was) & np.isnan(now), 0.0, np.abs(was - now))
-    distance = np.where(np.isnan(distance), np.inf, distance)
-    row = int(distance.argmax())
-    if not distance[row]:
-        return Comparison("equal", f"the same predictions on {rows}, from another file")
-    found = judged(was[row], now[row], float(distance[row]), tolerance.predictions, "")
-    return at(f"prediction for row {row + 1} of {rows}", found)
+def _read_model(content: bytes) -> tuple[bytes, Model]:
+    return content, Model(content)
 
 
 def _read_graph(content: bytes) -> dict[str, Any]:
@@ -95,3 +53,43 @@ def _numbers(weights: np.ndarray) -> list[Any]:
     """As plain numbers or texts; the types of numbers that only ONNX has, as their bytes."""
     plain = weights.dtype.kind in "biufOU"
     return weights.ravel().tolist() if plain else list(weights.tobytes())
+
+
+@reading("a model", _read_model)
+def compare_models(
+    was: tuple[bytes, Model], now: tuple[bytes, Model], tolerance: Tolerance, table_with: TableWith
+) -> Comparison:
+    """Two ONNX files: the columns that they read, then each probability for the rows of a table, counted from 1.
+
+    Without a table that both can predict on, the graphs are compared.
+    """
+    (content, before), (content_now, after) = was, now
+    names, names_now = ([list(column) for column in model.columns.items()] for model in (before, after))
+    columns = compare_values(names, names_now, tolerance, "columns")
+    if columns.verdict == "different":
+        return columns
+    table = table_with(list(before.columns))
+    if table is None or table.empty:
+        return _compare_graphs(content, content_now, tolerance)
+    try:
+        probabilities = before.predict_proba(table), after.predict_proba(table)
+    except Exception:  # whatever onnxruntime raises for a model that is no classifier, or takes no such values
+        return _compare_graphs(content, content_now, tolerance)
+    return _compare_probabilities(probabilities[0], probabilities[1], tolerance)
+
+
+@reading("ONNX", _read_graph)
+def _compare_graphs(before: dict[str, Any], after: dict[str, Any], tolerance: Tolerance) -> Comparison:
+    """Two ONNX files: the same nodes, attributes and weights in the same order, floats within tolerance."""
+    return first([compare_values(before, after, tolerance), ANOTHER_WAY])
+
+
+def _compare_probabilities(was: np.ndarray, now: np.ndarray, tolerance: Tolerance) -> Comparison:
+    rows = count(len(was), "row")
+    distance = np.where(np.isnan(was) & np.isnan(now), 0.0, np.abs(was - now))
+    distance = np.where(np.isnan(distance), np.inf, distance)
+    row = int(distance.argmax())
+    if not distance[row]:
+        return Comparison("equal", f"the same predictions on {rows}, from another file")
+    found = judged(was[row], now[row], float(distance[row]), tolerance.predictions, "")
+    return at(f"prediction for row {row + 1} of {rows}", found)

@@ -7,29 +7,30 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 
-from recommit.proof.compare.comparison import Comparison, at, count, different, exactly, first, read_both, within
+from recommit.proof.compare.comparison import Comparison, at, count, counted, different, exactly, first, reading, within
 from recommit.proof.compare.figure import compare_encoded_figures
 from recommit.proof.compare.text import compare_text
 from recommit.proof.compare.values import ANOTHER_WAY, compare_values
 from recommit.proof.tolerance import EXACTLY, Tolerance
 
 
-def compare_notebooks(was: bytes, now: bytes, tolerance: Tolerance) -> Comparison:
+def _read(content: bytes) -> NotebookNode:
+    # nbformat.read would give a cell without an id a random one, and so would validate.
+    notebook = nbformat.v4.reads(content.decode())
+    nbformat.validate(copy.deepcopy(notebook), version=4)
+    return notebook
+
+
+@reading("a notebook", _read)
+def compare_notebooks(before: NotebookNode, after: NotebookNode, tolerance: Tolerance) -> Comparison:
     """Two notebook files of format 4: cell by cell, counted from 1 with its id; then the notebook's metadata."""
-    notebooks = read_both("a notebook", _read, was, now)
-    if isinstance(notebooks, Comparison):
-        return notebooks
-    before, after = notebooks
     pairs = enumerate(zip(before.cells, after.cells, strict=False), 1)
     cells = first(
         within(f"cell {number} ({old.get('id', 'no id')})", _compare_cells(old, new, tolerance))
         for number, (old, new) in pairs
     )
-    if len(before.cells) != len(after.cells):
-        counts = f"{count(len(before.cells), 'cell')} became {len(after.cells)}"
-        return Comparison("different", f"{counts}; {cells.where}" if cells.verdict == "different" else counts)
     around = compare_values({**before, "cells": []}, {**after, "cells": []}, EXACTLY)
-    return first([cells, around, ANOTHER_WAY])
+    return first([counted(len(before.cells), len(after.cells), "cell", cells), around, ANOTHER_WAY])
 
 
 def compare_outputs(was: Sequence[NotebookNode], now: Sequence[NotebookNode], tolerance: Tolerance) -> Comparison:
@@ -38,13 +39,6 @@ def compare_outputs(was: Sequence[NotebookNode], now: Sequence[NotebookNode], to
         return different(*(f"{count(len(outputs), 'output')}{_types(outputs)}" for outputs in (was, now)))
     pairs = enumerate(zip(was, now, strict=True), 1)
     return first(within(f"output {number}", first(_compare_output(*pair, tolerance))) for number, pair in pairs)
-
-
-def _read(content: bytes) -> NotebookNode:
-    # nbformat.read would give a cell without an id a random one, and so would validate.
-    notebook = nbformat.v4.reads(content.decode())
-    nbformat.validate(copy.deepcopy(notebook), version=4)
-    return notebook
 
 
 def _compare_cells(was: NotebookNode, now: NotebookNode, tolerance: Tolerance) -> Comparison:

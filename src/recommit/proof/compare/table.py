@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from recommit.proof.compare.comparison import (
@@ -16,34 +15,13 @@ from recommit.proof.compare.comparison import (
     different,
     excerpt,
     first,
-    judged,
     named,
-    read_both,
+    numbers,
+    reading,
     within,
 )
 from recommit.proof.compare.values import ANOTHER_WAY, compare_values
 from recommit.proof.tolerance import EXACTLY, Tolerance, relative_difference
-
-
-def compare_parquet(was: bytes, now: bytes, tolerance: Tolerance) -> Comparison:
-    """Two parquet files: names, types and order of columns, the number of rows, the index, and each cell.
-
-    Floats are equal within tolerance, NaN is NaN, a missing value is only a missing value; all else, times and the
-    order of categories included, must be the same. Rows count from 1. Files that differ in what their writer notes
-    of itself, or in how it lays out the same values, are equal.
-    """
-    files = read_both("parquet", _read, was, now)
-    if isinstance(files, Comparison):
-        return files
-    (before, notes_before), (after, notes_after) = files
-    shape = first(_compare_shapes(before, after))
-    if shape.verdict == "different":
-        return shape
-    columns = zip(before.column_names, before.columns, after.columns, strict=True)
-    cells = first(within(f"column {named(name)}", _compare_columns(old, new, tolerance)) for name, old, new in columns)
-    notes = compare_values(notes_before, notes_after, EXACTLY)
-    written = Comparison("equal", f"the same values; {notes.where}") if notes.where else ANOTHER_WAY
-    return first([cells, written])
 
 
 def _read(content: bytes) -> tuple[pa.Table, dict[str, Any]]:
@@ -59,6 +37,25 @@ def _read(content: bytes) -> tuple[pa.Table, dict[str, Any]]:
     if "metadata.pandas" in notes:
         notes["metadata.pandas"] = json.loads(notes["metadata.pandas"])
     return table, notes
+
+
+@reading("parquet", _read)
+def compare_parquet(was: tuple[pa.Table, Any], now: tuple[pa.Table, Any], tolerance: Tolerance) -> Comparison:
+    """Two parquet files: names, types and order of columns, the number of rows, the index, and each cell.
+
+    Floats are equal within tolerance, NaN is NaN, a missing value is only a missing value; all else, times and the
+    order of categories included, must be the same. Rows count from 1. Files that differ in what their writer notes
+    of itself, or in how it lays out the same values, are equal.
+    """
+    (before, notes_before), (after, notes_after) = was, now
+    shape = first(_compare_shapes(before, after))
+    if shape.verdict == "different":
+        return shape
+    columns = zip(before.column_names, before.columns, after.columns, strict=True)
+    cells = first(within(f"column {named(name)}", _compare_columns(old, new, tolerance)) for name, old, new in columns)
+    notes = compare_values(notes_before, notes_after, EXACTLY)
+    written = Comparison("equal", f"the same values; {notes.where}") if notes.where else ANOTHER_WAY
+    return first([cells, written])
 
 
 def _compare_shapes(before: pa.Table, after: pa.Table) -> Iterator[Comparison]:
@@ -87,18 +84,20 @@ def _compare_columns(was: pa.ChunkedArray, now: pa.ChunkedArray, tolerance: Tole
         plain = was.type.value_type
         categories = compare_values(_categories(was), _categories(now), EXACTLY, "categories")
         return first([_compare_columns(was.cast(plain), now.cast(plain), tolerance), categories])
-    if pa.types.is_nested(was.type):
-        return first(_compare_one_by_one(was, now, tolerance))
-    missing = _first_row(pc.xor(was.is_null(), now.is_null()))
-    if missing is not None:
-        return _cell(was, now, missing)
-    if pa.types.is_floating(was.type):
+    if pa.types.is_floating(was.type) and was.is_null().equals(now.is_null()):
         return _compare_floats(was, now, tolerance)
-    try:
-        row = _first_row(pc.not_equal(was, now))
-    except pa.ArrowNotImplementedError:
-        return first(_compare_one_by_one(was, now, tolerance))
-    return IDENTICAL if row is None else _cell(was, now, row)
+    pairs = enumerate(zip(was, now, strict=True), 1)
+    return first(at(f"row {row}", _compare_cells(old.as_py(), new.as_py(), tolerance)) for row, (old, new) in pairs)
+
+
+def _compare_cells(was: Any, now: Any, tolerance: Tolerance) -> Comparison:
+    if isinstance(was, float) and isinstance(now, float):
+        return numbers(was, now, tolerance)
+    if isinstance(was, list | dict) and now is not None:
+        return compare_values(was, now, tolerance)
+    if was == now:
+        return IDENTICAL
+    return different(*("a missing value" if value is None else excerpt(str(value)) for value in (was, now)))
 
 
 def _compare_floats(was: pa.ChunkedArray, now: pa.ChunkedArray, tolerance: Tolerance) -> Comparison:
@@ -108,26 +107,8 @@ def _compare_floats(was: pa.ChunkedArray, now: pa.ChunkedArray, tolerance: Toler
     row = int(beyond.argmax() if beyond.any() else distance.argmax())
     if not distance[row]:
         return IDENTICAL
-    values = (was[row].as_py(), now[row].as_py())
-    return at(f"row {row + 1}", judged(*values, float(distance[row]), tolerance.numbers))
+    return at(f"row {row + 1}", numbers(was[row].as_py(), now[row].as_py(), tolerance))
 
 
 def _categories(column: pa.ChunkedArray) -> list[Any]:
     return [value for chunk in column.unify_dictionaries().chunks[:1] for value in chunk.dictionary.to_pylist()]
-
-
-def _compare_one_by_one(was: pa.ChunkedArray, now: pa.ChunkedArray, tolerance: Tolerance) -> Iterator[Comparison]:
-    for row, (old, new) in enumerate(zip(was, now, strict=True), 1):
-        yield at(f"row {row}", compare_values(old.as_py(), new.as_py(), tolerance))
-
-
-def _first_row(differs: pa.ChunkedArray) -> int | None:
-    row = pc.index(differs, True).as_py()
-    return None if row < 0 else row
-
-
-def _cell(was: pa.ChunkedArray, now: pa.ChunkedArray, row: int) -> Comparison:
-    values = (
-        "a missing value" if value is None else excerpt(str(value)) for value in (was[row].as_py(), now[row].as_py())
-    )
-    return at(f"row {row + 1}", different(*values))

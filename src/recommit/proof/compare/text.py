@@ -7,7 +7,7 @@ from recommit.proof.compare.comparison import (
     IDENTICAL,
     Comparison,
     at,
-    count,
+    counted,
     different,
     exactly,
     excerpt,
@@ -37,10 +37,7 @@ def compare_text(was: str, now: str, tolerance: Tolerance) -> Comparison:
         return _compare_line(was, now, tolerance)
     pairs = enumerate(zip(before, after, strict=False), 1)
     found = first(at(f"line {number}", _compare_line(*pair, tolerance)) for number, pair in pairs)
-    if len(before) == len(after):
-        return found
-    counts = f"{count(len(before), 'line')} became {len(after)}"
-    return Comparison("different", f"{counts}; {found.where}" if found.verdict == "different" else counts)
+    return counted(len(before), len(after), "line", found)
 
 
 def _compare_line(was: str, now: str, tolerance: Tolerance) -> Comparison:
