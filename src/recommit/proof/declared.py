@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
+from operator import itemgetter
 from pathlib import Path, PurePosixPath
 from posixpath import normpath
 from typing import Any
@@ -195,28 +196,22 @@ def _undeclared_files(stage: Stage, code: Code) -> Iterator[Finding]:
         return
     places = [normpath(place) for place in (*stage.deps, *stage.outs)]
     for name, whole in files_named(code.tree(stage.notebook), stage.item):
-        if whole and not any(is_in(name, place) or is_in(place, name) for place in places):
-            known = name
-        elif not whole and not any(place.startswith(name) or name.startswith(f"{place}/") for place in places):
-            known = f"{name}..."
-        else:
-            continue
-        yield Finding(
-            f"{stage.notebook} (stage {stage.family})",
-            f"it names {known}, which is neither under a dep nor an out of the stage: declare it in dvc.yaml",
-        )
+        known, beneath = (name, f"{name}/") if whole else (f"{name}...", name)
+        if not any(is_in(name, place) or place.startswith(beneath) for place in places):
+            yield Finding(
+                f"{stage.notebook} (stage {stage.family})",
+                f"it names {known}, which is neither under a dep nor an out of the stage: declare it in dvc.yaml",
+            )
 
 
 def _outs(declared: Declared) -> Iterator[Finding]:
     """Outs that another stage writes too, or that their own stage reads."""
-    outs = [(stage, normpath(out)) for stage in declared.stages for out in stage.outs]
-    for (one, out), (other, another) in itertools.combinations(outs, 2):
-        if out == another:
+    outs = sorted(((stage, normpath(out)) for stage in declared.stages for out in stage.outs), key=itemgetter(1))
+    for (one, out), (other, later) in itertools.combinations(outs, 2):
+        if later == out:
             yield Finding(_entry(one), f"{out} is an out of stage {other.family} too: give each a file of its own")
-        elif is_in(out, another):
-            yield Finding(_entry(one), f"{out} lies inside {another}, an out of stage {other.family}: move one")
-        elif is_in(another, out):
-            yield Finding(_entry(other), f"{another} lies inside {out}, an out of stage {one.family}: move one")
+        elif is_in(later, out):
+            yield Finding(_entry(other), f"{later} lies inside {out}, an out of stage {one.family}: move one")
     for stage, out in outs:
         for dep in map(normpath, stage.deps):
             if is_in(out, dep) or is_in(dep, out):

@@ -29,18 +29,11 @@ def unlike_the_lock(folder: Path) -> list[str]:
             if requirement.marker is not None and not requirement.marker.evaluate():
                 continue
             locked = next((spec.version for spec in requirement.specifier if spec.operator == "=="), None)
-            installed = _version(requirement.name)
+            installed = next((found.version for found in metadata.distributions(name=requirement.name)), None)
             if locked is not None and installed != locked:
                 here = f"here {installed}" if installed else "not installed"
                 found.append(f"{requirement.name} {locked} ({here})")
     return found
-
-
-def _version(name: str) -> str | None:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return None
 
 
 def machine(folder: Path, python: Path) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What every Python in a sandbox runs first: a copy of this module is there as `sitecustomize`, with calls added."""
 
+import contextlib
 import os
 from typing import Any
 
@@ -8,8 +9,9 @@ def reverse_folders() -> None:
     """Let `os.listdir` and `os.scandir`, and so glob and pathlib, give names in reverse order."""
     listdir, scandir = os.listdir, os.scandir
 
-    class Reversed:
+    class Reversed(contextlib.ExitStack):
         def __init__(self, path: Any = None) -> None:
+            super().__init__()
             with scandir(path) as found:
                 self._entries = reversed(list(found))
 
@@ -19,19 +21,8 @@ def reverse_folders() -> None:
         def __next__(self) -> os.DirEntry:
             return next(self._entries)
 
-        def __enter__(self) -> "Reversed":
-            return self
-
-        def __exit__(self, *_: object) -> None:
-            self.close()
-
-        def close(self) -> None:
-            self._entries = reversed([])
-
-    def listed(path: Any = None) -> list[Any]:
-        return listdir(path)[::-1]
-
-    os.listdir, os.scandir = listed, Reversed  # type: ignore[assignment]
+    os.listdir = lambda path=None: listdir(path)[::-1]
+    os.scandir = Reversed  # type: ignore[assignment, misc]
 
 
 def count_one_cpu() -> None:
