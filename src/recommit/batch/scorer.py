@@ -12,7 +12,6 @@ import pyarrow as pa
 from recommit.artifact.load import load
 from recommit.artifact.model import Model
 from recommit.artifact.sets import Conformal
-from recommit.batch.fused import Fused
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +19,7 @@ class Scorer:
     """The bytes of a model file that was checked, and what names it.
 
     `version` is what it was registered as, or else its hash; `folder` is where it was; `values` maps a text input to
-    its known values; `golden` are rows that show what the model answers; `fused` says that it may be fed faster.
+    its known values; `golden` are rows that show what the model answers.
     """
 
     content: bytes
@@ -33,7 +32,6 @@ class Scorer:
     horizon_hours: float
     values: Mapping[str, tuple[str, ...]]
     golden: pd.DataFrame
-    fused: bool
 
     @property
     def columns(self) -> dict[str, str]:
@@ -45,10 +43,7 @@ class Scorer:
 
         Raises ValueError for rows that the model has no answer for.
         """
-        if rows.empty:
-            return np.empty(0)
-        fused = _fused(self.content) if self.fused else None
-        return fused.probability(rows) if fused else _model(self.content).predict_proba(rows)
+        return _model(self.content).predict_proba(rows)
 
     def written(self, probability: np.ndarray, outcomes: tuple[str, str]) -> dict[str, pa.Array]:
         """What is written beside a row's key: probability, set (in words), model, version, model_sha256."""
@@ -81,23 +76,9 @@ def load_scorer(folder: Path, version: str | None = None) -> Scorer:
         horizon_hours=float(manifest.prediction.horizon_hours),
         values={one.name: tuple(one.values) for one in manifest.inputs if one.values is not None},
         golden=artifact.golden.rows,
-        fused=_same(_fused(artifact.content), artifact.model, artifact.golden.rows),
     )
-
-
-def _same(fused: Fused | None, model: Model, rows: pd.DataFrame) -> bool:
-    """Whether the faster way gives the model's very bits."""
-    try:
-        return fused is not None and np.array_equal(fused.probability(rows), model.predict_proba(rows))
-    except ValueError:
-        return False
 
 
 @lru_cache(maxsize=2)
 def _model(content: bytes) -> Model:
     return Model(content)
-
-
-@lru_cache(maxsize=2)
-def _fused(content: bytes) -> Fused | None:
-    return Fused.of(content)

@@ -6,15 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from recommit import Refusal
-from recommit.artifact.export import export
 from recommit.artifact.model import Model
 from recommit.batch import sink, source
-from recommit.batch.fused import Fused
 from recommit.batch.scorer import load_scorer
 from tests.recommit.batch import world
 
@@ -54,26 +49,6 @@ def test_a_row_has_the_same_bits_whatever_rows_come_with_it(scorer):
         for size in (1, 2, 7, 16, 33):
             parts = [predict(rows.iloc[at : at + size]) for at in range(0, 300, size)]
             np.testing.assert_array_equal(np.concatenate(parts), whole)
-
-
-def test_feeding_the_model_faster_changes_no_bit(scorer):
-    assert scorer.fused
-    rows = world.features(1024)
-    np.testing.assert_array_equal(scorer.probability(rows), Model(scorer.content).predict_proba(rows))
-
-
-def test_a_model_that_begins_otherwise_is_fed_as_it_is(boosting):
-    rows = world.features(100)
-    one = make_pipeline(StandardScaler(), LogisticRegression()).fit(rows[["weight"]], rows["weight"] > 15)
-    assert Fused.of(export(one, rows[["weight"]])) is None
-    plain = replace(boosting, fused=False)
-    np.testing.assert_array_equal(plain.probability(rows), boosting.probability(rows))
-
-
-def test_a_faster_way_that_gives_other_bits_is_not_taken(folder, monkeypatch):
-    honest = Fused.probability
-    monkeypatch.setattr(Fused, "probability", lambda *given: np.nextafter(honest(*given), 1))
-    assert not load_scorer(folder, "v1.0.0").fused
 
 
 def test_parquet_and_csv_plan_and_features_give_the_same_bytes(scorer, score):
