@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from recommit import Refusal
 from recommit.batch.scorer import Scorer
-from recommit.batch.source import Batch, Part, Source
+from recommit.batch.source import Batch, Part, Reject, Source
 from recommit.batch.typed import Fault, as_kind, refuse_types
 from recommit.columns import Kind, Table
 from recommit.history import History, read_history
@@ -20,15 +20,6 @@ from recommit.problem import Problem
 from recommit.schema import broken_rows
 
 _UNANSWERED = "the model gives no probability: what it needs is missing"
-
-
-@dataclass(frozen=True)
-class Reject:
-    """A row that cannot be scored: its number in the input, from 1, its key where it has one, and why."""
-
-    row: int
-    key: str
-    reasons: str
 
 
 @dataclass(frozen=True)
@@ -54,14 +45,9 @@ class Job:
     kept: tuple[str, ...]
     history: Path | None
 
-    @property
-    def texts(self) -> tuple[str, ...]:
-        """The columns to be read as codes of their distinct values: text that goes to the model as it is."""
-        return tuple(name for name, kind in self.read.items() if kind == "text" and self.rows == "features")
-
     def run(self, part: Part) -> Done:
         """Score a part. Raises `Refusal` when it cannot be read, or features cannot be computed."""
-        rejects = [Reject(one.number, "", one.reason) for one in part.torn]
+        rejects = list(part.torn)
         tables = []
         for batch in part.batches():
             table, wrong = self._score(batch)
@@ -81,24 +67,19 @@ class Job:
         if self.rows == "features":
             broken = {row for row, _ in faults}
             faults += [(row, why) for row, why in self._unknown(frame) if row not in broken]
-        places = np.arange(len(frame))
-        if faults:
-            places = np.setdiff1d(places, [row for row, _ in faults])
-            frame = frame.iloc[places]
+        frame = _without(faults, frame)
         if self.rows == "asked":
             frame, unanswerable = self._with_features(frame)
-            faults += [(int(places[row]), why) for row, why in unanswerable]
-            answerable = np.setdiff1d(np.arange(len(frame)), [row for row, _ in unanswerable])
-            frame, places = frame.iloc[answerable], places[answerable]
+            faults += unanswerable
+            frame = _without(unanswerable, frame)
         try:
             probability = self.scorer.probability(frame)
         except ValueError as error:
             rows = f"{batch.numbers[0]} to {batch.numbers[-1]}"
             raise Refusal(f"rows {rows}: {error}; the schema let through what the model does not know", 1) from None
-        answered = np.isfinite(probability)
-        if not answered.all():
-            faults += [(int(row), _UNANSWERED) for row in places[~answered]]
-            frame, probability = frame[answered], probability[answered]
+        unanswered = np.flatnonzero(~np.isfinite(probability))
+        nothing = [(int(row), _UNANSWERED) for row in frame.index[unanswered]]
+        faults, frame, probability = faults + nothing, _without(nothing, frame), np.delete(probability, unanswered)
         kept = {name: _written(frame[name]) for name in self.kept}
         table = pa.table(kept | self.scorer.written(probability, self.problem.outcomes))
         return table, _rejects(faults, batch, self.problem.key)
@@ -106,7 +87,7 @@ class Job:
     def _typed(self, table: pa.Table) -> tuple[pd.DataFrame, list[Fault]]:
         columns, faults = {}, []
         for name, kind in self.read.items():
-            columns[name], wrong = as_kind(table[name], name, kind, codes=self.rows == "features")
+            columns[name], wrong = as_kind(table[name], name, kind)
             faults += wrong
         return pd.DataFrame(columns, copy=False), faults
 
@@ -119,10 +100,10 @@ class Job:
                 yield int(row), f"{name} {missing if pd.isna(value) else f'{value} is no value that the model knows'}"
 
     def _with_features(self, asked: pd.DataFrame) -> tuple[pd.DataFrame, list[Fault]]:
-        """The rows with their features, and those that history does not answer, by place, with the reason."""
+        """The rows with their features, under the same index, and why history does not answer some of them."""
         assert self.history is not None
         history = _history(self.problem, self.history)
-        asked = asked.reset_index(drop=True)
+        places, asked = asked.index, asked.reset_index(drop=True)
         try:
             built = self.problem.build(history.tables, asked, self.scorer.horizon_hours)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -135,8 +116,13 @@ class Job:
             *history.contradicted(asked, self.problem.rows),
             *history.unheard(asked, built[self.problem.instant]).items(),
         ]
-        others = [name for name in self.kept if name not in built]
-        return built.assign(**{name: asked[name] for name in others}), unanswerable
+        others = {name: asked[name] for name in self.kept if name not in built}
+        return built.assign(**others).set_index(places), [(int(places[row]), why) for row, why in unanswerable]
+
+
+def _without(faults: list[Fault], frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows of `frame` that have no fault; its index is each row's place in its batch."""
+    return frame.drop(index=list({row for row, _ in faults})) if faults else frame
 
 
 def _written(values: pd.Series) -> pa.Array:
@@ -194,14 +180,11 @@ def plan(problem: Problem, scorer: Scorer, source: Source, history: Path | None)
         )
     if absent and history is None:
         raise Refusal(f"{source.path} is a plan, and no folder of history is given to compute its features from")
-    kept = tuple(name for name in problem.kept if name in there)
-    if problem.key not in kept:
+    if problem.key not in there:
         raise Refusal(f"{source.path} has no column {problem.key}, which says what row a prediction is of")
-    if absent:  # the instant is computed
-        kept = tuple(name for name in problem.kept if name in there or name == problem.instant)
-    read = {name: kind for name, kind in problem.kept.items() if name in kept and name in there}
-    if absent:
-        read = {name: kind for name, kind in read.items() if name != problem.instant}
+    computed = [problem.instant] if absent else []
+    kept = tuple(name for name in problem.kept if name in there or name in computed)
+    read = {name: kind for name, kind in problem.kept.items() if name in kept and name not in computed}
     read |= problem.asked if absent else inputs
     refuse_types(source.schema, read, str(source.path))
     return Job(problem, scorer, "asked" if absent else "features", read, kept, history)

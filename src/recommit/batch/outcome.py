@@ -16,19 +16,17 @@ def happened(predictions: pd.DataFrame, facts: pd.DataFrame, key: str, target: s
     return known.reset_index(drop=True)
 
 
+def set_words(outcomes: tuple[str, str]) -> list[str]:
+    """The words for each set of outcomes: of none, of the negative one, of the positive one, of both."""
+    return ["neither", *outcomes, " or ".join(outcomes)]
+
+
 def as_sets(words: pd.Series, outcomes: tuple[str, str]) -> np.ndarray:
     """Whether the negative and the positive outcome are in each set that was written in words: (n, 2) bool.
 
     Raises ValueError for words that are no set of these outcomes.
     """
-    held = words.map(
-        {
-            "neither": 0,
-            outcomes[0]: 1,
-            outcomes[1]: 2,
-            f"{outcomes[0]} or {outcomes[1]}": 3,
-        }
-    )
+    held = words.map({word: code for code, word in enumerate(set_words(outcomes))})
     if held.isna().any():
         raise ValueError(f"{words[held.isna()].iloc[0]!r} is no set of {outcomes[0]} and {outcomes[1]}")
     code = held.to_numpy("int64")

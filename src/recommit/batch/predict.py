@@ -45,11 +45,7 @@ class Summary:
     rejects: Path | None
 
 
-def _quiet(line: str) -> None:
-    pass
-
-
-def predict(problem: Problem, scorer: Scorer, request: Request, say: Callable[[str], None] = _quiet) -> Summary:
+def predict(problem: Problem, scorer: Scorer, request: Request, say: Callable[[str], None] = lambda _: None) -> Summary:
     """Score every row of a table, in order, with a model; `say` hears how far it is.
 
     Writes the output, and beside it OUTPUT.rejects.csv (row, key, reasons) when rows cannot be scored. Memory does not
@@ -78,7 +74,7 @@ def predict(problem: Problem, scorer: Scorer, request: Request, say: Callable[[s
 
 
 def _run(job: Job, source: Source, request: Request) -> Generator[Done]:
-    parts = source.parts(list(job.read), job.texts)
+    parts = source.parts(list(job.read))
     workers = min(request.workers or cpus(), source.most_parts)
     if request.engine == "dask":
         return engine.on_dask(job, parts, request.scheduler, request.workers or cpus())

@@ -12,6 +12,7 @@ import pyarrow as pa
 from recommit.artifact.load import load
 from recommit.artifact.model import Model
 from recommit.artifact.sets import Conformal
+from recommit.batch.outcome import set_words
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +49,7 @@ class Scorer:
     def written(self, probability: np.ndarray, outcomes: tuple[str, str]) -> dict[str, pa.Array]:
         """What is written beside a row's key: probability, set (in words), model, version, model_sha256."""
         held = self.sets.sets(probability)
-        words = pa.array(["neither", *outcomes, f"{outcomes[0]} or {outcomes[1]}"])
+        words = pa.array(set_words(outcomes))
         code = pa.array((held[:, 0] + 2 * held[:, 1]).astype("int8"))
         always = pa.array(np.zeros(len(probability), "int8"))
         told = {"model": self.name, "version": self.version, "model_sha256": self.sha256}

@@ -14,7 +14,7 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from recommit import Refusal
-from recommit.batch.job import Reject
+from recommit.batch.source import Reject
 
 GROUP_ROWS = 131_072
 """Rows of a row group of the output: whatever parts they come in, so that its bytes do not tell of them."""
@@ -53,7 +53,8 @@ class Sink:
     def __enter__(self) -> Self:
         """Begin. Raises `Refusal` when another run writes this output, or nothing can be written there."""
         with ExitStack() as stack, self._told(status=2):
-            stack.enter_context(_alone(self._lock, self.output))
+            stack.enter_context(_locked(self._lock, self.output))
+            stack.callback(self._lock.unlink, missing_ok=True)
             stack.callback(self._unfinished.unlink, missing_ok=True)
             stack.callback(self._unfinished_rejects.unlink, missing_ok=True)
             for left in (self._unfinished, self._unfinished_rejects):  # of a killed run, or a link to elsewhere
@@ -146,20 +147,8 @@ def _refuse_other_than_file(place: Path) -> None:
         raise Refusal(f"{place} is {kind}, and nothing is written there: take it away, or name another output")
 
 
-@contextmanager
-def _alone(lock: Path, output: Path) -> Iterator[None]:
-    """Hold the lock of an output: a file beside it, which goes when the lock does.
-
-    Raises `Refusal` when another run holds it.
-    """
-    with _locked(lock, output):
-        try:
-            yield
-        finally:
-            lock.unlink(missing_ok=True)
-
-
 def _locked(lock: Path, output: Path) -> BinaryIO:
+    """Hold the lock of an output, a file beside it. Raises `Refusal` when another run holds it."""
     while True:
         file = os.fdopen(os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666), "wb")
         try:

@@ -38,11 +38,12 @@ class Batch:
 
 
 @dataclass(frozen=True)
-class Torn:
-    """A row of a CSV file that has more or fewer values than there are columns."""
+class Reject:
+    """A row that cannot be scored: its number in the input, from 1, its key where it has one, and why."""
 
-    number: int
-    reason: str
+    row: int
+    key: str
+    reasons: str
 
 
 @dataclass(frozen=True)
@@ -53,18 +54,13 @@ class RowGroup:
     group: int
     first: int
     columns: tuple[str, ...]
-    texts: tuple[str, ...]
-    torn: tuple[Torn, ...] = field(default=(), init=False)
+    torn: tuple[Reject, ...] = field(default=(), init=False)
 
     def batches(self) -> Iterator[Batch]:
-        """Its rows, at most `BATCH_ROWS` at once; the columns of `texts` as codes of their distinct values.
-
-        Raises `Refusal` for a file that is damaged.
-        """
+        """Its rows, at most `BATCH_ROWS` at once. Raises `Refusal` for a file that is damaged."""
         number = self.first
         try:
-            texts = list(self.texts)
-            with pa.parquet.ParquetFile(self.path, read_dictionary=texts, buffer_size=_BUFFER_BYTES) as file:
+            with pa.parquet.ParquetFile(self.path, buffer_size=_BUFFER_BYTES) as file:
                 for rows in file.iter_batches(BATCH_ROWS, [self.group], list(self.columns), use_threads=False):
                     yield Batch(pa.Table.from_batches([rows]), np.arange(number, number + rows.num_rows))
                     number += rows.num_rows
@@ -74,10 +70,13 @@ class RowGroup:
 
 @dataclass(frozen=True)
 class Block:
-    """Rows that were read already: lines of a CSV file as text, or some of a large row group."""
+    """Rows that were read already: lines of a CSV file as text, or some of a large row group.
+
+    `torn` are lines of the file with more or fewer values than it has columns.
+    """
 
     rows: Batch
-    torn: tuple[Torn, ...] = ()
+    torn: tuple[Reject, ...] = ()
 
     def batches(self) -> Iterator[Batch]:
         """All of its rows."""
@@ -122,7 +121,7 @@ class Parquet:
     def _groups(self) -> list[int]:
         return [self._metadata.row_group(group).num_rows for group in range(self._metadata.num_row_groups)]
 
-    def parts(self, columns: Sequence[str], texts: Sequence[str]) -> Iterator[Part]:
+    def parts(self, columns: Sequence[str]) -> Iterator[Part]:
         """Its row groups, of which only the columns asked for are read; one of over `PART_ROWS` rows comes in pieces.
 
         Those are read here, once: to read one where it is scored would take all that is before it in its group. It
@@ -130,7 +129,7 @@ class Parquet:
         """
         first = 1
         for group, rows in enumerate(self._groups):
-            part = RowGroup(self.path.absolute(), group, first, tuple(columns), tuple(texts))
+            part = RowGroup(self.path.absolute(), group, first, tuple(columns))
             if rows > PART_ROWS:
                 yield from (Block(batch) for batch in part.batches())
             elif rows:
@@ -185,9 +184,9 @@ class Csv:
         """How many parts it comes in at most."""
         return self.path.stat().st_size // _BLOCK_BYTES + 1
 
-    def parts(self, columns: Sequence[str], texts: Sequence[str]) -> Iterator[Part]:
+    def parts(self, columns: Sequence[str]) -> Iterator[Part]:
         """Its blocks of lines, of which only the columns asked for are kept. Raises `Refusal` for what is not text."""
-        torn: list[Torn] = []
+        torn: list[Reject] = []
         number = 1
         with self._open(columns, torn) as reader:
             nothing = reader.schema.empty_table()
@@ -199,22 +198,20 @@ class Csv:
                 except pa.ArrowException as error:
                     raise Refusal(f"{self.path} cannot be read from row {number:,} on: {_told(error)}", 1) from None
                 # Torn rows were left out, and have numbers too; some may be of a later block, read ahead.
-                skipped = {one.number for one in torn if one.number >= number}
-                last = number + table.num_rows + len(skipped)
-                kept = [n for n in range(number, last) if n not in skipped][: table.num_rows]
-                numbers = np.array(kept, dtype="int64")
-                next_number = int(numbers[-1]) + 1 if len(numbers) else number
-                yield Block(Batch(table, numbers), tuple(one for one in torn if one.number < next_number))
-                torn[:] = [one for one in torn if one.number >= next_number]
-                number = next_number
+                skipped = [one.row for one in torn]
+                numbers = np.setdiff1d(np.arange(number, number + table.num_rows + len(skipped)), skipped)
+                numbers = numbers[: table.num_rows]
+                number = int(numbers[-1]) + 1 if len(numbers) else number
+                yield Block(Batch(table, numbers), tuple(one for one in torn if one.row < number))
+                torn[:] = [one for one in torn if one.row >= number]
         if torn:
             yield Block(Batch(nothing, np.empty(0, "int64")), tuple(torn))
 
     @contextmanager
-    def _open(self, columns: Sequence[str], torn: list[Torn]) -> Iterator[pa.csv.CSVStreamingReader]:
+    def _open(self, columns: Sequence[str], torn: list[Reject]) -> Iterator[pa.csv.CSVStreamingReader]:
         def skip(row: pa.csv.InvalidRow) -> str:
             reason = f"has {row.actual_columns} values for {row.expected_columns} columns"
-            torn.append(Torn(row.number - 1, reason))  # the line of names is its row 1
+            torn.append(Reject(row.number - 1, "", reason))  # the line of names is its row 1
             return "skip"
 
         with _unheard(skip):

@@ -1,6 +1,8 @@
 """Columns of a file as the types that features are computed from, and what of them has no such value."""
 
+import re
 from collections.abc import Mapping
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -25,9 +27,7 @@ _ZONES = (
     (r"(:\d\d(?:\.\d+)?[+-]\d\d)$", r"\1:00"),
 )
 """How others write the zone: ` UTC`, a blank before an offset, an offset of hours alone (so Postgres and DuckDB)."""
-_DIGITS = r"^[+-]?\d+$"
-_SURELY_64_BITS = 18  # so many digits
-_NUMBER = r"(?i)^[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|nan|inf|infinity)$"
+_NUMBER = r"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[nN][aA][nN]|[iI][nN][fF](?:[iI][nN][iI][tT][yY])?)"
 """What Arrow reads as a number; in text too, NaN is a missing one."""
 _MOST = 2**63 - 1
 _YEARS = (-62_135_596_800, 253_402_300_800)
@@ -44,15 +44,12 @@ def refuse_types(schema: pa.Schema, kinds: Mapping[str, Kind], where: str) -> No
         raise Refusal(f"{where}: {found}")
 
 
-def as_kind(values: pa.ChunkedArray, name: str, kind: Kind, codes: bool = True) -> tuple[pd.Series, list[Fault]]:
+def as_kind(values: pa.ChunkedArray, name: str, kind: Kind) -> tuple[pd.Series, list[Fault]]:
     """A column as float32, int64, text or datetime64[us, UTC], and the rows whose value is not of that kind.
 
     Such a row's value is a placeholder. A missing value is one that a number, text or instant may have; a whole number
-    may not. Text that comes as codes of its distinct values goes so, with `codes`. What becomes of a value does not
-    depend on the others.
+    may not. What becomes of a value does not depend on the others.
     """
-    if kind == "text" and codes and pa.types.is_dictionary(values.type) and _is_string(values.type.value_type):
-        return values.to_pandas(), []
     values, undecoded = _plain(values, name, kind)
     convert = {"text": _text, "number": _number, "whole": _whole, "instant": _instant}[kind]
     found, faults = convert(values, name)
@@ -114,79 +111,55 @@ def _text(values: pa.ChunkedArray, name: str) -> tuple[pd.Series, list[Fault]]:
 
 
 def _number(values: pa.ChunkedArray, name: str) -> tuple[pd.Series, list[Fault]]:
-    numbers, faults = _parsed(values, name, pa.float32(), "number")
+    faults: list[Fault] = []
+    if _is_string(values.type):
+        texts = pc.ascii_trim_whitespace(values)
+        looks = pc.match_substring_regex(texts, f"^{_NUMBER}$")
+        faults = _not_so(values, pc.invert(looks), name, "number")
+        values = pc.if_else(looks, texts, pa.scalar(None, texts.type))
+    numbers = values.cast(pa.float32(), safe=False).to_numpy()
     infinite = np.flatnonzero(np.isinf(numbers))
     return pd.Series(numbers), faults + [(int(row), f"{name} is infinite") for row in infinite]
 
 
 def _whole(values: pa.ChunkedArray, name: str) -> tuple[pd.Series, list[Fault]]:
-    if pa.types.is_integer(values.type):
-        return _whole_of_integers(values, name)
+    """Whole numbers: most of them by Arrow, a column at once; those that it may not read rightly one by one."""
+    found, sure = values, pc.is_valid(values)
     if _is_string(values.type):
-        return _whole_of_texts(values, name)
-    return _whole_of_floats(values, name)
-
-
-def _whole_of_texts(values: pa.ChunkedArray, name: str) -> tuple[pd.Series, list[Fault]]:
-    """Digits alone are read as 64-bit integers, to the last one; all else, 1.0 and 1e3 say, as float64."""
-    texts = pc.ascii_trim_whitespace(values)
-    digits = pc.fill_null(pc.match_substring_regex(texts, _DIGITS), False)
-    others, faults = _whole_of_floats(pc.if_else(digits, pa.scalar("0", values.type), values), name)
-    plain = pc.replace_substring_regex(texts, r"^\+?(-?)0*(\d+)$", r"\1\2")
-    long = pc.fill_null(pc.and_(digits, pc.greater(pc.utf8_length(plain), _SURELY_64_BITS)), False)
-    short = pc.if_else(pc.and_(digits, pc.invert(long)), plain, pa.scalar("0", values.type))
-    numbers = np.where(digits.to_numpy(), short.cast(pa.int64()).to_numpy(), others)
-    for row in (int(row) for row in np.flatnonzero(long.to_numpy())):
-        text = plain[row].as_py()
-        number = int(text[:21])  # one digit more than 64 bits have: the rest of it would not bring it back
-        if -_MOST - 1 <= number <= _MOST:
-            numbers[row] = number
-        else:
-            bound = f"above {_MOST}" if number > 0 else f"below {-_MOST - 1}"
-            faults.append((row, f"{name} is {text}, {bound}"))
+        found = pc.replace_substring_regex(pc.ascii_trim_whitespace(values), r"^\+?(-?)0*(\d{1,15})\.0*$", r"\1\2")
+        sure = pc.match_substring_regex(found, r"^[+-]?\d{1,18}$")
+        found = pc.ascii_ltrim(found, "+")
+    elif pa.types.is_floating(values.type):
+        found = values.cast(pa.float64())
+        sure = pc.and_(pc.less(pc.abs(found), 2.0**53), pc.equal(pc.floor(found), found))
+    elif pa.types.is_uint64(values.type):
+        sure = pc.less_equal(values, pa.scalar(_MOST, pa.uint64()))
+    sure = pc.fill_null(sure, False)
+    numbers = pc.if_else(sure, found, pa.scalar("0").cast(found.type)).cast(pa.int64()).to_numpy().copy()
+    faults = []
+    for row in np.flatnonzero(~sure.to_numpy()).tolist():
+        try:
+            numbers[row] = _one_whole(values[row].as_py())
+        except ValueError as error:
+            faults.append((row, f"{name} is {error}"))
     return pd.Series(numbers), faults
 
 
-def _whole_of_floats(values: pa.ChunkedArray, name: str) -> tuple[pd.Series, list[Fault]]:
-    numbers, faults = _parsed(values, name, pa.float64(), "whole")
-    told = {row for row, _ in faults}
-    with np.errstate(invalid="ignore"):
-        broken = np.flatnonzero(~(np.abs(numbers) < 2**53) | (numbers != np.floor(numbers)))
-    for row in (int(row) for row in broken if row not in told):
-        value = values[row].as_py()
-        if np.isnan(numbers[row]):
-            why = "missing"
-        elif np.isfinite(numbers[row]) and numbers[row] == np.floor(numbers[row]):
-            why = f"{value}: beyond 2**53 a number of this type may have lost digits"
-        else:
-            why = f"{value}, not {_WORDS['whole']}"
-        faults.append((row, f"{name} is {why}"))
-    placeholders = np.zeros(len(numbers), dtype=bool)
-    placeholders[broken] = True
-    return pd.Series(np.where(placeholders, 0, numbers).astype("int64")), faults
-
-
-def _whole_of_integers(values: pa.ChunkedArray, name: str) -> tuple[pd.Series, list[Fault]]:
-    large = np.zeros(len(values), dtype=bool)
-    if pa.types.is_uint64(values.type):
-        large = pc.fill_null(pc.greater(values, pa.scalar(_MOST, pa.uint64())), False).to_numpy()
-    usable = values if not large.any() else pc.if_else(large, pa.scalar(0, values.type), values)
-    faults = [(int(row), f"{name} is missing") for row in np.flatnonzero(values.is_null().to_numpy())]
-    faults += [(int(row), f"{name} is {values[int(row)].as_py()}, above {_MOST}") for row in np.flatnonzero(large)]
-    return pd.Series(usable.fill_null(0).cast(pa.int64()).to_numpy()), faults
-
-
-def _parsed(values: pa.ChunkedArray, name: str, wanted: pa.DataType, kind: Kind) -> tuple[np.ndarray, list[Fault]]:
-    """Numbers, NaN where missing or not one: each by its own value, whatever values come with it."""
-    if not _is_string(values.type):
-        return values.cast(wanted, safe=False).to_numpy(), []
-    texts = pc.ascii_trim_whitespace(values)
-    looks = pc.match_substring_regex(texts, _NUMBER)
-    broken = np.flatnonzero(pc.fill_null(pc.invert(looks), False).to_numpy())
-    faults = [(int(row), f"{name} is {values[int(row)].as_py()!r}, not {_WORDS[kind]}") for row in broken]
-    if faults:
-        texts = pc.if_else(looks, texts, pa.scalar(None, texts.type))
-    return texts.cast(wanted).to_numpy(), faults
+def _one_whole(value: str | float | None) -> int:
+    """A whole number of 64 bits. Raises ValueError that says what the value is instead."""
+    text = "nan" if value is None else str(value).strip()
+    if not re.fullmatch(_NUMBER, text, re.ASCII):
+        raise ValueError(f"{value!r}, not {_WORDS['whole']}")
+    number = Decimal(text)
+    if number.is_nan():
+        raise ValueError("missing")
+    if not number.is_finite() or number != number.to_integral_value():
+        raise ValueError(f"{value}, not {_WORDS['whole']}")
+    if not text.lstrip("+-").isdigit() and abs(number) >= 2**53:
+        raise ValueError(f"{value}: beyond 2**53 a number of this type may have lost digits")
+    if not -_MOST - 1 <= number <= _MOST:
+        raise ValueError(f"{number}, {f'above {_MOST}' if number > 0 else f'below {-_MOST - 1}'}")
+    return int(number)
 
 
 def _instant(values: pa.ChunkedArray, name: str) -> tuple[pd.Series, list[Fault]]:
@@ -199,10 +172,15 @@ def _instant(values: pa.ChunkedArray, name: str) -> tuple[pd.Series, list[Fault]
     texts = pc.replace_substring_regex(texts, _BELOW_MICROSECONDS, r"\1")
     zoned = pc.fill_null(pc.match_substring_regex(texts, _ZONE), False).to_numpy()
     parsed = pd.to_datetime(texts.to_pandas().where(zoned), utc=True, errors="coerce", format="ISO8601")
-    broken = np.flatnonzero(parsed.isna() & texts.is_valid().to_numpy())
-    faults = [(int(row), f"{name} is {values[int(row)].as_py()!r}, not {_WORDS['instant']}") for row in broken]
+    faults = _not_so(values, pa.array(parsed.isna() & texts.is_valid().to_numpy()), name, "instant")
     found, far = _instant_of_timestamps(pa.chunked_array([pa.Array.from_pandas(parsed)]), name)
     return found, faults + far
+
+
+def _not_so(values: pa.ChunkedArray, broken: pa.ChunkedArray, name: str, kind: Kind) -> list[Fault]:
+    """The rows that are `broken`: their values are not of the `kind`."""
+    rows = np.flatnonzero(pc.fill_null(broken, False).to_numpy(zero_copy_only=False)).tolist()
+    return [(row, f"{name} is {values[row].as_py()!r}, not {_WORDS[kind]}") for row in rows]
 
 
 def _instant_of_timestamps(values: pa.ChunkedArray, name: str) -> tuple[pd.Series, list[Fault]]:

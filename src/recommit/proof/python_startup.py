@@ -21,8 +21,8 @@ def reverse_folders() -> None:
         def __next__(self) -> os.DirEntry:
             return next(self._entries)
 
-    os.listdir = lambda path=None: listdir(path)[::-1]
-    os.scandir = Reversed  # type: ignore[assignment, misc]
+    os.listdir = lambda path=None: listdir(path)[::-1]  # type: ignore[assignment]
+    os.scandir = Reversed  # type: ignore[assignment]
 
 
 def count_one_cpu() -> None:

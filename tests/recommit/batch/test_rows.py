@@ -180,7 +180,7 @@ def test_a_file_of_one_row_group_comes_in_parts_and_gives_the_same_bytes(boostin
     rows.loc[[3, 499, 949], "weight"] = -1
     whole, _ = score(boosting, rows, output="whole.parquet")
     one = source.Parquet(tmp_path / "rows.parquet")
-    parts = list(one.parts(["parcel"], []))
+    parts = list(one.parts(["parcel"]))
     assert [part.rows.table.num_rows for part in parts] == [100] * 9 + [50]
     assert one.most_parts == 10
     for name, group, workers in (("many", 70, 1), ("mixed", 300, 1), ("processes", None, 2)):
