@@ -27,6 +27,7 @@ from recommit.proof.variations import Changes, Variation, dated, together
 
 _STARTUP = "src/sitecustomize.py"
 """What every Python in a sandbox runs first, when a variation asks for it."""
+_RECOMMITS_OWN = (".recommit/", "reports/failed/")
 # What programs keep in a home of their own accord.
 _PROGRAMS_OWN = (".cache", ".config", ".local", ".ipython", ".jupyter", ".keras", ".nv")
 
@@ -89,7 +90,7 @@ class Sandbox:
         for made in (folder / "src", home, tmp):
             made.mkdir(parents=True)
         self._fill(folder, stage, files, changes)
-        before = {name: _stamp(folder / name) for name in files}
+        before = _stamps(folder)
         log = top / "opened" if watching and not watch.strace() else None
         status, said = self._execute(stage, top, changes, log)
         return Outcome(
@@ -190,9 +191,10 @@ def cut_params(text: str, kept: Collection[str]) -> str:
     return written.getvalue()
 
 
-def _stamp(path: Path) -> tuple[int, int, int]:
-    found = path.stat()
-    return found.st_mtime_ns, found.st_size, found.st_ino
+def _stamps(folder: Path) -> dict[str, tuple[int, int, int]]:
+    """Each file of `folder`: its path in it to its time, size and number, one of which a change changes."""
+    found = {path.relative_to(folder).as_posix(): path.stat() for path in sorted(folder.rglob("*")) if path.is_file()}
+    return {name: (stat.st_mtime_ns, stat.st_size, stat.st_ino) for name, stat in found.items()}
 
 
 def _left_behind(
@@ -201,18 +203,12 @@ def _left_behind(
     """Inputs that the stage changed, and files that it left without declaring them."""
     outs = [out.path for out in stage.outs]
     durations = {out.removesuffix(".ipynb") + ".log" for out in outs if out.endswith(".ipynb")}  # of `recommit run`
-    for name, stamp in before.items():
-        if not any(is_in(name, out) for out in outs) and (
-            not (folder / name).exists() or _stamp(folder / name) != stamp
-        ):
+    after = _stamps(folder)
+    changed = (name for name in {**before, **after} if before.get(name) != after.get(name))
+    for name in (name for name in changed if not any(is_in(name, out) for out in outs)):
+        if name in before:
             yield f"changed its own input {name}"
-    for path in sorted(folder.rglob("*")):
-        name = path.relative_to(folder).as_posix()
-        ours = name in (*before, "dvc.yaml", "params.yaml", _STARTUP) or name.startswith(
-            (".recommit/", "reports/failed/")
-        )
-        declared = any(is_in(name, out) for out in outs) or name in durations or "__pycache__" in name
-        if path.is_file() and not ours and not declared:
+        elif name not in durations and not name.startswith(_RECOMMITS_OWN) and "__pycache__" not in name:
             yield f"wrote {name}"
     yield from (f"wrote ~/{path.name}" for path in sorted(home.iterdir()) if path.name not in _PROGRAMS_OWN)
 
