@@ -13,8 +13,8 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 from recommit import Refusal
-from recommit.batch.alike import START_ANEW, Given, arrived, run_alike
 from recommit.batch.job import Done, Job
+from recommit.batch.same_bits import START_ANEW, MarkedJob, do_nothing, run_if_same
 from recommit.batch.source import Part
 
 _ANSWERS_WITHIN = "10s"
@@ -68,7 +68,7 @@ def _locks(advice: str) -> Iterator[None]:
 def on_dask(job: Job, parts: Iterable[Part], scheduler: str | None, workers: int) -> Generator[Done]:
     """Score parts on a Dask cluster: the one at `scheduler`, or one of so many processes of this machine.
 
-    Workers read the same files under the same paths, and run this project's code: see `recommit.batch.alike`. Dask
+    Workers read the same files under the same paths, and run this project's code: see `recommit.batch.same_bits`. Dask
     sends code both ways, so whoever answers at `scheduler` is trusted as one who runs commands here.
 
     Raises `Refusal` when Dask is not installed, no scheduler can be reached or none is left, it has no worker, a worker
@@ -105,8 +105,8 @@ def on_dask(job: Job, parts: Iterable[Part], scheduler: str | None, workers: int
             threads = sum(client.nthreads().values())
             if not threads:
                 raise Refusal(f"{where} has no worker: start some, from the project's folder")
-            given = _shared(client, Given.of(job), where, lost)
-            yield from _in_order(lambda part: client.submit(run_alike, given, part, pure=False), parts, threads + 1)
+            given = _shared(client, MarkedJob.of(job), where, lost)
+            yield from _in_order(lambda part: client.submit(run_if_same, given, part, pure=False), parts, threads + 1)
         except lost:
             raise Refusal(
                 f"workers of {where}, or itself, ended before their time, as for want of memory: nothing was written; "
@@ -115,11 +115,11 @@ def on_dask(job: Job, parts: Iterable[Part], scheduler: str | None, workers: int
             ) from None
 
 
-def _shared(client: Any, given: Given, where: str, lost: tuple[type[Exception], ...]) -> Any:
+def _shared(client: Any, given: MarkedJob, where: str, lost: tuple[type[Exception], ...]) -> Any:
     """A job that each worker has. Raises `Refusal` when scheduler or worker has no such code to read it with."""
     try:
         (shared,) = client.scatter([given], broadcast=True, hash=False)
-        client.submit(arrived, shared, pure=False).result()
+        client.submit(do_nothing, shared, pure=False).result()
     except lost:
         raise
     except Exception as error:  # Dask gives them all kinds, and none of ours has run

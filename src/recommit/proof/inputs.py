@@ -164,7 +164,7 @@ def _stale_params(stage: LockedStage, declared: Stage, commit: Commit) -> Iterat
             )
 
 
-def standing_orders(commit: Commit) -> Iterator[tuple[str, str]]:
+def frozen_or_always_changed(commit: Commit) -> Iterator[tuple[str, str]]:
     """Stages that DVC does not treat as others, by name, and what that means."""
     means = {
         "frozen": "is frozen: `dvc repro` never runs it again, whatever its inputs say",

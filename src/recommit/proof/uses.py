@@ -5,6 +5,7 @@ import json
 import posixpath
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from importlib.util import resolve_name
 from pathlib import Path
 from typing import Any
 
@@ -61,11 +62,10 @@ def _run(tree: ast.AST) -> Iterator[ast.AST]:
 
 
 def _absolute(name: str, package: str) -> str:
-    rest = name.lstrip(".")
-    if rest == name:
+    try:
+        return resolve_name(name, package)
+    except ImportError:  # it leads out of all packages, so to nothing
         return name
-    above = package.split(".")
-    return ".".join([*above[: len(above) - (len(name) - len(rest)) + 1], *filter(None, [rest])])
 
 
 def files_named(tree: ast.AST, item: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:

@@ -20,7 +20,7 @@ from recommit.proof import watch
 from recommit.proof.commit import Commit, LockedStage, head_of, lay_out
 from recommit.proof.contents import Contents
 from recommit.proof.earlier_proofs import earlier_seconds
-from recommit.proof.inputs import Plan, standing_orders
+from recommit.proof.inputs import Plan, frozen_or_always_changed
 from recommit.proof.machine import machine, unlike_the_lock
 from recommit.proof.remote import cache_of, fetch
 from recommit.proof.replay import Prover
@@ -238,7 +238,7 @@ def _with_record(
     found: Mapping[str, StageVerdict], plan: Plan, chosen: Sequence[LockedStage], whole: bool
 ) -> list[StageVerdict]:
     """The verdicts in dvc.lock's order, with what the commit's own record of each stage says against it."""
-    wrong, orders = list(plan.contradictions()), list(standing_orders(plan.commit))
+    wrong, special = list(plan.contradictions()), list(frozen_or_always_changed(plan.commit))
     verdicts = [found[stage.name] for stage in chosen]
     if whole:
         unrecorded = dict.fromkeys(name for name, _ in wrong if name not in found)
@@ -247,7 +247,7 @@ def _with_record(
         replace(
             verdict,
             problems=(*verdict.problems, *(words for name, words in wrong if name == verdict.stage)),
-            notes=tuple(words for name, words in orders if name == verdict.stage.partition("@")[0]),
+            notes=tuple(words for name, words in special if name == verdict.stage.partition("@")[0]),
         )
         for verdict in verdicts
     ]

@@ -129,7 +129,7 @@ class Bounds:
 
 def undeclared(seen: Seen, bounds: Bounds) -> Iterator[str]:
     """Each file that was read or written, and each address that was called, without being declared; in words."""
-    found = {line for opened in seen.opened for line in _trespass(opened, bounds)}
+    found = {line for opened in seen.opened for line in _undeclared_use(opened, bounds)}
     yield from sorted(found)
     for address in sorted(seen.called):
         if not address.startswith("/"):
@@ -138,7 +138,7 @@ def undeclared(seen: Seen, bounds: Bounds) -> Iterator[str]:
             yield f"called the socket {address}"
 
 
-def _trespass(opened: Opened, bounds: Bounds) -> Iterator[str]:
+def _undeclared_use(opened: Opened, bounds: Bounds) -> Iterator[str]:
     path = opened.path
     if _in(path, [str(bounds.folder)]):
         name = path[len(str(bounds.folder)) + 1 :]

@@ -14,7 +14,7 @@ from distributed import Client, LocalCluster
 
 import recommit
 from recommit import Refusal
-from recommit.batch import alike, engine, sink
+from recommit.batch import engine, same_bits, sink
 from recommit.batch.job import plan
 from recommit.batch.scorer import Scorer
 from recommit.batch.source import open_source
@@ -62,7 +62,7 @@ def other_answers() -> None:
 
 
 def other_libraries() -> None:
-    alike.version = lambda name: "0.1"
+    same_bits.version = lambda name: "0.1"
 
 
 def other_code(folder: str) -> None:
@@ -89,11 +89,11 @@ def test_a_worker_that_would_give_other_bits_is_refused_by_name(boosting, score,
     with Client(cluster, set_as_default=False) as client:
         (worker,) = client.run(plant, *[str(folder.parent)] * (plant is other_code))
     found = refused(score, boosting, tmp_path, scheduler=cluster.scheduler_address)
-    assert found == (f"the worker {worker} differs in {told}: nothing was written; {alike.START_ANEW}", 1)
+    assert found == (f"the worker {worker} differs in {told}: nothing was written; {same_bits.START_ANEW}", 1)
 
 
 def no_code() -> None:
-    sys.modules["recommit.batch.alike"] = None  # type: ignore[assignment]
+    sys.modules["recommit.batch.same_bits"] = None  # type: ignore[assignment]
 
 
 def test_a_worker_without_this_code_is_told_of(boosting, score, tmp_path, cluster):
@@ -101,16 +101,16 @@ def test_a_worker_without_this_code_is_told_of(boosting, score, tmp_path, cluste
         client.run(no_code)
     told, status = refused(score, boosting, tmp_path, scheduler=cluster.scheduler_address)
     assert "or a worker of it, cannot run this project: " in told
-    assert "recommit.batch.alike" in told
+    assert "recommit.batch.same_bits" in told
     assert status == 1
 
 
 def test_a_history_that_differs_is_a_difference(boosting, score, tmp_path, history):
     score(boosting, world.plan(9))
     job = plan(world.PROBLEM, boosting, open_source(tmp_path / "rows.parquet"), history)
-    before = alike.marks(job)
+    before = same_bits.marks(job)
     world.history()["delays"].assign(minutes=1.0).to_parquet(history / "delays.parquet", index=False)
-    after = alike.marks(job)
+    after = same_bits.marks(job)
     assert [name for name in before if before[name] != after[name]] == [f"the table {history / 'delays.parquet'}"]
 
 

@@ -25,7 +25,7 @@ _LIBRARIES = ("numpy", "pandas", "pyarrow", "onnxruntime")
 
 
 @dataclass(frozen=True, eq=False)
-class Given:
+class MarkedJob:
     """A job with the marks of the process that gives it."""
 
     job: Job
@@ -51,11 +51,11 @@ def marks(job: Job) -> dict[str, str]:
     return found
 
 
-def arrived(given: Given) -> None:
-    """Do nothing, where a job is: it could be read there."""
+def do_nothing(given: MarkedJob) -> None:
+    """Do nothing in a worker, which shows that it could read the job `given`."""
 
 
-def run_alike(given: Given, part: Part) -> Done:
+def run_if_same(given: MarkedJob, part: Part) -> Done:
     """Score a part in a Dask worker. Raises `Refusal`, with its address, when it differs from who gave the job."""
     from distributed import get_worker
 
@@ -67,7 +67,7 @@ def run_alike(given: Given, part: Part) -> Done:
 
 
 @lru_cache(maxsize=4)
-def _differences(given: Given) -> str:
+def _differences(given: MarkedJob) -> str:
     """What differs here, in words: found once in a process."""
     here = marks(given.job)
     found = [name for name, mark in given.marks.items() if here.get(name) != mark]
