@@ -1,1 +1,1 @@
-"""Score a table: larger than memory, in processes or on a cluster, with the same rows whatever the way."""
+"""Scores a table that may be larger than memory, in processes or on a cluster, with the same result in each way."""

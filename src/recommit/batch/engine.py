@@ -1,4 +1,4 @@
-"""Run a job on parts of a table: here, in processes, or on a Dask cluster; what comes back is in the table's order."""
+"""Runs a job on parts of a table, here, in processes or on a Dask cluster; results come in the table's order."""
 
 import logging
 import multiprocessing
@@ -24,15 +24,15 @@ _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "ARROW_N
 
 
 def here(job: Job, parts: Iterable[Part]) -> Generator[Done]:
-    """Score part after part in this process."""
+    """Scores part after part in this process."""
     for part in parts:
         yield job.run(part)
 
 
 def in_processes(job: Job, parts: Iterable[Part], workers: int) -> Generator[Done]:
-    """Score parts in so many processes, of one thread each.
+    """Scores parts in so many `workers`: processes of one thread each.
 
-    Raises `Refusal` when one of them ends before its time, or this machine cannot have any.
+    Raises `Refusal` when one of them ends before its time, or this machine cannot start any.
     """
     context = multiprocessing.get_context("spawn")  # a fork of a process with threads may hang
     with _environment(_ONE_THREAD):
@@ -52,7 +52,7 @@ def in_processes(job: Job, parts: Iterable[Part], workers: int) -> Generator[Don
 
 @contextmanager
 def _locks(advice: str) -> Iterator[None]:
-    """Raise `Refusal` where processes cannot have locks in common: /dev/shm, where locks are, may be full."""
+    """Raises `Refusal` with `advice` where processes cannot share locks, as where /dev/shm is full."""
     try:
         yield
     except (OSError, ImportError, NotImplementedError, RuntimeError) as error:
@@ -66,13 +66,13 @@ def _locks(advice: str) -> Iterator[None]:
 
 
 def on_dask(job: Job, parts: Iterable[Part], scheduler: str | None, workers: int) -> Generator[Done]:
-    """Score parts on a Dask cluster: the one at `scheduler`, or one of so many processes of this machine.
+    """Scores parts on the Dask cluster at `scheduler`, or on one of so many `workers` of this machine.
 
     Workers read the same files under the same paths, and run this project's code: see `recommit.batch.same_bits`. Dask
-    sends code both ways, so whoever answers at `scheduler` is trusted as one who runs commands here.
+    sends code both ways, so whoever answers at `scheduler` is trusted to run commands here.
 
-    Raises `Refusal` when Dask is not installed, no scheduler can be reached or none is left, it has no worker, a worker
-    differs from this process, or workers end before their time.
+    Raises `Refusal` when Dask is not installed, when no scheduler answers or it ends, when it has no worker, when a
+    worker differs from this process, or when workers end before their time.
     """
     try:
         import dask
@@ -116,7 +116,7 @@ def on_dask(job: Job, parts: Iterable[Part], scheduler: str | None, workers: int
 
 
 def _shared(client: Any, given: MarkedJob, where: str, lost: tuple[type[Exception], ...]) -> Any:
-    """A job that each worker has. Raises `Refusal` when scheduler or worker has no such code to read it with."""
+    """Returns `given` as each worker has it. Raises `Refusal` when the scheduler or a worker cannot read it."""
     try:
         (shared,) = client.scatter([given], broadcast=True, hash=False)
         client.submit(do_nothing, shared, pure=False).result()
@@ -129,7 +129,7 @@ def _shared(client: Any, given: MarkedJob, where: str, lost: tuple[type[Exceptio
 
 
 def _refuse_address(address: str) -> None:
-    """Raise `Refusal` for what cannot be a scheduler's: a client of it would fail, and then wait long to be closed."""
+    """Raises `Refusal` for an `address` that no scheduler can have: a client would take long to fail."""
     from distributed.comm import get_address_host_port, parse_address
     from distributed.security import Security
 
@@ -143,7 +143,7 @@ def _refuse_address(address: str) -> None:
 
 
 def _in_order(submit: Callable[[Part], Any], parts: Iterable[Part], most: int) -> Iterator[Done]:
-    """What becomes of each part, in order; no more than `most` parts are begun and not yet taken."""
+    """Yields the result of each part, in order; at most `most` parts are begun and not yet taken."""
     begun: deque[Future] = deque()
     for part in parts:
         begun.append(submit(part))
@@ -157,7 +157,7 @@ _job: Job | None = None
 
 
 def _begin(job: Job) -> None:
-    """Make a process ready; it ends when the one that started it does."""
+    """Prepares a worker process: it knows `job`, and ends when the process that started it does."""
     global _job
     _job = job
     parent = multiprocessing.parent_process()

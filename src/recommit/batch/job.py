@@ -1,4 +1,4 @@
-"""Score one part of a table: what every engine runs, wherever it runs it."""
+"""Scores one part of a table, whatever engine runs it."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ _UNANSWERED = "the model gives no probability: what it needs is missing"
 
 @dataclass(frozen=True)
 class Done:
-    """A part that was scored: its predictions, in order, and the rows left out."""
+    """A part that was scored: its predictions, in order, and the rows that were rejected."""
 
     predictions: pa.Table
     rejects: tuple[Reject, ...]
@@ -34,8 +34,8 @@ class Done:
 class Job:
     """What to do with each row of a table.
 
-    `rows` is "features" for a table with the model's inputs, "asked" for one whose features are computed, from the
-    history in a folder. `read` maps each column that is read to its kind; `kept` are written beside the prediction.
+    `rows` is "features" for a table with the model's inputs, and "asked" for one whose features are computed from the
+    tables in `history`. `read` maps each column that is read to its kind; `kept` are written beside the prediction.
     """
 
     problem: Problem
@@ -46,7 +46,7 @@ class Job:
     history: Path | None
 
     def run(self, part: Part) -> Done:
-        """Score a part. Raises `Refusal` when it cannot be read, or features cannot be computed."""
+        """Scores a part. Raises `Refusal` when it cannot be read, or features cannot be computed."""
         rejects = list(part.torn)
         tables = []
         for batch in part.batches():
@@ -92,7 +92,7 @@ class Job:
         return pd.DataFrame(columns, copy=False), faults
 
     def _unknown(self, frame: pd.DataFrame) -> Iterator[Fault]:
-        """Text that the model was not told of, where it says what it knows: the schema may allow more."""
+        """Yields the rows with a text that the model does not know; the schema may allow more texts than the model."""
         for name, known in self.scorer.values.items():
             for row in np.flatnonzero(~frame[name].isin(known).to_numpy()):
                 value = frame[name].iloc[row]
@@ -100,7 +100,7 @@ class Job:
                 yield int(row), f"{name} {missing if pd.isna(value) else f'{value} is no value that the model knows'}"
 
     def _with_features(self, asked: pd.DataFrame) -> tuple[pd.DataFrame, list[Fault]]:
-        """The rows with their features, under the same index, and why history does not answer some of them."""
+        """Returns the rows with their features, under the same index, and the rows that history does not answer."""
         assert self.history is not None
         history = _history(self.problem, self.history)
         places, asked = asked.index, asked.reset_index(drop=True)
@@ -121,12 +121,12 @@ class Job:
 
 
 def _without(faults: list[Fault], frame: pd.DataFrame) -> pd.DataFrame:
-    """The rows of `frame` that have no fault; its index is each row's place in its batch."""
+    """Returns the rows of `frame` that have no fault; its index is each row's place in its batch."""
     return frame.drop(index=list({row for row, _ in faults})) if faults else frame
 
 
 def _written(values: pd.Series) -> pa.Array:
-    """A column as it is written; text as such, for codes depend on the rows that they were made of."""
+    """Returns a column as it is written. Text is written as such: codes would depend on the other rows."""
     found = pa.Array.from_pandas(values)
     return found.cast(pa.string()) if isinstance(values.dtype, (pd.CategoricalDtype, pd.StringDtype)) else found
 
@@ -144,7 +144,7 @@ def _rejects(faults: list[Fault], batch: Batch, key: str) -> list[Reject]:
 
 
 def _history(problem: Problem, folder: Path) -> History:
-    """The history tables: read and checked once in each process, not once a batch; again when a file has changed."""
+    """Returns the history tables, read and checked once in each process, and again when a file has changed."""
     files = [folder / f"{table.name}.parquet" for table in problem.history]
     try:
         changed = tuple(file.stat().st_mtime_ns for file in files if file.exists())
@@ -159,10 +159,10 @@ def _read(declared: tuple[Table, ...], folder: Path, changed: tuple[int, ...]) -
 
 
 def plan(problem: Problem, scorer: Scorer, source: Source, history: Path | None) -> Job:
-    """How a table is to be scored, told by its columns: the model's inputs first, else those of rows asked.
+    """Returns how a table is to be scored. Its columns tell: the model's inputs, or else those of rows asked.
 
-    Raises `Refusal` when it has neither, naming what is missing, a column is of the wrong type, or the model is of
-    another problem.
+    Raises `Refusal` when it has neither, and names what is missing; when a column is of the wrong type; when the model
+    is of another problem.
     """
     if (scorer.name, scorer.target) != (problem.name, problem.target):
         raise Refusal(

@@ -1,4 +1,4 @@
-"""From how people name a model to one that is ready to score."""
+"""Finds the model that a name stands for, ready to score."""
 
 from pathlib import Path
 
@@ -12,10 +12,10 @@ from recommit.registry.resolve import resolve
 
 
 def open_scorer(root: Path, wanted: str | None = None) -> Scorer:
-    """The model in a folder, or one of the registry (NAME@STAGE, NAME@VERSION or VERSION), or else what is served.
+    """Returns the model that is `wanted`: a folder, or NAME@STAGE, NAME@VERSION or VERSION of the registry.
 
-    What is served is models/champion, and while there is none, models/candidate. Raises `Refusal` where there is no
-    such model, or its files are not what they say.
+    Without `wanted` it is what is served: models/champion, or models/candidate while there is no champion. Raises
+    `Refusal` where there is no such model, or its files are not those that its manifest names.
     """
     if wanted is not None:
         folder = resolve(root, wanted)
@@ -34,7 +34,7 @@ def open_scorer(root: Path, wanted: str | None = None) -> Scorer:
 
 
 def _registered(root: Path, folder: Path) -> str | None:
-    """The version that the very files in a folder are registered as; a folder is enough where there is no registry."""
+    """Returns the version that the files in `folder` are registered as, or None, also where there is no registry."""
     try:
         return read_registry(root).of_files(hashes(folder))
     except Refusal:

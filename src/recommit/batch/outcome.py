@@ -1,13 +1,13 @@
-"""Predictions beside what really happened."""
+"""Puts predictions beside what really happened."""
 
 import numpy as np
 import pandas as pd
 
 
 def happened(predictions: pd.DataFrame, facts: pd.DataFrame, key: str, target: str) -> pd.DataFrame:
-    """Predictions with `target` (bool) from `facts`, a row a key; those whose outcome is not known there are left out.
+    """Returns `predictions` with the column `target` (bool) of `facts`, joined by `key`; unknown outcomes are left out.
 
-    Raises ValueError for a key that is twice in either, or when no outcome is known.
+    Raises ValueError for a key that is twice in either table, or when no outcome is known.
     """
     joined = predictions.merge(facts[[key, target]], on=key, how="left", validate="one_to_one")
     known = joined[joined[target].notna()].astype({target: "bool"})
@@ -17,12 +17,12 @@ def happened(predictions: pd.DataFrame, facts: pd.DataFrame, key: str, target: s
 
 
 def set_words(outcomes: tuple[str, str]) -> list[str]:
-    """The words for each set of outcomes: of none, of the negative one, of the positive one, of both."""
+    """Returns the words for the set of no outcome, of the negative one, of the positive one, and of both."""
     return ["neither", *outcomes, " or ".join(outcomes)]
 
 
 def as_sets(words: pd.Series, outcomes: tuple[str, str]) -> np.ndarray:
-    """Whether the negative and the positive outcome are in each set that was written in words: (n, 2) bool.
+    """Returns whether each set, written in `words`, holds the negative and the positive outcome: (n, 2) bool.
 
     Raises ValueError for words that are no set of these outcomes.
     """

@@ -1,4 +1,4 @@
-"""Score a table from file to file."""
+"""Scores a table from file to file."""
 
 import time
 from collections.abc import Callable, Generator, Iterator
@@ -21,10 +21,10 @@ _SAY_EVERY_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class Request:
-    """What is to be scored, where to, and how; `history` is the folder that the features of a plan are computed from.
+    """What is to be scored, where to, and how; the features of a plan are computed from the tables in `history`.
 
-    Without `workers`, as many processes as CPUs; fewer when there are fewer parts. `strict` writes nothing when any row
-    cannot be scored.
+    Without `workers`, there are as many processes as CPUs; fewer when there are fewer parts. `strict` writes nothing
+    when any row cannot be scored.
     """
 
     input: Path
@@ -38,7 +38,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Summary:
-    """What was done: rows predicted, rows rejected, and where those are told of (None when there are none)."""
+    """How many rows were predicted and rejected, and the file that tells of those (None when there are none)."""
 
     predicted: int
     rejected: int
@@ -46,12 +46,12 @@ class Summary:
 
 
 def predict(problem: Problem, scorer: Scorer, request: Request, say: Callable[[str], None] = lambda _: None) -> Summary:
-    """Score every row of a table, in order, with a model; `say` hears how far it is.
+    """Scores every row of a table, in order, with a model; calls `say` with a line of progress.
 
     Writes the output, and beside it OUTPUT.rejects.csv (row, key, reasons) when rows cannot be scored. Memory does not
-    grow with the table. The output is the same to the last bit whatever the engine and the number of workers.
+    grow with the table. The output has the same bytes whatever the engine and the number of workers.
 
-    Raises `Refusal`: status 2 when nothing was begun, 1 when it was; an earlier output then stays as it is.
+    Raises `Refusal`: with status 2 when nothing was begun, with 1 after that; an earlier output stays as it is.
     """
     to = Sink(request.output)
     source = open_source(request.input)

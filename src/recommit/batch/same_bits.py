@@ -1,7 +1,7 @@
-"""Whether another process would give the same bits: it has the same code and libraries, and answers alike.
+"""Tells whether another process would give the same bits: by its code, its libraries and its answers.
 
-A worker of a cluster may have been started elsewhere, days ago or from another commit. Each of its processes is held
-against this one before the first part that it scores.
+A worker of a cluster may have been started elsewhere, days ago or from another commit. Each of its processes is
+compared with this one before the first part that it scores.
 """
 
 import platform
@@ -33,14 +33,15 @@ class MarkedJob:
 
     @classmethod
     def of(cls, job: Job) -> Self:
-        """A job, marked by this process."""
+        """Returns `job`, marked by this process."""
         return cls(job, marks(job))
 
 
 def marks(job: Job) -> dict[str, str]:
-    """What decides the bits of a prediction in this process, by name.
+    """Returns what decides the bits of a prediction in this process, by name.
 
-    Sources by hash, versions of libraries, the hash of the golden rows' probabilities, and of the history's tables.
+    These are hashes of the sources, of the probabilities of the golden rows and of the history's tables, and versions
+    of libraries.
     """
     found = {f"the code of {package}": _code(package) for package in _packages(job)}
     found |= {name: version(name) for name in _LIBRARIES} | {"Python": platform.python_version()}
@@ -52,11 +53,11 @@ def marks(job: Job) -> dict[str, str]:
 
 
 def do_nothing(given: MarkedJob) -> None:
-    """Do nothing in a worker, which shows that it could read the job `given`."""
+    """Does nothing in a worker, which shows that the worker could read the job `given`."""
 
 
 def run_if_same(given: MarkedJob, part: Part) -> Done:
-    """Score a part in a Dask worker. Raises `Refusal`, with its address, when it differs from who gave the job."""
+    """Scores a part in a Dask worker. Raises `Refusal` with the worker's address when its marks are not those given."""
     from distributed import get_worker
 
     differs = _differences(given)
@@ -68,7 +69,7 @@ def run_if_same(given: MarkedJob, part: Part) -> Done:
 
 @lru_cache(maxsize=4)
 def _differences(given: MarkedJob) -> str:
-    """What differs here, in words: found once in a process."""
+    """Returns in words what differs here. It is found once in a process."""
     here = marks(given.job)
     found = [name for name, mark in given.marks.items() if here.get(name) != mark]
     begun = psutil.Process().create_time()
@@ -83,7 +84,7 @@ def _packages(job: Job) -> tuple[str, str]:
 
 
 def _code(package: str) -> str:
-    """The hash of a package's Python files, each with its place in it."""
+    """Returns the hash of a package's Python files, each with its place in the package."""
     lines = [f"{source.relative_to(_folder(package)).as_posix()} {sha256_of(source)}\n" for source in _sources(package)]
     return sha256("".join(lines).encode())
 

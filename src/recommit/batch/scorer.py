@@ -1,4 +1,4 @@
-"""A checked model and what goes with its predictions, in a form that another process can be given."""
+"""A checked model with what goes with its predictions, in a form that another process can be given."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,8 +19,8 @@ from recommit.batch.outcome import set_words
 class Scorer:
     """The bytes of a model file that was checked, and what names it.
 
-    `version` is what it was registered as, or else its hash; `folder` is where it was; `values` maps a text input to
-    its known values; `golden` are rows that show what the model answers.
+    `version` is what it was registered as, or else its hash; `folder` is where it was. `values` maps a text input to
+    its known values; `golden` are the golden rows.
     """
 
     content: bytes
@@ -40,14 +40,15 @@ class Scorer:
         return _model(self.content).columns
 
     def probability(self, rows: pd.DataFrame) -> np.ndarray:
-        """The probability of each row, (rows,) float64: of the same row the same bits, whatever rows and process.
+        """Returns the probability of each row, (rows,) float64.
 
-        Raises ValueError for rows that the model has no answer for.
+        A row has the same bits, whatever the other rows and the process. Raises ValueError for rows that the model has
+        no answer for.
         """
         return _model(self.content).predict_proba(rows)
 
     def written(self, probability: np.ndarray, outcomes: tuple[str, str]) -> dict[str, pa.Array]:
-        """What is written beside a row's key: probability, set (in words), model, version, model_sha256."""
+        """Returns what is written beside a row's key: probability, set (in words), model, version, model_sha256."""
         held = self.sets.sets(probability)
         words = pa.array(set_words(outcomes))
         code = pa.array((held[:, 0] + 2 * held[:, 1]).astype("int8"))
@@ -60,7 +61,7 @@ class Scorer:
 
 
 def load_scorer(folder: Path, version: str | None = None) -> Scorer:
-    """The model in a folder, once it is checked and answers its golden rows. Raises `Refusal` when it does not.
+    """Returns the model in `folder`, once it is checked and answers its golden rows. Raises `Refusal` when it does not.
 
     Without a `version` it is named by its hash, as sha256:0123456789: where a stage runs there is no registry.
     """

@@ -1,4 +1,4 @@
-"""Write predictions and rejected rows so that they appear whole or not at all."""
+"""Writes predictions and rejected rows so that they appear whole or not at all."""
 
 import csv
 import fcntl
@@ -21,16 +21,16 @@ GROUP_ROWS = 131_072
 
 
 class Sink:
-    """Predictions and rejects on their way into files beside their places, which `finish` renames.
+    """Writes predictions and rejects to files beside their places, which `finish` renames.
 
-    A run that is interrupted leaves the earlier output as it was; the next one starts anew. It could go on instead, but
-    half a table is of use only if input, model and code are surely the same, and scoring again takes seconds a million
-    rows. Use as a context: without `finish` everything is taken away. Its files are touched under a lock alone, which
-    is let go when the last of them is in place or gone.
+    Use it as a context: without `finish` everything is removed, and the earlier output stays. An interrupted run is not
+    continued: half a table is of use only if input, model and code are surely the same, and scoring again takes seconds
+    for a million rows. The files are touched under a lock alone, which is released when the last of them is in place or
+    gone.
     """
 
     def __init__(self, output: Path) -> None:
-        """Of an output, .parquet or .csv.
+        """Prepares an `output`, .parquet or .csv.
 
         Raises `Refusal` when it cannot be one, its folder is not there, or what is in its place is no plain file.
         """
@@ -51,7 +51,7 @@ class Sink:
         self._waiting: list[pa.Table] = []
 
     def __enter__(self) -> Self:
-        """Begin. Raises `Refusal` when another run writes this output, or nothing can be written there."""
+        """Begins. Raises `Refusal` when another run writes this output, or nothing can be written there."""
         with ExitStack() as stack, self._told(status=2):
             stack.enter_context(_locked(self._lock, self.output))
             stack.callback(self._lock.unlink, missing_ok=True)
@@ -71,9 +71,9 @@ class Sink:
         self._taken_away.close()
 
     def write(self, predictions: pa.Table, rejects: Iterable[Reject]) -> None:
-        """Add a part: its predictions, all parts with the same columns, and its rejects.
+        """Adds the predictions and rejects of a part; the predictions of all parts have the same columns.
 
-        Raises `Refusal` when it cannot be written, as on a full disk.
+        Raises `Refusal` when they cannot be written, as on a full disk.
         """
         with self._told():
             if self._writer is None:
@@ -87,7 +87,7 @@ class Sink:
                 self.rejected += 1
 
     def finish(self) -> None:
-        """Put the files in place, rejects before predictions: no output is ever without those of its run.
+        """Puts the files in place, rejects before predictions: no output is ever without the rejects of its run.
 
         Raises `Refusal` when they cannot be written, as on a full disk.
         """
@@ -114,13 +114,13 @@ class Sink:
         return pa.parquet.ParquetWriter(self._file, schema, store_schema=False, use_dictionary=coded)
 
     def _write_group(self) -> None:
-        """Write what waits, but not over `GROUP_ROWS` rows, as one piece: where pieces meet would be seen in pages."""
+        """Writes at most `GROUP_ROWS` of the rows that wait, as one piece: a page would show where pieces meet."""
         table = pa.concat_tables(self._waiting)
         self._writer.write_table(table.slice(0, GROUP_ROWS).combine_chunks(), GROUP_ROWS)
         self._waiting = [table.slice(GROUP_ROWS)]
 
     def _drop(self) -> None:
-        """Close what is open, for files that are taken away: what cannot be written any more does not matter."""
+        """Closes what is open. The files are removed next, so it does not matter what cannot be written any more."""
         for opened in filter(None, (self._writer, self._file, self._reasons)):
             with suppress(OSError, ValueError, pa.ArrowException):
                 opened.close()
@@ -136,7 +136,7 @@ class Sink:
 
 
 def _refuse_other_than_file(place: Path) -> None:
-    """Raise `Refusal` for what is no plain file: it would be lost, or be written through to elsewhere."""
+    """Raises `Refusal` for what is no plain file: it would be lost, or be written through to elsewhere."""
     try:
         mode = place.lstat().st_mode
     except FileNotFoundError:
@@ -148,7 +148,7 @@ def _refuse_other_than_file(place: Path) -> None:
 
 
 def _locked(lock: Path, output: Path) -> BinaryIO:
-    """Hold the lock of an output, a file beside it. Raises `Refusal` when another run holds it."""
+    """Returns the lock of an output, a file beside it, and holds it. Raises `Refusal` when another run holds it."""
     while True:
         file = os.fdopen(os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666), "wb")
         try:

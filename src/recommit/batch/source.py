@@ -1,4 +1,4 @@
-"""Read a table of any size, parquet or CSV, in parts that depend on the file alone."""
+"""Reads a table of any size, parquet or CSV, in parts that depend on the file alone."""
 
 import codecs
 import re
@@ -39,7 +39,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class Reject:
-    """A row that cannot be scored: its number in the input, from 1, its key where it has one, and why."""
+    """A row that cannot be scored: its number in the input, from 1, its key where it has one, and the reasons."""
 
     row: int
     key: str
@@ -48,7 +48,7 @@ class Reject:
 
 @dataclass(frozen=True)
 class RowGroup:
-    """A row group of a parquet file: read where it is scored."""
+    """A row group of a parquet file, which is read by the process that scores it."""
 
     path: Path
     group: int
@@ -57,7 +57,7 @@ class RowGroup:
     torn: tuple[Reject, ...] = field(default=(), init=False)
 
     def batches(self) -> Iterator[Batch]:
-        """Its rows, at most `BATCH_ROWS` at once. Raises `Refusal` for a file that is damaged."""
+        """Yields its rows, at most `BATCH_ROWS` at once. Raises `Refusal` for a file that is damaged."""
         number = self.first
         try:
             with pa.parquet.ParquetFile(self.path, buffer_size=_BUFFER_BYTES) as file:
@@ -79,7 +79,7 @@ class Block:
     torn: tuple[Reject, ...] = ()
 
     def batches(self) -> Iterator[Batch]:
-        """All of its rows."""
+        """Yields all of its rows."""
         yield self.rows
 
 
@@ -114,7 +114,7 @@ class Parquet:
 
     @property
     def most_parts(self) -> int:
-        """How many parts it comes in at most."""
+        """How many parts it has at most."""
         return sum(1 if rows <= PART_ROWS else -(-rows // BATCH_ROWS) for rows in self._groups)
 
     @property
@@ -122,9 +122,9 @@ class Parquet:
         return [self._metadata.row_group(group).num_rows for group in range(self._metadata.num_row_groups)]
 
     def parts(self, columns: Sequence[str]) -> Iterator[Part]:
-        """Its row groups, of which only the columns asked for are read; one of over `PART_ROWS` rows comes in pieces.
+        """Yields its row groups, of which only `columns` are read; one of over `PART_ROWS` rows comes in pieces.
 
-        Those are read here, once: to read one where it is scored would take all that is before it in its group. It
+        Those are read here, once: to read a piece where it is scored would take all that is before it in its group. It
         takes a twentieth of the time that scoring does. Raises `Refusal` for a file that is damaged.
         """
         first = 1
@@ -139,9 +139,9 @@ class Parquet:
 
 @dataclass(frozen=True)
 class Csv:
-    """A CSV file with a line of names; an empty value is a missing one.
+    """A CSV file whose first line has the names of its columns; an empty value is a missing one.
 
-    Values are separated by commas, or by what the line of names has in place of any: semicolons, tabs or bars.
+    Values are separated by commas, or by what the first line has where it has no comma: semicolons, tabs or bars.
     """
 
     path: Path
@@ -149,7 +149,7 @@ class Csv:
 
     @cached_property
     def separator(self) -> str:
-        """What separates values: a comma, unless the line of names has none outside quotes and one of the others."""
+        """What separates values: a comma, unless the first line has none outside quotes and one of the others."""
         try:
             with self.path.open("rb") as file:
                 start = file.read(_BUFFER_BYTES)
@@ -167,7 +167,7 @@ class Csv:
 
     @property
     def note(self) -> str:
-        """What was taken for granted to read it, to be said."""
+        """What was assumed to read it, to be told to the user."""
         return "" if self.separator == "," else f" (separated by {SEPARATORS[self.separator]})"
 
     @cached_property
@@ -181,11 +181,11 @@ class Csv:
 
     @property
     def most_parts(self) -> int:
-        """How many parts it comes in at most."""
+        """How many parts it has at most."""
         return self.path.stat().st_size // _BLOCK_BYTES + 1
 
     def parts(self, columns: Sequence[str]) -> Iterator[Part]:
-        """Its blocks of lines, of which only the columns asked for are kept. Raises `Refusal` for what is not text."""
+        """Yields its blocks of lines, of which only `columns` are kept. Raises `Refusal` for what is not text."""
         torn: list[Reject] = []
         number = 1
         with self._open(columns, torn) as reader:
@@ -238,7 +238,7 @@ Source = Parquet | Csv
 
 
 def open_source(path: Path) -> Source:
-    """The table in a file, by its name's ending. Raises `Refusal` where it is not there, or cannot be read."""
+    """Returns the table at `path`; its suffix says what it is. Raises `Refusal` where it cannot be read."""
     try:
         there = path.is_file()
     except OSError as error:
@@ -260,7 +260,7 @@ def open_source(path: Path) -> Source:
 
 @contextmanager
 def _unheard(handler: Callable) -> Iterator[None]:
-    """No traceback on the terminal when Arrow cannot make text of a row for its handler: the row is refused anyway."""
+    """Prints no traceback when Arrow cannot make text of a row for `handler`: the row is rejected anyway."""
     before = sys.unraisablehook
 
     def others(unraisable: "sys.UnraisableHookArgs") -> None:
@@ -275,7 +275,7 @@ def _unheard(handler: Callable) -> Iterator[None]:
 
 
 def _told(error: Exception) -> str:
-    """Why Arrow cannot read a CSV file, in words for who made it."""
+    """Returns why Arrow cannot read a CSV file, in words for whoever made the file."""
     line = _line(error)
     if "straddl" in line:
         return f"a row of more than {_BLOCK_BYTES >> 20} MiB: is a quote opened and never closed?"

@@ -1,4 +1,4 @@
-"""Columns of a file as the types that features are computed from, and what of them has no such value."""
+"""Reads columns of a file as the types that features are computed from, and tells which values are of another."""
 
 import re
 from collections.abc import Mapping
@@ -37,7 +37,7 @@ _BELOW_MICROSECONDS = r"(\.\d{6})\d+"
 
 
 def refuse_types(schema: pa.Schema, kinds: Mapping[str, Kind], where: str) -> None:
-    """Raise `Refusal` when a column is of a type that cannot be the kind demanded of it: no row of it could be used."""
+    """Raises `Refusal` when a column's type cannot hold the kind that it must be: no row of it could be used."""
     wrong = [name for name, kind in kinds.items() if name in schema.names and not _fits(schema.field(name).type, kind)]
     if wrong:
         found = "; ".join(f"{name} is {schema.field(name).type}, not {_WORDS[kinds[name]]}" for name in wrong)
@@ -45,10 +45,10 @@ def refuse_types(schema: pa.Schema, kinds: Mapping[str, Kind], where: str) -> No
 
 
 def as_kind(values: pa.ChunkedArray, name: str, kind: Kind) -> tuple[pd.Series, list[Fault]]:
-    """A column as float32, int64, text or datetime64[us, UTC], and the rows whose value is not of that kind.
+    """Returns a column as float32, int64, text or datetime64[us, UTC], and the rows whose value is not of that `kind`.
 
-    Such a row's value is a placeholder. A missing value is one that a number, text or instant may have; a whole number
-    may not. What becomes of a value does not depend on the others.
+    Such a row's value is a placeholder. A number, text or instant may be missing; a whole number may not. What a value
+    becomes does not depend on the other rows.
     """
     values, undecoded = _plain(values, name, kind)
     convert = {"text": _text, "number": _number, "whole": _whole, "instant": _instant}[kind]
@@ -76,9 +76,9 @@ def _is_binary(found: pa.DataType) -> bool:
 
 
 def _plain(values: pa.ChunkedArray, name: str, kind: Kind) -> tuple[pa.ChunkedArray, list[Fault]]:
-    """Values of the types that have the same meaning as text or numbers, as those; and the bytes that are no text.
+    """Returns values of other types with the same meaning as text or numbers, and the rows whose bytes are no text.
 
-    A decimal goes the way of its digits in a CSV file. A column of type null has missing values alone, of any kind.
+    A decimal is read by its digits, as in a CSV file. A column of type null has missing values of any kind.
     """
     if pa.types.is_dictionary(values.type):
         values = values.cast(values.type.value_type)
@@ -123,7 +123,7 @@ def _number(values: pa.ChunkedArray, name: str) -> tuple[pd.Series, list[Fault]]
 
 
 def _whole(values: pa.ChunkedArray, name: str) -> tuple[pd.Series, list[Fault]]:
-    """Whole numbers: most of them by Arrow, a column at once; those that it may not read rightly one by one."""
+    """Reads whole numbers: by Arrow, a column at once, where that is sure to be right, and the others one by one."""
     found, sure = values, pc.is_valid(values)
     if _is_string(values.type):
         found = pc.replace_substring_regex(pc.ascii_trim_whitespace(values), r"^\+?(-?)0*(\d{1,15})\.0*$", r"\1\2")
@@ -146,7 +146,7 @@ def _whole(values: pa.ChunkedArray, name: str) -> tuple[pd.Series, list[Fault]]:
 
 
 def _one_whole(value: str | float | None) -> int:
-    """A whole number of 64 bits. Raises ValueError that says what the value is instead."""
+    """Returns a whole number of 64 bits. Raises ValueError that says what the value is instead."""
     text = "nan" if value is None else str(value).strip()
     if not re.fullmatch(_NUMBER, text, re.ASCII):
         raise ValueError(f"{value!r}, not {_WORDS['whole']}")
@@ -178,7 +178,7 @@ def _instant(values: pa.ChunkedArray, name: str) -> tuple[pd.Series, list[Fault]
 
 
 def _not_so(values: pa.ChunkedArray, broken: pa.ChunkedArray, name: str, kind: Kind) -> list[Fault]:
-    """The rows that are `broken`: their values are not of the `kind`."""
+    """Returns a fault for each row that is `broken`: its value is not of the `kind`."""
     rows = np.flatnonzero(pc.fill_null(broken, False).to_numpy(zero_copy_only=False)).tolist()
     return [(row, f"{name} is {values[row].as_py()!r}, not {_WORDS[kind]}") for row in rows]
 

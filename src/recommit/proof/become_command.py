@@ -13,7 +13,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 def main(parent: str, cpu: str, *command: str) -> None:
-    """Let this process end with `parent` and run on `cpu`, then replace it by `command`."""
+    """Lets this process end with `parent` and run on `cpu`, then replaces it by `command`."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
         if cpu != "-":

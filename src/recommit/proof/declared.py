@@ -1,4 +1,4 @@
-"""The static half of the proof: what the project declares, against what its notebooks and modules say. Nothing runs."""
+"""Compares what the project declares with what its notebooks and modules use, without running anything."""
 
 import itertools
 import os
@@ -33,7 +33,7 @@ _CURVES = (".csv", ".tsv", ".json")
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing to mend: the file and stage that it is in, and what was found, expected and is to be done."""
+    """One thing to mend: `where` is the file and stage; `what` says what was found, what is expected, what to do."""
 
     where: str
     what: str
@@ -44,7 +44,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Declared:
-    """What the project in a folder says of itself; a file is read when it is first asked for, and once."""
+    """What the project in `folder` declares. Each file is read when it is first needed, and once."""
 
     folder: Path
 
@@ -65,12 +65,12 @@ class Declared:
 
     @cached_property
     def notebooks(self) -> list[str]:
-        """Every notebook that a stage runs, there or not."""
+        """Every notebook that a stage runs, whether the file exists or not."""
         return sorted({stage.notebook for stage in self.stages if stage.notebook})
 
     @property
     def scratch(self) -> list[str]:
-        """The notebooks of notebooks/ that no stage runs: nothing depends on them, so nothing is said of them."""
+        """The notebooks in notebooks/ that no stage runs: they are not checked, because nothing depends on them."""
         found = (path.relative_to(self.folder) for path in (self.folder / "notebooks").rglob("*.ipynb"))
         seen = {path.as_posix() for path in found if ".ipynb_checkpoints" not in path.parts}
         return sorted(seen - set(self.notebooks))
@@ -81,17 +81,17 @@ class Declared:
 
     @property
     def readable(self) -> dict[str, NotebookNode]:
-        """The notebooks by name, but for those that are none."""
+        """The notebooks that can be read, by name."""
         return {name: read for name, read in self._read.items() if not isinstance(read, Finding)}
 
     @property
     def unreadable(self) -> list[Finding]:
-        """Why the others are none."""
+        """One finding for each notebook that cannot be read."""
         return [read for read in self._read.values() if isinstance(read, Finding)]
 
 
 def check(declared: Declared) -> list[Finding]:
-    """Everything to mend in the project, each once; raises `Refusal` where dvc.yaml itself cannot be read."""
+    """Returns everything to mend in the project, each once. Raises `Refusal` where dvc.yaml itself cannot be read."""
     code = Code(declared.folder)
     found = [
         *_other_pipelines(declared.folder),
@@ -108,7 +108,10 @@ def check(declared: Declared) -> list[Finding]:
 
 
 def undeclared_code(stage: Stage, code: Code, folder: Path) -> list[Finding]:
-    """Where a stage's deps are not the very code that its command runs: modules, notebook, kernel and lock file."""
+    """Returns where the deps of `stage` differ from the code that its command runs.
+
+    That code is its modules, its notebook, the kernel and the lock file.
+    """
     if len(stage.words) < 2:
         return []
     try:
@@ -139,7 +142,7 @@ def _notebook(folder: Path, name: str) -> NotebookNode | Finding:
 
 
 def _other_pipelines(folder: Path) -> Iterator[Finding]:
-    """Files in folders of the project whose stages DVC runs with the others, and nothing here knows of."""
+    """Yields each dvc.yaml in a folder below the project: DVC runs its stages too, and no check here reads it."""
     for place, folders, files in os.walk(folder):
         theirs = (".dvc", "pyvenv.cfg")  # another project of DVC's, an environment
         folders[:] = [
@@ -162,7 +165,7 @@ def _described(declared: Declared) -> Iterator[Finding]:
 
 
 def _noise(declared: Declared) -> Iterator[Finding]:
-    """What running, or an editor, left in a notebook that should hold sources alone."""
+    """Yields what a run or an editor left in a notebook, which should hold sources alone."""
     for name, notebook in declared.readable.items():
         noise = {"metadata widgets"} if "widgets" in notebook.metadata else set()
         for cell in notebook.cells:
@@ -173,7 +176,10 @@ def _noise(declared: Declared) -> Iterator[Finding]:
 
 
 def _contracts(declared: Declared) -> Iterator[Finding]:
-    """Where a parameters cell, dvc.yaml and params.yaml disagree; what several items share is told of the first."""
+    """Yields where a parameters cell, dvc.yaml and params.yaml disagree.
+
+    What several items of a matrix stage share is told of the first item only.
+    """
     told: set[tuple[str | None, str]] = set()
     for stage in declared.stages:
         siblings = [other for other in declared.stages if other.notebook == stage.notebook]
@@ -191,7 +197,10 @@ def _contracts(declared: Declared) -> Iterator[Finding]:
 
 
 def _undeclared_files(stage: Stage, code: Code) -> Iterator[Finding]:
-    """Files that a notebook's cells name and its stage does not; of an f-string, what is known before a run counts."""
+    """Yields the files that a notebook's cells name and its stage does not declare.
+
+    Of an f-string, the part before the first piece that only a run can tell counts.
+    """
     if not stage.notebook:
         return
     places = [normpath(place) for place in (*stage.deps, *stage.outs)]
@@ -205,7 +214,7 @@ def _undeclared_files(stage: Stage, code: Code) -> Iterator[Finding]:
 
 
 def _outs(declared: Declared) -> Iterator[Finding]:
-    """Outs that another stage writes too, or that their own stage reads."""
+    """Yields outs that two stages write, and outs that their own stage reads."""
     outs = sorted(((stage, normpath(out)) for stage in declared.stages for out in stage.outs), key=itemgetter(1))
     for (one, out), (other, later) in itertools.combinations(outs, 2):
         if later == out:
@@ -219,7 +228,10 @@ def _outs(declared: Declared) -> Iterator[Finding]:
 
 
 def _unregistered(declared: Declared) -> Iterator[Finding]:
-    """Outs that `dvc metrics` and `dvc plots` would not show; data, models, evidence and advice are none of those."""
+    """Yields outs that `dvc metrics` and `dvc plots` would not show.
+
+    Data, models, evidence and advice are neither metrics nor plots.
+    """
     listed = {section: [normpath(path) for path in _listed(declared, section)] for section in ("metrics", "plots")}
     for stage in declared.stages:
         plain = set(stage.outs) - {*stage.metrics, *stage.plots}
@@ -230,7 +242,7 @@ def _unregistered(declared: Declared) -> Iterator[Finding]:
 
 
 def _section(out: PurePosixPath) -> str | None:
-    """Where an out belongs, by its name: `metrics`, `plots` or neither."""
+    """Returns where an out belongs by its name: `metrics`, `plots` or None."""
     if out.parts[0] in ("data", "models") or out.parts[:2] in (("reports", "evidence"), ("reports", "advice")):
         return None
     drawn = out.suffix in _CURVES and out.parts[:2] in (("reports", "plots"), ("reports", "figures"))
@@ -240,7 +252,7 @@ def _section(out: PurePosixPath) -> str | None:
 
 
 def _unwritten(declared: Declared) -> Iterator[Finding]:
-    """Metrics and plots that dvc.yaml lists outside its stages, by hand, and that no stage writes any more."""
+    """Yields metrics and plots that dvc.yaml lists outside its stages and that no stage writes."""
     outs = [normpath(out) for stage in declared.stages for out in stage.outs]
     for section in ("metrics", "plots"):
         for path in map(normpath, _listed(declared, section)):
@@ -249,7 +261,10 @@ def _unwritten(declared: Declared) -> Iterator[Finding]:
 
 
 def _listed(declared: Declared, section: str) -> Iterator[str]:
-    """The files that dvc.yaml lists under `metrics` or `plots` outside its stages; a plot's axes may name them."""
+    """Yields the files that dvc.yaml lists under `metrics` or `plots` outside its stages.
+
+    A plot may name them as what it draws on an axis.
+    """
     for entry in declared.pipeline.get(section) or []:
         if isinstance(entry, str):
             yield entry
@@ -260,7 +275,10 @@ def _listed(declared: Declared, section: str) -> Iterator[str]:
 
 
 def _idle_parameters(declared: Declared) -> Iterator[Finding]:
-    """Parameters that no stage declares and no template takes; a matrix value in a key stands for all there are."""
+    """Yields the parameters that no stage declares and no template takes.
+
+    A matrix value in a declared key stands for every key at its place.
+    """
     taken = {key for text in _texts(declared.pipeline) for key in templates(text)}
     params = {key for entry in declared.entries.values() for key in _texts(entry.get("params"))}
     used = {key for key in taken if not key.startswith("item.")} | {_TEMPLATE.sub("*", key) for key in params}
@@ -284,5 +302,5 @@ def _entry(stage: Stage) -> str:
 
 
 def _holds_modules(dep: Path) -> bool:
-    """Whether a dep is code, so that imports tell if it is used; other files that lie beside modules are read."""
+    """Returns whether `dep` is code, so that imports tell whether it is used; other files beside modules are data."""
     return dep.suffix == ".py" or not dep.exists() or any(dep.rglob("*.py"))

@@ -1,4 +1,4 @@
-"""Find out why a replay gave another result: vary nothing, then find by halving what breaks the result."""
+"""Finds out why a replay gave another result: varies nothing, then halves what was varied until one thing is left."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -10,10 +10,10 @@ Replay = Callable[[Sequence[Variation]], Outcome]
 
 
 def diagnose(replay: Replay, varied: Sequence[Variation], broken: Outcome, recorded: Mapping[str, str]) -> str:
-    """Return in words which one of `varied` changes what the stage gives, or that none does.
+    """Returns in words which one of `varied` changes what the stage gives, or that none does.
 
-    `broken` is what it gave with all of them, `recorded` are the outs' hashes. Costs two replays, and then about log2
-    of the number of variations.
+    `broken` is what the stage gave with all of them, `recorded` the hash of each out. This costs two replays, and then
+    about log2 of the number of variations.
     """
     first, again = replay(()), replay(())
     if first.digest != again.digest:
@@ -33,7 +33,7 @@ def diagnose(replay: Replay, varied: Sequence[Variation], broken: Outcome, recor
 
 
 def _unstable(replay: Replay) -> str:
-    """Two replays with nothing varied differ: say whether seeding every generator of random numbers ends that."""
+    """Returns why two replays with nothing varied differ: seeding the random number generators tells."""
     if replay([SEEDED]).digest == replay([SEEDED]).digest:
         return "unseeded randomness: replays with nothing varied differ, seeded they do not"
     return "the wall clock or the system's entropy: replays with nothing varied differ, even seeded"

@@ -1,4 +1,4 @@
-"""The records of earlier proofs that a project keeps: the one in docs, and those of this clone, oldest first."""
+"""Reads the records of earlier proofs that a project keeps: docs/proof.json, and those of this clone."""
 
 import json
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def earlier_records(project: Path) -> Iterator[dict[str, Any]]:
-    """The records that can be read, those written last at the end."""
+    """Yields the records that can be read, the newest last."""
     own = sorted((project / ".recommit" / "proofs").glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
     for path in (project / "docs" / "proof.json", *own):
         try:
@@ -19,7 +19,7 @@ def earlier_records(project: Path) -> Iterator[dict[str, Any]]:
 
 
 def earlier_seconds(project: Path) -> dict[str, float]:
-    """How long the replay of each stage took when it was last proved: the stage's name to seconds."""
+    """Returns how long the replay of each stage took when it was last proved: the stage's name to seconds."""
     found: dict[str, float] = {}
     for record in earlier_records(project):
         try:

@@ -1,4 +1,4 @@
-"""Run a stage's command, `end_orphans.py COMMAND...`, and end the processes that it leaves running when it is done."""
+"""Runs a stage's command, `end_orphans.py COMMAND...`, and ends the processes that it leaves running."""
 
 import ctypes
 import os
@@ -11,7 +11,7 @@ _PR_SET_CHILD_SUBREAPER = 36
 
 
 def main(*command: str) -> int:
-    """Return the exit status of `command` (128 plus the number of a signal that ended it), and kill what it left."""
+    """Returns the exit status of `command`, or 128 plus the number of the signal that ended it; kills what it left."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
     process = subprocess.Popen(command)

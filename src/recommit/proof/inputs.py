@@ -1,4 +1,4 @@
-"""What a stage's declared inputs are, file by file, and whether the commit agrees with itself about them."""
+"""Says which files each stage of a commit reads, and whether the commit agrees with itself about them."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,10 +16,10 @@ from recommit.proof.commit import Commit, unkept
 
 @dataclass(frozen=True)
 class Inputs:
-    """The files that a stage's sandbox holds, path to hash.
+    """The inputs of one stage: `files` are those that its sandbox holds, path to hash.
 
-    `lacking` are inputs whose contents are not there, or not until the stage that makes them is replayed; `stale` says
-    in words why the stage cannot be replayed at all.
+    `lacking` are inputs whose contents are not known: they are nowhere, or the stage that makes them was not replayed
+    yet. `stale` says in words why the stage cannot be replayed at all.
     """
 
     files: Mapping[str, str]
@@ -29,7 +29,7 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Plan:
-    """What the stages of `commit` read, as far as `contents` tells; it tells more with each replay."""
+    """What the stages of `commit` read, as far as `contents` holds it. It holds more after each replay."""
 
     commit: Commit
     contents: Contents
@@ -43,7 +43,7 @@ class Plan:
         return {file: self.contents.know(commit.folder / file) for file in files if (commit.folder / file).is_file()}
 
     def inputs(self, stage: LockedStage) -> Inputs:
-        """What `stage` reads, as dvc.lock records it."""
+        """Returns what `stage` reads, as dvc.lock records it."""
         commit, contents, tree = self.commit, self.contents, self.tree
         made = {out.path: out.md5 for other in commit.stages for out in other.outs}
         sources = {**commit.added, **made}
@@ -74,7 +74,10 @@ class Plan:
         return Inputs(files, (*unknown, *absent), tuple(stale))
 
     def _listing(self, path: str, sources: Mapping[str, str]) -> dict[str, str] | None:
-        """The files of a folder, name in it to hash: the commit's own and those of `sources`; None if not known yet."""
+        """Returns the files of the folder `path`, name in it to hash, or None if they are not all known yet.
+
+        They are the commit's own and those of `sources`, which maps a path to its hash.
+        """
         found = {file: md5 for file, md5 in self.tree.items() if is_in(file, path)}
         for out, md5 in sources.items():
             if is_in(out, path) or is_in(path, out):
@@ -85,9 +88,10 @@ class Plan:
         return {file[len(path) + 1 :]: md5 for file, md5 in found.items() if is_in(file, path)}
 
     def contradictions(self) -> Iterator[tuple[str, str]]:
-        """Where the commit contradicts itself: pairs of a stage's name, or "", and what is wrong, in words.
+        """Yields where the commit contradicts itself: a stage's name, and what is wrong, in words.
 
-        A stage never committed, a result in Git that is not the recorded one, a dvc.lock edited by hand.
+        That is: a stage whose results were never committed, a result in Git that is not the recorded one, a dvc.lock
+        edited by hand.
         """
         commit, ignored = self.commit, ignored_by_dvc(self.commit.folder)
         recorded = {stage.name for stage in commit.stages}
@@ -165,7 +169,7 @@ def _stale_params(stage: LockedStage, declared: Stage, commit: Commit) -> Iterat
 
 
 def frozen_or_always_changed(commit: Commit) -> Iterator[tuple[str, str]]:
-    """Stages that DVC does not treat as others, by name, and what that means."""
+    """Yields the stages that `dvc repro` never runs or always runs: the name, and what that means."""
     means = {
         "frozen": "is frozen: `dvc repro` never runs it again, whatever its inputs say",
         "always_changed": "is always_changed: `dvc repro` runs it every time, whatever its inputs say",

@@ -1,4 +1,4 @@
-"""What a proof says of where it was made: Python, packages, processor, linear algebra, operating system."""
+"""Says where a proof was made: Python, packages, processor, linear algebra, operating system."""
 
 import hashlib
 import os
@@ -17,7 +17,7 @@ from recommit.project.files import REQUIREMENTS
 
 
 def unlike_the_lock(folder: Path) -> list[str]:
-    """Where the environment that runs this differs from locks/run.txt in `folder`: each package, in words."""
+    """Returns the packages whose installed version is not the one in locks/run.txt in `folder`, in words."""
     if not (folder / LOCK).is_file():
         return []
     found = []
@@ -37,8 +37,7 @@ def unlike_the_lock(folder: Path) -> list[str]:
 
 
 def machine(folder: Path, python: Path) -> dict[str, Any]:
-    """Facts for the record; `folder` is the commit's project, `python` what its stages run on."""
-    lock = folder / REQUIREMENTS
+    """Returns facts for the record. `folder` is the commit's project, `python` what its stages run on."""
     return {
         "python": _asked(python, "import platform; print(platform.python_version())"),
         "lock_sha256": hashlib.sha256(lock.read_bytes()).hexdigest() if lock.is_file() else None,
@@ -59,7 +58,7 @@ def _pins() -> Mapping[str, str]:
 
 
 def _blas(python: Path, env: Mapping[str, str]) -> str | None:
-    """The kernel that the linear algebra library chooses in this environment: Haswell, Zen, SkylakeX."""
+    """Returns the kernel that the linear algebra library chooses with `env`, such as Haswell, Zen or SkylakeX."""
     code = (
         "import numpy, threadpoolctl; "
         "print(next((i['architecture'] for i in threadpoolctl.threadpool_info() if 'architecture' in i), ''))"
@@ -73,7 +72,7 @@ def _asked(python: Path, code: str, env: Mapping[str, str] | None = None) -> str
 
 
 def cpu() -> str:
-    """The processor's model name, as far as the system tells."""
+    """Returns the processor's model name, as far as the system tells it."""
     with suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):

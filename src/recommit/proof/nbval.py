@@ -1,4 +1,4 @@
-"""A pytest plugin: nbval compares what a cell shows in its canonical form, figures too, decimals within tolerance.
+"""A pytest plugin for nbval: it compares the canonical form of outputs, figures too, and decimals within tolerance.
 
 `pytest -p recommit.proof.nbval --nbval reports/notebooks/evaluate.ipynb`
 """
@@ -18,9 +18,9 @@ from recommit.proof.tolerance import read_tolerance
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Let each cell that nbval collects compare its outputs our way.
+    """Lets each cell that nbval collects compare its outputs by `compare_outputs`.
 
-    nbval has no hook for it. So we set two attributes of its items that it does not promise to keep, which is why
+    nbval has no hook for it. So two attributes of its items are set that it does not promise to keep, which is why
     pyproject.toml stops below its next version.
     """
     if isinstance(item, IPyNbCell):
@@ -31,7 +31,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 
 def _compare(item: IPyNbCell, test: Sequence[NotebookNode], reference: Sequence[NotebookNode]) -> bool:
-    """What `IPyNbCell.compare_outputs` is for: whether the outputs agree; if not, `comparison_traceback` says why."""
+    """Returns whether the outputs agree; if not, `comparison_traceback` of the item says where."""
     folder = root(item.path.parent)
     recorded, new = (_canonical(outputs, folder) for outputs in (reference, test))
     found = compare_outputs(recorded, new, read_tolerance(folder))
@@ -40,7 +40,7 @@ def _compare(item: IPyNbCell, test: Sequence[NotebookNode], reference: Sequence[
 
 
 def _canonical(outputs: Sequence[NotebookNode], folder: Path) -> list[NotebookNode]:
-    """The outputs as an executed notebook keeps them, without counts: those depend on the cells that ran before."""
+    """Returns `outputs` as an executed notebook keeps them, without counts: those depend on the cells before."""
     notebook = v4.new_notebook(cells=[v4.new_code_cell("", outputs=list(outputs))])
     outputs = canonical(notebook, folder).cells[0].outputs
     return [

@@ -1,4 +1,4 @@
-"""What every Python in a sandbox runs first: a copy of this module is there as `sitecustomize`, with calls added."""
+"""What every Python in a sandbox runs first: a copy of this module lies there as `sitecustomize`, with calls added."""
 
 import contextlib
 import os
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def reverse_folders() -> None:
-    """Let `os.listdir` and `os.scandir`, and so glob and pathlib, give names in reverse order."""
+    """Makes `os.listdir` and `os.scandir`, and so glob and pathlib, list names in reverse order."""
     listdir, scandir = os.listdir, os.scandir
 
     class Reversed(contextlib.ExitStack):
@@ -26,12 +26,12 @@ def reverse_folders() -> None:
 
 
 def count_one_cpu() -> None:
-    """Let Python count one CPU, as the process's own affinity says."""
+    """Makes Python count one CPU, as the process's affinity does."""
     os.cpu_count = lambda: 1
 
 
 def seed_generators() -> None:
-    """Let Python's and numpy's generators start from a seed where the code gives none."""
+    """Makes the generators of Python and numpy start from a seed where the code gives none."""
     import random
     import secrets
 

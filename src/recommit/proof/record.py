@@ -1,4 +1,4 @@
-"""A proof in words: the table for the terminal, the record file, the line for a README."""
+"""Writes a proof in words: the table for the terminal, the record file, the line for a README."""
 
 import json
 import re
@@ -17,7 +17,7 @@ _BADGE = re.compile(r"(<!-- proof -->\n).*?(<!-- /proof -->)", re.DOTALL)
 
 
 def as_record(proof: Proof) -> dict[str, Any]:
-    """The proof as plain data, as `--json` prints it and the record file holds it."""
+    """Returns the proof as plain data, as `--json` prints it and the record file holds it."""
     record = asdict(proof)
     for stage, verdict in zip(record["stages"], proof.stages, strict=True):
         stage["verdict"] = verdict.word
@@ -26,12 +26,12 @@ def as_record(proof: Proof) -> dict[str, Any]:
 
 
 def write_record(record: Mapping[str, Any], path: Path) -> None:
-    """Write the record as JSON; the file appears whole or not at all."""
+    """Writes `record` as JSON to `path`; the file appears whole or not at all."""
     write_whole(path, (json.dumps(record, indent=1, ensure_ascii=False) + "\n").encode())
 
 
 def table(proof: Proof) -> Iterator[str]:
-    """The verdict, a line a stage, and below each what is wrong with it."""
+    """Yields the lines of the verdict: one for each stage, and below it what is wrong with the stage."""
     width = max([len(stage.stage) for stage in proof.stages] + [5])
     yield f"{'stage':<{width}}  {'verdict':<10}  {'outputs':>7}  {'seconds':>7}"
     for stage in proof.stages:
@@ -58,7 +58,7 @@ def _details(stage: StageVerdict) -> Iterator[str]:
 
 
 def summary(record: Mapping[str, Any]) -> str:
-    """How many outputs came back, in words."""
+    """Returns in words how many outputs came back."""
     counts = Counter(output["verdict"] for stage in record["stages"] for output in stage["outputs"])
     total = sum(counts.values())
     words = [f"{counts[word]} {word}" for word in WORST_LAST if counts[word]]
@@ -73,7 +73,7 @@ def summary(record: Mapping[str, Any]) -> str:
 
 
 def badge(record: Mapping[str, Any]) -> str:
-    """The line for a README: what was proved, by which command, where."""
+    """Returns the line for a README: what was proved, by which command, where."""
     machine, varied = record["machine"], ", ".join(record["varied"])
     return (
         f"**Proved:** `make verify` replayed the stages of commit {record['commit'][:10]}, each in a folder with its\n"
@@ -83,7 +83,7 @@ def badge(record: Mapping[str, Any]) -> str:
 
 
 def page_with_badge(path: Path) -> str:
-    """The text of a page that has a place for the line. Raises Refusal where it has none."""
+    """Returns the text of the page at `path`. Raises Refusal where it has no place for the line."""
     text = path.read_text(encoding="utf-8") if path.is_file() else ""
     if not _BADGE.search(text):
         raise Refusal(f"{path} has no place for the line: put <!-- proof --> and <!-- /proof --> on lines of their own")
@@ -91,6 +91,6 @@ def page_with_badge(path: Path) -> str:
 
 
 def update_badge(path: Path, record: Mapping[str, Any]) -> None:
-    """Put the line of `record` between the two `proof` comments of a page."""
+    """Puts the line of `record` between the two `proof` comments of the page at `path`."""
     text = _BADGE.sub(lambda match: match[1] + badge(record) + match[2], page_with_badge(path))
     write_whole(path, text.encode())

@@ -1,4 +1,4 @@
-"""Prove one stage: replay it, compare each out with the recorded one, and find what breaks it."""
+"""Proves one stage: replays it, compares each out with the recorded one, and finds what breaks it."""
 
 import shutil
 import time
@@ -25,7 +25,7 @@ from recommit.proof.verdict import OutputVerdict, StageVerdict
 
 @dataclass(frozen=True)
 class Prover:
-    """Replays stages of one commit in `sandbox`, each with `varied` otherwise.
+    """Replays stages of one commit in `sandbox`, with `varied` and outside the parameters that they declare.
 
     `params` is the commit's params.yaml; `unlike` says that the environment is not the commit's.
     """
@@ -38,7 +38,10 @@ class Prover:
     say: Callable[[str], None]
 
     def prove(self, stage: LockedStage, files: Mapping[str, str], place: Path, cpu: int) -> StageVerdict:
-        """Replay `stage` on `files` in `place`, which is gone afterwards; `cpu` is the processor for it alone."""
+        """Replays `stage` on `files` in the folder `place`, which is removed afterwards, and returns the verdict.
+
+        `cpu` is the processor to run on where only one is to be visible.
+        """
         sandbox = replace(self.sandbox, place=place, cpu=cpu)
         varied = [*self.varied, *(without_parameter(key) for key in leaves(self.params) if not _declared(key, stage))]
         started = time.monotonic()
@@ -73,7 +76,7 @@ class Prover:
         varied: Sequence[Variation],
         broken: Outcome,
     ) -> str:
-        """What breaks the stage, found by more replays: with everything of the project there, and with less of it."""
+        """Returns what breaks the stage, found by replays with all the project's files there, and then with less."""
         if self.unlike:
             return "not looked for, as this environment is not the commit's: --rebuild makes that"
         self.say(f"{stage.name} did not come back: replaying it further, to find what breaks it")
@@ -123,7 +126,7 @@ class Prover:
         )
 
     def _table(self, columns: Sequence[str]) -> pd.DataFrame | None:
-        """A table of this commit that a model with these columns can be tried on."""
+        """Returns a table of this commit that has `columns`, so that a model can be tried on it, or None."""
         import pyarrow.parquet as parquet
 
         for stage in self.sandbox.commit.stages:
@@ -134,7 +137,10 @@ class Prover:
         return None
 
     def _undeclared_files(self, stage: LockedStage, files: Mapping[str, str]) -> dict[str, str]:
-        """All else that the project held when `stage` ran, path to hash: the commit's files and other stages' outs."""
+        """Returns what else of the project was there when `stage` ran, path to hash.
+
+        That is: other files of the commit, and the outs of other stages.
+        """
         commit, contents = self.sandbox.commit, self.sandbox.contents
         recorded = {out.path: out.md5 for other in commit.stages for out in other.outs} | dict(commit.added)
         ours = {"dvc.yaml", "params.yaml", "dvc.lock", *recorded}

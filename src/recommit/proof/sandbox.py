@@ -1,4 +1,4 @@
-"""Run one stage in a folder that holds what it declares and nothing else of the project."""
+"""Runs one stage in a folder that holds what the stage declares, and nothing else of the project."""
 
 import io
 import json
@@ -34,7 +34,7 @@ _PROGRAMS_OWN = (".cache", ".config", ".local", ".ipython", ".jupyter", ".keras"
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a replay gave: the command's exit status, its last words, each out's hash, and what was not declared."""
+    """What a replay gave: the command's exit status and last words, the hash of each out, what was not declared."""
 
     status: int
     said: str
@@ -44,15 +44,16 @@ class Outcome:
 
     @property
     def digest(self) -> tuple[int, tuple[tuple[str, str], ...]]:
-        """All that counts when two replays are compared."""
+        """What two replays are compared by: the exit status, and the hash of each out."""
         return self.status, tuple(sorted(self.outs.items()))
 
 
 @dataclass(frozen=True)
 class Sandbox:
-    """Where and with what a stage is replayed: a private `place`, the user's `project`, an environment's programs.
+    """Replays stages of `commit` in folders below `place`.
 
-    `cpu` is the processor that it runs on when only one is to be visible.
+    `project` is the user's checkout, `programs` the folder of the environment's commands, `cpu` the processor to run on
+    when only one is to be visible.
     """
 
     place: Path
@@ -66,7 +67,7 @@ class Sandbox:
     running: set[subprocess.Popen] = field(default_factory=set)
 
     def stop(self) -> None:
-        """End every replay that runs, in whatever thread, and begin no other."""
+        """Ends every replay that runs, in whatever thread, and lets no other begin."""
         self.stopped.set()
         for process in list(self.running):
             with suppress(ProcessLookupError):
@@ -79,7 +80,11 @@ class Sandbox:
         varied: Iterable[Variation],
         watching: bool = True,
     ) -> Outcome:
-        """Replay `stage` on `files`, path to hash, with `varied` otherwise than here; whoever is done removes it."""
+        """Replays `stage` on `files`, path to hash, with what `varied` changes.
+
+        The caller removes the outcome's folder. Unless `watching`, files that are opened outside the sandbox are not
+        looked for.
+        """
         if self.stopped.is_set():
             raise KeyboardInterrupt
         changes = together(varied)
@@ -106,7 +111,7 @@ class Sandbox:
         )
 
     def _fill(self, folder: Path, stage: LockedStage, files: Mapping[str, str], changes: Changes) -> None:
-        """Lay out the declared inputs, dvc.yaml with this stage alone, params.yaml with its keys alone."""
+        """Lays out the declared inputs, dvc.yaml with this stage alone, and params.yaml with its keys alone."""
         for name in sorted(files, reverse=True):
             self.contents.put(files[name], folder, name)
         for out in stage.outs:
@@ -121,7 +126,7 @@ class Sandbox:
             (folder / _STARTUP).write_text("\n".join([startup, *sorted(changes.at_start), ""]), encoding="utf-8")
 
     def _execute(self, stage: LockedStage, top: Path, changes: Changes, log: Path | None) -> tuple[int, str]:
-        """Run the stage's command; give its exit status and, if it failed, its last words."""
+        """Runs the stage's command; returns its exit status and, if it failed, its last words."""
         env = changes.environment(str(top / "home"), str(top / "t"), str(self.programs))
         env |= {"DVC_STAGE": stage.name, "DVC_ROOT": str(top / "project")}
         shells = [[env["SHELL"], "-c", command] for command in stage.cmd]
@@ -171,7 +176,7 @@ class Sandbox:
 
 
 def cut_params(text: str, kept: Collection[str]) -> str:
-    """params.yaml with the dotted keys `kept` alone, every value written as it was."""
+    """Returns the text of params.yaml with the dotted keys `kept` alone, every value written as it was."""
     yaml = YAML()
     content = yaml.load(text)
 
@@ -192,7 +197,7 @@ def cut_params(text: str, kept: Collection[str]) -> str:
 
 
 def _stamps(folder: Path) -> dict[str, tuple[int, int, int]]:
-    """Each file of `folder`: its path in it to its time, size and number, one of which a change changes."""
+    """Returns the time, size and number of each file in `folder`, by its path there: a changed file has another."""
     found = {path.relative_to(folder).as_posix(): path.stat() for path in sorted(folder.rglob("*")) if path.is_file()}
     return {name: (stat.st_mtime_ns, stat.st_size, stat.st_ino) for name, stat in found.items()}
 
@@ -200,7 +205,7 @@ def _stamps(folder: Path) -> dict[str, tuple[int, int, int]]:
 def _left_behind(
     stage: LockedStage, folder: Path, home: Path, before: Mapping[str, tuple[int, int, int]]
 ) -> Iterator[str]:
-    """Inputs that the stage changed, and files that it left without declaring them."""
+    """Yields the inputs that the stage changed, and the files that it wrote and did not declare."""
     outs = [out.path for out in stage.outs]
     durations = {out.removesuffix(".ipynb") + ".log" for out in outs if out.endswith(".ipynb")}  # of `recommit run`
     after = _stamps(folder)
@@ -214,7 +219,7 @@ def _left_behind(
 
 
 def _last_words(text: str) -> str:
-    """What a command said when it failed: the refusal, or its last lines."""
+    """Returns what a command said when it failed: the line of its refusal, or its last lines."""
     lines = [line for line in text.splitlines() if line.strip()]
     refusals = [index for index, line in enumerate(lines) if line.startswith("recommit: ")]
     return "\n".join(lines[refusals[-1] :][:2]) if refusals else "\n".join(lines[-3:])

@@ -1,4 +1,4 @@
-"""A temporary folder for one run of `recommit verify`; it also removes what killed runs left."""
+"""Makes a temporary folder for one run of `recommit verify`, and removes what killed runs left."""
 
 import fcntl
 import os
@@ -18,9 +18,10 @@ _LOCK = ".held-by-recommit-verify"  # no folder of anybody else's holds such a f
 
 @contextmanager
 def temporary_place() -> Iterator[Path]:
-    """A new folder, gone afterwards with every process that still runs in it.
+    """Yields a new folder, which is removed afterwards with every process that still runs in it.
 
-    Clears first what killed runs of this user left: their folders, whose lock nobody holds, and their processes.
+    Before that, it removes the folders and processes of this user's runs that were killed: nobody holds their lock any
+    more.
     """
     top = Path(tempfile.gettempdir()).resolve()
     with _opened(top / f"{_PREFIX}{os.getuid()}.lock") as gate:
@@ -39,7 +40,7 @@ def temporary_place() -> Iterator[Path]:
 
 
 def _opened(path: Path) -> IO[str]:
-    """A lock file, made if it is not there; never through a link, which might be anybody's."""
+    """Returns the lock file at `path`, made if it is not there. A link is refused: it may lead anywhere."""
     return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "r+")
 
 
@@ -57,13 +58,13 @@ def _clear_if_left(place: Path) -> None:
 
 
 def clear(place: Path) -> None:
-    """End every process of this user that runs in `place`, and remove it."""
+    """Ends every process of this user that runs in `place`, and removes the folder."""
     end_processes(place)
     shutil.rmtree(place, ignore_errors=True)
 
 
 def end_processes(place: Path) -> None:
-    """Kill whatever runs in `place` or beneath it, found by its working folder."""
+    """Kills every process whose working folder is `place` or beneath it."""
     for process in psutil.process_iter():
         with suppress(psutil.Error, OSError):
             if process.pid != os.getpid() and Path(process.cwd()).is_relative_to(place):

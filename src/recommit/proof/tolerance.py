@@ -1,4 +1,4 @@
-"""How far a result made again may be from the recorded one and still count as equal."""
+"""Says how far a result that was made again may be from the recorded one and still count as equal."""
 
 import math
 import tomllib
@@ -17,7 +17,7 @@ NEAR_ZERO = 1e-3
 
 @dataclass(frozen=True)
 class Tolerance:
-    """The table [tool.recommit.tolerance] of pyproject.toml, where each is explained."""
+    """The table [tool.recommit.tolerance] of pyproject.toml. A larger value lets more differences count as equal."""
 
     numbers: float = 1e-9
     predictions: float = 1e-6
@@ -28,7 +28,7 @@ EXACTLY = Tolerance(0, 0, 0)
 
 
 def read_tolerance(folder: Path) -> Tolerance:
-    """The tolerance that pyproject.toml in `folder` sets; what it does not set has its default.
+    """Returns the tolerance that pyproject.toml in `folder` sets; what the file does not set has its default.
 
     Raises Refusal for a file that is not TOML, an unknown name, or a value that is not a number of 0 or more.
     """
@@ -52,9 +52,9 @@ def read_tolerance(folder: Path) -> Tolerance:
 
 
 def relative_difference(was: ArrayLike, now: ArrayLike) -> np.ndarray:
-    """Each difference of two numbers over the larger one's size, or over NEAR_ZERO where both are smaller.
+    """Returns |was - now| over the larger size of the two, or over NEAR_ZERO where both are smaller.
 
-    The same number, NaN twice included, gives 0; NaN or infinity against anything else is infinitely far.
+    The same number gives 0, and so does NaN twice; NaN or infinity against anything else is infinitely far.
     """
     was, now = np.asarray(was, dtype="float64"), np.asarray(now, dtype="float64")
     with np.errstate(invalid="ignore", over="ignore"):

@@ -1,4 +1,4 @@
-"""What a notebook or module uses, read from its text and not by running it: other modules, files of the project."""
+"""Reads from the text of notebooks and modules, without running them, which modules and files they use."""
 
 import ast
 import json
@@ -17,9 +17,10 @@ _IMPORTING = ("importlib.import_module", "import_module", "__import__")
 
 
 def tree_of(path: Path) -> ast.Module:
-    """The syntax tree of a module, or of a notebook's code cells; a cell that is not Python is the contract's to name.
+    """Returns the syntax tree of a module, or of a notebook's code cells.
 
-    A module that is not Python is refused.
+    Raises Refusal for a module that is not Python. A cell that is not Python is left out: the contract's check names
+    it.
     """
     text = path.read_text(encoding="utf-8")
     if path.suffix != ".ipynb":
@@ -36,7 +37,7 @@ def tree_of(path: Path) -> ast.Module:
 
 
 def imports(tree: ast.AST, package: str = "") -> Iterator[str]:
-    """The dotted names that code imports anywhere in it, functions included; each may be a module or a name in one.
+    """Yields the dotted names that `tree` imports anywhere, functions included; each is a module, or a name in one.
 
     `package` is where its relative imports begin. `importlib.import_module` counts where the name is a literal.
     """
@@ -54,7 +55,7 @@ def imports(tree: ast.AST, package: str = "") -> Iterator[str]:
 
 
 def _run(tree: ast.AST) -> Iterator[ast.AST]:
-    """All of the code but what stands under `if TYPE_CHECKING:`, which nothing runs."""
+    """Yields all nodes of `tree` but those under `if TYPE_CHECKING:`, which nothing runs."""
     yield tree
     for node in ast.iter_child_nodes(tree):
         if not (isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")):
@@ -69,7 +70,7 @@ def _absolute(name: str, package: str) -> str:
 
 
 def files_named(tree: ast.AST, item: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
-    """What a notebook's cells give to the project's `path(...)`: each name, and whether it is the whole of it.
+    """Yields each name that a notebook's cells give to the project's `path(...)`, and whether it is the whole name.
 
     An f-string is filled in with the values of the matrix `item`, as far as it holds nothing else.
     """
@@ -84,7 +85,7 @@ def files_named(tree: ast.AST, item: Mapping[str, Any]) -> Iterator[tuple[str, b
 
 
 def _filled(pieces: list[ast.expr], item: Mapping[str, Any]) -> tuple[str, bool]:
-    """An f-string's text up to the first piece that only a run can tell, and whether that is all."""
+    """Returns an f-string's text up to the first piece that only a run can tell, and whether that is all of it."""
     text = ""
     for piece in pieces:
         match piece:
@@ -98,7 +99,7 @@ def _filled(pieces: list[ast.expr], item: Mapping[str, Any]) -> tuple[str, bool]
 
 
 class Code:
-    """The modules under src/ in a project, and what they import, each read once."""
+    """The modules under src/ in a project, and what they import. Each file is read once."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -108,18 +109,18 @@ class Code:
         self._modules = {_dotted(path, folder): path.relative_to(folder).as_posix() for path in modules}
 
     def tree(self, file: str) -> ast.Module:
-        """The syntax tree of a module or notebook, by its path in the project."""
+        """Returns the syntax tree of a module or notebook, by its path in the project."""
         if file not in self._trees:
             self._trees[file] = tree_of(self._folder / file)
         return self._trees[file]
 
     def holds_code(self, file: str) -> bool:
-        """Whether a module is more than its docstring: an empty `__init__` cannot change a result."""
+        """Returns whether a module is more than its docstring: an empty `__init__` cannot change a result."""
         body = self.tree(file).body
         return not all(isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) for node in body)
 
     def used_by(self, stage: Stage) -> set[str]:
-        """The files of the modules that the stage's `recommit` verb and notebook import, and what those import."""
+        """Returns the files of all modules that the stage's `recommit` verb and its notebook import, and so on."""
         names = {"recommit.cli", f"recommit.verbs.{stage.words[1]}"}
         if stage.notebook:
             names |= self._imported_by(stage.notebook)
@@ -146,7 +147,7 @@ class Code:
         return self._imports[file]
 
     def _files_of(self, name: str) -> Iterator[str]:
-        """The files that importing a dotted name runs: each package's `__init__` on the way, and the module."""
+        """Yields the files that importing a dotted name runs: each package's `__init__` on the way, and the module."""
         parts = name.split(".")
         for length in range(1, len(parts) + 1):
             file = self._modules.get(".".join(parts[:length]))

@@ -28,9 +28,9 @@ _SET_BY_US = {"HOME", "TMPDIR", "TZ", "SHELL", *_LOCALE, *_THREADS}
 class Changes:
     """How a replay differs from a run here. A field that is false, 0 or empty changes nothing.
 
-    `variables` are set in the environment, `withheld_variables` of the user's are not there. The sandbox lacks the keys
-    `withheld_parameters` of params.yaml and the files `withheld_files`. Every Python makes the calls `at_start` first:
-    they are functions of `recommit.proof.python_startup`.
+    `variables` are set in the environment; `withheld_variables` of the user's are not handed on. The sandbox lacks the
+    keys `withheld_parameters` of params.yaml and the files `withheld_files`. Every Python first makes the calls
+    `at_start`, to functions of `recommit.proof.python_startup`.
     """
 
     another_folder: bool = False
@@ -45,11 +45,14 @@ class Changes:
     withheld_files: frozenset[str] = frozenset()
 
     def __or__(self, other: "Changes") -> "Changes":
-        """The changes of both."""
+        """Returns the changes of both."""
         return Changes(**{each.name: getattr(self, each.name) | getattr(other, each.name) for each in fields(self)})
 
     def environment(self, home: str, tmp: str, programs: str) -> dict[str, str]:
-        """The environment of a replay's command; `programs` is the folder of the environment's own commands."""
+        """Returns the environment of a replay's command.
+
+        `home` and `tmp` are its home and temporary folder, `programs` is the folder of the environment's own commands.
+        """
         handed_on = {name: value for name, value in _users().items() if name not in self.withheld_variables}
         ours = {
             "PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
@@ -63,9 +66,9 @@ class Changes:
 
 @dataclass(frozen=True)
 class Variation:
-    """One thing that must not matter and that a replay does otherwise: its kind and how, in words, and what it changes.
+    """One thing that must not matter and that a replay does otherwise: its `kind`, `how`, and what it `changes`.
 
-    `described` is what a diagnosis calls it when a result depends on it.
+    `described` is what a diagnosis calls it when a result depends on it, if that is more than kind and how.
     """
 
     kind: str
@@ -75,7 +78,7 @@ class Variation:
 
     @property
     def cause(self) -> str:
-        """What a result depends on, when this variation changes it."""
+        """What a result depends on, in words, when this variation changes it."""
         return self.described or f"the {self.kind} ({self.how})"
 
 
@@ -84,12 +87,15 @@ SEEDED = Variation("random numbers", "seeded", Changes(at_start=frozenset({"seed
 
 
 def together(varied: Iterable[Variation]) -> Changes:
-    """What all of `varied` change."""
+    """Returns what all of `varied` change."""
     return reduce(operator.or_, (variation.changes for variation in varied), Changes())
 
 
 def surroundings() -> list[Variation]:
-    """All that this machine can vary of where, for whom and when a stage runs, but for the user's variables."""
+    """Returns the variations of where, for whom and when a stage runs that this machine can make.
+
+    The user's environment variables are not among them: see `withheld_variables`.
+    """
     zone, locale, cpus = _other_zone(), _other_locale(), len(os.sched_getaffinity(0))
     varied = [
         Variation("path", "another folder, with a space in its name", Changes(another_folder=True)),
@@ -113,7 +119,7 @@ def surroundings() -> list[Variation]:
 
 
 def withheld_variables() -> list[Variation]:
-    """The user's environment variables, each of which a replay does not see."""
+    """Returns one variation for each of the user's environment variables: a replay without it."""
     return [
         Variation(
             "variable",
@@ -127,13 +133,13 @@ def withheld_variables() -> list[Variation]:
 
 
 def without_parameter(key: str) -> Variation:
-    """A replay with params.yaml that lacks the dotted `key`."""
+    """Returns the variation that takes the dotted `key` out of params.yaml."""
     described = f"the parameter {key}, which the stage reads and dvc.yaml does not declare"
     return Variation("parameter", key, Changes(withheld_parameters=frozenset({key})), described)
 
 
 def without_file(name: str) -> Variation:
-    """A replay in a folder that lacks the project's file `name`."""
+    """Returns the variation that takes the file `name` out of the sandbox."""
     described = f"the file {name}, which the stage reads and dvc.yaml does not declare"
     return Variation("file", name, Changes(withheld_files=frozenset({name})), described)
 
@@ -144,11 +150,11 @@ def _users() -> dict[str, str]:
 
 
 def dated(command: list[str]) -> list[str]:
-    """The command at a later date.
+    """Returns `command` as one that runs at a later date.
 
-    The variables are set for the program itself, not for one that turns into it: libfaketime's shared memory is taken
-    away by the process that it first finds, when that ends. It is named by that process's number, so that what a killed
-    one of the same number left is taken away first.
+    libfaketime keeps shared memory that is named by the number of the process that first loads it, and removes it when
+    that process ends. So the variables are set for the program itself, not for a shell that then becomes the program.
+    Memory that a killed process of the same number left is removed first.
     """
     settings = {"LD_PRELOAD": libfaketime(), "FAKETIME": f"+{_LATER_SECONDS}", "NO_FAKE_STAT": "1"}
     tidy = "rm -f /dev/shm/faketime_shm_$$ /dev/shm/sem.faketime_sem_$$ 2>/dev/null"
@@ -158,10 +164,10 @@ def dated(command: list[str]) -> list[str]:
 
 @cache
 def libfaketime() -> str:
-    """What to preload for another date, or "" where libfaketime is not installed or does not work.
+    """Returns the library to preload for another date, or "" where libfaketime is not installed or does not work.
 
-    Its command says where it is, though not each time: it stops where a killed process of the same number, which may be
-    another's, left something in shared memory.
+    Its command tells it, but not each time: it fails where a killed process of the same number, which may be another
+    user's, left shared memory.
     """
     if not shutil.which("faketime"):
         return ""

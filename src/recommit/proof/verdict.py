@@ -9,7 +9,7 @@ WORST_LAST: tuple[Word, ...] = ("identical", "equal", "different", "missing", "u
 
 @dataclass(frozen=True)
 class OutputVerdict:
-    """One out: what came of it, and where it differs and by how much, in words."""
+    """The verdict on one out; `where` says in words where it differs and by how much."""
 
     path: str
     verdict: Word
@@ -20,11 +20,11 @@ class OutputVerdict:
 
 @dataclass(frozen=True)
 class StageVerdict:
-    """One stage of a commit.
+    """The verdict on one stage of a commit.
 
-    `undeclared` are files and addresses that it touched without declaring them, `problems` what is wrong with its
-    record, `notes` what is worth knowing. `status` is the command's exit status and `said` its last words if it failed,
-    None if it was not replayed; `cause` is what was found to break it, and `seconds` the replay's wall time.
+    `undeclared` are files and addresses that it used without declaring them, `problems` what is wrong with its record,
+    `notes` what is worth knowing. `status` is the command's exit status, None if it was not replayed; `said` are its
+    last words if it failed. `cause` is what was found to break it, and `seconds` the wall time of the replay.
     """
 
     stage: str
@@ -39,7 +39,7 @@ class StageVerdict:
 
     @property
     def word(self) -> Word:
-        """The worst that can be said of the stage."""
+        """The worst verdict that applies to the stage."""
         words: list[Word] = [output.verdict for output in self.outputs]
         if self.status:
             words.append("missing")

@@ -1,4 +1,4 @@
-"""Prove a commit: lay it out in private, replay its stages, give the verdict on each output."""
+"""Proves a commit: lays it out in a private folder, replays its stages, and gives the verdict on each output."""
 
 import os
 import subprocess
@@ -38,7 +38,10 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked: which commit, which stages (all of them if none is named), how many at once, under what."""
+    """What is asked: the commit, the stages (all if none is named), and how many replays run at once.
+
+    With `jobs` 0, as many as CPUs; `as_is` varies nothing; `rebuild` makes the commit's own environment first.
+    """
 
     rev: str = "HEAD"
     stages: tuple[str, ...] = ()
@@ -49,10 +52,10 @@ class Request:
 
 @dataclass(frozen=True)
 class Proof:
-    """What a verification found, and where and how it was made: the record.
+    """The record: what a verification found, and where and how it was made.
 
-    `whole` says that every stage was asked for, `inputs_from` where inputs came from: the commit itself, the cache, a
-    remote, or the replays before.
+    `whole` says that every stage was asked for. `inputs_from` says where inputs came from: the commit itself, the
+    cache, a remote, or earlier replays.
     """
 
     commit: str
@@ -69,13 +72,13 @@ class Proof:
     seconds: float
 
     def proves(self, allow_equal: bool = False) -> bool:
-        """Whether every output came back."""
+        """Returns whether every output came back: identical, or with `allow_equal` at least equal."""
         enough = {"identical", "equal"} if allow_equal else {"identical"}
         return all(stage.word in enough for stage in self.stages)
 
 
 def verify(project: Path, request: Request, say: Say) -> Proof:
-    """Prove a commit of the repository around `project`. Raises Refusal where that cannot be begun."""
+    """Proves a commit of the repository around `project`. Raises Refusal where that cannot be begun."""
     with temporary_place() as place:
         try:
             return _verify(project, request, say, place)
@@ -187,7 +190,7 @@ def _replay_all(
     took: Mapping[str, float],
     say: Say,
 ) -> dict[str, StageVerdict]:
-    """Replay side by side whatever has its inputs; a stage whose inputs nobody can give is not replayed."""
+    """Replays side by side the stages whose inputs are there; a stage whose inputs nobody can give is not replayed."""
     cpus = sorted(os.sched_getaffinity(0))
     free = list(range(jobs or len(cpus)))
     # The longest first, as the last proof knows them: begun last, it would keep everybody waiting.
@@ -237,7 +240,7 @@ def _not_replayed(stage: LockedStage, problems: tuple[str, ...]) -> StageVerdict
 def _with_record(
     found: Mapping[str, StageVerdict], plan: Plan, chosen: Sequence[LockedStage], whole: bool
 ) -> list[StageVerdict]:
-    """The verdicts in dvc.lock's order, with what the commit's own record of each stage says against it."""
+    """Returns the verdicts in dvc.lock's order, each with what the commit's own record of its stage says against it."""
     wrong, special = list(plan.contradictions()), list(frozen_or_always_changed(plan.commit))
     verdicts = [found[stage.name] for stage in chosen]
     if whole:

@@ -1,4 +1,4 @@
-"""What a replay opened, wrote and called outside what its stage declares, seen with strace."""
+"""Sees by strace what a replay opened, wrote and called, and names what its stage does not declare."""
 
 import posixpath
 import re
@@ -36,7 +36,7 @@ _SERVICES = ("/run/nscd/", "/var/run/nscd/", "/run/systemd/", "/var/run/dbus/", 
 
 @dataclass(frozen=True)
 class Opened:
-    """A file that was opened, or that was tried: by its full path, and whether to write."""
+    """A file that was opened, or that a process tried to open: its full path, and whether to write."""
 
     path: str
     to_write: bool
@@ -53,7 +53,7 @@ class Seen:
 
 @cache
 def strace() -> str:
-    """Why opened files cannot be watched here, or "" where they can, as a trial with one file and one call shows."""
+    """Returns why opened files cannot be watched here, or "" where they can: it tries with one file and one call."""
     if not shutil.which("strace"):
         return "strace is not installed"
     code = "import socket; open('seen').close(); socket.socket(type=socket.SOCK_DGRAM).connect(('127.0.0.1', 9))"
@@ -72,13 +72,13 @@ def strace() -> str:
 
 
 def watched(command: list[str], log: Path) -> list[str]:
-    """The command under strace, which writes to `log`; only these few calls stop the process, so it costs little."""
+    """Returns `command` as one that runs under strace, which writes to `log`. Only these few calls stop the process."""
     options = ["-f", "--seccomp-bpf", "-qq", "-y", "-s", "4096", "-e", f"trace={_CALLS}", "-o", str(log)]
     return ["strace", *options, *command]
 
 
 def read(log: Path) -> Seen:
-    """What the log of `watched` says."""
+    """Returns what the log of `watched` says."""
     opened: set[Opened] = set()
     called: set[str] = set()
     with log.open(encoding="utf-8", errors="surrogateescape") as lines:
@@ -93,7 +93,7 @@ def read(log: Path) -> Seen:
 
 
 def _opened(call: str, rest: str) -> Iterator[Opened]:
-    """The paths of one call; renaming and removing write."""
+    """Yields the paths of one call. Renaming and removing count as writing."""
     result = _RESULT.search(rest)  # absent where another thread's call came between: then it is not known
     names = list(_PATH.finditer(rest.partition(" = ")[0]))[: 1 if call.startswith(("open", "exec")) else None]
     to_write = not call.startswith(("open", "exec")) or any(flag in rest.partition(" = ")[0] for flag in _WRITING)
@@ -106,17 +106,18 @@ def _opened(call: str, rest: str) -> Iterator[Opened]:
 
 
 def _plain(quoted: str) -> str:
-    """A string without strace's escapes, which are of bytes."""
+    """Returns a string without strace's escapes, which stand for bytes."""
     escaped = quoted.encode("latin-1", "backslashreplace").decode("unicode_escape")
     return escaped.encode("latin-1").decode("utf-8", "surrogateescape")
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """What a stage may open: `declared` in the sandbox `folder`; what begins like one of `ours` is the replay's own.
+    """What a stage may open: what is `declared`, in the sandbox `folder`.
 
-    `known` are the project's files and outs: to try to open one of them is to depend on it, there or not. `project`
-    is the user's checkout, which no stage may read, but for the environment in it.
+    Paths that begin like one of `ours` belong to the replay itself. `known` are the project's files and outs: a stage
+    that tries to open one of them depends on it, whether it is there or not. `project` is the user's checkout, which no
+    stage may read, except for the `environment` in it.
     """
 
     folder: Path
@@ -128,7 +129,7 @@ class Bounds:
 
 
 def undeclared(seen: Seen, bounds: Bounds) -> Iterator[str]:
-    """Each file that was read or written, and each address that was called, without being declared; in words."""
+    """Yields in words each file that was read or written, and each address that was called, without being declared."""
     found = {line for opened in seen.opened for line in _undeclared_use(opened, bounds)}
     yield from sorted(found)
     for address in sorted(seen.called):

@@ -1,1 +1,1 @@
-"""One module a verb of the `recommit` command, each with a click command named `command`."""
+"""One module for each verb of the `recommit` command, with a click command named `command`."""

@@ -1,4 +1,4 @@
-"""`recommit check`: what can be told of the project without running it."""
+"""`recommit check`: finds what is to mend in the project without running it."""
 
 import json
 

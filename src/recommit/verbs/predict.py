@@ -1,4 +1,4 @@
-"""`recommit predict`: score a table with a model."""
+"""`recommit predict`: scores a table with a model."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`recommit verify`: prove that a commit's recorded results come back."""
+"""`recommit verify`: proves that a commit's recorded results come back."""
 
 import json
 import sys

@@ -110,7 +110,7 @@ def test_what_else_cannot_be_raised_while_a_csv_file_is_read_is_still_heard(tmp_
             raise ValueError
 
     (tmp_path / "rows.csv").write_text("a\n1\n")
-    for _ in source.Csv(tmp_path / "rows.csv").parts(["a"], []):
+    for _ in source.Csv(tmp_path / "rows.csv").parts(["a"]):
         Fails()
     assert len(heard) == 1
 

@@ -1,4 +1,4 @@
-"""Compare one recorded output with the same output made again."""
+"""Compares one recorded output with the same output made again."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -24,11 +24,11 @@ _KINDS = {
 
 
 def compare(name: str, expected: Path, actual: Path, tolerance: Tolerance, table_with: TableWith) -> Comparison:
-    """Compare two files: the recorded output `name`, whose suffix says what it holds, and the one made again.
+    """Compares the recorded file `expected` with `actual`, made again; the suffix of `name` says what they hold.
 
-    The same bytes are identical, whatever they are. Beyond that: values of JSON, CSV and parquet, cells of notebooks,
-    pixels of figures, predictions of ONNX models on a table that `table_with` gives, lines of any other text. A binary
-    file of no known kind, and one that its kind's reader cannot read, is different. The files' own names do not count.
+    The same bytes are identical, whatever they are. Otherwise compared are: values of JSON, CSV and parquet, cells of
+    notebooks, pixels of figures, predictions of ONNX models on a table that `table_with` gives, lines of any other
+    text. A binary file of no known kind is different, and so is a file that its kind's reader cannot read.
     """
     was, now = expected.read_bytes(), actual.read_bytes()
     if was == now:

@@ -1,4 +1,4 @@
-"""What comparing a recorded result with one made again found."""
+"""What the comparison of a recorded result with one made again found, and what all comparisons share."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _SHOWN = 60
 class Comparison:
     """Whether a result came back: identical, equal within tolerance, or different.
 
-    `where` is the first place that differs and by how much, in plain words; "" when identical.
+    `where` is the first place that differs and by how much, in words; it is empty when identical.
     """
 
     verdict: Word
@@ -29,12 +29,12 @@ IDENTICAL = Comparison("identical")
 
 
 def different(was: str, now: str) -> Comparison:
-    """`was` stood there, and `now` stands there."""
+    """Returns that `was` became `now`."""
     return Comparison("different", f"{was} became {now}")
 
 
 def judged(was: Any, now: Any, distance: float, allowed: float, kind: str = "relative ") -> Comparison:
-    """Two numbers that are `distance` apart: equal when that is at most `allowed`, else different."""
+    """Returns that `was` became `now`: equal when their `distance` is at most `allowed`, else different."""
     was, now = named(str(was)), named(str(now))
     if distance <= allowed:
         return Comparison("equal", f"{was} became {now} ({kind}difference {distance:.2g})")
@@ -42,23 +42,23 @@ def judged(was: Any, now: Any, distance: float, allowed: float, kind: str = "rel
 
 
 def numbers(was: float, now: float, tolerance: Tolerance) -> Comparison:
-    """Two floats: equal when they are within `tolerance.numbers`."""
+    """Compares two floats: equal when their relative difference is within `tolerance.numbers`."""
     distance = float(relative_difference(was, now))
     return judged(was, now, distance, tolerance.numbers) if distance else IDENTICAL
 
 
 def at(place: str, found: Comparison, mark: str = ": ") -> Comparison:
-    """The same comparison with `place` before its own, as in `line 3: …`."""
+    """Returns `found` with `place` before its own place, as in `line 3: …`."""
     return found if found == IDENTICAL else Comparison(found.verdict, f"{place}{mark}{found.where}")
 
 
 def within(place: str, found: Comparison) -> Comparison:
-    """The same comparison with a wider `place` before the one that it names, as in `column late, row 17: …`."""
+    """Returns `found` with a wider `place` before the one that it names, as in `column late, row 17: …`."""
     return at(place, found, ", ")
 
 
 def first(findings: Iterable[Comparison]) -> Comparison:
-    """The first of `findings` that is different, else the first that is only equal, else identical."""
+    """Returns the first of `findings` that is different, else the first that is equal, else identical."""
     equal = IDENTICAL
     for found in findings:
         if found.verdict == "different":
@@ -69,7 +69,7 @@ def first(findings: Iterable[Comparison]) -> Comparison:
 
 
 def exactly(was: str, now: str) -> Comparison:
-    """Two texts that must be the same, shown around the first character that differs."""
+    """Compares two texts that must be the same, and shows them around the first character that differs."""
     if was == now:
         return IDENTICAL
     start = max(0, first_difference(was, now) - _SHOWN // 2)
@@ -77,13 +77,16 @@ def exactly(was: str, now: str) -> Comparison:
 
 
 def first_difference(was: str | bytes, now: str | bytes) -> int:
-    """The first place, from 0, at which two different texts differ, or where the shorter one ends."""
+    """Returns the first place, from 0, at which two different texts differ, or the length of the shorter one."""
     places = (place for place, (old, new) in enumerate(zip(was, now, strict=False)) if old != new)
     return next(places, min(len(was), len(now)))
 
 
 def counted(was: int, now: int, noun: str, found: Comparison) -> Comparison:
-    """`found` of the parts that both have; different when there `was` another number of `noun` than there is `now`."""
+    """Returns `found`, what the comparison of the common parts found, unless the number of parts differs.
+
+    Then it is different, and says that so many of `noun` became so many.
+    """
     if was == now:
         return found
     numbers = f"{count(was, noun)} became {now}"
@@ -91,17 +94,17 @@ def counted(was: int, now: int, noun: str, found: Comparison) -> Comparison:
 
 
 def count(number: int, noun: str) -> str:
-    """`1 line`, `2 lines`."""
+    """Returns `1 line` or `2 lines`."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def named(text: str) -> str:
-    """A name or number as it is, or quoted and cut when it would not fit into a line."""
+    """Returns a name or number as it is, or quoted and cut when it would not fit into a line."""
     return text if text.isprintable() and len(text) <= _SHOWN else excerpt(text)
 
 
 def excerpt(text: str, start: int = 0) -> str:
-    """A quoted piece of a text from `start`, with … where it goes on."""
+    """Returns a quoted piece of `text` from `start`, with … where the text goes on."""
     piece = text[start : start + _SHOWN]
     return f"{'…' if start else ''}{piece!r}{'…' if start + _SHOWN < len(text) else ''}"
 
@@ -109,10 +112,10 @@ def excerpt(text: str, start: int = 0) -> str:
 def reading(
     kind: str, read: Callable[[Raw], Read]
 ) -> Callable[[Callable[Concatenate[Read, Read, Rest], Comparison]], Callable[Concatenate[Raw, Raw, Rest], Comparison]]:
-    """Let a function that compares what `read` gives compare two contents of this `kind`.
+    """Lets a function that compares two values compare two contents of a `kind`, from which `read` gives the values.
 
-    A content that cannot be read is different, with the reason in a line: a file that a run or an editor broke may fail
-    in a way that its reader did not foresee.
+    A content that cannot be read is different, with the reason in one line. All exceptions count, because a file that a
+    run or an editor broke may fail in a way that its reader did not foresee.
     """
 
     def decorated(compare: Callable[Concatenate[Read, Read, Rest], Comparison]) -> Callable[..., Comparison]:

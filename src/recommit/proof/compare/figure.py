@@ -1,4 +1,4 @@
-"""Compare two pictures by their pixels."""
+"""Compares two pictures by their pixels."""
 
 import base64
 import io
@@ -23,10 +23,10 @@ def _pixels(content: bytes) -> np.ndarray:
 
 @reading("PNG", _pixels)
 def compare_figures(before: np.ndarray, after: np.ndarray, tolerance: Tolerance) -> Comparison:
-    """Two PNG files: their size, then the root-mean-square distance over all pixels and their four RGBA channels.
+    """Compares two PNG files: their size, then the root-mean-square distance of all pixels in four RGBA channels.
 
-    A channel goes from 0 to 255, whatever the files' palette or depth of up to 8 bits; deeper pictures are compared
-    as they are.
+    A channel goes from 0 to 255, whatever the files' palette or depth of up to 8 bits; deeper pictures are compared as
+    they are.
     """
     if before.shape != after.shape:
         return different(_size(before), _size(after))
@@ -43,7 +43,7 @@ def compare_figures(before: np.ndarray, after: np.ndarray, tolerance: Tolerance)
 
 @reading("base64", base64.b64decode)
 def compare_encoded_figures(was: bytes, now: bytes, tolerance: Tolerance) -> Comparison:
-    """Two PNG files in base64, as notebooks and pages hold them."""
+    """Compares two PNG files in base64, as notebooks and pages hold them."""
     return compare_figures(was, now, tolerance)
 
 

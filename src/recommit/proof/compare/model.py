@@ -1,4 +1,4 @@
-"""Compare two ONNX models: by what they predict, or node by node where there is no table to predict on."""
+"""Compares two ONNX models: by what they predict, or node by node where there is no table to predict on."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -33,7 +33,7 @@ def _read_graph(content: bytes) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """A protobuf value as JSON would have it, weights as lists of numbers."""
+    """Returns a protobuf value as JSON would have it, weights as lists of numbers."""
     if isinstance(value, onnx.TensorProto):
         weights = numpy_helper.to_array(value)
         return {
@@ -50,7 +50,7 @@ def _plain(value: Any) -> Any:
 
 
 def _numbers(weights: np.ndarray) -> list[Any]:
-    """As plain numbers or texts; the types of numbers that only ONNX has, as their bytes."""
+    """Returns weights as plain numbers or texts, and types of numbers that only ONNX has as their bytes."""
     plain = weights.dtype.kind in "biufOU"
     return weights.ravel().tolist() if plain else list(weights.tobytes())
 
@@ -59,9 +59,9 @@ def _numbers(weights: np.ndarray) -> list[Any]:
 def compare_models(
     was: tuple[bytes, Model], now: tuple[bytes, Model], tolerance: Tolerance, table_with: TableWith
 ) -> Comparison:
-    """Two ONNX files: the columns that they read, then each probability for the rows of a table, counted from 1.
+    """Compares two ONNX files: the columns that they read, then the probability of each row of a table, from row 1.
 
-    Without a table that both can predict on, the graphs are compared.
+    Without a table that both can predict on, their graphs are compared.
     """
     (content, before), (content_now, after) = was, now
     names, names_now = ([list(column) for column in model.columns.items()] for model in (before, after))
@@ -80,7 +80,7 @@ def compare_models(
 
 @reading("ONNX", _read_graph)
 def _compare_graphs(before: dict[str, Any], after: dict[str, Any], tolerance: Tolerance) -> Comparison:
-    """Two ONNX files: the same nodes, attributes and weights in the same order, floats within tolerance."""
+    """Compares two ONNX files: the same nodes, attributes and weights in the same order, floats within tolerance."""
     return first([compare_values(before, after, tolerance), ANOTHER_WAY])
 
 

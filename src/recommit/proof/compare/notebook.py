@@ -1,4 +1,4 @@
-"""Compare two executed notebooks: sources exactly, texts by their words and numbers, figures by their pixels."""
+"""Compares two executed notebooks: sources exactly, texts by their words and numbers, figures by their pixels."""
 
 import copy
 from collections.abc import Iterator, Sequence
@@ -23,7 +23,7 @@ def _read(content: bytes) -> NotebookNode:
 
 @reading("a notebook", _read)
 def compare_notebooks(before: NotebookNode, after: NotebookNode, tolerance: Tolerance) -> Comparison:
-    """Two notebook files of format 4: cell by cell, counted from 1 with its id; then the notebook's metadata."""
+    """Compares two notebook files of format 4: cell by cell, from cell 1, then the notebook's metadata."""
     pairs = enumerate(zip(before.cells, after.cells, strict=False), 1)
     cells = first(
         within(f"cell {number} ({old.get('id', 'no id')})", _compare_cells(old, new, tolerance))
@@ -34,7 +34,7 @@ def compare_notebooks(before: NotebookNode, after: NotebookNode, tolerance: Tole
 
 
 def compare_outputs(was: Sequence[NotebookNode], now: Sequence[NotebookNode], tolerance: Tolerance) -> Comparison:
-    """A cell's outputs, counted from 1: their number, types and texts, and what is shown in each format."""
+    """Compares a cell's outputs, from output 1: their number, types and texts, and what each format shows."""
     if len(was) != len(now):
         return different(*(f"{count(len(outputs), 'output')}{_types(outputs)}" for outputs in (was, now)))
     pairs = enumerate(zip(was, now, strict=True), 1)

@@ -1,4 +1,4 @@
-"""Compare two parquet files: columns and types first, then the cells, a whole column at a time."""
+"""Compares two parquet files: columns and types first, then the cells, one column at a time."""
 
 import json
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ from recommit.proof.tolerance import EXACTLY, Tolerance, relative_difference
 
 
 def _read(content: bytes) -> tuple[pa.Table, dict[str, Any]]:
-    """The table, and what its writer noted of itself and of the table."""
+    """Returns the table, and what its writer noted of itself and of the table."""
     file = pq.ParquetFile(pa.BufferReader(content))
     table = file.read()
     notes: dict[str, Any] = {"created_by": file.metadata.created_by}
@@ -41,11 +41,11 @@ def _read(content: bytes) -> tuple[pa.Table, dict[str, Any]]:
 
 @reading("parquet", _read)
 def compare_parquet(was: tuple[pa.Table, Any], now: tuple[pa.Table, Any], tolerance: Tolerance) -> Comparison:
-    """Two parquet files: names, types and order of columns, the number of rows, the index, and each cell.
+    """Compares two parquet files: names, types and order of columns, the number of rows, the index, and each cell.
 
-    Floats are equal within tolerance, NaN is NaN, a missing value is only a missing value; all else, times and the
-    order of categories included, must be the same. Rows count from 1. Files that differ in what their writer notes
-    of itself, or in how it lays out the same values, are equal.
+    Floats are equal within tolerance. NaN equals NaN, a missing value equals a missing value only. All else must be the
+    same, times and the order of categories included. Rows count from 1. Files are equal that differ in what their
+    writer notes of itself, or in how it lays out the same values.
     """
     (before, notes_before), (after, notes_after) = was, now
     shape = first(_compare_shapes(before, after))
@@ -101,7 +101,10 @@ def _compare_cells(was: Any, now: Any, tolerance: Tolerance) -> Comparison:
 
 
 def _compare_floats(was: pa.ChunkedArray, now: pa.ChunkedArray, tolerance: Tolerance) -> Comparison:
-    """The first row beyond the tolerance, else the farthest. Both must be missing, which is NaN here, in the same."""
+    """Compares two columns whose missing values are in the same rows: reports the first row beyond the tolerance.
+
+    If all are within it, the row that is farthest apart.
+    """
     distance = relative_difference(was.to_numpy(), now.to_numpy())
     beyond = distance > tolerance.numbers
     row = int(beyond.argmax() if beyond.any() else distance.argmax())

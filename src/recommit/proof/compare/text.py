@@ -1,4 +1,4 @@
-"""Compare two texts line by line: words exactly, decimal numbers within tolerance, embedded figures by their pixels."""
+"""Compares two texts line by line: words exactly, decimal numbers within tolerance, embedded figures by pixels."""
 
 import math
 import re
@@ -25,10 +25,10 @@ _VARYING = re.compile(rf"({_PICTURE}[A-Za-z0-9+/]+=*|{_DECIMAL})")
 
 
 def compare_text(was: str, now: str, tolerance: Tolerance) -> Comparison:
-    """Two texts: equal when they differ only in decimal numbers and embedded PNG figures, and those within tolerance.
+    """Compares two texts: equal when only decimal numbers and embedded PNG figures differ, and those within tolerance.
 
-    `0.25` and `2.5e-1` are the same number. `1` and `1.0`, or `1000` and `1e3`, are different: what is written whole
-    is a count. So is other white space. The place is a line, from 1, unless both are one line.
+    `0.25` and `2.5e-1` are the same number. `1` and `1.0` are different, and so are `1000` and `1e3`: what is written
+    whole is a count. Another white space is different. The place is a line, from 1, unless both are one line.
     """
     if was == now:
         return IDENTICAL

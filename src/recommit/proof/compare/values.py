@@ -1,4 +1,4 @@
-"""Compare two JSON values, key by key, and two CSV tables, cell by cell."""
+"""Compares two JSON values, key by key, and two CSV tables, cell by cell."""
 
 import csv
 import io
@@ -43,12 +43,15 @@ def _read_json(content: bytes) -> Any:
 
 @reading("JSON", _read_json)
 def compare_json(before: Any, after: Any, tolerance: Tolerance) -> Comparison:
-    """Two JSON files: floats within tolerance, all else exactly; `1` and `1.0` differ; the order of keys is free."""
+    """Compares two JSON files: floats within tolerance, all else exactly. `1` and `1.0` differ.
+
+    The order of keys is free.
+    """
     return first([compare_values(before, after, tolerance), ANOTHER_WAY])
 
 
 def compare_values(was: Any, now: Any, tolerance: Tolerance, place: str = "") -> Comparison:
-    """Two values as JSON has them: floats within tolerance, all else exactly. `place` is the path to them."""
+    """Compares two values as JSON has them: floats within tolerance, all else exactly. `place` is the path to them."""
     try:
         return first(_compare_values(was, now, tolerance, place))
     except RecursionError:
@@ -96,7 +99,7 @@ def _read_csv(content: bytes) -> list[list[str]]:
 
 @reading("CSV", _read_csv)
 def compare_csv(before: list[list[str]], after: list[list[str]], tolerance: Tolerance) -> Comparison:
-    """Two CSV files with a header: its names, the number of rows, then each cell as a text. Rows count from 1."""
+    """Compares two CSV files: the header's names, the number of rows, then each cell as a text. Rows count from 1."""
     names = first(_compare_names(before[0], after[0]))
     if names.verdict == "different":
         return names
