@@ -18,8 +18,10 @@ from recommit.batch.same_bits import START_ANEW, MarkedJob, do_nothing, run_if_s
 from recommit.batch.source import Part
 
 _ANSWERS_WITHIN = "10s"
-_ROWS_ARE_SENT = {"distributed.admin.large-graph-warning-threshold": "1GB"}  # those of a CSV file: no warning of it
-# One thread a process, as in the pipeline: read when the libraries are loaded.
+_ROWS_ARE_SENT = {
+    "distributed.admin.large-graph-warning-threshold": "1GB"
+}  # the rows of a CSV file are: no warning of that
+# One thread for each process, as in the pipeline. The libraries read this when they are loaded.
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "ARROW_NUM_THREADS"), "1")
 
 
@@ -58,7 +60,9 @@ def _locks(advice: str) -> Iterator[None]:
     except (OSError, ImportError, NotImplementedError, RuntimeError) as error:
         cause: BaseException = error
         while not isinstance(cause, OSError) and (cause.__cause__ or cause.__context__):
-            cause = cause.__cause__ or cause.__context__ or cause  # Dask says no more than that something did not start
+            cause = (
+                cause.__cause__ or cause.__context__ or cause
+            )  # Dask's own error says only that something did not start
         reason = (isinstance(cause, OSError) and cause.strerror) or _line(cause)
         raise Refusal(
             f"no processes can be started, as where /dev/shm is full or read-only: {reason}; {advice}"
@@ -93,7 +97,7 @@ def on_dask(job: Job, parts: Iterable[Part], scheduler: str | None, workers: int
                     host="127.0.0.1",
                     dashboard_address=None,
                     memory_limit=0,
-                    silence_logs=logging.CRITICAL,  # what matters of it is said below, once
+                    silence_logs=logging.CRITICAL,  # errors that matter are raised below
                 )
             stack.enter_context(cluster)
         try:
@@ -122,7 +126,7 @@ def _shared(client: Any, given: MarkedJob, where: str, lost: tuple[type[Exceptio
         client.submit(do_nothing, shared, pure=False).result()
     except lost:
         raise
-    except Exception as error:  # Dask gives them all kinds, and none of ours has run
+    except Exception as error:  # Dask raises all kinds, and no code of ours has run
         reason = _line(error.__cause__ or error)
         raise Refusal(f"{where}, or a worker of it, cannot run this project: {reason}; {START_ANEW}", 1) from None
     return shared

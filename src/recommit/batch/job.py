@@ -61,7 +61,7 @@ class Job:
             found = broken_rows(frame, self.problem.rows, list(self.problem.asked))
         else:
             found = broken_rows(frame, self.problem.features, list(self.scorer.columns))
-        # A placeholder must not be judged beside what was said of its value.
+        # A placeholder is not judged: its row already has the fault of the value that it stands for.
         untyped = {row for row, _ in faults}
         faults += [(row, why) for row, why in zip(found["row"], found["reason"], strict=True) if row not in untyped]
         if self.rows == "features":

@@ -46,7 +46,7 @@ class Sink:
                 raise Refusal(f"{output.parent}: there is no such folder to write {output.name} into")
             for place in (output, self.rejects, self._lock):
                 _refuse_other_than_file(place)
-            self._unfinished_rejects.exists()  # the longest name: it may be too long
+            self._unfinished_rejects.exists()  # raises where this name, the longest, is too long
         self._writer: Any = None
         self._waiting: list[pa.Table] = []
 
@@ -110,7 +110,7 @@ class Sink:
         if self.output.suffix == ".csv":
             return pa.csv.CSVWriter(self._file, schema)
         coded = [name for name in schema.names if pa.types.is_dictionary(schema.field(name).type)]
-        # Without Arrow's own schema, text written as codes comes back as text.
+        # Arrow's own schema is left out, so that text written as codes is read as text.
         return pa.parquet.ParquetWriter(self._file, schema, store_schema=False, use_dictionary=coded)
 
     def _write_group(self) -> None:

@@ -18,11 +18,11 @@ import pyarrow.parquet
 from recommit import Refusal
 
 BATCH_ROWS = 65_536
-"""Rows in memory at once, for each process."""
+"""Rows in memory at once, for each process. More take more memory, and are scored a little faster."""
 PART_ROWS = 131_072
-"""A row group of more rows is no part by itself: it would be all of one process's, and so would its predictions."""
+"""A row group of more rows comes in several parts. More make larger parts, so that fewer processes share a table."""
 _BUFFER_BYTES = 1 << 20
-"""Of each column of a row group: without, all its bytes are read before its first row."""
+"""Bytes that are read at once of each column of a row group; without a bound, all are read before its first row."""
 _BLOCK_BYTES = 16 << 20
 """Bytes of a CSV file that make a part: some 40,000 rows of a hundred columns."""
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
@@ -197,7 +197,7 @@ class Csv:
                     break
                 except pa.ArrowException as error:
                     raise Refusal(f"{self.path} cannot be read from row {number:,} on: {_told(error)}", 1) from None
-                # Torn rows were left out, and have numbers too; some may be of a later block, read ahead.
+                # Torn rows have numbers too, but are not in the table; some may be of a later block, read ahead.
                 skipped = [one.row for one in torn]
                 numbers = np.setdiff1d(np.arange(number, number + table.num_rows + len(skipped)), skipped)
                 numbers = numbers[: table.num_rows]

@@ -168,7 +168,7 @@ def _instant(values: pa.ChunkedArray, name: str) -> tuple[pd.Series, list[Fault]
     texts = pc.ascii_trim_whitespace(values)
     for written, read in _ZONES:
         texts = pc.replace_substring_regex(texts, written, read)
-    # With one finer instant all would be read in nanoseconds, which have no years before 1677 or after 2262.
+    # One finer instant would make all be read in nanoseconds, which have no years before 1677 or after 2262.
     texts = pc.replace_substring_regex(texts, _BELOW_MICROSECONDS, r"\1")
     zoned = pc.fill_null(pc.match_substring_regex(texts, _ZONE), False).to_numpy()
     parsed = pd.to_datetime(texts.to_pandas().where(zoned), utc=True, errors="coerce", format="ISO8601")

@@ -62,7 +62,7 @@ class Prover:
             )
         except (OSError, Refusal):
             raise
-        except Exception as error:  # one stage's oddity must not take the others' verdicts away
+        except Exception as error:  # the other stages must still get their verdicts
             problem = f"verify could not judge it: {type(error).__name__}: {error}"
             return StageVerdict(stage.name, (), problems=(problem,), status=None)
         finally:

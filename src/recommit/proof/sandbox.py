@@ -28,7 +28,7 @@ from recommit.proof.variations import Changes, Variation, dated, together
 _STARTUP = "src/sitecustomize.py"
 """What every Python in a sandbox runs first, when a variation asks for it."""
 _RECOMMITS_OWN = (".recommit/", "reports/failed/")
-# What programs keep in a home of their own accord.
+# Folders that programs make in any home, whatever the stage does.
 _PROGRAMS_OWN = (".cache", ".config", ".local", ".ipython", ".jupyter", ".keras", ".nv")
 
 
@@ -131,7 +131,7 @@ class Sandbox:
         env |= {"DVC_STAGE": stage.name, "DVC_ROOT": str(top / "project")}
         shells = [[env["SHELL"], "-c", command] for command in stage.cmd]
         command = shells[0] if len(shells) == 1 else ["/bin/sh", "-c", " && ".join(map(shlex.join, shells))]
-        shutil.copyfile(end_orphans.__file__, top / "end_orphans.py")  # no stage may read the checkout, nor does this
+        shutil.copyfile(end_orphans.__file__, top / "end_orphans.py")  # strace would see it read the checkout
         command = [sys.executable, "-I", "-S", str(top / "end_orphans.py"), *command]
         command = dated(command) if changes.later_date else command
         cpu = str(self.cpu) if changes.one_cpu else "-"
@@ -161,7 +161,7 @@ class Sandbox:
         if log is None or not log.exists():
             return
         recorded = {out.path for other in self.commit.stages for out in other.outs}
-        # A kernel's sockets, see the engine; and what programs keep in the user's home, where that is not another.
+        # The sockets of a kernel, see the engine; and settings in the user's home, if the replay runs with it.
         theirs = ("/tmp/recommit-kernel-", *([] if changes.empty_home else [f"{Path.home()}/."]))
         declared = {listed.path for listed in (*stage.deps, *stage.outs)}
         bounds = watch.Bounds(

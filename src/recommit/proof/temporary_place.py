@@ -13,7 +13,7 @@ from typing import IO
 import psutil
 
 _PREFIX = "recommit-verify-"
-_LOCK = ".held-by-recommit-verify"  # no folder of anybody else's holds such a file
+_LOCK = ".held-by-recommit-verify"  # a folder that is not ours holds no such file
 
 
 @contextmanager

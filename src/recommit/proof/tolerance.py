@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike
 
 from recommit import Refusal
 
-# A relative difference says nothing about numbers that are rounding's remains of zero: those below this size are
-# compared as if they had it.
+# Numbers below this size are compared as if they had it: a relative difference of what rounding left of zero means
+# nothing. A larger value lets more small differences count as equal.
 NEAR_ZERO = 1e-3
 
 

@@ -65,7 +65,7 @@ def _run(tree: ast.AST) -> Iterator[ast.AST]:
 def _absolute(name: str, package: str) -> str:
     try:
         return resolve_name(name, package)
-    except ImportError:  # it leads out of all packages, so to nothing
+    except ImportError:  # it leads out of the topmost package, so to nothing
         return name
 
 

@@ -14,7 +14,7 @@ from functools import cache, reduce
 # Never handed on to a replay: variables that name another run, another repository, another date.
 _NEVER = ("DVC_", "GIT_", "RECOMMIT_", "FAKETIME", "PYTHONHASHSEED", "PYTHONDONTWRITEBYTECODE")
 _NEVER_ALONE = ("_", "PWD", "OLDPWD", "SHLVL")
-# Always handed on: where programs are, and what stands for the machine itself.
+# Always handed on: where programs are, and which kind of machine libraries see.
 _ALWAYS = ("PATH", "OPENBLAS_CORETYPE", "NPY_DISABLE_CPU_FEATURES", "LD_LIBRARY_PATH")
 _LOCALE = ("LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "LC_COLLATE", "LC_NUMERIC", "LC_TIME", "LC_MESSAGES")
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
@@ -66,7 +66,7 @@ class Changes:
 
 @dataclass(frozen=True)
 class Variation:
-    """One thing that must not matter and that a replay does otherwise: its `kind`, `how`, and what it `changes`.
+    """One thing that must not matter and that a replay changes: its `kind`, `how`, and what it `changes`.
 
     `described` is what a diagnosis calls it when a result depends on it, if that is more than kind and how.
     """
@@ -83,7 +83,7 @@ class Variation:
 
 
 SEEDED = Variation("random numbers", "seeded", Changes(at_start=frozenset({"seed_generators()"})))
-"""Not among what a replay varies: a diagnosis tells by it whether a result depends on unseeded randomness."""
+"""A diagnosis tells by this whether a result depends on unseeded randomness; a proof does not vary it."""
 
 
 def together(varied: Iterable[Variation]) -> Changes:

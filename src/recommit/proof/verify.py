@@ -82,7 +82,7 @@ def verify(project: Path, request: Request, say: Say) -> Proof:
     with temporary_place() as place:
         try:
             return _verify(project, request, say, place)
-        except Refusal as refusal:  # by the name that the user knows a file by
+        except Refusal as refusal:  # a file is told by its name in the commit, not by its place here
             raise Refusal(str(refusal).replace(f"{place}/commit/", f"{request.rev}:"), refusal.status) from None
 
 
@@ -123,7 +123,7 @@ def _verify(project: Path, request: Request, say: Say, place: Path) -> Proof:
         unlike=bool(unlike),
         say=say,
     )
-    say(f"replaying {len(chosen)} stages of {commit.sha[:10]}, with {len(varied)} things otherwise than here")
+    say(f"replaying {len(chosen)} stages of {commit.sha[:10]}, with {len(varied)} things varied")
     found = _replay_all(chosen, plan, prover, request.jobs, earlier_seconds(project), say)
     return Proof(
         commit=commit.sha,
@@ -193,7 +193,7 @@ def _replay_all(
     """Replays side by side the stages whose inputs are there; a stage whose inputs nobody can give is not replayed."""
     cpus = sorted(os.sched_getaffinity(0))
     free = list(range(jobs or len(cpus)))
-    # The longest first, as the last proof knows them: begun last, it would keep everybody waiting.
+    # The stages that took longest in the last proof begin first: one that begins last would end long after the others.
     waiting = sorted(chosen, key=lambda stage: -took.get(stage.name, float("inf")))
     running: dict[Future[StageVerdict], int] = {}
     found: dict[str, StageVerdict] = {}

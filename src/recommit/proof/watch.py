@@ -14,7 +14,7 @@ from pathlib import Path
 from recommit.project.pipeline import is_in
 
 _CALLS = "?open,openat,?openat2,?creat,?rename,?renameat,renameat2,?unlink,unlinkat,execve,connect,sendto,sendmsg"
-# `1234 openat(AT_FDCWD</cwd>, "name", O_RDONLY) = 3</real/path>`; strings may hold escapes, of bytes.
+# `1234 openat(AT_FDCWD</cwd>, "name", O_RDONLY) = 3</real/path>`; strings may hold escapes, which stand for bytes.
 _CALL = re.compile(r"^\d+ +(?P<call>[a-z0-9]+)\((?P<rest>.*)")
 _PATH = re.compile(r'(?:<(?P<base>[^>]*)>, )?"(?P<name>(?:[^"\\]|\\.)*)"')
 _RESULT = re.compile(r"\) += (?P<code>-?\d+)(?:<(?P<real>/[^>]*)>)?")
@@ -23,14 +23,14 @@ _ADDRESS = re.compile(
     r'(?:inet_addr\("(?P<v4>[^"]+)"\)|inet_pton\(AF_INET6, "(?P<v6>[^"]+)")'
 )
 _WRITING = ("O_WRONLY", "O_RDWR", "O_CREAT", "O_TRUNC")
-# What is the machine's own and not the project's: programs, libraries, settings, fonts and their caches.
+# What belongs to the machine and not to the project: programs, libraries, settings, fonts and their caches.
 _SYSTEM = (
     *("/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin", "/etc", "/proc", "/sys", "/dev", "/nix"),
     *("/var/cache/fontconfig", "/.dockerenv"),
 )
 _SCRATCH = ("/dev", "/proc", "/var/cache/fontconfig")
 _SOCKET = re.compile(r'sa_family=AF_UNIX, sun_path="(?P<path>/[^"]+)"')
-# What a process asks of the machine of its own accord: names of users and hosts, its log.
+# Services of the machine that any process may call: names of users and hosts, its log.
 _SERVICES = ("/run/nscd/", "/var/run/nscd/", "/run/systemd/", "/var/run/dbus/", "/run/dbus/", "/dev/log")
 
 
@@ -100,7 +100,7 @@ def _opened(call: str, rest: str) -> Iterator[Opened]:
     for match in names:
         real = result["real"] if result and call.startswith("open") else None  # past links
         path = Path(_plain(real or match["base"] or "")) / ("" if real else _plain(match["name"]))
-        if not path.is_absolute():  # rename(2) and its like do not say from where; moves inside show in the folder
+        if not path.is_absolute():  # rename(2) does not say from where; a move within the folder shows in the folder
             continue
         yield Opened(posixpath.normpath(path), to_write, succeeded=result is None or int(result["code"]) >= 0)
 
