@@ -18,7 +18,7 @@ from recommit.project.files import REQUIREMENTS
 
 def unlike_the_lock(folder: Path) -> list[str]:
     """Returns the packages whose installed version is not the one in locks/run.txt in `folder`, in words."""
-    if not (folder / LOCK).is_file():
+    if not (folder / REQUIREMENTS).is_file():
         return []
     found = []
     for line in (folder / REQUIREMENTS).read_text(encoding="utf-8").splitlines():
@@ -38,6 +38,7 @@ def unlike_the_lock(folder: Path) -> list[str]:
 
 def machine(folder: Path, python: Path) -> dict[str, Any]:
     """Returns facts for the record. `folder` is the commit's project, `python` what its stages run on."""
+    lock = folder / REQUIREMENTS
     return {
         "python": _asked(python, "import platform; print(platform.python_version())"),
         "lock_sha256": hashlib.sha256(lock.read_bytes()).hexdigest() if lock.is_file() else None,

@@ -10,10 +10,10 @@ from typing import Any
 import pandas as pd
 
 from recommit import Refusal
-from recommit.notebook.hashes import files_in
-from recommit.notebook.parameters import leaves
-from recommit.notebook.project import is_in
-from recommit.proof.commit import LockedStage, Recorded
+from recommit.project.hashes import files_in
+from recommit.project.lock import LockedStage, Recorded
+from recommit.project.params import leaves
+from recommit.project.pipeline import is_in
 from recommit.proof.compare import Comparison, compare
 from recommit.proof.compare.comparison import at, first
 from recommit.proof.diagnosis import diagnose

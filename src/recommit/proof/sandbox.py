@@ -17,12 +17,14 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from recommit.notebook.hashes import Ignored, hash_of
-from recommit.notebook.parameters import leaves
-from recommit.notebook.project import alone, is_in, read_yaml
+from recommit.project.contents import Contents
+from recommit.project.hashes import Ignored, hash_of
+from recommit.project.lock import LockedStage
+from recommit.project.params import leaves
+from recommit.project.pipeline import alone, is_in
+from recommit.project.yaml import read_yaml
 from recommit.proof import become_command, end_orphans, python_startup, watch
-from recommit.proof.commit import Commit, LockedStage
-from recommit.proof.contents import Contents
+from recommit.proof.commit import Commit
 from recommit.proof.variations import Changes, Variation, dated, together
 
 _STARTUP = "src/sitecustomize.py"

@@ -17,12 +17,10 @@ from recommit.project.hashes import ignored_by_dvc, md5_of
 from recommit.project.lock import LockedStage
 from recommit.project.yaml import read_yaml
 from recommit.proof import watch
-from recommit.proof.commit import Commit, LockedStage, head_of, lay_out
-from recommit.proof.contents import Contents
+from recommit.proof.commit import Commit, head_of, lay_out
 from recommit.proof.earlier_proofs import earlier_seconds
 from recommit.proof.inputs import Plan, frozen_or_always_changed
 from recommit.proof.machine import machine, unlike_the_lock
-from recommit.proof.remote import cache_of, fetch
 from recommit.proof.replay import Prover
 from recommit.proof.sandbox import Sandbox
 from recommit.proof.temporary_place import end_processes, temporary_place

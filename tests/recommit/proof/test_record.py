@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from recommit import Refusal
-from recommit.notebook.hashes import md5_of
+from recommit.project.hashes import md5_of
 from recommit.proof.earlier_proofs import earlier_seconds
 from recommit.proof.record import as_record, badge, summary, table, update_badge, write_record
 from recommit.proof.tolerance import Tolerance

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from recommit.notebook.hashes import ignored_by_dvc, md5_of
+from recommit.project.contents import Contents
+from recommit.project.hashes import ignored_by_dvc, md5_of
 from recommit.proof.commit import lay_out
-from recommit.proof.contents import Contents
 from recommit.proof.sandbox import Sandbox
 from recommit.proof.variations import (
     SEEDED,
