@@ -47,6 +47,12 @@ def read_bounded(path: Path, most: int) -> bytes:
     return content
 
 
+def demand(fits: bool, words: str) -> None:
+    """Raise ValueError with `words`, which say what was found, unless `fits`."""
+    if not fits:
+        raise ValueError(words)
+
+
 def reason(error: Exception) -> str:
     """Why something failed, in a line that a terminal can show whatever was in the file."""
     line = (str(error).splitlines() or [type(error).__name__])[0]

@@ -3,32 +3,37 @@
 A model is data only as long as nothing in it can surprise what runs it.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import onnx
-from onnx import numpy_helper
+from google.protobuf.message import DecodeError
 
 from recommit.artifact.calibration import Line, calibration_of
-from recommit.artifact.files import reason
-from recommit.artifact.operators import CLASSIFIERS, OPERATORS, TEXT_KEYS, Attributes, Column, Columns, text
+from recommit.artifact.files import demand, reason
+from recommit.artifact.operators import FLOAT, INT64, OPERATORS, Column, Columns, Node, Operator, text
 from recommit.artifact.wire import scan
 
 OPSETS = {"": 21, "ai.onnx.ml": 3}
 """The newest version of each operator set that a model may use, which is the one that `export` asks for."""
-MOST_CONSTANTS = 10_000
+MOST_VALUES = 10_000_000
+"""Numbers and words in the attributes' lists: a million nodes of trees, each in ten lists."""
+MOST_WEIGHTS = 10_000
 """Numbers in one tensor of weights; larger ones, such as trees, are attributes."""
-_TYPES = {1: "number", 8: "text"}
+MOST_COLUMNS = 1_000_000
+"""Columns that all nodes are given and return, together: else a `Concat` of a value with itself could double it."""
+_TYPES = {FLOAT: "number", 8: "text"}
+_CLASSIFIERS = ("LinearClassifier", "TreeEnsembleClassifier")
 
 
 @dataclass(frozen=True)
 class Classifier:
-    """The node that gives the probability: its operator, its attributes, and the columns that it reads."""
+    """The node that returns the probability: its attributes, and the columns that it reads."""
 
-    operator: str
-    attributes: Attributes
+    attributes: Mapping[str, Any]
     columns: Columns
 
 
@@ -47,109 +52,123 @@ class Graph:
 
 
 def read_graph(content: bytes) -> Graph:
-    """Check the bytes of a model file, and say what it is made of.
+    """Check the bytes of a model file, and return what it is made of.
 
-    Raises ValueError in one line for a file that holds anything not listed in `wire` or `operators`, or whose parts
-    do not fit together: operator sets, shapes, sizes, trees.
+    Raises ValueError in one line for a file that holds anything not listed in `wire` or `operators`, that
+    `onnx.checker` refuses, or whose parts do not fit together: shapes, sizes, trees.
     """
     scan(content)
     try:
         model = onnx.load_model_from_string(content)
-    except Exception as error:  # the parser's own, which differ between its versions
-        raise ValueError(f"not an ONNX file: {reason(error)}") from None
-    opsets = {opset.domain: opset.version for opset in model.opset_import}
-    for domain, version in opsets.items():
-        if not 1 <= version <= OPSETS.get(domain, 0):
-            known = f"up to {OPSETS[domain]} are known" if domain in OPSETS else "only ONNX's own are known"
-            raise ValueError(f"it needs version {version} of the operator set {domain or 'ai.onnx'!r}: {known}")
-    try:
-        return _read(model.graph, opsets)
-    except (TypeError, OverflowError, UnicodeDecodeError) as error:  # numbers where text is due, and the like
-        raise ValueError(f"its parts are of the wrong kind: {reason(error)}") from None
+        _check_allowed(model)
+        onnx.checker.check_model(model)
+    except (DecodeError, onnx.checker.ValidationError) as error:
+        raise ValueError(f"not a sound ONNX file: {reason(error)}") from None
+    return _read(model.graph, {opset.domain: opset.version for opset in model.opset_import})
 
 
-def _read(graph: Any, opsets: dict[str, int]) -> Graph:
-    constants = {tensor.name: _constant(tensor) for tensor in graph.initializer}
+def _check_allowed(model: Any) -> None:
+    """Check the operator sets, operators and attributes of a parsed model, and how many values its lists hold."""
+    for opset in model.opset_import:
+        demand(
+            1 <= opset.version <= OPSETS.get(opset.domain, 0),
+            f"it needs version {opset.version} of the operator set {opset.domain or 'ai.onnx'!r}: allowed are "
+            + " and ".join(f"{domain or 'ai.onnx'} up to {version}" for domain, version in OPSETS.items()),
+        )
+    values = 0
+    for node in model.graph.node:
+        operator = _operator(node)
+        demand(
+            operator in OPERATORS, f"it uses the operator {operator!r}, which is not among the {len(OPERATORS)} allowed"
+        )
+        demand(all([*node.input, *node.output]), f"{operator} {node.name!r} leaves out an input or an output")
+        for attribute in node.attribute:
+            demand(
+                attribute.name in OPERATORS[operator].attributes,
+                f"attribute {attribute.name!r} is not allowed on {operator}",
+            )
+            values += len(attribute.floats) + len(attribute.ints) + len(attribute.strings)
+    demand(values <= MOST_VALUES, f"it has more than {MOST_VALUES:,} values in lists")
+
+
+def _read(graph: Any, opsets: Mapping[str, int]) -> Graph:
+    weights = {tensor.name: _weights(tensor) for tensor in graph.initializer}
     inputs = {tensor.name: _input(tensor) for tensor in graph.input}
     values: dict[str, Columns] = {name: (Column(name),) for name in inputs}
-    if len({*values, *constants}) != len(graph.initializer) + len(graph.input) or not inputs:
-        raise ValueError("it has no inputs, or two inputs or weights of one name")
-    classifiers = []
-    categories: dict[str, tuple[str, ...]] = {}
-    for node in graph.node:
-        where = f"{node.op_type} {node.name!r}"
-        domain = "" if node.domain == "ai.onnx" else node.domain
-        operator = f"{domain}.{node.op_type}" if domain else node.op_type
-        if operator not in OPERATORS:
-            raise ValueError(f"it uses the operator {operator!r}, which is not among the {len(OPERATORS)} allowed")
-        if domain not in opsets:
-            raise ValueError(f"{where} is of an operator set, {domain or 'ai.onnx'!r}, that the file does not name")
-        for name in node.input:
-            if name not in values and name not in constants:
-                raise ValueError(f"{where} reads {name!r}, which nothing before it gives")
-        attributes = _attributes(node, where)
-        unknown = sorted(attributes.keys() - OPERATORS[operator].attributes)
-        if unknown:
-            raise ValueError(f"{where} says {unknown[0]!r}, which is not among what a {operator} may say")
-        results = OPERATORS[operator].columns(
-            where, attributes, [constants[n] if n in constants else values[n] for n in node.input]
-        )
-        if len(results) != len(node.output):
-            raise ValueError(f"{where} has {len(node.output)} outputs, not {len(results)}")
-        if operator in CLASSIFIERS:
-            classifiers.append(Classifier(node.op_type, attributes, values[node.input[0]]))
-        known = tuple(text(key) for name in TEXT_KEYS for key in attributes.get(name, ()))
-        for source in {column.source for columns in results for column in columns if column.source and known}:
-            categories[source] = (*categories.get(source, ()), *known)
-        for name, columns in zip(node.output, results, strict=True):
-            if not name or name in values or name in constants:
-                raise ValueError(f"{where} gives {name!r}, which has no name or is there already")
-            values[name] = columns
-    if len(classifiers) != 1:
-        raise ValueError(f"it has {len(classifiers)} classifiers, not one")
-    _check_outputs(graph.output, values)
-    operators = {f"{node.domain}.{node.op_type}" if node.domain else node.op_type for node in graph.node}
-    versions, line = dict(sorted(opsets.items())), calibration_of(graph, constants)
-    return Graph(inputs, tuple(sorted(operators)), versions, classifiers[0], categories, line)
+    demand(not weights.keys() & values.keys(), "it has an input and weights of one name")
+    classifiers, width = [], 0
+    for one in graph.node:
+        node = Node(_attributes(one), [weights[name] if name in weights else values[name] for name in one.input])
+        width += sum(len(part) for part in node.given if isinstance(part, tuple))
+        demand(width <= MOST_COLUMNS, f"its nodes are given more than {MOST_COLUMNS:,} columns")
+        try:
+            results = _results(OPERATORS[_operator(one)], node)
+        except ValueError as error:
+            raise ValueError(f"{one.op_type} {one.name!r} {error}") from None
+        width += sum(map(len, results))
+        values |= zip(one.output, results, strict=True)
+        if one.op_type in _CLASSIFIERS:
+            classifiers.append(Classifier(node.attributes, node.columns))
+    demand(len(classifiers) == 1, f"it has {len(classifiers)} classifiers, not one")
+    found = {
+        tensor.name: (tensor.type.tensor_type.elem_type, len(values.get(tensor.name, ()))) for tensor in graph.output
+    }
+    demand(
+        found == {"label": (INT64, 1), "probabilities": (FLOAT, 2)},
+        "its outputs must be one label, a whole number, and two probabilities, float32, a row",
+    )
+    return Graph(
+        inputs=inputs,
+        operators=tuple(sorted({_operator(one) for one in graph.node})),
+        opsets=dict(sorted(opsets.items())),
+        classifier=classifiers[0],
+        categories=_categories(values.values()),
+        calibration=calibration_of(graph, weights),
+    )
 
 
-def _check_outputs(outputs: Any, values: Mapping[str, Columns]) -> None:
-    found = {tensor.name: tensor.type.tensor_type.elem_type for tensor in outputs}
-    if found != {"label": 7, "probabilities": 1}:
-        raise ValueError("its outputs must be 'label', whole numbers, and 'probabilities', float32")
-    wide = {name: len(values.get(name, ())) for name in found}
-    if wide != {"label": 1, "probabilities": 2}:
-        raise ValueError("its outputs must be one label and two probabilities a row")
+def _results(operator: Operator, node: Node) -> list[Columns]:
+    """Return the columns of each output of a node. Raises ValueError where it is not as its `operator` must be."""
+    given = "".join("c" if isinstance(part, tuple) else "w" for part in node.given)
+    demand(
+        bool(re.fullmatch(operator.given, given)), f"must be given {operator.given}, not {given}: c columns, w weights"
+    )
+    for name, allowed in operator.attributes.items():
+        value = node.attributes.get(name)
+        fits = not allowed or set(value if isinstance(value, list) else [value]) <= set(allowed)
+        demand(fits, f"must have {name} of {' or '.join(map(text, allowed))}")
+    return operator.columns(node)
+
+
+def _categories(values: Iterable[Columns]) -> dict[str, tuple[str, ...]]:
+    """Each input to the categories that some column made of it stands for."""
+    found: dict[str, dict[str, None]] = {}
+    for column in (column for columns in values for column in columns):
+        known = column.codes if column.category is None else (column.category,)
+        if column.source is not None and known:
+            found.setdefault(column.source, {}).update(dict.fromkeys(known))
+    return {name: tuple(known) for name, known in found.items()}
+
+
+def _operator(node: Any) -> str:
+    return f"{node.domain}.{node.op_type}" if node.domain else node.op_type
 
 
 def _input(tensor: Any) -> str:
     kind = tensor.type.tensor_type
-    dims = [dim.dim_value for dim in kind.shape.dim]
-    if kind.elem_type not in _TYPES or len(dims) != 2 or dims[0] != 0 or dims[1] != 1:
-        raise ValueError(f"its input {tensor.name!r} must be float32 or text, of any number of rows and one column")
+    fits = kind.elem_type in _TYPES and [dim.dim_value for dim in kind.shape.dim] == [0, 1]
+    demand(fits, f"its input {tensor.name!r} must be float32 or text, of any number of rows and one column")
     return _TYPES[kind.elem_type]
 
 
-def _constant(tensor: Any) -> np.ndarray:
+def _weights(tensor: Any) -> np.ndarray:
     dims = list(tensor.dims)
-    if len(dims) > 2 or any(not 0 <= size <= MOST_CONSTANTS for size in dims) or np.prod(dims) > MOST_CONSTANTS:
-        raise ValueError(f"its weights {tensor.name!r} have the shape {dims}: at most {MOST_CONSTANTS:,} numbers")
-    if tensor.data_type not in (1, 7):
-        raise ValueError(f"its weights {tensor.name!r} are neither float32 nor int64")
-    try:
-        return numpy_helper.to_array(tensor)
-    except Exception as error:
-        raise ValueError(f"its weights {tensor.name!r} do not fill their shape: {reason(error)}") from None
+    fits = len(dims) <= 2 and all(0 <= size <= MOST_WEIGHTS for size in dims) and np.prod(dims) <= MOST_WEIGHTS
+    demand(fits, f"its weights {tensor.name!r} have the shape {dims}: at most {MOST_WEIGHTS:,} numbers")
+    demand(tensor.data_type in (FLOAT, INT64), f"its weights {tensor.name!r} are neither float32 nor int64")
+    return onnx.numpy_helper.to_array(tensor)
 
 
-def _attributes(node: Any, where: str) -> Attributes:
-    found: dict[str, Any] = {}
-    for attribute in node.attribute:
-        if attribute.name in found:
-            raise ValueError(f"{where} says {attribute.name!r} twice")
-        try:
-            value = onnx.helper.get_attribute_value(attribute)
-        except ValueError:
-            raise ValueError(f"{where}: {attribute.name!r} has no type that is known") from None
-        found[attribute.name] = value if isinstance(value, int | float | bytes) else list(value)
-    return found
+def _attributes(node: Any) -> dict[str, Any]:
+    found = {attribute.name: onnx.helper.get_attribute_value(attribute) for attribute in node.attribute}
+    return {name: value if isinstance(value, int | float | bytes) else list(value) for name, value in found.items()}

@@ -14,8 +14,8 @@ from recommit import Refusal
 from recommit.artifact.files import read_bounded, reason
 from recommit.artifact.graph import read_graph
 
-MOST_BYTES = 128 * 2**20
-"""Trees of a million nodes, which is as many as `wire` lets through, take some half of it."""
+MOST_BYTES = 64 * 2**20
+"""Trees of a million nodes, which is as many as `read_graph` lets through, take about as much."""
 WIDTH = 16
 """The runtime computes log and sigmoid of so many rows at once at most, and of those left over otherwise: rows are
 filled up to a multiple, and then each has the same bits whatever rows come with it."""

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from recommit.artifact.graph import Classifier, read_graph
-from recommit.artifact.operators import Column
+from recommit.artifact.operators import Columns
 
 KIND = "golden_kind"
 """The column that says why a row is there: usual, threshold, category, missing, unseen or extreme."""
@@ -32,7 +32,7 @@ def probes(content: bytes, rows: pd.DataFrame, seed: int, most: int = 15_000) ->
     parts = {
         "usual": rows,
         "threshold": _changed(usual, _at_thresholds(graph.classifier, usual, draw, most)),
-        "category": _changed(usual, _categories(graph.classifier)),
+        "category": _changed(usual, [{name: one} for name, known in graph.categories.items() for one in known]),
         "missing": _changed(
             usual, [dict.fromkeys(blank, np.nan) for blank in (*([name] for name in numbers), numbers)]
         ),
@@ -53,75 +53,61 @@ def _changed(usual: pd.DataFrame, changes: list[Changes]) -> pd.DataFrame:
     return rows
 
 
-def _categories(classifier: Classifier) -> list[Changes]:
-    found = {column.source: column.codes for column in classifier.columns if column.source and column.codes}
-    for column in classifier.columns:
-        if column.source and column.category is not None:
-            found[column.source] = (*found.get(column.source, ()), column.category)
-    return [{name: category} for name, categories in found.items() for category in categories]
-
-
 def _at_thresholds(classifier: Classifier, usual: pd.DataFrame, draw: np.random.Generator, most: int) -> list[Changes]:
+    """What to change in usual rows to come to `most` / 3 splits of the trees, at the threshold and on either side."""
     if "nodes_values" not in classifier.attributes:
         return []
     # The n-th change is made to the n-th usual row, so what a path needs is compared with that row.
     usual_rows: list[Any] = usual.to_dict("records")
     changes: list[Changes] = []
-    paths = list(_paths(classifier))
+    paths = list(_paths(classifier.attributes))
     chosen = np.sort(draw.permutation(len(paths))[: most // 3])
     for path, place, threshold in (paths[number] for number in chosen):
         column, near = classifier.columns[place], np.float32(threshold)
         for value in (near, np.nextafter(near, _FLOAT32.max), np.nextafter(near, _FLOAT32.min)):
-            row = usual_rows[len(changes) % len(usual)]
-            needed = path | {place: (*_within(path, place), float(value))}
-            changes.append(_needs(classifier.columns, needed, row))
+            within = {**path, place: (float(np.nextafter(value, np.float32("-inf"))), float(value))}
+            changes.append(_needs(classifier.columns, within, usual_rows[len(changes) % len(usual)]))
             if column.codes or column.category is not None:
                 break  # only whole codes can be had, and the two next to a threshold come with the paths below it
     return changes
 
 
-Path = Mapping[int, tuple[float, ...]]
-"""For columns that are split on above a node: over the first number, at most the second; a third is the value."""
+Path = Mapping[int, tuple[float, float]]
+"""The columns, by place, that are split on above a node: their values are over the first number, at most the second."""
+_ANYWHERE = (-np.inf, np.inf)
 
 
-def _within(path: Path, place: int) -> tuple[float, float]:
-    low, high = path.get(place, (-np.inf, np.inf))[:2]
-    return low, high
-
-
-def _paths(classifier: Classifier) -> Iterator[tuple[Path, int, float]]:
-    """Each split: what its ancestors ask for, its column's place and its threshold."""
-    said = classifier.attributes
-    keys = zip(said["nodes_treeids"], said["nodes_nodeids"], strict=True)
+def _paths(trees: Mapping[str, Any]) -> Iterator[tuple[Path, int, float]]:
+    """Yield for each split of `trees`, a model file's attributes: the path to it, its column and its threshold."""
     needed: dict[tuple[int, int], Path] = {}
-    for number, (tree, node) in enumerate(keys):
+    lists = ("treeids", "nodeids", "modes", "featureids", "values", "truenodeids", "falsenodeids")
+    for tree, node, mode, place, threshold, yes, no in zip(*(trees[f"nodes_{name}"] for name in lists), strict=True):
         path = needed.pop((tree, node), {})
-        if said["nodes_modes"][number] == b"LEAF":
-            continue
-        place, threshold = said["nodes_featureids"][number], said["nodes_values"][number]
-        yield path, place, threshold
-        low, high = _within(path, place)
-        needed[tree, said["nodes_truenodeids"][number]] = {**path, place: (low, min(high, threshold))}
-        needed[tree, said["nodes_falsenodeids"][number]] = {**path, place: (max(low, threshold), high)}
+        if mode != b"LEAF":
+            yield path, place, threshold
+            low, high = path.get(place, _ANYWHERE)
+            needed[tree, yes] = {**path, place: (low, min(high, threshold))}
+            needed[tree, no] = {**path, place: (max(low, threshold), high)}
 
 
-def _needs(columns: tuple[Column, ...], path: Path, row: Mapping[str, float | str]) -> Changes:
+def _needs(columns: Columns, path: Path, row: Mapping[str, float | str]) -> Changes:
     """What to change in a row so that it goes down a path: nothing where it does already."""
     changes: Changes = {}
-    for place, (low, high, *given) in path.items():
+    for place, (low, high) in path.items():
         column = columns[place]
         if column.source is None:
             continue
         has = row[column.source]
         if column.category is not None:
-            if low >= 0 or (given and given[0] >= 0.5):
+            if low >= 0:
                 changes[column.source] = column.category
         elif column.codes:
             code = column.codes.index(has) if has in column.codes else -1
-            wanted = given[0] if given else code if low < code <= high else high if np.isfinite(high) else low + 1
+            wanted = code if low < code <= high else high if np.isfinite(high) else low + 1
             changes[column.source] = column.codes[int(np.clip(np.floor(wanted), 0, len(column.codes) - 1))]
-        elif given:
-            changes[column.source] = given[0]
+        elif low == np.inf:  # where only missing values go
+            changes[column.source] = np.nan
         elif not low < float(has) <= high:
-            changes[column.source] = high if np.isfinite(high) else float(np.nextafter(np.float32(low), _FLOAT32.max))
+            bounded = np.isfinite(high) or low >= _FLOAT32.max
+            changes[column.source] = high if bounded else float(np.nextafter(np.float32(low), _FLOAT32.max))
     return changes

@@ -289,44 +289,116 @@ def with_renamed_input(model):
     model.graph.input[0].name = "storm"
 
 
+def with_half_the_weights(model):
+    weights = next(one for one in model.graph.initializer if one.raw_data)
+    weights.dims[:] = [2]
+
+
+def with_weights_named_as_an_input(model):
+    model.graph.initializer.append(onnx.numpy_helper.from_array(np.zeros(1, "float32"), "wind"))
+
+
+def with_no_axis(model):
+    del node(model, "Gather").attribute[:]
+
+
+def with_columns_for_weights(model):
+    node(model, "Reshape").input[1] = node(model, "Reshape").input[0]
+
+
+def with_an_output_of_a_weights_name(model):
+    node(model, "Log").output[0] = "calibration_slope"
+
+
+def with_no_name_of_an_output(model):
+    node(model, "Log").output[0] = ""
+
+
+def with_columns_doubled(model):
+    name = "wind"
+    for number in range(40):
+        twice = onnx.helper.make_node("Concat", [name, name], [f"twice_{number}"], axis=1)
+        model.graph.node.insert(number, twice)
+        name = f"twice_{number}"
+
+
+def with_two_parents(model):
+    yes, no = (attribute(model, TREES, f"nodes_{name}nodeids").ints for name in ("true", "false"))
+    no[0] = yes[0]
+
+
+def with_renumbered_nodes(model):
+    attribute(model, TREES, "nodes_nodeids").ints[1] = 2
+
+
+def with_no_threshold(model):
+    attribute(model, TREES, "nodes_values").floats[0] = float("nan")
+
+
+def with_no_trees(model):
+    trees = node(model, TREES)
+    trees.attribute.remove(attribute(model, TREES, "nodes_treeids"))
+
+
+def with_attribute_twice(model):
+    node(model, TREES).attribute.append(attribute(model, TREES, "nodes_values"))
+
+
+def with_other_codes(model):
+    attribute(model, "LabelEncoder", "values_int64s").ints[0] = 7
+
+
 HARM = [
     (with_operator, "it uses the operator 'Softmax', which is not among"),
-    (with_custom_domain, "needs version 1 of the operator set 'com.example'"),
+    (with_custom_domain, "needs version 1 of the operator set 'com.example': allowed are ai.onnx up to 21"),
     (with_external_data, "model.graph.initializer holds external_data"),
     (with_function, "model holds functions"),
     (with_subgraph, "model.graph.node.attribute holds g,"),
     (with_training, "model holds training_info"),
-    (with_absurd_shape, "have the shape [1099511627776, 1048576]"),
-    (with_negative_shape, "have the shape [-2]"),
+    (with_absurd_shape, "int64_data size (2) is too small for the declared shape"),
+    (with_negative_shape, "Negative dimension value (tensor name: shape_tensor)"),
     (with_huge_weights, "have the shape [20000]: at most 10,000 numbers"),
+    (with_half_the_weights, "is too small for the declared shape"),
+    (with_weights_named_as_an_input, "it has an input and weights of one name"),
     (with_wide_input, "its input 'wind' must be"),
     (with_whole_number_input, "its input 'wind' must be"),
     (with_newer_operators, "version 999 of the operator set"),
     (with_unknown_field, "model holds field 1023"),
     (with_reshape, "must leave 1 columns as they are"),
     (with_gather, "chooses columns [99] of 2"),
-    (with_feature, "splits on column 1000000"),
+    (with_no_axis, "Gather 'calibration_for' must have axis of 1"),
+    (with_columns_for_weights, "must be given cw, not cc: c columns, w weights"),
+    (with_an_output_of_a_weights_name, "Graph must be in single static assignment (SSA) form"),
+    (with_no_name_of_an_output, "Log 'calibration_log_odds' leaves out an input or an output"),
+    (with_columns_doubled, "its nodes are given more than 1,000,000 columns"),
+    (with_feature, "splits on a column that is none of its 3"),
     (with_loop, "has a tree that leads back, or out of itself"),
     (with_lost_child, "has a tree that leads back, or out of itself"),
+    (with_two_parents, "has a node with two parents"),
+    (with_renumbered_nodes, "has trees whose nodes are not numbered in order"),
+    (with_no_threshold, "has a threshold that is no number"),
     (with_short_tree, "has 3 nodes_values"),
-    (with_third_class, "has leaves that speak of a third class"),
+    (with_no_trees, "lacks nodes_treeids"),
+    (with_third_class, "has weights of an output that is none of 2"),
     (with_no_weight, "has class_weights that are no numbers"),
     (with_weight_of_a_branch, "has weights of a node that is no leaf"),
     (with_weight_of_no_node, "has weights of a node that is no leaf"),
-    (with_weight_of_no_tree, "has weights of a tree that is not there"),
+    (with_weight_of_no_tree, "has weights of a node that is no leaf"),
     (with_endless_base, "has base_values that are no numbers"),
-    (with_three_bases, "has 3 base_values, not one or two"),
-    (with_other_transform, "has a post_transform other than NONE and LOGISTIC"),
-    (with_unknown_attribute, "says 'aggregate_function', which is not among what a ai.onnx.ml.TreeEnsembleClassifier"),
-    (with_attribute_of_another, "says 'axis', which is not among what a Log may say"),
-    (with_two_lists_of_keys, "has keys_strings and keys_floats of keys_strings, keys_int64s, keys_floats: due is one"),
+    (with_three_bases, "has 3 base_values, not 2"),
+    (with_other_transform, "must have post_transform of NONE or LOGISTIC"),
+    (with_unknown_attribute, "attribute 'aggregate_function' is not allowed on ai.onnx.ml.TreeEnsembleClassifier"),
+    (with_attribute_of_another, "attribute 'axis' is not allowed on Log"),
+    (with_attribute_twice, "Attribute 'nodes_values' appeared multiple times"),
+    (with_two_lists_of_keys, "attribute 'keys_floats' is not allowed on ai.onnx.ml.LabelEncoder"),
+    (with_other_codes, "must number its categories 0, 1, 2 and so on"),
     (with_words_that_nothing_reads, "it has more than 200,000 parts"),
     (with_numbers_that_nothing_reads, "it has more than 10,000,000 values in lists"),
-    (with_a_number_for_a_list, "has class_weights that are no list"),
-    (with_other_nodes, "has nodes other than leaves and <="),
-    (with_reader_of_nothing, "reads 'nowhere', which nothing before it gives"),
+    (with_a_number_for_a_list, "Mismatched attribute type in 'TreeEnsembleClassifier : class_weights'"),
+    (with_other_nodes, "must have nodes_modes of BRANCH_LEQ or LEAF"),
+    (with_reader_of_nothing, "topologically sorted, however input 'nowhere' of node"),
     (with_many_parts, "it has more than 200,000 parts"),
-    (with_third_probability, "its outputs must be one label and two probabilities a row"),
+    (with_third_probability, "its outputs must be one label, a whole number, and two probabilities"),
     (with_renamed_input, "its inputs are not the manifest's: only the file has ('storm', 'number')"),
 ]
 
