@@ -33,7 +33,7 @@ def test_a_feature_that_looks_an_hour_ahead_is_refused_as_a_leak(project: Projec
 
 def test_a_candidate_that_is_the_champion_already_is_refused(project: Project) -> None:
     before = set(refusals(project))
-    for name in ("model.onnx", "manifest.json", "golden.parquet"):
+    for name in ("model.onnx", "manifest.json", "golden.json"):
         shutil.copy(project.folder / "models/candidate" / name, project.folder / "models/champion" / name)
     assert {"evaluate", "gate"} <= set(project.repro("gate"))
     assert set(refusals(project)) - before == {"not_the_champion"}

@@ -44,7 +44,7 @@ def train(folder: Path, auc: float, as_of: str) -> None:
     model, graph = Model(content), read_graph(content)
     golden = golden_bytes(choose(probes(content, frame, 7), model, sets, 7), model, sets)
     manifest = {
-        "format": 1, "name": "toy", "problem": "is it late?", "target": "late",
+        "format": 2, "name": "toy", "problem": "is it late?", "target": "late",
         "prediction": {"instant": "2 hours before departure", "horizon_hours": 2.0},
         "fit": "logistic-full", "model": "logistic", "features": "full", "params": {"C": auc},
         "inputs": [{"name": name, "type": "number", "unit": "m/s", "values": None} for name in model.columns],
@@ -56,7 +56,7 @@ def train(folder: Path, auc: float, as_of: str) -> None:
     }  # fmt: skip
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "model.onnx").write_bytes(content)
-    (folder / "golden.parquet").write_bytes(golden)
+    (folder / "golden.json").write_bytes(golden)
     write_manifest(folder / "manifest.json", Manifest.model_validate(manifest))
 
 

@@ -1,14 +1,23 @@
-"""Golden rows: some hundred inputs with the answers expected, kept beside a model and replayed when it is loaded."""
+"""Golden rows: some hundred inputs with the answers expected, kept beside a model and replayed when it is loaded.
 
+`golden.json` holds the format and, by column, the list of values: the inputs, where a missing number is null, then why
+each row is there, and the probability and the set expected. A number is written with all its digits, so that it is read
+back as the very same float.
+"""
+
+import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from recommit.artifact.closed import parse
+from recommit.artifact.files import demand
 from recommit.artifact.model import Model, Unanswered
 from recommit.artifact.parity import answers
-from recommit.artifact.plain_parquet import Kind, read_plain, write_plain
 from recommit.artifact.probes import KIND
 from recommit.artifact.sets import Conformal
 
@@ -18,7 +27,15 @@ MOST_BYTES = 16 * 2**20
 MOST_ROWS = 2000
 TOLERANCE = 1e-6
 """A few steps of the float32 that a model computes in: what another processor's rounding may change."""
-_DTYPES = {"number": "float32", "text": object}
+FORMAT = 1
+"""Raised when a reader of the old format would misread the new one."""
+# By the kind of a column: the types of its values in JSON, and the type of the array that they become.
+_KINDS: dict[str, tuple[set[type], Any]] = {
+    "number": ({float, type(None)}, "float32"),
+    "text": ({str}, object),
+    "probability": ({float}, "float64"),
+    "yes or no": ({bool}, "bool"),
+}
 # How many rows of each kind are kept.
 _KEPT = {"usual": 200, "threshold": 90, "category": 60, "missing": 40, "unseen": 10, "extreme": 40}
 
@@ -36,7 +53,10 @@ def choose(asked: pd.DataFrame, model: Model, sets: Conformal, seed: int) -> pd.
     """Draw the golden rows from those of `recommit.artifact.probes`, some of each kind that the model answers.
 
     With them come the rows whose probabilities are nearest to where a set changes, one on either side: `BOUNDARY`.
+    Rows with an infinite number are left out: JSON has none.
     """
+    numbers = asked[[name for name, kind in model.columns.items() if kind == "number"]]
+    asked = asked[~np.isinf(numbers.to_numpy(dtype="float32")).any(axis=1)]
     parts = []
     for kind, rows in asked.groupby(KIND, sort=False):
         drawn = rows.sample(min(len(rows), _KEPT[str(kind)]), random_state=seed).sort_index()
@@ -57,23 +77,53 @@ def _beside(probability: np.ndarray, edge: float) -> list[int]:
 
 
 def golden_bytes(rows: pd.DataFrame, model: Model, sets: Conformal) -> bytes:
-    """The golden file of rows that `choose` gave, with what the model says of them: the same bytes each time."""
+    """Return the file of `rows` that `choose` gave, with what `model` and `sets` answer: the same bytes each time."""
     probability = model.predict_proba(rows)
     held = sets.sets(probability)
-    columns = {name: rows[name].to_numpy(dtype=_DTYPES[kind]) for name, kind in model.columns.items()}
-    columns |= {KIND: rows[KIND].to_numpy(dtype=object)}
-    columns |= {PROBABILITY: probability, NEGATIVE: held[:, 0], POSITIVE: held[:, 1]}
-    return write_plain(columns, _kinds(model.columns))
+    columns = {
+        name: _listed(rows[name].to_numpy(dtype="float32")) if kind == "number" else rows[name].tolist()
+        for name, kind in model.columns.items()
+    }
+    columns |= {KIND: rows[KIND].tolist(), PROBABILITY: probability.tolist()}
+    columns |= {NEGATIVE: held[:, 0].tolist(), POSITIVE: held[:, 1].tolist()}
+    return json.dumps({"format": FORMAT, "columns": columns}, ensure_ascii=False, allow_nan=False).encode() + b"\n"
 
 
 def read_golden(content: bytes, columns: Mapping[str, str]) -> Golden:
-    """The golden rows in the bytes of a file, for a model that reads `columns`, name to "number" or "text".
+    """Return the golden rows in `content`, the bytes of a file, for a model of `columns`: name to "number" or "text".
 
     Raises ValueError in one line when it is no such file.
     """
-    found = read_plain(content, _kinds(columns), MOST_ROWS)
+    said = parse(content)
+    fits = isinstance(said, dict) and said.keys() == {"format", "columns"} and isinstance(said["columns"], dict)
+    demand(fits, "it holds no golden rows: due are 'format' and 'columns', and nothing else")
+    known = said["format"] == FORMAT and said["format"] is not True
+    demand(known, f"it is of format {said['format']!r:.20}, and this version reads {FORMAT}")
+    due = {**columns, KIND: "text", PROBABILITY: "probability", NEGATIVE: "yes or no", POSITIVE: "yes or no"}
+    for name in sorted(said["columns"].keys() ^ due.keys()):
+        demand(name not in due, f"it lacks the column {name!r}")
+        demand(name in due, f"it has a column {name!r:.60}, which the model does not read")
+    found = {name: _array(name, said["columns"][name], kind) for name, kind in due.items()}
+    sizes = {len(values) for values in found.values()}
+    fits = len(sizes) == 1 and 1 <= min(sizes) <= MOST_ROWS
+    demand(fits, f"it has columns of {sorted(sizes)} rows: due are 1 to {MOST_ROWS}, as many in each")
     rows = pd.DataFrame({name: found[name] for name in columns})
     return Golden(rows, found[PROBABILITY], np.column_stack([found[NEGATIVE], found[POSITIVE]]))
+
+
+def _array(name: str, values: Any, kind: str) -> np.ndarray:
+    types, dtype = _KINDS[kind]
+    fits = isinstance(values, list) and set(map(type, values)) <= types
+    demand(fits, f"its column {name!r} must be a list of values of the kind {kind}")
+    with np.errstate(over="ignore"):
+        array = np.array(values, dtype=dtype)
+    demand(kind != "number" or _listed(array) == values, f"its column {name!r} holds numbers that are no float32")
+    return array
+
+
+def _listed(numbers: np.ndarray) -> list[float | None]:
+    """The numbers, (n,) float32, as JSON holds them: the same floats, and null where one is missing."""
+    return [None if math.isnan(number) else number for number in numbers.tolist()]
 
 
 def replay(golden: Golden, model: Model, sets: Conformal) -> str | None:
@@ -94,11 +144,6 @@ def replay(golden: Golden, model: Model, sets: Conformal) -> str | None:
         found, due = (_words(held[row]) for held in (sets.sets(golden.probability), golden.sets))
         return f"{wrong.sum()} of {len(wrong)} golden rows; row {row} gives the set {found}, not {due}"
     return None
-
-
-def _kinds(columns: Mapping[str, str]) -> dict[str, Kind]:
-    own: dict[str, Kind] = {KIND: "text", PROBABILITY: "float64", NEGATIVE: "bool", POSITIVE: "bool"}
-    return {name: "float32" if kind == "number" else "text" for name, kind in columns.items()} | own
 
 
 def _words(held: np.ndarray) -> str:

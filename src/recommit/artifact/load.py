@@ -15,7 +15,7 @@ from recommit.artifact.model import MOST_BYTES as MOST_MODEL_BYTES
 from recommit.artifact.model import Model
 from recommit.artifact.sets import Conformal
 
-MODEL, MANIFEST, GOLDEN = "model.onnx", "manifest.json", "golden.parquet"
+MODEL, MANIFEST, GOLDEN = "model.onnx", "manifest.json", "golden.json"
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Artifact:
 
 
 def load(folder: Path) -> Artifact:
-    """Load the model in a folder of model.onnx, manifest.json and golden.parquet.
+    """Load the model in a folder of model.onnx, manifest.json and golden.json.
 
     Before anything takes model or golden rows apart, their sizes and hashes must be what the manifest says. Then the
     file's fields, operators and shapes must be among those known, its inputs, their values and its calibration those of

@@ -1,17 +1,17 @@
 """The manifest of a model: what it is, takes and answers, and the hashes of what it was made from."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from difflib import get_close_matches
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from recommit import Refusal
-from recommit.artifact.files import read_bounded, reason, sha256
+from recommit.artifact.closed import Closed, error_lines, parse
+from recommit.artifact.files import read_bounded, sha256
 
-FORMAT = 1
+FORMAT = 2
 """Raised when a reader of the old format would misread the new one."""
 MOST_BYTES = 4 * 2**20
 _SEAL = "sha256"
@@ -27,13 +27,7 @@ Level = Annotated[float, Field(ge=0.5, lt=1)]
 """Of sets and intervals: one that holds the truth less often than not says nothing."""
 
 
-class _Closed(BaseModel):
-    """No unknown keys, no numbers in quotes, no infinities, and no change once it is read."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
-
-
-class Prediction(_Closed):
+class Prediction(Closed):
     """When a prediction is asked for: in words, and how many hours before what is predicted."""
 
     instant: str
@@ -46,7 +40,7 @@ class Prediction(_Closed):
         return self
 
 
-class Input(_Closed):
+class Input(Closed):
     """A column that the model reads: a number in `unit`, or text, one of `values` where they are listed."""
 
     name: Name
@@ -55,22 +49,22 @@ class Input(_Closed):
     values: list[str] | None
 
 
-class Calibration(_Closed):
+class Calibration(Closed):
     """The straight line in log-odds that is part of the model file."""
 
     slope: Annotated[float, Field(gt=0, le=1e6)]
     intercept: Annotated[float, Field(ge=-1e8, le=1e8)]
 
 
-class Sets(_Closed):
+class Sets(Closed):
     """The level of the sets of outcomes, and the quantile that makes them: see `recommit.artifact.sets`."""
 
     level: Level
     quantile: Share
 
 
-class Hashes(_Closed):
-    """SHA-256 of model.onnx, golden.parquet, the table it was trained on, and locks/run.txt."""
+class Hashes(Closed):
+    """SHA-256 of model.onnx, golden.json, the table it was trained on, and locks/run.txt."""
 
     model: Hash
     golden: Hash
@@ -78,7 +72,7 @@ class Hashes(_Closed):
     lock: Hash
 
 
-class Score(_Closed):
+class Score(Closed):
     """A measured number and the interval that holds the true one in `level` of such measurements."""
 
     value: float
@@ -95,10 +89,10 @@ class Score(_Closed):
         return self
 
 
-class Manifest(_Closed):
-    """What manifest.json holds beside model.onnx and golden.parquet."""
+class Manifest(Closed):
+    """What manifest.json holds beside model.onnx and golden.json."""
 
-    format: Literal[1]
+    format: Literal[2]
     name: Annotated[str, Field(pattern="^[a-z][a-z0-9-]{0,62}$")]
     """The model's name in the registry."""
     problem: str
@@ -149,10 +143,9 @@ def read_manifest(path: Path) -> Manifest:
 def parse_manifest(content: bytes, path: Path) -> Manifest:
     """The manifest in the bytes of the file `path`. Raises Refusal as `read_manifest` does."""
     try:
-        said = json.loads(content.decode("utf-8"), object_pairs_hook=_once)
-    except (ValueError, RecursionError) as error:
-        why = "nested too deep" if isinstance(error, RecursionError) else reason(error)
-        raise Refusal(f"{path} is no manifest: it is not JSON ({why})") from None
+        said = parse(content)
+    except ValueError as error:
+        raise Refusal(f"{path} is no manifest: {error}") from None
     if not isinstance(said, dict) or "format" not in said:
         raise Refusal(f"{path} is no manifest: it has no format")
     if said["format"] != FORMAT or isinstance(said["format"], bool):
@@ -173,7 +166,7 @@ def manifest_of(said: Mapping[str, Any], path: Path) -> Manifest:
         manifest = Manifest.model_validate(said)
         _seal(manifest)
     except ValidationError as error:
-        raise Refusal("\n".join(f"{path}: {line}" for line in _errors(error))) from None
+        raise Refusal("\n".join(f"{path}: {line}" for line in error_lines(error))) from None
     except (ValueError, RecursionError):  # of what is written, in the one place that may hold anything, the parameters
         raise Refusal(f"{path} is no manifest: nested too deep") from None
     return manifest
@@ -251,41 +244,3 @@ def about(manifest: Manifest) -> dict[str, Any]:
     """What evidence says of a model: its fit and how it came about, without inputs, hashes and scores."""
     kept = {"fit", "model", "features", "params", "calibration", "conformal", "threshold"}
     return manifest.model_dump(mode="json", include=kept | {"as_of", "trained_rows", "trained_until", "parity"})
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise ValueError(f"the key {next(name for name in names if names.count(name) > 1)!r} is there twice")
-    return found
-
-
-def _errors(error: ValidationError) -> Iterator[str]:
-    for one in error.errors(include_url=False, include_context=False):
-        where = ".".join(str(part)[:60] for part in one["loc"])
-        key = str(one["loc"][-1])[:60] if one["loc"] else ""
-        if one["type"] == "extra_forbidden":
-            near = get_close_matches(key, _keys(one["loc"][:-1]), 1)
-            yield f"unknown key {where!r}" + (f": {near[0]!r} is meant?" if near else ": take it out")
-        elif one["type"] == "missing":
-            yield f"the key {where!r} is missing"
-        elif one["type"] == "value_error":
-            yield one["msg"].removeprefix("Value error, ")
-        else:
-            yield f"{where!r} is {_shown(one['input'])}: {one['msg'][:1].lower()}{one['msg'][1:]}"
-
-
-def _keys(location: tuple[Any, ...]) -> list[str]:
-    """The keys that are due at a place in the manifest: of a list or a mapping, those of what it holds."""
-    model: Any = Manifest
-    for part in location:
-        if part in getattr(model, "model_fields", {}):
-            annotation = model.model_fields[part].annotation
-            model = (get_args(annotation) or (annotation,))[-1]
-    return list(getattr(model, "model_fields", {}))
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 40 else f"{text[:37]}..."

@@ -14,7 +14,7 @@ from recommit.artifact.manifest import FORMAT, manifest_of, write_manifest
 
 
 def write_model(folder: Path, content: bytes, golden: bytes, said: Mapping[str, Any]) -> Artifact:
-    """Write model.onnx, golden.parquet and the manifest that describes both, and load them.
+    """Write model.onnx, golden.json and the manifest that describes both, and load them.
 
     `content` and `golden` are the bytes of the first two; `said` is the manifest without what can be read off them:
     format, opsets, operators and their hashes; its own hashes are of the training table and the lock.

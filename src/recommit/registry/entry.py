@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, field_validator
 
-FILES = ("model.onnx", "manifest.json", "golden.parquet")
+FILES = ("model.onnx", "manifest.json", "golden.json")
 """What a model is."""
 _TURNS = re.compile("[\u202a-\u202e\u2066-\u2069]")
 """Marks that turn the direction of what follows: a line with them can look like another."""

@@ -58,7 +58,7 @@ def made(boosted: Pipeline, table: pd.DataFrame, asked: pd.DataFrame) -> dict[st
     model, graph = Model(content), read_graph(content)
     rows = golden.golden_bytes(golden.choose(asked, model, SETS, seed=1), model, SETS)
     said = {
-        "format": 1, "name": "small", "problem": "is it late", "target": "late",
+        "format": 2, "name": "small", "problem": "is it late", "target": "late",
         "prediction": {"instant": "an hour before", "horizon_hours": 1.0},
         "fit": "boosting-all", "model": "boosting", "features": "all", "params": {"max_iter": 10},
         "inputs": manifest.inputs_of(model.columns, {"wind": "mph", "rain": "in", "place": "-"}, {"place": "abc"}),
@@ -68,7 +68,7 @@ def made(boosted: Pipeline, table: pd.DataFrame, asked: pd.DataFrame) -> dict[st
         "opsets": graph.opsets, "operators": list(graph.operators),
         "scores": {"auc": {"value": 0.8, "low": 0.7, "high": 0.9, "level": 0.95}},
     }  # fmt: skip
-    return {"model.onnx": content, "golden.parquet": rows, "manifest.json": sealed(said)}
+    return {"model.onnx": content, "golden.json": rows, "manifest.json": sealed(said)}
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def folder(made: dict[str, bytes], tmp_path: Path) -> Path:
 def put(folder: Path, name: str, content: bytes) -> None:
     """Put a file into a model's folder, with the hash that makes it look right."""
     (folder / name).write_bytes(content)
-    key = {"model.onnx": "model", "golden.parquet": "golden"}[name]
+    key = {"model.onnx": "model", "golden.json": "golden"}[name]
     say(folder, lambda said: said["hashes"].update({key: sha256(content)}))
 
 

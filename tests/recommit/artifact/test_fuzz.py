@@ -143,7 +143,7 @@ def test_a_model_file_of_disturbed_parts_is_loaded_or_refused(made, changes):
 @bounded
 @given(changes=edits)
 def test_an_edited_golden_file_is_loaded_or_refused(made, changes):
-    load_or_refuse(made, "golden.parquet", edited(made["golden.parquet"], changes))
+    load_or_refuse(made, "golden.json", edited(made["golden.json"], changes))
 
 
 @settings(bounded, max_examples=50)

@@ -1,100 +1,130 @@
-"""Golden rows are written plainly, replayed when a model is loaded, and refused when they could be anything else."""
+"""Golden rows are plain JSON, replayed when a model is loaded, and refused when they could be anything else."""
 
-import io
+import json
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
+import pandas as pd
+import pytest
 
-from recommit.artifact.golden import BOUNDARY, read_golden
-from recommit.artifact.plain_parquet import write_plain
+from recommit.artifact.golden import BOUNDARY, MOST_BYTES, choose, golden_bytes, read_golden
+from recommit.artifact.model import Model
 from tests.recommit.artifact.conftest import SETS, put, refusal
 
-
-def plain(made):
-    """The golden rows' columns and their kinds."""
-    kinds = {"wind": "float32", "rain": "float32", "place": "text", "golden_kind": "text"}
-    kinds |= {"golden_probability": "float64", "golden_negative": "bool", "golden_positive": "bool"}
-    table = pq.read_table(io.BytesIO(made["golden.parquet"]))
-    return {name: table[name].to_numpy(zero_copy_only=False) for name in kinds}, kinds
+INPUTS = {"wind": "number", "rain": "number", "place": "text"}
 
 
-def parquet(table, **options):
-    buffer = io.BytesIO()
-    pq.write_table(table, buffer, **options)
-    return buffer.getvalue()
+@pytest.fixture
+def columns(made):
+    """The golden rows' columns, which a test may change."""
+    return json.loads(made["golden.json"])["columns"]
 
 
-def test_golden_rows_are_what_pyarrow_reads_too_and_say_why_they_are_there(made):
-    columns, kinds = plain(made)
-    golden = read_golden(made["golden.parquet"], {"wind": "number", "rain": "number", "place": "text"})
-    for name in ("wind", "rain", "place"):
-        np.testing.assert_array_equal(golden.rows[name].to_numpy(), columns[name])
-    np.testing.assert_array_equal(golden.probability, columns["golden_probability"])
+def written(columns, **more):
+    return json.dumps({"format": 1, "columns": columns} | more).encode()
+
+
+def test_golden_rows_say_why_they_are_there_and_what_is_answered(made, columns):
+    golden = read_golden(made["golden.json"], INPUTS)
+    model = Model(made["model.onnx"])
+    assert (model.predict_proba(golden.rows) == golden.probability).all()
+    assert (SETS.sets(golden.probability) == golden.sets).all()
     assert set(columns["golden_kind"]) == {"usual", "threshold", "category", "missing", "unseen", "extreme", BOUNDARY}
-    assert write_plain(columns, kinds) == made["golden.parquet"]
     assert 200 < len(golden.probability) < 500
 
 
-def test_golden_rows_lie_on_either_side_of_where_a_set_changes(made):
-    columns, _ = plain(made)
-    edges = columns["golden_kind"] == BOUNDARY
-    assert sorted(zip(columns["golden_negative"][edges], columns["golden_positive"][edges], strict=True)) == [
+def test_every_number_is_read_back_as_the_very_same_float(made, asked):
+    model = Model(made["model.onnx"])
+    rows = choose(asked, model, SETS, seed=1)
+    rows.loc[: len(rows) - 2, "rain"] = (
+        np.random.default_rng(0).integers(0, 2**31, len(rows) - 1).astype("int32").view("float32")
+    )
+    rows.loc[5:8, "rain"] = [np.nan, -0.0, np.finfo("float32").smallest_subnormal, np.finfo("float32").max]
+    rows = rows[~np.isinf(rows["rain"])]
+    content = golden_bytes(rows, model, SETS)
+    golden = read_golden(content, INPUTS)
+    found, due = (frame["rain"].to_numpy(dtype="float32") for frame in (golden.rows, rows))
+    present = ~np.isnan(due)
+    assert (np.isnan(found) == ~present).all()
+    assert (found[present].view("int32") == due[present].view("int32")).all()
+    assert (golden.probability == model.predict_proba(rows)).all()
+    assert golden_bytes(rows, model, SETS) == content
+    assert golden_bytes(golden.rows.assign(golden_kind=rows["golden_kind"].to_numpy()), model, SETS) == content
+
+
+def test_rows_with_an_infinite_number_are_not_kept(made, asked):
+    model = Model(made["model.onnx"])
+    endless = asked.assign(wind=asked["wind"].where(asked.index % 2 == 0, np.float32("-inf")))
+    rows = choose(endless, model, SETS, seed=1)
+    assert len(rows) > 200
+    assert not np.isinf(rows["wind"]).any()
+    assert len(read_golden(golden_bytes(rows, model, SETS), INPUTS).rows) == len(rows)
+
+
+def test_golden_rows_lie_on_either_side_of_where_a_set_changes(columns):
+    table = pd.DataFrame(columns)
+    edges = table[table["golden_kind"] == BOUNDARY]
+    assert sorted(zip(edges["golden_negative"], edges["golden_positive"], strict=True)) == [
         (False, True), (True, False), (True, True), (True, True)
     ]  # fmt: skip
     for edge in (SETS.quantile, 1 - SETS.quantile):
-        distance = columns["golden_probability"] - edge
+        distance = table["golden_probability"] - edge
         nearest = min(distance[distance > 0]), max(distance[distance <= 0])
-        assert set(nearest) <= set(distance[edges])
+        assert set(nearest) <= set(distance[edges.index])
 
 
-def test_golden_rows_that_expect_another_answer_are_refused(folder, made):
-    columns, kinds = plain(made)
-    expected = columns["golden_probability"].copy()
-    expected[17] += 1e-4
-    put(folder, "golden.parquet", write_plain(columns | {"golden_probability": expected}, kinds))
-    assert f"1 of {len(expected)} golden rows; row 17 gives the probability" in refusal(folder)
+def test_golden_rows_that_expect_another_answer_are_refused(folder, columns):
+    columns["golden_probability"][17] += 1e-4
+    put(folder, "golden.json", written(columns))
+    assert f"1 of {len(columns['wind'])} golden rows; row 17 gives the probability" in refusal(folder)
 
 
-def test_golden_files_built_to_harm_are_refused(folder, made):
-    columns, kinds = plain(made)
-    whole = pa.table(columns)
-    rows = len(whole)
-    bombs = {
-        "its column 'wind' is compressed": parquet(whole_required(whole, kinds), compression="zstd"),
-        "has a dictionary": parquet(whole_required(whole, kinds), compression="NONE", use_dictionary=True),
-        "or may have gaps": parquet(whole, compression="NONE", use_dictionary=False),
-        "it has 30000 rows in 1 blocks": write_plain({n: np.resize(v, 30_000) for n, v in columns.items()}, kinds),
-        f"it has {rows} rows in {-(-rows // 100)} blocks": parquet(
-            whole_required(whole, kinds), compression="NONE", use_dictionary=False, row_group_size=100
-        ),
-        "it lacks the column 'rain'": parquet(whole.drop_columns("rain"), compression="NONE"),
-        "it has a column 'zebra'": parquet(whole.append_column("zebra", whole["rain"]), compression="NONE"),
-        "its column 'rain' is float64, not float32": parquet(
-            whole.set_column(1, "rain", whole["rain"].cast("float64")), compression="NONE"
-        ),
-        "it is no parquet file": b"PAR1",
-        "it is cut short": made["golden.parquet"][:-8] + b"\xff\xff\xff\x7fPAR1",
-    }
-    for words, content in bombs.items():
-        put(folder, "golden.parquet", content)
-        text = refusal(folder)
-        assert words in text, (words, text)
-        assert f"{folder / 'golden.parquet'} is not loaded" in text
+def ending(name, value):
+    """The golden file with another last value in a column."""
+    return lambda columns: written(columns | {name: [*columns[name][:-1], value]})
 
 
-def whole_required(table, kinds):
-    types = {"float32": pa.float32(), "float64": pa.float64(), "bool": pa.bool_(), "text": pa.string()}
-    return table.cast(pa.schema([pa.field(name, types[kind], nullable=False) for name, kind in kinds.items()]))
+HARM = [
+    (lambda columns: b"", "it is not JSON"),
+    (lambda columns: b"\xff\xfe{}", "it is not JSON"),
+    (lambda columns: written(columns)[:-20], "it is not JSON"),
+    (lambda columns: b"[" * 1_000_000, "it is not JSON (nested too deep)"),
+    (lambda columns: b'{"format": ' + b"9" * 5000 + b"}", "it is not JSON"),
+    (lambda columns: b'{"format": 1, "format": 1}', "it is not JSON (the key 'format' is there twice)"),
+    (lambda columns: b"[1]", "it holds no golden rows: due are 'format' and 'columns', and nothing else"),
+    (lambda columns: b'{"format": 1, "columns": []}', "it holds no golden rows"),
+    (lambda columns: written(columns, rows=3), "it holds no golden rows"),
+    (lambda columns: written(columns, format=2), "it is of format 2, and this version reads 1"),
+    (lambda columns: written(columns, format=True), "it is of format True, and this version reads 1"),
+    (lambda columns: written(columns.pop("rain") and columns), "it lacks the column 'rain'"),
+    (lambda columns: written(columns | {"zebra": columns["rain"]}), "it has a column 'zebra'"),
+    (lambda columns: written({name: values * 100 for name, values in columns.items()}), "due are 1 to 2000"),
+    (lambda columns: written({name: [] for name in columns}), "it has columns of [0] rows"),
+    (lambda columns: written(columns | {"wind": columns["wind"][1:]}), "due are 1 to 2000, as many in each"),
+    (lambda columns: written(columns | {"wind": "calm"}), "its column 'wind' must be a list of values"),
+    (ending("wind", "1.0"), "its column 'wind' must be a list of values of the kind number"),
+    (ending("wind", True), "its column 'wind' must be a list of values of the kind number"),
+    (ending("wind", 10**400), "its column 'wind' must be a list of values of the kind number"),
+    (ending("wind", [1.0]), "its column 'wind' must be a list of values of the kind number"),
+    (ending("wind", 0.1), "its column 'wind' holds numbers that are no float32"),
+    (ending("wind", 1e300), "its column 'wind' holds numbers that are no float32"),
+    (ending("wind", float("inf")), "it holds Infinity, which is no number"),
+    (ending("wind", float("nan")), "it holds NaN, which is no number"),
+    (ending("place", None), "its column 'place' must be a list of values of the kind text"),
+    (ending("golden_probability", None), "values of the kind probability"),
+    (ending("golden_negative", 1), "values of the kind yes or no"),
+]  # fmt: skip
 
 
-def test_golden_data_in_another_file_are_refused(folder, made):
-    """Parquet's footer may name another file for a column: `file_path`, field 1, of the first chunk."""
-    content = made["golden.parquet"]
-    size = int.from_bytes(content[-8:-4], "little")
-    footer = content[-8 - size : -8]
-    first = footer.index(b"\x26\x00\x1c\x15\x08")  # file_offset, then the metadata of a FLOAT column
-    path = b"../../secret"
-    told = footer[:first] + b"\x18" + bytes([len(path)]) + path + b"\x16\x00" + footer[first + 2 :]
-    put(folder, "golden.parquet", content[: -8 - size] + told + len(told).to_bytes(4, "little") + b"PAR1")
-    assert "its column 'wind' is in another file, b'../../secret'" in refusal(folder)
+@pytest.mark.parametrize(("harm", "words"), HARM, ids=range(len(HARM)))
+def test_golden_files_built_to_harm_are_refused(folder, columns, harm, words):
+    put(folder, "golden.json", harm(columns))
+    text = refusal(folder)
+    assert words in text
+    assert f"{folder / 'golden.json'} is not loaded" in text
+
+
+def test_a_golden_file_too_large_is_refused_unread(folder):
+    put(folder, "golden.json", b" " * (MOST_BYTES + 1))
+    assert f"{folder / 'golden.json'} has {MOST_BYTES + 1:,} bytes, and at most {MOST_BYTES:,} are read" in refusal(
+        folder
+    )

@@ -31,7 +31,7 @@ def test_a_sound_model_is_loaded_and_predicts(folder, made, table):
     assert (artifact.model.predict_proba(artifact.golden.rows) == artifact.golden.probability).all()
 
 
-@pytest.mark.parametrize("name", ["model.onnx", "manifest.json", "golden.parquet"])
+@pytest.mark.parametrize("name", ["model.onnx", "manifest.json", "golden.json"])
 def test_a_missing_empty_cut_linked_or_oversized_file_is_refused(folder, made, name):
     file, content = folder / name, made[name]
     file.write_bytes(content[: len(content) // 2])
@@ -69,7 +69,7 @@ def test_a_model_that_dvc_linked_into_its_cache_is_loaded(linked, made):
     assert load(linked).content == made["model.onnx"]
 
 
-@pytest.mark.parametrize("name", ["model.onnx", "manifest.json", "golden.parquet"])
+@pytest.mark.parametrize("name", ["model.onnx", "manifest.json", "golden.json"])
 def test_a_link_is_followed_into_a_cache_only_and_no_further(linked, made, tmp_path, name):
     file = linked / name
     cached = file.readlink()
@@ -89,7 +89,7 @@ def test_a_link_is_followed_into_a_cache_only_and_no_further(linked, made, tmp_p
     assert f"{file} is a link to /dev/zero, and only links into a DVC cache are followed" in refusal(linked)
 
 
-@pytest.mark.parametrize("name", ["model.onnx", "golden.parquet"])
+@pytest.mark.parametrize("name", ["model.onnx", "golden.json"])
 def test_one_changed_bit_is_refused_before_anything_is_parsed(folder, made, name, monkeypatch):
     monkeypatch.setattr(loading, "read_graph", lambda content: pytest.fail("parsed"))
     content = bytearray(made[name])
@@ -512,7 +512,7 @@ def test_a_file_without_calibration_has_a_manifest_that_says_so(folder, boosted,
     rows = golden.golden_bytes(golden.choose(asked, model, SETS, seed=1), model, SETS)
     used = read_graph(content)
     say(folder, lambda said: said.update(operators=list(used.operators), opsets=used.opsets))
-    put(folder, "golden.parquet", rows)
+    put(folder, "golden.json", rows)
     put(folder, "model.onnx", content)
     assert "its calibration has the slope 1, and the manifest's is 0.8" in refusal(folder)
     say(folder, lambda said: said.update(calibration={"slope": 1.0, "intercept": 0.0}))

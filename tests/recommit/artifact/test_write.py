@@ -1,6 +1,5 @@
 """A model's folder is written whole, the same bytes each time, or not at all."""
 
-import io
 import json
 from pathlib import Path
 
@@ -33,10 +32,10 @@ def files(folder):
 
 def test_a_folder_is_written_the_same_each_time_and_can_be_loaded(made, said, tmp_path):
     for name in ("one", "two"):
-        written = write_model(tmp_path / name, made["model.onnx"], made["golden.parquet"], said)
+        written = write_model(tmp_path / name, made["model.onnx"], made["golden.json"], said)
         assert written.manifest == load(tmp_path / name).manifest
     assert files(tmp_path / "one") == files(tmp_path / "two")
-    assert files(tmp_path / "one").keys() == {"model.onnx", "golden.parquet", "manifest.json"}
+    assert files(tmp_path / "one").keys() == {"model.onnx", "golden.json", "manifest.json"}
     assert sorted(path.name for path in tmp_path.iterdir()) == ["one", "two"]
     assert about(written.manifest)["fit"] == "boosting-all"
     assert "inputs" not in about(written.manifest)
@@ -44,15 +43,15 @@ def test_a_folder_is_written_the_same_each_time_and_can_be_loaded(made, said, tm
 
 def test_a_model_that_would_not_be_loaded_is_refused_by_name_and_leaves_what_was_there(made, said, tmp_path):
     folder = tmp_path / "candidate"
-    write_model(folder, made["model.onnx"], made["golden.parquet"], said)
+    write_model(folder, made["model.onnx"], made["golden.json"], said)
     before = files(folder)
     odd = rebuilt(made["model.onnx"], lambda model: setattr(node(model, "Sigmoid"), "op_type", "Softmax"))
     with pytest.raises(Refusal, match=r"^boosting-all cannot be the candidate: it uses the operator 'Softmax'"):
-        write_model(folder, odd, made["golden.parquet"], said)
-    with pytest.raises(Refusal, match=r"^boosting-all cannot be the candidate: golden.parquet is not loaded: it lacks"):
-        write_model(folder, made["model.onnx"], made["golden.parquet"][:-9] + b"PAR1", said)
+        write_model(folder, odd, made["golden.json"], said)
+    with pytest.raises(Refusal, match=r"^boosting-all cannot be the candidate: golden.json is not loaded: it is"):
+        write_model(folder, made["model.onnx"], made["golden.json"][:-9], said)
     with pytest.raises(Refusal, match=r"boosting-all cannot be the candidate: manifest.json: 'threshold' is 2.0"):
-        write_model(folder, made["model.onnx"], made["golden.parquet"], said | {"threshold": 2.0})
+        write_model(folder, made["model.onnx"], made["golden.json"], said | {"threshold": 2.0})
     assert files(folder) == before
     assert [path.name for path in tmp_path.iterdir()] == ["candidate"]
 
@@ -71,7 +70,7 @@ def test_what_is_described_and_read_off_the_files_is_a_manifest(made, tmp_path):
         as_of="2013-09-01", inputs=inputs, calibration=Line(SLOPE, INTERCEPT), conformal=SETS, threshold=0.5,
         parity=1e-7, scores={"auc": {"value": 0.8, "low": 0.7, "high": 0.9, "level": 0.95}}, lock="1" * 64,
     )  # fmt: skip
-    write_model(tmp_path / "model", made["model.onnx"], made["golden.parquet"], described)
+    write_model(tmp_path / "model", made["model.onnx"], made["golden.json"], described)
     written = json.loads((tmp_path / "model/manifest.json").read_text())
     assert written == json.loads(made["manifest.json"])
 
@@ -83,9 +82,9 @@ def test_what_is_left_when_killed_in_between_is_the_old_model_or_not_loaded(
 ):
     folder, real, done = tmp_path / "candidate", Path.replace, []
     if before:
-        write_model(folder, made["model.onnx"], made["golden.parquet"], said)
+        write_model(folder, made["model.onnx"], made["golden.json"], said)
     content = rebuilt(made["model.onnx"], lambda model: setattr(model, "doc_string", "the next"))
-    rows = pd.read_parquet(io.BytesIO(made["golden.parquet"])).head(50)
+    rows = pd.DataFrame(json.loads(made["golden.json"])["columns"]).head(50)
     golden = golden_bytes(rows, Model(content), SETS)
 
     def killed(file, target):

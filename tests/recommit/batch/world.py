@@ -136,7 +136,7 @@ def write_model(folder: Path, kind: str, listed: bool = True) -> Path:
     golden = golden_bytes(choose(probes(content, rows, 7), model, sets, 7), model, sets)
     units = dict.fromkeys(INPUTS, "-")
     manifest = {
-        "format": 1,
+        "format": 2,
         "name": "parcels",
         "problem": "is a parcel late?",
         "target": "late",
@@ -160,6 +160,6 @@ def write_model(folder: Path, kind: str, listed: bool = True) -> Path:
     }
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "model.onnx").write_bytes(content)
-    (folder / "golden.parquet").write_bytes(golden)
+    (folder / "golden.json").write_bytes(golden)
     write_manifest(folder / "manifest.json", Manifest.model_validate(manifest))
     return folder

@@ -48,7 +48,7 @@ stages:
     desc: Choose the candidate
     cmd: recommit run notebooks/select.ipynb
     deps: [notebooks/select.ipynb, models/fits]
-    outs: [models/candidate/model.onnx, models/candidate/manifest.json, models/candidate/golden.parquet]
+    outs: [models/candidate/model.onnx, models/candidate/manifest.json, models/candidate/golden.json]
     plots: [reports/figures/folds.png]
   predict:
     desc: Score the month ahead with the champion
@@ -166,7 +166,7 @@ class Shop:
     def model(self, folder: str, content: bytes) -> None:
         self.write(f"{folder}/model.onnx", content)
         self.write(f"{folder}/manifest.json", json.dumps({"hashes": {"model": hashlib.sha256(content).hexdigest()}}))
-        self.write(f"{folder}/golden.parquet", b"rows")
+        self.write(f"{folder}/golden.json", b"rows")
 
     def table(self, name: str, **columns: list[Any]) -> None:
         (self.folder / name).parent.mkdir(parents=True, exist_ok=True)

@@ -18,9 +18,9 @@ stages:
     deps: [features.py]
     outs: [features.parquet]
   select:
-    cmd: cp trained/model.onnx trained/manifest.json trained/golden.parquet models/candidate/
+    cmd: cp trained/model.onnx trained/manifest.json trained/golden.json models/candidate/
     deps: [trained, features.parquet]
-    outs: [models/candidate/model.onnx, models/candidate/manifest.json, models/candidate/golden.parquet]
+    outs: [models/candidate/model.onnx, models/candidate/manifest.json, models/candidate/golden.json]
   gate:
     cmd: python judge.py
     deps: [judge.py, models/candidate, models/champion]
@@ -69,7 +69,7 @@ def model_files(folder: Path, mark: str, auc: float, as_of: str = "2013-09-01") 
     inputs = [{"name": name} for name in ("wind", "delay")]
     manifest = {"name": "toy", "as_of": as_of, "scores": {"auc": score}, "inputs": inputs}
     (folder / "manifest.json").write_text(json.dumps(manifest))
-    (folder / "golden.parquet").write_text(f"rows {mark}")
+    (folder / "golden.json").write_text(f"rows {mark}")
 
 
 def plain_manifest(folder: Path) -> Any:

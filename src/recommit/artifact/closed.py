@@ -1,0 +1,57 @@
+"""Read JSON that nobody vouches for, and say in a line what is wrong with it."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from recommit.artifact.files import reason
+
+
+class Closed(BaseModel):
+    """A typed part of a file: no unknown keys, no numbers in quotes, no infinities, and no change once it is read."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+def parse(content: bytes) -> Any:
+    """Return what the JSON in `content` says. Raises ValueError in one line for what is no JSON, or has a key twice."""
+    try:
+        return json.loads(content.decode("utf-8"), object_pairs_hook=_once, parse_constant=_no_constant)
+    except RecursionError:
+        raise ValueError("it is not JSON (nested too deep)") from None
+    except ValueError as error:
+        raise ValueError(f"it is not JSON ({reason(error)})") from None
+
+
+def error_lines(error: ValidationError) -> Iterator[str]:
+    """Yield one line for each error of a `Closed` file: which key, what was found, what is allowed."""
+    for one in error.errors(include_url=False, include_context=False):
+        where = ".".join(str(part)[:60] for part in one["loc"])
+        match one["type"]:
+            case "extra_forbidden":
+                yield f"unknown key {where!r}: take it out"
+            case "missing":
+                yield f"the key {where!r} is missing"
+            case "value_error":
+                yield one["msg"].removeprefix("Value error, ")
+            case _:
+                yield f"{where!r} is {_shown(one['input'])}: {one['msg'][:1].lower()}{one['msg'][1:]}"
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"the key {next(name for name in names if names.count(name) > 1)!r} is there twice")
+    return found
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"it holds {name}, which is no number")
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."
