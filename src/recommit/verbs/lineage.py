@@ -12,14 +12,14 @@ import click
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["text", "json", "dot", "rocrate", "openlineage"]),
+    type=click.Choice(["text", "json", "openlineage", "rocrate"]),
     default="text",
     show_default=True,
-    help="A tree, data, a Graphviz graph, a Provenance Run Crate, or OpenLineage events.",
+    help="Words, all data, OpenLineage events, or a Process Run Crate. The last two need the extra `lineage`.",
 )
 @click.option("--forward", is_flag=True, help="What would change if THING did, instead of what it comes of.")
 @click.option(
-    "--output", metavar="PATH", type=click.Path(path_type=Path), help="Write to PATH; a crate: folder or .zip."
+    "--output", metavar="PATH", type=click.Path(path_type=Path), help="Write to PATH; a crate is a new folder."
 )
 def command(thing: str, rev: str | None, form: str, forward: bool, output: Path | None) -> None:
     """Print what THING comes of, as the commit's dvc.lock records it. Nothing is run or checked out.
@@ -39,37 +39,36 @@ def command(thing: str, rev: str | None, form: str, forward: bool, output: Path 
     Exit status: 0 it was found, 2 nothing is called so, or it could not be read.
     """
     from recommit import Refusal
+    from recommit.lineage.text import lines
     from recommit.lineage.trace import as_json, trace
     from recommit.project.files import root, write_whole
 
-    if form == "rocrate":
-        from recommit.lineage.crate import may_write, write_crate
-
-        if output is None:
-            raise Refusal("a crate is a folder or a zip file: say where, as in --output lineage.zip")
-        may_write(output)
     if form in ("rocrate", "openlineage") and forward:
-        raise Refusal(f"{form} tells what was run, and --forward what would be: use text, json or dot")
+        raise Refusal(f"{form} tells what was run, and --forward what would be: use text or json")
+    if form == "rocrate" and output is None:
+        raise Refusal("a crate is a folder: say where, as in --output crate")
+    try:
+        if form == "rocrate":
+            from recommit.lineage.export.rocrate import write_crate
+        elif form == "openlineage":
+            from recommit.lineage.export.openlineage import events
+    except ImportError as error:
+        raise Refusal(f"--format {form}: {error}: install what the extra `lineage` in pyproject.toml names") from None
     found = trace(root(), thing, rev, forward)
-    if form not in ("text", "json"):  # those say it themselves
+    if form == "text":
+        text = "\n".join(lines(found))
+    elif form == "json":
+        text = json.dumps(as_json(found), indent=1, ensure_ascii=False)
+    else:
         for words in (*found.beware, *(found.model.beware if found.model else ())):
             click.echo(f"beware: {words}", err=True)
+    if form == "openlineage":
+        text = "\n".join(json.dumps(event, ensure_ascii=False, sort_keys=True) for event in events(found))
     if form == "rocrate" and output:
         write_crate(found, output)
-        click.echo(f"written: {output}", err=True)
-        return
-    if form == "json":
-        lines = [json.dumps(as_json(found), indent=1, ensure_ascii=False)]
-    elif form == "openlineage":
-        from recommit.lineage.events import events
-
-        lines = [json.dumps(event, ensure_ascii=False, sort_keys=True) for event in events(found)]
+    elif output:
+        write_whole(output, f"{text}\n".encode())
     else:
-        from recommit.lineage.text import dot, tree
-
-        lines = list(dot(found) if form == "dot" else tree(found))
+        click.echo(text)
     if output:
-        write_whole(output, ("\n".join(lines) + "\n").encode())
         click.echo(f"written: {output}", err=True)
-    else:
-        click.echo("\n".join(lines))

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from recommit import Refusal
-from recommit.lineage.text import tree
+from recommit.lineage.text import lines
 from recommit.lineage.trace import Lineage, as_json, trace
 from tests.recommit.lineage.conftest import Shop
 
 
 def text(found: Lineage) -> str:
-    return "\n".join(tree(found))
+    return "\n".join(lines(found))
 
 
 def refused(shop: Shop, thing: str, rev: str | None = None) -> str:
@@ -142,9 +142,9 @@ def test_a_row_leads_to_the_version_that_it_names_with_a_warning_where_its_tag_w
     assert "beware: shop@v1.0.0 was moved" in text(found)
 
 
-@pytest.mark.parametrize("names", [{"model": ["shop"], "version": ["v2.0.0"]}, {"model": ["shop@v2.0.0"]}])
-def test_a_row_that_names_a_version_that_is_not_registered_is_refused(shop: Shop, names: dict[str, list[str]]) -> None:
+def test_a_row_that_names_a_version_that_is_not_registered_is_refused(shop: Shop) -> None:
     shop.promote("v1.0.0")
+    names = {"model": ["shop"], "version": ["v2.0.0"]}
     shop.table("data/predictions/upcoming.parquet", order=["a-2"], probability=[0.2], **names)
     shop.commit("predicted")
     assert "shop has no version v2.0.0; registered: v1.0.0" in refused(shop, "data/predictions/upcoming.parquet:a-2")
