@@ -1,11 +1,12 @@
-"""Documents whose words people write and whose numbers come from evidence: model card, datasheet, canvas.
+"""Documents whose words people write and whose figures come from evidence: model card, datasheet, canvas.
 
 An outline says which questions a document answers; a YAML file of the project holds the answers. What nobody has
 answered is a debt, and shown as one.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
@@ -16,8 +17,7 @@ from nbconvert.filters.markdown import markdown2html
 from ruamel.yaml import YAML
 
 from recommit import Refusal
-from recommit.project.yaml import read_yaml
-from recommit.report import typed
+from recommit.notebook.project import read_yaml
 from recommit.report.evidence import Facts
 from recommit.report.measured import MEASURED
 from recommit.report.tables import Table, percent, shown
@@ -45,14 +45,15 @@ class Section:
     title: str
     parts: tuple[Part, ...]
     tables: tuple[Table, ...]
-    unmeasured: tuple[str, ...] = ()
-    skipped: bool = False
+    unmeasured: tuple[str, ...]
+    skipped: bool
 
 
 @dataclass(frozen=True)
 class Debt:
-    """A part of a document that is not there: its page's path with the anchor, and what it is in want of."""
+    """A part of a document that is not there: the document, its page's path with the anchor, and what is missing."""
 
+    document: str
     title: str
     path: str
     missing: Literal["words", "evidence"]
@@ -74,28 +75,21 @@ class Document:
         return f"html/{self.name.replace('_', '-')}.html"
 
     @property
-    def debts(self) -> tuple[Debt, ...]:
+    def debts(self) -> Iterator[Debt]:
         """What nobody has written, and what nothing has measured."""
-        return tuple(debt for section in self.sections for debt in self._of(section))
-
-    @property
-    def debts_here(self) -> list[tuple["Document", Debt]]:
-        """The debts, each with the document that it is in."""
-        return [(self, debt) for debt in self.debts]
-
-    def _of(self, section: Section) -> Iterator[Debt]:
-        for part in (part for part in section.parts if not part.html):
-            question = f"{section.title}: {part.question}" if len(section.parts) > 1 else section.title
-            yield Debt(question, f"{self.path}#{part.anchor}", missing="words")
-        for what in section.unmeasured:
-            yield Debt(f"{section.title}: {what}", f"{self.path}#{section.key}", missing="evidence")
+        for section in self.sections:
+            for part in (part for part in section.parts if not part.html):
+                question = f"{section.title}: {part.question}" if len(section.parts) > 1 else section.title
+                yield Debt(self.title, question, f"{self.path}#{part.anchor}", missing="words")
+            for what in section.unmeasured:
+                yield Debt(self.title, f"{section.title}: {what}", f"{self.path}#{section.key}", missing="evidence")
 
 
 def documents(folders: Sequence[Path], facts: Facts) -> list[Document]:
     """The documents whose answers lie in one of the folders, `model_card.yaml` say, filled from `facts`.
 
     Where a folder holds one of them, those that are missing are made as well, of debts alone. Refusal for an answer to
-    a question that the outline does not ask, a typed number, or a placeholder that nothing fills.
+    a question that the outline does not ask, a typed figure that evidence holds, or a placeholder that nothing fills.
     """
     folder = next((folder for folder in folders if any((folder / f"{name}.yaml").exists() for name in NAMES)), None)
     return [] if folder is None else [_document(name, folder / f"{name}.yaml", facts) for name in NAMES]
@@ -107,7 +101,8 @@ def _document(name: str, path: Path, facts: Facts) -> Document:
     )
     answers = read_yaml(path) if path.exists() else {}
     people = answers.pop("people", True)
-    _refuse_others(path.name, answers, outline["sections"])
+    for key in (key for key in answers if key not in outline["sections"]):  # a mistyped name would be a silent debt
+        raise Refusal(f"{path.name}: there is no section {key}; there are {', '.join(outline['sections'])}")
     sections = tuple(
         _section(key, entry, answers.get(key), people, facts, f"{path.name}: {key}")
         for key, entry in outline["sections"].items()
@@ -116,53 +111,36 @@ def _document(name: str, path: Path, facts: Facts) -> Document:
 
 
 def _section(key: str, entry: Mapping[str, Any], answer: Any, people: bool, facts: Facts, where: str) -> Section:
-    skipped = False
-    if "parts" in entry:
-        given = answer or {}
-        skipped = not people and any(part.get("people") for part in entry["parts"].values())
-        parts = tuple(
-            Part(f"{key}-{name}", part["question"], fill(given.get(name), facts, f"{where}.{name}"))
-            for name, part in entry["parts"].items()
-            if given.get(name) or not (part.get("optional") or (part.get("people") and not people))
-        )
-    else:
-        parts = (Part(key, entry["question"], fill(answer, facts, where)),)
+    """The section `key` of an outline; one with a single question has one part, whose name is empty."""
+    asked = entry.get("parts") or {"": entry}
+    given = answer or {} if "parts" in entry else {"": answer}
+    if not isinstance(given, Mapping):
+        raise Refusal(f"{where}: expected a text for each of {', '.join(asked)}, found {type(given).__name__}")
+    for name, text in given.items():
+        if name not in asked:
+            raise Refusal(f"{where} has no part {name}; it has {', '.join(asked)}")
+        if text is not None and not isinstance(text, str):
+            raise Refusal(f"{f'{where}: {name}'.rstrip(': ')}: expected a text, found {type(text).__name__}: quote it")
+    of_people = [name for name, part in asked.items() if part.get("people") and not people]
+    parts = tuple(
+        Part(f"{key}-{name}".rstrip("-"), part["question"], fill(given.get(name), facts, f"{where}.{name}".rstrip(".")))
+        for name, part in asked.items()
+        if given.get(name) or not (part.get("optional") or name in of_people)
+    )
     made = {name: MEASURED[name](facts) for name in entry.get("measured", ())}
     tables = tuple(table for found in made.values() for table in found)
     unmeasured = tuple(name for name, found in made.items() if not found)
-    return Section(key, entry["title"], parts, tables, unmeasured, skipped)
-
-
-def _refuse_others(file: str, answers: Mapping[str, Any], sections: Mapping[str, Any]) -> None:
-    """Refuse answers that no question asks for: a mistyped name would be a silent debt."""
-    for key, answer in answers.items():
-        if key not in sections:
-            raise Refusal(f"{file}: there is no section {key}; there are {', '.join(sections)}")
-        parts = sections[key].get("parts")
-        if answer is None or (parts is None and isinstance(answer, str)):
-            continue
-        if parts is None or not isinstance(answer, Mapping):
-            expected = "a text" if parts is None else f"a text for each of {', '.join(parts)}"
-            raise Refusal(f"{file}: {key}: expected {expected}, found {type(answer).__name__}")
-        for name, text in answer.items():
-            if name not in parts:
-                raise Refusal(f"{file}: {key} has no part {name}; it has {', '.join(parts)}")
-            if text is not None and not isinstance(text, str):
-                raise Refusal(f"{file}: {key}.{name}: expected a text, found {type(text).__name__}: quote it")
+    return Section(key, entry["title"], parts, tables, unmeasured, skipped=bool(of_people))
 
 
 def fill(text: str | None, facts: Facts, where: str) -> str:
     """A text in Markdown as HTML, each placeholder filled: `{{ evidence.test.period.rows }}`, `{{ params.as_of }}`.
 
     A share may be shown in percent: `{{ evidence.test.period.late_share | percent }}`. Raises Refusal, saying `where`,
-    for a typed number and for a placeholder that nothing fills.
+    for a typed figure that evidence holds, and for a placeholder that nothing fills.
     """
-    found = typed.numbers(text or "")
-    if found:
-        raise Refusal(
-            f"{where}: {found[0]} is typed by hand and would grow stale: take numbers from evidence, params or hashes, "
-            "as in {{ evidence.test.period.rows }}"
-        )
+    if copied := _copied(text or "", facts):
+        raise Refusal(f"{where}: {copied}")
     if not (text or "").strip():
         return ""
     try:
@@ -170,6 +148,38 @@ def fill(text: str | None, facts: Facts, where: str) -> str:
     except (jinja2.TemplateError, TypeError, ValueError) as error:
         raise Refusal(f"{where}: a placeholder cannot be filled: {error}") from None
     return markdown2html(filled).strip()
+
+
+def _copied(text: str, facts: Facts) -> str:
+    """What to say of a figure in `text` that was copied from the report; "" where there is none.
+
+    A copied figure stays when evidence changes. A figure of fewer than three significant digits, such as 0.5 or 200,
+    may be a definition that equals a figure of evidence by chance: it is nobody's business but the writer's.
+    """
+    plain = re.sub(r"\{\{.*?\}\}|`.*?`|https?://\S+", " ", text, flags=re.DOTALL)
+    typed = {figure.replace(",", ""): figure for figure in re.findall(r"\d[\d,]*(?:\.\d+)?", plain)}
+    typed = {bare: figure for bare, figure in typed.items() if len(bare.replace(".", "").strip("0")) > 2}
+    for place, number in _numbers(facts.evidence, "evidence") if typed else ():
+        for shown_as, how in ((shown(number), ""), (percent(number), " | percent")):
+            bare = shown_as.removesuffix(" %").replace(",", "")
+            if bare in typed:
+                return (
+                    f"{typed[bare]} is typed, and evidence holds it: write {{{{ {place}{how} }}}}, "
+                    "which changes when evidence does"
+                )
+    return ""
+
+
+def _numbers(found: Any, place: str) -> Iterator[tuple[str, float]]:
+    """The numbers in evidence, each with how a placeholder names its place."""
+    if is_dataclass(found) or isinstance(found, Mapping):
+        for key, part in (found if isinstance(found, Mapping) else vars(found)).items():
+            yield from _numbers(part, f"{place}.{key}" if str(key).isidentifier() else f'{place}["{key}"]')
+    elif isinstance(found, list | tuple):
+        for number, part in enumerate(found):
+            yield from _numbers(part, f"{place}[{number}]")
+    elif isinstance(found, int | float) and not isinstance(found, bool):
+        yield place, found
 
 
 class _Filling(SandboxedEnvironment):

@@ -3,13 +3,14 @@
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import nbformat
 from nbconvert.exporters import HTMLExporter
 
-from recommit.report.tables import Cell, Row, Table, heading, is_interval, shown, words
+from recommit.report.tables import Cell, Row, Table, heading, shown, words
 
 
 @dataclass(frozen=True)
@@ -61,16 +62,13 @@ def metrics(files: Sequence[Path], of: Page | None) -> Table:
     """The metrics in a stage's files, with its page's title: a row an item of its matrix, a column a metric."""
     values = {row: found for path in files for row, found in _rows(path)}
     columns = tuple(dict.fromkeys(column for found in values.values() for column in found))
-    rows = tuple(
-        Row(row, tuple(Cell(_number(found.get(column))) for column in columns)) for row, found in values.items()
-    )
+    rows = tuple(Row(row, tuple(Cell(shown(found.get(column))) for column in columns)) for row, found in values.items())
     return Table(of.title if of else "Metrics", "", tuple(map(words, columns)), rows)
 
 
 def groups(pages: Sequence[Page]) -> list[tuple[str, list[Page]]]:
     """The pages of each stage, a matrix being one stage."""
-    names = dict.fromkeys(page.stage.partition("@")[0] for page in pages)
-    return [(name, [page for page in pages if page.stage.partition("@")[0] == name]) for name in names]
+    return [(name, list(own)) for name, own in groupby(pages, key=lambda page: page.stage.partition("@")[0])]
 
 
 def _rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -80,11 +78,3 @@ def _rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     if plain:
         yield path.stem, plain
     yield from ((key, value) for key, value in content.items() if isinstance(value, dict))
-
-
-def _number(value: Any) -> str:
-    if is_interval(value):
-        return shown(value)
-    if isinstance(value, float):
-        return f"{value:.4f}"
-    return "" if value is None else f"{value:,}" if isinstance(value, int) else str(value)

@@ -1,8 +1,7 @@
 """Turn executed notebooks, evidence, metrics, figures and documents into pages that open offline."""
 
 import shutil
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,8 @@ import jinja2
 from pygments.formatters import HtmlFormatter
 
 from recommit import Refusal
-from recommit.project.params import declared_values
-from recommit.project.pipeline import Stage, is_in, refuse_strays, stages
+from recommit.notebook.parameters import declared_values
+from recommit.notebook.project import is_in, refuse_strays, stages
 from recommit.report import evidence, notebooks
 from recommit.report.documents import Document, documents
 from recommit.report.evidence import Facts
@@ -22,15 +21,6 @@ from recommit.report.tables import Table
 
 FEATURES = "html/feature-list.html"
 METRICS = "reports/metrics"
-
-
-@dataclass
-class _Results:
-    """What the stages wrote, in reading order."""
-
-    pages: list[Page] = field(default_factory=list)
-    tables: list[Table] = field(default_factory=list)
-    figures: list[Figure] = field(default_factory=list)
 
 
 def write_report(folder: Path) -> None:
@@ -47,68 +37,75 @@ def write_report(folder: Path) -> None:
     if stage is None:
         raise Refusal("dvc.yaml has no stage whose cmd is `recommit report`: add one, with its deps in reading order")
     refuse_strays(folder, stage, declared)
-    results = _results(folder, stage)
-    facts = evidence.read(folder, _evidence_files(folder, stage), declared_values(stage, folder))
+    pages: list[Page] = []
+    tables: list[Table] = []
+    figures: list[Figure] = []
+    kept: list[Path] = []
+    for dep in (dep for dep in stage.deps if dep.startswith(("reports/", "models/"))):
+        files = _files(folder / dep)
+        pages += [notebooks.page(file, _stage(dep, file)) for file in files if file.suffix == ".ipynb"]
+        last = pages[-1] if pages else None
+        images = [file.relative_to(folder).as_posix() for file in files if file.suffix == ".png"]
+        figures += [Figure(image.removeprefix("reports/"), last) for image in images]
+        data = [file for file in files if file.suffix == ".json"]
+        if data and is_in(dep, METRICS):
+            tables.insert(0, notebooks.metrics(data, last))
+        else:
+            kept += data
+    facts = evidence.read(folder, kept, declared_values(stage, folder))
     written = documents([folder / dep for dep in stage.deps if (folder / dep).is_dir()], facts)
-    _write(folder / "reports", results, facts, written)
+    _replace(folder / "reports", _texts(pages, tables, figures, facts, written))
 
 
-def _results(folder: Path, stage: Stage) -> _Results:
-    results = _Results()
-    for dep in (dep for dep in stage.deps if dep.startswith("reports/")):
-        found = _files(folder / dep)
-        results.pages += [notebooks.page(file, _stage(dep, file)) for file in found if file.suffix == ".ipynb"]
-        last = results.pages[-1] if results.pages else None
-        images = [file for file in found if file.suffix == ".png"]
-        results.figures += [Figure(file.relative_to(folder / "reports").as_posix(), last) for file in images]
-        metrics = [file for file in found if file.suffix == ".json"] if is_in(dep, METRICS) else []
-        if metrics:
-            results.tables.insert(0, notebooks.metrics(metrics, last))
-    return results
+def _texts(
+    pages: Sequence[Page],
+    tables: Sequence[Table],
+    figures: Sequence[Figure],
+    facts: Facts,
+    written: Sequence[Document],
+) -> dict[str, str]:
+    """The pages, and the index that leads to them, by their path under reports/."""
+    templates = _templates()
+    texts: dict[str, str] = {}
 
+    def add(path: str, template: str, **values: Any) -> None:
+        if path in texts:
+            raise Refusal(
+                f"reports/{path} would be two pages, a stage's and a document's: rename the stage in dvc.yaml"
+            )
+        texts[path] = templates.get_template(template).render(**values)
 
-def _evidence_files(folder: Path, stage: Stage) -> list[Path]:
-    deps = [dep for dep in stage.deps if dep.startswith(("reports/", "models/")) and not is_in(dep, METRICS)]
-    return [file for dep in deps for file in _files(folder / dep) if file.suffix == ".json"]
-
-
-def _write(reports: Path, results: _Results, facts: Facts, written: Sequence[Document]) -> None:
-    """Write the pages, and the index that leads to them; an earlier report stays until all of them are made."""
-    templates, style = _templates(), _style()
     features = facts.evidence.get("features")
     links = [(document.path, document.title) for document in written]
     links += [(FEATURES, "Features")] if features else []
-    for path in {path for path, _ in links} & {page.path for page in results.pages}:
-        raise Refusal(f"reports/{path} would be two pages, a stage's and a document's: rename the stage in dvc.yaml")
+    for before, page, after in zip([None, *pages], pages, [*pages[1:], None], strict=False):
+        add(page.path, "page.html", page=page, before=before, after=after)
+    for document in written:
+        name = "canvas.html" if document.name == "canvas" else "document.html"
+        add(document.path, name, document=document, links=links)
+    if features:
+        add(FEATURES, "features.html", features=_by_source(features), number=len(features), links=links)
+    add(
+        *("index.html", "index.html"),
+        pages=pages,
+        tables=tables,
+        sections=sections(facts, figures),
+        documents=written,
+        features=FEATURES if features else None,
+        params=_flat(facts.params),
+        debts=[debt for document in written for debt in document.debts],
+    )
+    return texts
+
+
+def _replace(reports: Path, texts: Mapping[str, str]) -> None:
+    """Write pages by their path under `reports`; an earlier report stays until all of them are written."""
     unfinished = reports / ".unfinished"
     shutil.rmtree(unfinished, ignore_errors=True)
-
-    def write(path: str, template: str, **values: Any) -> None:
-        text = templates.get_template(template).render(style=style, **values)
-        (unfinished / path).write_text(text, encoding="utf-8")
-
     try:
         (unfinished / "html").mkdir(parents=True)
-        pages = results.pages
-        neighbours = [None, *pages, None]
-        for place, page in enumerate(pages):
-            before, after = neighbours[place], neighbours[place + 2]
-            write(page.path, "page.html", page=page, before=before, after=after)
-        for document in written:
-            name = "canvas.html" if document.name == "canvas" else "document.html"
-            write(document.path, name, document=document, links=links)
-        if features:
-            write(FEATURES, "features.html", features=_by_source(features), number=len(features), links=links)
-        write(
-            *("index.html", "index.html"),
-            pages=pages,
-            tables=results.tables,
-            sections=sections(facts, results.figures),
-            documents=written,
-            features=FEATURES if features else None,
-            params=_flat(facts.params),
-            debts=[pair for document in written for pair in document.debts_here],
-        )
+        for path, text in texts.items():
+            (unfinished / path).write_text(text, encoding="utf-8")
         shutil.rmtree(reports / "html", ignore_errors=True)
         (unfinished / "html").rename(reports / "html")
         (unfinished / "index.html").replace(reports / "index.html")
@@ -149,10 +146,7 @@ def _templates() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    own = (files("recommit.report") / "templates" / "style.css").read_text(encoding="utf-8")
+    environment.globals["style"] = own + HtmlFormatter(style="default").get_style_defs(".highlight")
     environment.filters["groups"] = notebooks.groups
     return environment
-
-
-def _style() -> str:
-    own = (files("recommit.report") / "templates" / "style.css").read_text(encoding="utf-8")
-    return own + HtmlFormatter(style="default").get_style_defs(".highlight")
