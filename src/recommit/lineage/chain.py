@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 from recommit import Refusal
 from recommit.lineage.snapshot import Snapshot
-from recommit.notebook.project import is_in
-from recommit.proof.commit import LockedStage, Recorded
-from recommit.proof.machine import LOCK
+from recommit.project.files import REQUIREMENTS
+from recommit.project.lock import LockedStage, Recorded
+from recommit.project.pipeline import is_in
 
 Kept = Literal["git", "dvc", "outside"]
 _CODE = ("src/", "notebooks/", "install/", "locks/")
@@ -158,7 +158,7 @@ def _packages(shot: Snapshot, code: Iterable[Item]) -> Iterator[Package]:
     """
     files = {file for item in code for file in shot.beneath(item.path) if file.endswith((".py", ".ipynb"))}
     text = "\n".join(shot.text(file) for file in sorted(files) if not file.startswith("src/recommit/"))
-    for entry in re.split(r"\n(?=\S)", shot.text(LOCK).replace("\\\n", " ")):
+    for entry in re.split(r"\n(?=\S)", shot.text(REQUIREMENTS).replace("\\\n", " ")):
         if match := re.match(r"([A-Za-z0-9._-]+)==([^\s;]+)", entry):
             name = "[-_.]+".join(re.split(r"[-_.]+", match[1]))
             is_asked = any(

@@ -14,10 +14,12 @@ from typing import Any
 from pathspec import GitIgnoreSpec
 
 from recommit import Refusal
-from recommit.git import reason_of, run, run_raw
-from recommit.notebook.hashes import md5_of, md5_of_bytes, md5_of_folder, stays_inside
-from recommit.notebook.project import dvc_config, is_in, read_yaml
-from recommit.proof.commit import LockedStage, read_added, read_lock
+from recommit.project.dvc import dvc_config
+from recommit.project.git import reason_of, run, run_raw
+from recommit.project.hashes import md5_of, md5_of_bytes, md5_of_folder, stays_inside
+from recommit.project.lock import LockedStage, read_added, read_lock
+from recommit.project.pipeline import is_in
+from recommit.project.yaml import read_yaml
 
 _PIPELINE = ("dvc.yaml", "dvc.lock", "params.yaml")
 

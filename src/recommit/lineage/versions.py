@@ -6,7 +6,7 @@ from pathlib import Path
 
 from recommit import Refusal
 from recommit.lineage.snapshot import Snapshot
-from recommit.notebook.hashes import md5_of_folder
+from recommit.project.hashes import md5_of_folder
 from recommit.registry.history import Registry, read_registry
 from recommit.registry.tags import parse
 

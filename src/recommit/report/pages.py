@@ -10,8 +10,8 @@ import jinja2
 from pygments.formatters import HtmlFormatter
 
 from recommit import Refusal
-from recommit.notebook.parameters import declared_values
-from recommit.notebook.project import is_in, refuse_strays, stages
+from recommit.project.params import declared_values
+from recommit.project.pipeline import is_in, refuse_strays, stages
 from recommit.report import evidence, notebooks
 from recommit.report.documents import Document, documents
 from recommit.report.evidence import Facts

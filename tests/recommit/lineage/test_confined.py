@@ -10,7 +10,7 @@ from recommit import Refusal
 from recommit.lineage.export.rocrate import METADATA, write_crate
 from recommit.lineage.text import lines
 from recommit.lineage.trace import trace
-from recommit.notebook.hashes import md5_of, md5_of_folder
+from recommit.project.hashes import md5_of, md5_of_folder
 from tests.recommit.lineage.conftest import Shop
 
 ASTRAY = [

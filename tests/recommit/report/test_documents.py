@@ -10,7 +10,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from recommit import Refusal
-from recommit.notebook.project import read_yaml
+from recommit.project.yaml import read_yaml
 from tests.recommit.report import samples
 
 CARD = ("Model details", "Intended use", "Factors", "Metrics", "Evaluation data", "Training data")
