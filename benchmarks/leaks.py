@@ -13,8 +13,8 @@ import yaml
 from pipeline import ROOT
 
 from flights import catalogue
+from recommit.evidence.stages import Leak
 from recommit.learning.leakage.bounds import Bounds
-from recommit.learning.leakage.finding import Finding
 from recommit.learning.leakage.shuffled import strong_against_shuffled, stronger_lately
 from recommit.learning.leakage.spans import within
 from recommit.learning.leakage.target import target_in_columns
@@ -24,7 +24,7 @@ from recommit.learning.splits import Split, folds
 RESULTS = ROOT / "benchmarks/results/leaks.json"
 Table = pd.DataFrame
 Plant = Callable[[Table, float, np.random.Generator], Mapping[str, np.ndarray]]
-Look = Callable[[Table, Sequence[str]], list[Finding]]
+Look = Callable[[Table, Sequence[str]], list[Leak]]
 
 
 @dataclass(frozen=True)

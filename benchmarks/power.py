@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import click
@@ -20,6 +21,7 @@ from scipy.optimize import brentq
 from scipy.special import expit, logit
 
 from flights.slices import slices
+from recommit.evidence.stages import Moved, Slices
 from recommit.learning import judging
 from recommit.learning.intervals import Blocks, blocks
 from recommit.learning.rules import RULES
@@ -43,8 +45,8 @@ def main(data: Path, months: int, seed: int) -> None:
     for rule, unit, cases in _cases(month):
         rows = []
         for size, evidence in cases:
-            said = [_verdict(rule, evidence(number), bounds[rule]) for number in range(_fewer(rule, months))]
-            rows.append({"size": size} | {verdict: round(said.count(verdict) / len(said), 3) for verdict in VERDICTS})
+            said = [_answer(rule, evidence(number), bounds[rule]) for number in range(_fewer(rule, months))]
+            rows.append({"size": size} | {answer: round(said.count(answer) / len(said), 3) for answer in ANSWERS})
         found = [row["size"] for row in rows if row["yes"] <= 1 - FOUND]
         rules[rule] = {"unit": unit, "bound": bounds[rule], "found": found[0] if found else None, "sizes": rows}
         click.echo(f"{rule}: {rules[rule]['found']} {unit}\n{pd.DataFrame(rows).to_string(index=False)}")
@@ -54,14 +56,14 @@ def main(data: Path, months: int, seed: int) -> None:
         RESULTS.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 
-VERDICTS = ("yes", "unknown", "no")
+ANSWERS = ("yes", "unknown", "no")
 
 
 def _fewer(rule: str, months: int) -> int:
     return max(1, months // 4) if rule == "worst_slice" else months
 
 
-def _verdict(rule: str, evidence: dict[str, Any], bound: float) -> str:
+def _answer(rule: str, evidence: Any, bound: float) -> str:
     found = RULES[rule].judge(evidence, bound)
     if found.holds is False:
         return "no"
@@ -127,8 +129,10 @@ def _cases(month: Month) -> Iterator[tuple[str, str, Iterator[Case]]]:
     yield "directions", "share of rows that move the wrong way, in one of eight directions", _directions(month)
 
 
-def _test(month: Month, **measured: Any) -> dict[str, Any]:
-    return {"test": {"period": {"rows": len(month.known), "days": month.days.number}, **measured}}
+def _test(month: Month, **measured: Any) -> Any:
+    """Of the evidence, what a rule about the test month reads."""
+    period = SimpleNamespace(rows=len(month.known), days=month.days.number)
+    return SimpleNamespace(period=period, **measured)
 
 
 def _losses(came: np.ndarray, forecast: np.ndarray) -> np.ndarray:
@@ -159,9 +163,10 @@ def _errors(month: Month) -> Iterator[Case]:
         yield size, partial(_calibrated, month, "error", judging.calibration_error, forecast)
 
 
-def _calibrated(month: Month, name: str, measure: Any, forecast: np.ndarray, number: int) -> dict[str, Any]:
+def _calibrated(month: Month, name: str, measure: Any, forecast: np.ndarray, number: int) -> Any:
     came, days = month.drawn(number)
-    return _test(month, calibration=judging.as_dicts({name: measure(came, forecast, days)}))
+    calibration = SimpleNamespace(**{name: measure(came, forecast, days).interval()})
+    return SimpleNamespace(test=_test(month, calibration=calibration))
 
 
 def _short_sets(month: Month, level: float = 0.9) -> Iterator[Case]:
@@ -175,10 +180,10 @@ def _short_sets(month: Month, level: float = 0.9) -> Iterator[Case]:
         yield size, partial(_covered, month, brentq(lambda least, size=size: short(least) - size, 0.001, 0.7), level)
 
 
-def _covered(month: Month, least: float, level: float, number: int) -> dict[str, Any]:
+def _covered(month: Month, least: float, level: float, number: int) -> Any:
     came, days = month.drawn(number)
-    overall = days.ratio(np.where(came == 1, month.honest, 1 - month.honest) >= least).interval().as_dict()
-    return _test(month, coverage={"level": level, "overall": overall})
+    overall = days.ratio(np.where(came == 1, month.honest, 1 - month.honest) >= least).interval()
+    return SimpleNamespace(test=_test(month, coverage=SimpleNamespace(level=level, overall=overall)))
 
 
 def _gains(month: Month) -> Iterator[Case]:
@@ -213,10 +218,10 @@ def _worse(month: Month) -> Iterator[Case]:
         yield size, partial(_paired, month, "champion", at(candidate), at(champion))
 
 
-def _paired(month: Month, name: str, candidate: np.ndarray, other: np.ndarray, number: int) -> dict[str, Any]:
+def _paired(month: Month, name: str, candidate: np.ndarray, other: np.ndarray, number: int) -> Any:
     came, days = month.drawn(number)
     gain = days.ratio(_losses(came, other)) - days.ratio(_losses(came, candidate))
-    return _test(month, differences={name: {"log_loss": gain.interval().as_dict()}})
+    return SimpleNamespace(test=_test(month, differences={name: {"log_loss": gain.interval()}}))
 
 
 def _parts(month: Month, rows: int = 1000) -> Iterator[Case]:
@@ -237,11 +242,10 @@ def _parts(month: Month, rows: int = 1000) -> Iterator[Case]:
         yield size, partial(_searched, month, forecast, base)
 
 
-def _searched(month: Month, forecast: np.ndarray, base: np.ndarray, number: int) -> dict[str, Any]:
+def _searched(month: Month, forecast: np.ndarray, base: np.ndarray, number: int) -> Any:
     came, days = month.drawn(number)
     found = search(month.parts, Scored(came, forecast, base, np.ones(len(came))), days)
-    lowest = worst(found)
-    return _test(month) | {"slices": {"searched": len(found), "worst": lowest.as_dict() if lowest else None}}
+    return SimpleNamespace(test=_test(month), slices=Slices(searched=len(found), worst=worst(found), slices=()))
 
 
 def _directions(month: Month) -> Iterator[Case]:
@@ -249,15 +253,15 @@ def _directions(month: Month) -> Iterator[Case]:
         yield size, partial(_moved, month, size)
 
 
-def _moved(month: Month, size: float, number: int) -> dict[str, Any]:
+def _moved(month: Month, size: float, number: int) -> Any:
     """Eight shares that vary from day to day as much as they are large: the planted one, and seven of 0.005."""
     rng = np.random.default_rng([month.seed, number])
     by_day = rng.exponential([size] + [0.005] * 7, (month.days.number, 8)).clip(max=1)
     wrong = rng.uniform(size=(len(month.known), 8)) < by_day[month.days.codes]
     shares = blocks(month.days.codes, int(rng.integers(2**31))).ratio(wrong).simultaneous()
-    period = _test(month)["test"]["period"]
-    tested = [{"name": str(place), **period, "violating": one.as_dict()} for place, one in enumerate(shares)]
-    return {"robustness": {"finite": True, "directions": tested, "untested": [], "untouched": []}}
+    rows, days = len(month.known), month.days.number
+    tested = [Moved(str(place), "fall", "", 0.0, rows, days, None, one) for place, one in enumerate(shares)]
+    return SimpleNamespace(robustness=SimpleNamespace(finite=True, directions=tested, untouched=()))
 
 
 if __name__ == "__main__":

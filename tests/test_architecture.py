@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from recommit.project.pipeline import is_in, stages
+from recommit.evidence.files import kind_of
+from recommit.notebook.project import is_in, stages
 from recommit.proof.uses import imports, tree_of
 
 ROOT = Path(__file__).parents[1]
@@ -35,26 +36,18 @@ def test_the_problem_does_not_import_what_runs_it() -> None:
         assert not engine, f"{path} imports {engine}"
 
 
-def rooms(name: str) -> dict[str, set[str]]:
-    """The packages and modules right beneath a package, and those that each of them imports."""
-    top = SRC / name
-    found: dict[str, set[str]] = {}
-    for path in of_package(name):
-        room = path.relative_to(top).parts[0].removesuffix(".py")
-        used = {
-            parts[1]
-            for parts in (used.split(".") for used in imports(tree_of(path)))
-            if parts[:1] == [name] and parts[1:]
-        }
-        there = {other for other in used if (top / other).is_dir() or (top / f"{other}.py").is_file()}
-        found.setdefault(room, set()).update(there - {room})
-    return found
+def test_evidence_stands_below_all_that_write_and_read_it() -> None:
+    own = re.compile(r"recommit\.(evidence|notebook\.hashes)\b|recommit\.Refusal$")
+    for path in of_package("recommit/evidence"):
+        above = {name for name in imports(tree_of(path)) if name.startswith("recommit.") and not own.match(name)}
+        assert not above, f"{path} imports {above}"
 
 
-def test_nothing_in_the_machinery_imports_upward() -> None:
-    imported = rooms("recommit")
-    assert imported["project"] == set(), "project is the ground floor"
-    graphlib.TopologicalSorter(imported).prepare()  # raises CycleError, which names the circle
+def test_every_file_of_evidence_that_a_stage_writes_has_a_declared_type() -> None:
+    kinds = re.compile(r"reports/(evidence|advice)/.+\.json|models/(decision|fits/.+)\.json")
+    outs = [out for stage in stages(ROOT) for out in stage.outs if kinds.fullmatch(out)]
+    assert len(outs) > 15
+    assert [out for out in outs if kind_of(Path(out)) is None] == []
 
 
 def test_the_search_advises_and_nothing_but_the_report_reads_it() -> None:

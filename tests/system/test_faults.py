@@ -12,9 +12,7 @@ pytestmark = pytest.mark.system
 def refusals(project: Project) -> dict[str, str]:
     """The rules of the decision that say no, with their reasons."""
     return {
-        rule["rule"]: rule["reason"]
-        for rule in project.json("models/decision.json")["rules"]
-        if rule["verdict"] == "no"
+        rule["rule"]: rule["reason"] for rule in project.json("models/decision.json")["rules"] if rule["answer"] == "no"
     }
 
 
@@ -50,6 +48,6 @@ def test_a_candidate_that_becomes_another_file_when_fitted_again_is_refused(proj
 
 def test_the_report_opens_with_the_decision(project: Project) -> None:
     page = project.read("reports/index.html")
-    verdict = project.json("models/decision.json")["verdict"]
+    answer = project.json("models/decision.json")["answer"]
     assert page.index("decision") < page.index("Notebooks")
-    assert f"Decision: {verdict}" in page
+    assert f"Decision: {answer}" in page

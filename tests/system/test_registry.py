@@ -151,7 +151,7 @@ def test_the_projects_own_gate_refuses_a_worse_candidate_and_production_only_pul
     small.git("push", "--quiet", "--set-upstream", "origin", "main")
     project.run("dvc", "remote", "add", "--quiet", "--default", "shared", str(tmp_path / "remote"))
     project.commit("where files are shared")
-    refused = [name for name, rule in rules.items() if rule["verdict"] == "no" or rule["open"]]
+    refused = [name for name, rule in rules.items() if rule["answer"] == "no" or rule["open"]]
     if refused:  # a twentieth of the flights may be too few for the gate
         said = small.recommit("promote", status=1)
         assert all(f"rule {name}" in said for name in refused)
@@ -184,4 +184,4 @@ def test_the_projects_own_gate_refuses_a_worse_candidate_and_production_only_pul
     project.repro("gate")
     decision = project.json("models/decision.json")
     assert decision["champion"] == decision["candidate"]
-    assert "not_the_champion" in [rule["rule"] for rule in decision["rules"] if rule["verdict"] == "no"]
+    assert "not_the_champion" in [rule["rule"] for rule in decision["rules"] if rule["answer"] == "no"]

@@ -15,6 +15,8 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.special import expit, logit
 
+from recommit.evidence.stages import Contribution, Explained, Others
+
 CLOSEST = 1e-7  # to 0 and 1: what single precision can still tell from them
 BATCH_ROWS = 100_000
 
@@ -44,21 +46,15 @@ class Explanation:
         }
         return pd.DataFrame(columns, index=pd.Index([self.features[place] for place in order], name="feature"))
 
-    def as_dict(self, most: int) -> dict[str, Any]:
-        """As evidence keeps it: the `most` largest contributions, and the sum of the rest."""
+    def as_evidence(self, key: str, most: int) -> Explained:
+        """The explanation as evidence keeps it: the `most` largest contributions of the row `key`, the others' sum."""
         rows = self.table()
-        first = [
-            {
-                "feature": name,
-                "value": value if isinstance(value, str) else _number(value),
-                "log_odds": round(float(moved), 6),
-                "error": round(float(error), 6),
-            }
+        first = tuple(
+            Contribution(name, value if isinstance(value, str) else _number(value), moved, error)
             for name, value, moved, error in rows.head(most).itertuples()
-        ]
-        rest = {"features": max(len(rows) - most, 0), "log_odds": round(float(rows["log_odds"][most:].sum()), 6)}
-        ends = {"base": round(self.base, 6), "probability": round(self.probability, 6)}
-        return ends | {"contributions": first, "others": rest}
+        )
+        others = Others(max(len(rows) - most, 0), float(rows["log_odds"][most:].sum()))
+        return Explained(key, self.base, self.probability, first, others)
 
 
 def explain(
@@ -125,4 +121,4 @@ def _walk(
 
 
 def _number(value: Any) -> float | None:
-    return round(float(value), 6) if np.isfinite(value) else None
+    return float(value) if np.isfinite(value) else None

@@ -9,10 +9,11 @@ from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 from sklearn.metrics import roc_curve
 
+from recommit.evidence.numbers import Interval
+from recommit.evidence.scores import SCORES
+from recommit.evidence.stages import Slice
 from recommit.figures import ACCENT, SECOND, SOFT, axes
-from recommit.learning.intervals import Interval
-from recommit.learning.scores import HIGHER_IS_BETTER, calibration
-from recommit.learning.slices import Slice
+from recommit.learning.scores import calibration
 
 
 def calibrations(outcome: ArrayLike, probabilities: Mapping[str, ArrayLike], name: str) -> Axes:
@@ -77,7 +78,7 @@ def folds(scores: pd.DataFrame, metric: str) -> Axes:
 
     Log loss is in nats a row; the other metrics have no unit.
     """
-    higher = HIGHER_IS_BETTER[metric]
+    higher = SCORES[metric].higher_is_better
     means = scores.groupby("fit")[metric].mean().sort_values(ascending=higher)
     label = f"{metric.replace('_', ' ')}, {'higher' if higher else 'lower'} is better"
     ax = axes("Every model on every feature set, month by month", label, "", height=0.3 * len(means) + 1.2)

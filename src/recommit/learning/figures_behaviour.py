@@ -11,11 +11,9 @@ from matplotlib.axes import Axes
 from recommit.figures import ACCENT, INK, SECOND, SOFT, axes
 
 if TYPE_CHECKING:  # a figure of one kind is not drawn anew when another kind's module changes
+    from recommit.evidence.numbers import Interval
+    from recommit.evidence.stages import Aged, Blanked, Moved, Worth
     from recommit.learning.explain import Explanation
-    from recommit.learning.importance import Worth
-    from recommit.learning.intervals import Interval
-    from recommit.learning.robustness import Blanked, Moved
-    from recommit.learning.staleness import Aged
 
 
 def worth(found: Sequence[Worth], title: str, cost: Mapping[str, str] | None = None) -> Axes:
@@ -96,7 +94,7 @@ def directions(results: Sequence[Moved], name: str) -> Axes:
     _spans(ax, [result.mean_change for result in shown if result.mean_change], rows, ACCENT, None)
     for row, result in zip(rows, shown, strict=True):
         _beside(ax, row, f"{result.violating.value:.1%} of rows move\nthe wrong way")
-    ax.set_yticks(rows, [result.direction.name for result in shown], fontsize=8)
+    ax.set_yticks(rows, [result.name for result in shown], fontsize=8)
     return ax
 
 

@@ -6,8 +6,8 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, PowerNorm
 from matplotlib.patches import Rectangle
 
+from recommit.evidence.stages import Flag
 from recommit.figures import ACCENT, INK, SECOND, axes
-from recommit.learning.quality import Flag
 
 _LIGHT_TO_DARK = LinearSegmentedColormap.from_list("shares", ["#ffffff", ACCENT])
 

@@ -12,28 +12,23 @@ made several times, their mean is what a fit without a column is compared with, 
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 from numpy.typing import ArrayLike
 
-from recommit.learning.intervals import LEVEL, REPLICATES, Blocks, Interval
+from recommit.evidence.numbers import LEVEL, Interval
+from recommit.evidence.stages import Need, Worth
+from recommit.learning.intervals import REPLICATES, Blocks
 from recommit.learning.parallel import workers
 from recommit.learning.scores import log_losses
 from recommit.learning.splits import Split
 
 Predict = Callable[[pd.DataFrame], np.ndarray]
 Groups = Mapping[str, Sequence[str]]
-Verdict = Literal["needed", "replaceable", "not measurable", "harmful"]
 FITS = 8
-MEANING: dict[Verdict, str] = {
-    "needed": "a fit without it is worse",
-    "replaceable": "the model leans on it, a fit without it is not shown to be worse",
-    "not measurable": "neither is shown: what it is worth is less than these rows and fits can tell",
-    "harmful": "a fit without it is better",
-}
 
 
 @dataclass(frozen=True)
@@ -48,30 +43,6 @@ class LeftOut:
     luck: float
     fits: int
     each: int = 1
-
-
-@dataclass(frozen=True)
-class Worth:
-    """What some columns are worth: what permuting them, or fitting without them, adds to the mean log loss, in nats."""
-
-    name: str
-    columns: tuple[str, ...]
-    permuted: Interval
-    left_out: Interval
-
-    @property
-    def verdict(self) -> Verdict:
-        """What the two intervals show; `MEANING` says each in words."""
-        if self.left_out.low > 0:
-            return "needed"
-        if self.left_out.high < 0:
-            return "harmful"
-        return "replaceable" if self.permuted.low > 0 else "not measurable"
-
-    def as_dict(self) -> dict[str, Any]:
-        """As evidence keeps it."""
-        intervals = {"permuted": self.permuted.as_dict(), "left_out": self.left_out.as_dict()}
-        return {"name": self.name, "columns": len(self.columns), **intervals, "verdict": self.verdict}
 
 
 def permuted(
@@ -146,18 +117,27 @@ def worth(groups: Groups, permuted: np.ndarray, left_out: LeftOut, days: Blocks,
     """
     luck = _luck(left_out, len(groups), seed)
     columns = zip(_of_days(permuted, days), _of_days(left_out.losses, days), strict=True)
-    found = [
-        Worth(name, tuple(members), shuffled, _widened(fitted, luck))
-        for (name, members), (shuffled, fitted) in zip(groups.items(), columns, strict=True)
-    ]
+    found = []
+    for (name, members), (shuffled, fitted) in zip(groups.items(), columns, strict=True):
+        without = _widened(fitted, luck)
+        found.append(Worth(name, len(members), shuffled, without, _need(shuffled, without)))
     return sorted(found, key=lambda one: (-one.permuted.value, one.name))
 
 
 def table(found: Sequence[Worth], described: pd.DataFrame | None = None) -> pd.DataFrame:
     """Lay out `worth` for reading: a row each, after it what `described` (index: names) says of it, its cost say."""
-    rows = [{"permuted": str(one.permuted), "left out": str(one.left_out), "verdict": one.verdict} for one in found]
+    rows = [{"permuted": str(one.permuted), "left out": str(one.left_out), "need": one.need} for one in found]
     laid_out = pd.DataFrame(rows, index=pd.Index([one.name for one in found], name="without"))
     return laid_out if described is None else laid_out.join(described)
+
+
+def _need(permuted: Interval, left_out: Interval) -> Need:
+    """What the two intervals show; `NEEDS` says each in words."""
+    if left_out.low > 0:
+        return "needed"
+    if left_out.high < 0:
+        return "harmful"
+    return "replaceable" if permuted.low > 0 else "not measurable"
 
 
 def _of_days(losses: np.ndarray, days: Blocks) -> list[Interval]:

@@ -20,28 +20,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
-LEVEL = 0.95
+from recommit.evidence.numbers import LEVEL, Interval
+
 REPLICATES = 1000
 ANY = (-np.inf, np.inf)
 LEAST_ROWS, LEAST_BLOCKS = 200, 10
 """Of fewer rows or blocks an interval says nothing that a decision may stand on."""
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A measured number and the interval that is to hold the true one in `level` of all such measurements."""
-
-    value: float
-    low: float
-    high: float
-    level: float = LEVEL
-
-    def as_dict(self) -> dict[str, float]:
-        """As evidence keeps it, to six decimals."""
-        return {name: round(float(number), 6) for name, number in vars(self).items()}
-
-    def __str__(self) -> str:
-        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from recommit.learning.intervals import Blocks, Estimate, Interval
+from recommit.evidence.numbers import Interval
+from recommit.evidence.scores import SCORES
+from recommit.learning.intervals import Blocks, Estimate
 from recommit.learning.scores import log_losses
 
 BINS = 15
@@ -74,8 +76,7 @@ def judge(outcome: ArrayLike, probability: ArrayLike, days: Blocks) -> dict[str,
 
 def differences(candidate: Mapping[str, Estimate], other: Mapping[str, Estimate]) -> dict[str, Estimate]:
     """How much better the candidate is by each score: above 0 is better, whichever way the score points."""
-    higher = ("auc", "average_precision")
-    return {name: candidate[name] - other[name] if name in higher else other[name] - candidate[name] for name in other}
+    return {name: SCORES[name].gain(candidate[name], other[name]) for name in other}
 
 
 def calibration_gap(outcome: ArrayLike, probability: ArrayLike, days: Blocks) -> Estimate:
@@ -119,9 +120,9 @@ def as_table(judged: Mapping[str, Mapping[str, Estimate | Interval]]) -> pd.Data
     ).T
 
 
-def as_dicts(judged: Mapping[str, Estimate]) -> dict[str, dict[str, float]]:
-    """Numbers with their intervals as evidence keeps them."""
-    return {name: _interval(one).as_dict() for name, one in judged.items()}
+def intervals(judged: Mapping[str, Estimate]) -> dict[str, Interval]:
+    """Numbers with their intervals, as evidence keeps them."""
+    return {name: one.interval() for name, one in judged.items()}
 
 
 def values(judged: Mapping[str, Estimate]) -> dict[str, float]:

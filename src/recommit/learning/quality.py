@@ -37,8 +37,10 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from recommit.evidence.numbers import LEVEL, Interval
+from recommit.evidence.stages import Checks, Flag, Label, Missing, Quality, Volume
 from recommit.learning import feeds, relations
-from recommit.learning.intervals import LEVEL, Interval, blocks
+from recommit.learning.intervals import blocks
 from recommit.learning.monthly import Monitored, Month, Number, What, describe, months, value_counts, weekly_medians
 from recommit.learning.reference import RELATIVE, Key, Measured, Series, Smallest
 
@@ -46,41 +48,6 @@ LEAST_MONTHS = 3  # with fewer there is one difference between months or none, a
 NUMBERS = ["table", "month", "column", "what", "of", "value", "low", "high"]
 _RATES = ("changes", "times")
 _BETWEEN = np.sqrt(3 / 4)
-
-
-@dataclass(frozen=True)
-class Flag:
-    """One number of a month that the other months do not explain.
-
-    `of` is the value of a category, the feed or the other column that the number belongs to; `low` to `high` is what
-    the other months make credible; `checks` is how many numbers of the table were looked at in that month.
-    """
-
-    month: str
-    table: str
-    column: str
-    what: What
-    of: str
-    found: Interval
-    low: float
-    high: float
-    checks: int
-
-    @property
-    def about(self) -> str:
-        """The flag's name, which is the same in each run: by it a line in `params.yaml` accepts what is known."""
-        return " ".join(word for word in (self.table, self.month, self.column, self.what, self.of) if word)
-
-    def as_dict(self) -> dict[str, Any]:
-        """As evidence keeps it, to six decimals."""
-        expected = {"low": round(self.low, 6), "high": round(self.high, 6)}
-        place = {name: getattr(self, name) for name in ("month", "table", "column", "what", "of", "about")}
-        return place | {"found": self.found.as_dict(), "expected": expected, "checks": self.checks}
-
-    def __str__(self) -> str:
-        where = ".".join(name for name in (self.table, self.column) if name)
-        of = f" {self.of}" if self.of else ""
-        return f"{self.month} {where}: {self.what}{of} is {self.found}, expected {self.low:.3f} to {self.high:.3f}"
 
 
 @dataclass(frozen=True)
@@ -196,37 +163,38 @@ def share_by_month(happened: pd.Series, at: pd.Series, seed: int) -> dict[str, I
     return shares
 
 
-def evidence(reports: Mapping[str, Report], judged: str, level: float) -> dict[str, Any]:
+def evidence(
+    reports: Mapping[str, Report],
+    judged: str,
+    level: float,
+    label: Mapping[str, Interval],
+    without: pd.DataFrame,
+) -> Quality:
     """What the gate and the report read, of `report` for each table: flags of every month, checks, rows a day.
 
-    `judged` is the month before the clock, like 2013-08, and `checked` how many numbers of it were looked at, in all.
-    `unjudged` names the months of each table that could not be judged, since it has too few others.
+    `judged` is the month before the clock, like 2013-08; `label` is what `share_by_month` gives of the label, and
+    `without` what `without_months` gives of the other tables.
     """
-    flags = [flag for one in reports.values() for flag in one.flags]
-    checks = [
-        {"table": name, "month": month, "checks": number, "flags": sum(flag.month == month for flag in one.flags)}
-        for name, one in reports.items()
-        for month, number in one.checks.items()
-    ]
-    unjudged = {
-        name: sorted(set(one.numbers["month"]) - set(one.checks))
-        for name, one in reports.items()
-        if set(one.numbers["month"]) - set(one.checks)
-    }
-    volume = [
-        {"table": name, "month": row["month"], "rows_a_day": _interval(row).as_dict()}
-        for name, one in reports.items()
-        for row in one.numbers[one.numbers["what"] == "volume"].to_dict("records")
-    ]
-    return {
-        "judged": judged,
-        "checked": sum(one.checks.get(judged, 0) for one in reports.values()),
-        "level": level,
-        "flags": [flag.as_dict() for flag in flags],
-        "checks": checks,
-        "unjudged": unjudged,
-        "volume": volume,
-    }
+    unjudged = {name: sorted(set(one.numbers["month"]) - set(one.checks)) for name, one in reports.items()}
+    return Quality(
+        judged=judged,
+        checked=sum(one.checks.get(judged, 0) for one in reports.values()),
+        level=level,
+        flags=tuple(flag for one in reports.values() for flag in one.flags),
+        checks=tuple(
+            Checks(name, month, number, sum(flag.month == month for flag in one.flags))
+            for name, one in reports.items()
+            for month, number in one.checks.items()
+        ),
+        unjudged={name: tuple(months) for name, months in unjudged.items() if months},
+        volume=tuple(
+            Volume(name, row["month"], _interval(row))
+            for name, one in reports.items()
+            for row in one.numbers[one.numbers["what"] == "volume"].to_dict("records")
+        ),
+        label=tuple(Label(month, share) for month, share in label.items()),
+        without_months=tuple(Missing(*row) for row in without.itertuples(index=False)),
+    )
 
 
 def table_of(flags: list[Flag]) -> pd.DataFrame:

@@ -6,14 +6,16 @@ the answer must not go, and count the rows where it goes there. No outcome is ne
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 from numpy.typing import ArrayLike
 
-from recommit.learning.intervals import Blocks, Interval
+from recommit.evidence.numbers import Interval
+from recommit.evidence.stages import Blanked, Broken, Moved
+from recommit.learning.intervals import Blocks
 from recommit.learning.parallel import workers
 from recommit.learning.scores import log_losses
 
@@ -60,61 +62,6 @@ class Direction:
     tolerance: float
 
 
-@dataclass(frozen=True)
-class Moved:
-    """How a direction test went over the `rows` that the change touched, on `days`: mean change and share violating.
-
-    A row that gets no probability at all violates, and is not in the mean, which is None when no row gets one. The
-    intervals of the shares hold for all directions together, since the worst of many looks bad by chance.
-    """
-
-    direction: Direction
-    rows: int
-    days: int
-    mean_change: Interval | None
-    violating: Interval
-
-    @property
-    def name(self) -> str:
-        """The direction's."""
-        return self.direction.name
-
-    def as_dict(self) -> dict[str, Any]:
-        """As evidence keeps it."""
-        of = self.direction
-        said = {"name": of.name, "must_not": of.must_not, "why": of.why, "tolerance": of.tolerance}
-        said |= {"rows": self.rows, "days": self.days}
-        return said | {"mean_change": _as_dict(self.mean_change), "violating": self.violating.as_dict()}
-
-
-@dataclass(frozen=True)
-class Blanked:
-    """What came of columns without values: mean distance that probabilities moved, and log loss added, in nats.
-
-    Both over the rows whose probability is one at all; `broken` counts the others. None where all are broken.
-    """
-
-    name: str
-    columns: int
-    moved: Interval | None
-    added_loss: Interval | None
-    broken: int
-
-    def as_dict(self) -> dict[str, Any]:
-        """As evidence keeps it."""
-        measured = {"moved": _as_dict(self.moved), "added_loss": _as_dict(self.added_loss)}
-        return {"name": self.name, "columns": self.columns, **measured, "broken": self.broken}
-
-
-@dataclass(frozen=True)
-class Broken:
-    """An input for which the model gave no probability: what was put into which columns, and in how many rows."""
-
-    name: str
-    value: str
-    rows: int
-
-
 def check_directions(
     predict: Predict, rows: pd.DataFrame, directions: Sequence[Direction], days: Blocks
 ) -> tuple[list[Moved], list[str], list[str]]:
@@ -153,7 +100,10 @@ def check_directions(
         for one, influence in zip(shares.simultaneous(), shares.influence.T, strict=True)
     ]
     moved = [
-        Moved(direction, int(touched.sum()), len(np.unique(days.codes[touched])), mean, share)
+        Moved(
+            *(direction.name, direction.must_not, direction.why, direction.tolerance),
+            *(int(touched.sum()), len(np.unique(days.codes[touched])), mean, share),
+        )
         for (direction, mean), touched, share in zip(tested, touching, together, strict=True)
     ]
     return moved, unread, untouched
@@ -208,7 +158,7 @@ def as_table(results: Sequence[Moved] | Sequence[Blanked]) -> pd.DataFrame:
         {
             name.replace("_", " "): "none" if value is None else str(value)
             for name, value in vars(result).items()
-            if name not in ("name", "direction")
+            if name not in ("name", "must_not", "why", "tolerance")
         }
         for result in results
     ]
@@ -239,10 +189,6 @@ def _filled(values: pd.Series, number: float, text: str) -> pd.Series:
 
 def _mean(values: np.ndarray, over: np.ndarray, days: Blocks) -> Interval | None:
     return days.ratio(np.where(over, values, 0), over).interval() if over.any() else None
-
-
-def _as_dict(interval: Interval | None) -> dict[str, float] | None:
-    return None if interval is None else interval.as_dict()
 
 
 def _value(interval: Interval | None) -> float:

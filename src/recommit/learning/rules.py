@@ -2,101 +2,128 @@
 
 import functools
 import math
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 
+from recommit.evidence.decision import Point
+from recommit.evidence.files import Evidence
+from recommit.evidence.numbers import Interval
+from recommit.evidence.stages import Compared, Flag, Leak, Moved
 from recommit.learning.intervals import LEAST_BLOCKS, LEAST_ROWS
-from recommit.learning.ruling import Evidence, Found, Judge, Point, Rule
+
+
+class Found(NamedTuple):
+    """What a rule found in the evidence.
+
+    `number` is a number, an interval, or None where nothing was measured. `holds` is True, False, or None where the
+    evidence cannot tell. A rule that holds and has points is unknown until they are accepted.
+    """
+
+    number: Interval | float | None
+    holds: bool | None
+    reason: str
+    points: tuple[Point, ...] = ()
+
+
+Judge = Callable[[Evidence, float], Found]
+"""(evidence, bound) to what a rule finds."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How a rule judges evidence by its bound, and when it passes: of the value, or of the ends of its interval."""
+
+    judge: Judge
+    passes_when: str
 
 
 def _schema(evidence: Evidence, bound: float) -> Found:
-    broken, rules = evidence["schema"]["broken"], evidence["schema"]["rules"]
+    broken, rules = evidence.schema.broken, evidence.schema.rules
     if not rules:
         return Found(broken, None, "the schema has no rules")
     return Found(broken, broken <= bound, f"{broken} of {rules} rules of the schema are broken")
 
 
 def _quality(evidence: Evidence, bound: float) -> Found:
-    quality = evidence["quality"]
-    flags = [flag for flag in quality["flags"] if flag["month"] == quality["judged"]]
-    if not evidence["test"]["period"]["starts"].startswith(quality["judged"]):
-        return Found(len(flags), False, f"{quality['judged']} was looked at, which is not the test month")
-    if not quality["checked"]:
-        return Found(None, None, f"no number of {quality['judged']} was looked at: there are too few months before it")
-    points = [Point(flag["about"], _unlike(flag)) for flag in quality["flags"] if flag["month"] != quality["judged"]]
+    quality = evidence.quality
+    judged = quality.judged
+    flags = [flag for flag in quality.flags if flag.month == judged]
+    if f"{evidence.test.period.starts:%Y-%m}" != judged:
+        return Found(len(flags), False, f"{judged} was looked at, which is not the test month")
+    if not quality.checked:
+        return Found(None, None, f"no number of {judged} was looked at: there are too few months before it")
+    points = [Point(flag.about, _unlike(flag)) for flag in quality.flags if flag.month != judged]
     points += [
         Point(f"{table} too few months", f"{', '.join(months)}: too few other months to judge them by")
-        for table, months in quality["unjudged"].items()
+        for table, months in quality.unjudged.items()
     ]
-    words = f"{len(flags)} of {quality['checked']} numbers of {quality['judged']} are unlike the training months"
-    words += _first(flags) + (f"; {len(points)} points of the training months" if points else "")
+    words = f"{len(flags)} of {quality.checked} numbers of {judged} are unlike the training months"
+    words += _first([flag.about for flag in flags]) + (f"; {len(points)} points of the training months" * bool(points))
     return Found(len(flags), len(flags) <= bound, words, tuple(points))
 
 
-def _unlike(flag: Mapping[str, Any]) -> str:
-    found, expected = flag["found"], flag["expected"]
-    return f"is {found['value']:.3g}, and other months make {expected['low']:.3g} to {expected['high']:.3g} credible"
+def _unlike(flag: Flag) -> str:
+    return f"is {flag.found.value:.3g}, and other months make {flag.low:.3g} to {flag.high:.3g} credible"
 
 
 def _leakage(evidence: Evidence, bound: float) -> Found:
-    found = [*evidence["leakage"]["findings"], *evidence["replay"]["findings"]]
-    leaks = [one for one in found if one["certainty"] == "proof"]
+    found = [*evidence.leakage.leaks, *evidence.point_in_time.leaks]
+    leaks = [one for one in found if one.certainty == "proof"]
     asked: dict[str, list[str]] = {}
     for one in found:
-        if one["certainty"] == "question":
-            asked.setdefault(_question(one), []).append(f"{one['worth']:.1%}: {one['how']}")
+        if one.certainty == "question":
+            asked.setdefault(_question(one), []).append(f"{one.worth:.1%}: {one.how}")
     points = tuple(Point(about, "; ".join(said)) for about, said in asked.items())
-    if not evidence["leakage"]["checked"] or not evidence["replay"]["rows"]:
+    if not evidence.leakage.checked or not evidence.point_in_time.rows:
         return Found(len(leaks), False, "leaks were not looked for")
     words = f"{len(leaks)} leaks proved{_first(leaks)}; {len(points)} questions"
     return Found(len(leaks), len(leaks) <= bound, words, points)
 
 
-def _question(finding: Mapping[str, Any]) -> str:
-    """What an answer is about: the look, the columns, and their worth rounded up, so that a greater one asks anew."""
-    tenths = max(1, math.ceil(finding["worth"] * 10))
-    return f"{finding['kind']}: {finding['where']}, up to {tenths * 10} % of the baseline's loss"
+def _question(leak: Leak) -> str:
+    """What a line must be about: the look, the columns, and their worth rounded up, so that a greater one asks anew."""
+    tenths = max(1, math.ceil((leak.worth or 0) * 10))
+    return f"{leak.kind}: {leak.where}, up to {tenths * 10} % of the baseline's loss"
 
 
-def _first(found: list[Mapping[str, Any]]) -> str:
-    return f", first: {', '.join(value for value in found[0].values() if isinstance(value, str))}" if found else ""
+def _first(found: Sequence[object]) -> str:
+    return f", first: {found[0]}" if found else ""
 
 
 def _test_untouched(evidence: Evidence, bound: float) -> Found:
-    starts = evidence["test"]["period"]["starts"]
+    starts = evidence.test.period.starts
     used = {
-        "selection": evidence["selection"]["used_until"],
-        "the candidate": evidence["test"]["candidate"]["trained_until"],
+        "selection": evidence.selection.used_until,
+        "the candidate": evidence.test.candidate.trained_until,
     }
-    begins = pd.Timestamp(starts)
-    late = [f"{who} used rows settled up to {until}" for who, until in used.items() if not pd.Timestamp(until) < begins]
+    late = [f"{who} used rows settled up to {until}" for who, until in used.items() if not until < starts]
     words = " and ".join(late) or f"selection and training used nothing settled after {max(used.values())}"
     return Found(len(late), len(late) <= bound, f"{words}; the test month starts at {starts}")
 
 
 def _better_than_baseline(evidence: Evidence, bound: float) -> Found:
-    gain = evidence["test"]["differences"]["baseline"]["log_loss"]
-    holds = gain["low"] > bound
+    gain = evidence.test.differences["baseline"]["log_loss"]
+    holds = gain.low > bound
     return Found(
         gain, holds, f"log loss, baseline less candidate: {'surely' if holds else 'not surely'} better by the margin"
     )
 
 
 def _not_the_champion(evidence: Evidence, bound: float) -> Found:
-    test = evidence["test"]
-    gain = test["differences"]["champion"]["log_loss"]
-    alike = gain["value"] == gain["low"] == gain["high"] == 0
-    same = int(alike or test["candidate"]["md5"] == test["champion"]["md5"])
+    test = evidence.test
+    gain = test.differences["champion"]["log_loss"]
+    alike = gain.value == gain.low == gain.high == 0
+    same = int(alike or test.candidate.md5 == test.champion.md5)
     words = "the candidate is the champion itself: comparing them says nothing" if same else "they predict otherwise"
     return Found(same, same <= bound, words)
 
 
 def _not_worse_than_champion(evidence: Evidence, bound: float) -> Found:
-    gain = evidence["test"]["differences"]["champion"]["log_loss"]
-    holds = gain["low"] >= -bound
+    gain = evidence.test.differences["champion"]["log_loss"]
+    holds = gain.low >= -bound
     return Found(
         gain,
         holds,
@@ -105,117 +132,112 @@ def _not_worse_than_champion(evidence: Evidence, bound: float) -> Found:
 
 
 def _calibration(evidence: Evidence, bound: float) -> Found:
-    gap = evidence["test"]["calibration"]["gap"]
+    gap = evidence.test.calibration.gap
     holds, words = _within(gap, 0, bound)
     return Found(gap, holds, f"mean probability less share that came: {words}")
 
 
 def _calibration_error(evidence: Evidence, bound: float) -> Found:
-    error = evidence["test"]["calibration"]["error"]
+    error = evidence.test.calibration.error
     holds, words = _within(error, 0, bound)
     return Found(error, holds, f"mean distance of forecast and share: {words}")
 
 
 def _coverage(evidence: Evidence, bound: float) -> Found:
-    coverage = evidence["test"]["coverage"]
-    holds, words = _within(coverage["overall"], coverage["level"], bound)
-    return Found(
-        coverage["overall"], holds, f"share of sets that hold what came, stated {coverage['level']:.0%}: {words}"
-    )
+    coverage = evidence.test.coverage
+    holds, words = _within(coverage.overall, coverage.level, bound)
+    return Found(coverage.overall, holds, f"share of sets that hold what came, stated {coverage.level:.0%}: {words}")
 
 
 def _worst_slice(evidence: Evidence, bound: float) -> Found:
-    part = evidence["slices"]["worst"]
+    part = evidence.slices.worst
     if part is None:
         return Found(None, None, "no part has enough rows and days to be judged")
-    gain = part["improvement"]
-    holds = gain["high"] >= -bound
-    where = f"{part['by']} = {part['value']}, {part['rows']} rows, the worst of {evidence['slices']['searched']}"
+    gain = part.improvement
+    holds = gain.high >= -bound
+    where = f"{part.by} = {part.value}, {part.rows} rows, the worst of {evidence.slices.searched}"
     said = f"log loss, baseline less candidate: {'not surely' if holds else 'surely'} worse on {where}"
-    return Found(gain, holds if math.isfinite(gain["high"]) or not holds else None, said)
+    return Found(gain, holds if math.isfinite(gain.high) or not holds else None, said)
 
 
 def _staleness(evidence: Evidence, bound: float) -> Found:
-    age = evidence["staleness"]["candidate"]["age_days"]
+    age = evidence.staleness.candidate.age_days
     return Found(age, age <= bound, f"its training rows end {age:g} days before the test month")
 
 
 def _directions(evidence: Evidence, bound: float) -> Found:
-    robust = evidence["robustness"]
-    if not robust["finite"]:
+    robust = evidence.robustness
+    if not robust.finite:
         return Found(1, False, "some input gives no probability at all")
-    tested = robust["directions"]
+    tested = robust.directions
     if not tested:
         return Found(None, None, "no stated direction changes anything that the model reads")
-    judged = {one["name"]: _direction(one, bound) for one in tested}
+    judged = {one.name: _direction(one, bound) for one in tested}
     broken = [name for name, (holds, _) in judged.items() if holds is False]
     points = [Point(name, words) for name, (holds, words) in judged.items() if holds is None]
-    points += [Point(name, "its change touches no row, though the model reads it") for name in robust["untouched"]]
-    worst = max(tested, key=lambda one: np.nan_to_num(one["violating"]["value"], nan=np.inf))
-    words = f"{', '.join(broken)}: surely beyond the bound" if broken else judged[worst["name"]][1]
-    said = f"share of rows that move the wrong way, the worst of {len(tested)} directions, {worst['name']}: {words}"
-    return Found(worst["violating"], not broken, said, tuple(points))
+    points += [Point(name, "its change touches no row, though the model reads it") for name in robust.untouched]
+    worst = max(tested, key=lambda one: np.nan_to_num(one.violating.value, nan=np.inf))
+    words = f"{', '.join(broken)}: surely beyond the bound" if broken else judged[worst.name][1]
+    said = f"share of rows that move the wrong way, the worst of {len(tested)} directions, {worst.name}: {words}"
+    return Found(worst.violating, not broken, said, tuple(points))
 
 
-def _direction(tested: Mapping[str, Any], bound: float) -> tuple[bool | None, str]:
-    if tested["rows"] < LEAST_ROWS or tested["days"] < LEAST_BLOCKS:
-        return None, f"its change touches {tested['rows']} rows of {tested['days']} days, which are too few"
-    return _within(tested["violating"], 0, bound)
+def _direction(tested: Moved, bound: float) -> tuple[bool | None, str]:
+    if tested.rows < LEAST_ROWS or tested.days < LEAST_BLOCKS:
+        return None, f"its change touches {tested.rows} rows of {tested.days} days, which are too few"
+    return _within(tested.violating, 0, bound)
 
 
 def _parity(evidence: Evidence, bound: float) -> Found:
-    parity = evidence["parity"]
-    kinds = {kind: one for kind, one in parity["kinds"].items() if one["rows"]}
-    silent = [kind for kind, one in kinds.items() if not one["compared"] and not _refused_alike(kind, one)]
+    parity = evidence.parity
+    kinds = {kind: one for kind, one in parity.kinds.items() if one.rows}
+    silent = [kind for kind, one in kinds.items() if not one.compared and not _refused_alike(kind, one)]
     silent += [kind for kind in ("usual", "test") if kind not in kinds]
     if silent:
-        return Found(parity["largest"], False, f"of {', '.join(silent)} rows, none was compared with scikit-learn")
+        return Found(parity.largest, False, f"of {', '.join(silent)} rows, none was compared with scikit-learn")
     for kind in ("usual", "test"):
-        if (left := kinds[kind]["rows"] - kinds[kind]["compared"]) > 0:
-            return Found(parity["largest"], False, f"of {kind} rows, {left} were not compared with scikit-learn")
-    if not parity["same_again"]:
-        return Found(parity["largest"], False, "fitted again, the candidate becomes another file")
-    beyond = max(parity["beyond"], *(one["beyond"] for one in kinds.values()))
+        if (left := kinds[kind].rows - kinds[kind].compared) > 0:
+            return Found(parity.largest, False, f"of {kind} rows, {left} were not compared with scikit-learn")
+    if not parity.same_again:
+        return Found(parity.largest, False, "fitted again, the candidate becomes another file")
+    beyond = max(parity.beyond, *(one.beyond for one in kinds.values()))
     if beyond:
-        return Found(parity["largest"], False, f"{beyond} rows differ by more than {parity['tolerance']:g}")
-    differences = [parity["largest"], *(one["largest"] for one in kinds.values() if one["compared"])]
-    words = f"largest difference between the model file's and scikit-learn's probability in {parity['compared']} rows"
-    return Found(parity["largest"], all(0 <= difference <= bound for difference in differences), words)
+        return Found(parity.largest, False, f"{beyond} rows differ by more than {parity.tolerance:g}")
+    differences = [parity.largest, *(one.largest for one in kinds.values() if one.compared)]
+    words = f"largest difference between the model file's and scikit-learn's probability in {parity.compared} rows"
+    return Found(parity.largest, all(0 <= difference <= bound for difference in differences), words)
 
 
-def _refused_alike(kind: str, one: Mapping[str, Any]) -> bool:
+def _refused_alike(kind: str, one: Compared) -> bool:
     """Whether rows of this kind may have no answer, and neither scikit-learn nor the file gave one to any."""
-    return kind in ("missing", "unseen", "extreme") and one["refused_by_both"] == one["refused"] == one["rows"]
+    return kind in ("missing", "unseen", "extreme") and one.refused_by_both == one.refused == one.rows
 
 
 def _one_candidate(evidence: Evidence, bound: float) -> Found:
-    candidate = evidence["test"]["candidate"]
-    about = {"selection": evidence["selection"]["chosen"]}
-    about |= {file: evidence[file]["fit"] for file in ("parity", "staleness", "robustness")}
-    other = [f"{file} is about {name}" for file, name in about.items() if name != candidate["fit"]]
-    other += [
-        f"{file} is about another file"
-        for file in ("parity", "robustness")
-        if evidence[file]["md5"] != candidate["md5"]
-    ]
-    words = f"{', '.join(about)} are about {candidate['fit']}, as the test month's numbers are"
+    candidate = evidence.test.candidate
+    about = {"selection": evidence.selection.chosen, "parity": evidence.parity.fit}
+    about |= {"staleness": evidence.staleness.fit, "robustness": evidence.robustness.fit}
+    hashes = {"parity": evidence.parity.md5, "robustness": evidence.robustness.md5}
+    other = [f"{file} is about {name}" for file, name in about.items() if name != candidate.fit]
+    other += [f"{file} is about another file" for file, md5 in hashes.items() if md5 != candidate.md5]
+    words = f"{', '.join(about)} are about {candidate.fit}, as the test month's numbers are"
     return Found(len(other), len(other) <= bound, " and ".join(other) or words)
 
 
-def _within(number: Mapping[str, Any], center: float, bound: float) -> tuple[bool | None, str]:
+def _within(number: Interval, center: float, bound: float) -> tuple[bool | None, str]:
     """Whether a measured number lies within `bound` of `center`, in three values and in words.
 
     False where its whole interval lies beyond. True where the number itself lies within, and its interval is no wider
     than twice the bound: so wide an interval would let twice the bound pass about once in 40 times, a wider one more
     often. None otherwise, also where the interval has no ends.
     """
-    value, low, high = (number[end] - center for end in ("value", "low", "high"))
-    interval = f"[{number['low']:.3f}, {number['high']:.3f}]"
+    value, low, high = (end - center for end in (number.value, number.low, number.high))
+    interval = f"[{number.low:.3f}, {number.high:.3f}]"
     if not abs(value) <= bound:
         beyond = not (low <= bound and high >= -bound)
         if beyond:
-            return False, f"surely off by more than {bound:g}: {number['value']:.3f} {interval}"
-        return None, f"measured off by more than {bound:g}, but not surely: {number['value']:.3f} {interval}"
+            return False, f"surely off by more than {bound:g}: {number.value:.3f} {interval}"
+        return None, f"measured off by more than {bound:g}, but not surely: {number.value:.3f} {interval}"
     if not high - low <= 2 * bound:
         return None, f"the interval {interval} is wider than twice {bound:g}: it says nothing"
     return True, f"measured within {bound:g}"
@@ -226,10 +248,10 @@ def _of_the_test_month(judge: Judge) -> Judge:
 
     @functools.wraps(judge)
     def judged(evidence: Evidence, bound: float) -> Found:
-        found, period = judge(evidence, bound), evidence["test"]["period"]
-        if found.holds is False or (period["rows"] >= LEAST_ROWS and period["days"] >= LEAST_BLOCKS):
+        found, period = judge(evidence, bound), evidence.test.period
+        if found.holds is False or (period.rows >= LEAST_ROWS and period.days >= LEAST_BLOCKS):
             return found
-        said = f"{period['rows']} test rows of {period['days']} days are too few for an interval"
+        said = f"{period.rows} test rows of {period.days} days are too few for an interval"
         return found._replace(holds=None, reason=f"{found.reason}; {said}")
 
     return judged

@@ -5,9 +5,6 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from sklearn import metrics
 
-# Every score, and which way it points.
-HIGHER_IS_BETTER = {"auc": True, "average_precision": True, "log_loss": False, "brier": False}
-
 
 def scores(outcome: ArrayLike, probability: ArrayLike) -> dict[str, float]:
     """Score probabilities, (n,) in 0 to 1, against outcomes, (n,) of 0 and 1.

@@ -8,39 +8,21 @@ import json
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 
-from recommit.learning.intervals import Interval, blocks
+from recommit.evidence.numbers import Interval
+from recommit.evidence.stages import FINDS, Advice, Find, Tried
+from recommit.learning.intervals import blocks
 from recommit.learning.parallel import workers
 from recommit.learning.scores import log_losses
 from recommit.learning.splits import Split
 
 Params = Mapping[str, Any]
-Verdict = Literal["none", "confirmed", "unconfirmed", "contradicted"]
-"""Of the best setting: none was better, or it was surely better, not surely, or surely worse in the last month."""
 NONE = Interval(0.0, 0.0, 0.0)
-_SAID: Mapping[Verdict, str] = {
-    "none": "nothing to adopt",
-    "confirmed": "confirmed: surely better there as well",
-    "unconfirmed": "unconfirmed: not surely better there",
-    "contradicted": "contradicted: surely worse there",
-}
-
-
-@dataclass(frozen=True)
-class Tried:
-    """One setting: its mean log loss on the folds searched, and that less the first setting's (below 0 is better).
-
-    The intervals of all differences hold together, and so does that of the best: it was picked because it looked best.
-    """
-
-    params: Params
-    mean: Interval
-    difference: Interval
 
 
 @dataclass(frozen=True)
@@ -63,7 +45,7 @@ class Found:
         return self.tried[0].params
 
     @property
-    def verdict(self) -> Verdict:
+    def find(self) -> Find:
         """Whether the month that was not searched bears the best setting out."""
         if self.confirmation is None:
             return "none"
@@ -112,7 +94,7 @@ def search(
     gaps = means.less(0)
     alike = (by_setting == by_setting[:, [0]]).all(axis=0)  # the first itself, and settings that change no forecast
     differences = [NONE if same else gap for same, gap in zip(alike, gaps.simultaneous(), strict=True)]
-    rows = tuple(map(Tried, tried, means.each(), differences))
+    rows = tuple(map(Tried, map(dict, tried), means.each(), differences))
     best = int(np.argmin(means.value))
     confirmation = None
     if best:
@@ -151,8 +133,8 @@ def advice(found: Found, model: str) -> str:
             f"{model}: {setting}",
             f"log loss less that of params.yaml's setting in {searched}: {_five(found.best.difference)}, the best of "
             f"{others}: it was picked by these months, so expect less than this; the interval allows for the {others}",
-            f"in {found.confirmed_in}, which was not searched: {_five(found.confirmation)}, {_SAID[found.verdict]}",
-            f"to adopt it{'' if found.verdict == 'confirmed' else ' all the same'}: {line}",
+            f"in {found.confirmed_in}, which was not searched: {_five(found.confirmation)}, {FINDS[found.find]}",
+            f"to adopt it{'' if found.find == 'confirmed' else ' all the same'}: {line}",
         ]
     )
 
@@ -171,24 +153,20 @@ def as_table(found: Found) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def as_advice(found: Found, model: str, used_until: pd.Timestamp) -> dict[str, Any]:
+def as_advice(found: Found, model: str, used_until: pd.Timestamp) -> Advice:
     """The search as its file keeps it; `used_until` is when the last label that it used was known (UTC)."""
-    tried = [
-        {"params": dict(one.params), "mean": one.mean.as_dict(), "difference": one.difference.as_dict()}
-        for one in found.tried
-    ]
-    return {
-        "used_until": str(used_until),
-        "months": list(found.months),
-        "confirmed_in": found.confirmed_in,
-        "current": dict(found.current),
-        "best": dict(found.best.params),
-        "difference": found.best.difference.as_dict(),
-        "confirmation": found.confirmation.as_dict() if found.confirmation else None,
-        "verdict": found.verdict,
-        "adopt": adopting(found, model),
-        "tried": tried,
-    }
+    return Advice(
+        used_until=used_until,
+        months=found.months,
+        confirmed_in=found.confirmed_in,
+        current=dict(found.current),
+        best=found.best.params,
+        difference=found.best.difference,
+        confirmation=found.confirmation,
+        find=found.find,
+        adopt=adopting(found, model),
+        tried=found.tried,
+    )
 
 
 def _cut(

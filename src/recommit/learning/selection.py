@@ -1,29 +1,15 @@
 """Choose among all fits by what they predicted for months that they had not seen."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from recommit.learning.intervals import Interval, blocks
+from recommit.evidence.numbers import Scores
+from recommit.evidence.stages import Ranked, Selection
+from recommit.learning.intervals import blocks
 from recommit.learning.scores import log_losses
-
-
-@dataclass(frozen=True)
-class Scored:
-    """One fit: its mean log loss over all folds' rows, how much more than the best's that is, and whether it is chosen.
-
-    `error` is the standard error of `difference`, which is paired: both fits predicted the same rows.
-    """
-
-    fit: str
-    mean: Interval
-    difference: Interval
-    error: float
-    chosen: bool
 
 
 def predictions_of(folder: Path, fits: Sequence[str], target: str) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -48,7 +34,7 @@ def predictions_of(folder: Path, fits: Sequence[str], target: str) -> tuple[pd.D
     return rows, pd.DataFrame(columns)
 
 
-def choose(outcome: pd.Series, days: pd.Series, probabilities: pd.DataFrame, seed: int) -> list[Scored]:
+def choose(outcome: pd.Series, days: pd.Series, probabilities: pd.DataFrame, seed: int) -> list[Ranked]:
     """The fits, least mean log loss first, one of them chosen by the one-standard-error rule.
 
     `probabilities` is (rows, fits), the simplest fit first. The rule of Breiman et al. (1984) takes the simplest that
@@ -63,7 +49,7 @@ def choose(outcome: pd.Series, days: pd.Series, probabilities: pd.DataFrame, see
     errors = gaps.error
     chosen = int(np.flatnonzero(gaps.value <= errors)[0])
     scored = [
-        Scored(fit, mean, gap, float(error), place == chosen)
+        Ranked(fit, mean, gap, float(error), place == chosen)
         for place, (fit, mean, gap, error) in enumerate(
             zip(map(str, probabilities), means.each(), gaps.each(), errors, strict=True)
         )
@@ -78,7 +64,7 @@ def monthly(outcome: pd.Series, fold: pd.Series, probabilities: pd.DataFrame) ->
     return means.melt(id_vars="fold", var_name="fit", value_name="log_loss")
 
 
-def as_table(scored: Sequence[Scored]) -> pd.DataFrame:
+def as_table(scored: Sequence[Ranked]) -> pd.DataFrame:
     """The fits, best first: log loss, how much more than the best's it is, its standard error, and what is chosen."""
     return pd.DataFrame(
         [
@@ -86,7 +72,7 @@ def as_table(scored: Sequence[Scored]) -> pd.DataFrame:
                 "fit": one.fit,
                 "log loss": str(one.mean),
                 "more than the best's": str(one.difference),
-                "standard error": round(one.error, 4),
+                "standard error": round(one.standard_error, 4),
                 "chosen": "chosen" if one.chosen else "",
             }
             for one in scored
@@ -94,26 +80,15 @@ def as_table(scored: Sequence[Scored]) -> pd.DataFrame:
     )
 
 
-def as_evidence(scored: Sequence[Scored], rows: pd.DataFrame, about: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """The choice as evidence keeps it; `about` gives each fit's model and feature set, `rows` what was predicted."""
-    table = [
-        {
-            "fit": one.fit,
-            "model": about[one.fit]["model"],
-            "features": about[one.fit]["features"],
-            "mean": one.mean.as_dict(),
-            "difference": one.difference.as_dict(),
-            "standard_error": one.error,
-            "chosen": one.chosen,
-        }
-        for one in scored
-    ]
-    return {
-        "metric": "log_loss",
-        "rule": "the simplest within a standard error of the best",
-        "months": sorted(rows["fold"].unique()),
-        "used_until": str(rows["label_known_at"].max()),
-        "best": scored[0].fit,
-        "chosen": next(one.fit for one in scored if one.chosen),
-        "table": table,
-    }
+def as_evidence(ranked: Sequence[Ranked], rows: pd.DataFrame, by_month: Mapping[str, Scores]) -> Selection:
+    """The choice as evidence keeps it: `rows` is what was predicted, `by_month` the chosen fit's scores."""
+    return Selection(
+        metric="log_loss",
+        rule="the simplest within a standard error of the best",
+        months=tuple(sorted(rows["fold"].unique())),
+        used_until=rows["label_known_at"].max(),
+        best=ranked[0].fit,
+        chosen=next(one.fit for one in ranked if one.chosen),
+        table=tuple(ranked),
+        by_month=dict(by_month),
+    )

@@ -4,47 +4,15 @@ import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from recommit.learning.intervals import LEAST_BLOCKS, LEAST_ROWS, Blocks, Interval
+from recommit.evidence.numbers import Interval
+from recommit.evidence.stages import Slice
+from recommit.learning.intervals import LEAST_BLOCKS, LEAST_ROWS, Blocks
 from recommit.learning.scores import log_losses
-
-
-@dataclass(frozen=True)
-class Slice:
-    """A part of the rows: those with `value` in the column `by`, or with both in a pair, written `a x b`.
-
-    `improvement` is the mean log loss of the reference less that of the forecast, in nats: below 0, the forecast is
-    worse there. Its interval holds for all slices of a search together; those of `gap` (mean probability less share
-    that came) and `coverage` (share of conformal sets that hold the outcome) are each slice's own.
-    """
-
-    by: str
-    value: str
-    rows: int
-    share: float
-    log_loss: Interval
-    gap: Interval
-    coverage: Interval
-    improvement: Interval
-
-    @property
-    def pair(self) -> bool:
-        """Whether it is a value of two columns."""
-        return " x " in self.by
-
-    def numbers(self) -> dict[str, Interval]:
-        """What was measured, by name."""
-        return {name: getattr(self, name) for name in ("log_loss", "gap", "coverage", "improvement")}
-
-    def as_dict(self) -> dict[str, Any]:
-        """As evidence keeps it."""
-        plain = {"by": self.by, "value": self.value, "rows": self.rows, "share": self.share}
-        return plain | {name: interval.as_dict() for name, interval in self.numbers().items()}
 
 
 @dataclass(frozen=True)
@@ -84,6 +52,11 @@ def search(columns: pd.DataFrame, scored: Scored, days: Blocks) -> list[Slice]:
     ]
     found = [part for part in found if np.isfinite(part.improvement.high)]
     return sorted(found, key=lambda part: (part.improvement.value, part.by, part.value))
+
+
+def numbers(part: Slice) -> dict[str, Interval]:
+    """What was measured on a part, by name."""
+    return {"log_loss": part.log_loss, "gap": part.gap, "coverage": part.coverage, "improvement": part.improvement}
 
 
 def worst(found: Sequence[Slice]) -> Slice | None:

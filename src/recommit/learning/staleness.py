@@ -6,13 +6,15 @@ cannot tell the two apart.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 
-from recommit.learning.intervals import Interval, blocks
+from recommit.evidence.stages import Age, Aged
+from recommit.learning.intervals import blocks
 from recommit.learning.judging import ranking
 from recommit.learning.parallel import workers
 from recommit.learning.scores import log_losses
@@ -27,25 +29,6 @@ class Window:
     starts: pd.Timestamp
     ends: pd.Timestamp
     rows: pd.DataFrame
-
-
-@dataclass(frozen=True)
-class Aged:
-    """How well a fit on a window of that age did: `added_loss` is its log loss (nats) less the freshest window's."""
-
-    months_old: int
-    trained_from: pd.Timestamp
-    trained_until: pd.Timestamp
-    rows: int
-    log_loss: Interval
-    auc: Interval
-    added_loss: Interval
-
-    def as_dict(self) -> dict[str, Any]:
-        """As evidence keeps it."""
-        dates = {name: f"{getattr(self, name):%Y-%m-%d}" for name in ("trained_from", "trained_until")}
-        measured = {name: getattr(self, name).as_dict() for name in ("log_loss", "auc", "added_loss")}
-        return {"months_old": self.months_old, **dates, "rows": self.rows, **measured}
 
 
 def windows(table: pd.DataFrame, starts: pd.Timestamp, months: int, ages: Sequence[int]) -> list[Window]:
@@ -95,25 +78,22 @@ def decay(
     mean, added = days.ratio(losses).each(), days.ratio(losses - losses[:, [0]]).each()
     areas = [days.statistic(ranking(truth, probability).auc, (0, 1)).interval() for probability in probabilities]
     return [
-        Aged(window.months_old, window.starts, window.ends, len(window.rows), *measured)
+        Aged(window.months_old, window.starts.date(), window.ends.date(), len(window.rows), *measured)
         for window, *measured in zip(found, mean, areas, added, strict=True)
     ]
 
 
-def age(until: pd.Timestamp, starts: pd.Timestamp) -> dict[str, Any]:
-    """How old a model is when it is first used at `starts` (UTC): trained_until, an ISO instant, and age_days.
-
-    `until` is when the last label that it learned from was known (UTC).
-    """
-    return {"trained_until": until.isoformat(), "age_days": round((starts - until) / pd.Timedelta(days=1), 6)}
+def age(until: datetime, starts: pd.Timestamp) -> Age:
+    """How old a model is when it is first used at `starts` (UTC): its last label was known at `until`."""
+    return Age(until, (starts - pd.Timestamp(until)) / pd.Timedelta(days=1))
 
 
 def as_table(curve: Sequence[Aged]) -> pd.DataFrame:
     """Lay out `decay` for reading: a row an age, with its training period and its numbers with their intervals."""
     rows = [
         {
-            "trained from": f"{aged.trained_from:%Y-%m-%d}",
-            "until": f"{aged.trained_until:%Y-%m-%d}",
+            "trained from": str(aged.trained_from),
+            "until": str(aged.trained_until),
             "rows": aged.rows,
             "log loss": str(aged.log_loss),
             "AUC": str(aged.auc),

@@ -7,13 +7,14 @@ intervals that each miss the truth with the probability a / k all hold it togeth
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from recommit.learning.intervals import Interval, from_sums
+from recommit.evidence.numbers import Interval
+from recommit.evidence.stages import Day, Test
+from recommit.learning.intervals import from_sums
 
 PROVING = {"better_than_baseline": ("baseline", 1.0), "not_worse_than_champion": ("champion", -1.0)}
 """The rules in which the candidate must be *surely* good: whom it is compared with, and the sign of the bound.
@@ -47,31 +48,33 @@ def keys_hash(keys: pd.Series) -> str:
     return hashlib.sha256("\n".join(sorted(map(str, keys))).encode()).hexdigest()
 
 
-def daily(days: ArrayLike, losses: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
+def daily(days: ArrayLike, losses: Mapping[str, np.ndarray]) -> tuple[Day, ...]:
     """For each day, in order, its rows and the sum of each model's losses: an interval at any level is made of them."""
     names, codes = np.unique(np.asarray(days), return_inverse=True)
     sums = {name: np.bincount(codes, weights=loss) for name, loss in losses.items()}
     rows = np.bincount(codes)
-    return [
-        {"day": str(day), "rows": int(rows[place]), **{name: float(one[place]) for name, one in sums.items()}}
+    return tuple(
+        Day(str(day), int(rows[place]), {name: float(one[place]) for name, one in sums.items()})
         for place, day in enumerate(names)
-    ]
+    )
 
 
 def shortfalls(
-    test: Mapping[str, Any], bounds: Mapping[str, float], looks: int, rules: Sequence[str] = tuple(PROVING)
+    test: Test, bounds: Mapping[str, float], looks: int, rules: Sequence[str] = tuple(PROVING)
 ) -> list[Shortfall]:
     """Which of `rules` do not hold with the error rate divided by `looks`, by the evidence of the test month.
 
-    `bounds` are the gate's. Raises KeyError, TypeError or ValueError where the evidence does not hold what this needs.
+    `bounds` are the gate's. Raises KeyError where the evidence does not compare with the model that a rule names.
     """
-    rows, candidate = ([day[name] for day in test["days"]] for name in ("rows", "candidate"))
+    rows = [day.rows for day in test.days]
+    sums = {
+        name: [day.losses[name] for day in test.days] for name in ("candidate", *(PROVING[rule][0] for rule in rules))
+    }
     found = []
     for rule in rules:
         other, sign = PROVING[rule]
-        level = 1 - (1 - test["differences"][other]["log_loss"]["level"]) / looks
-        gain = from_sums([day[other] for day in test["days"]], rows) - from_sums(candidate, rows)
-        interval = gain.interval(level)
+        level = 1 - (1 - test.differences[other]["log_loss"].level) / looks
+        interval = (from_sums(sums[other], rows) - from_sums(sums["candidate"], rows)).interval(level)
         bound = sign * bounds[rule] + 0.0  # no -0 in the words
         if not (interval.low >= bound if sign < 0 else interval.low > bound):
             found.append(Shortfall(rule, interval, bound, looks))

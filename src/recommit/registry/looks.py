@@ -1,13 +1,15 @@
 """How many candidates were judged on the test rows of this one, and whether it is good enough for one of so many."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from recommit import Refusal
+from recommit.evidence.decision import Decision
+from recommit.evidence.files import DECISION, parse, read
+from recommit.evidence.stages import Test
+from recommit.git import blobs, common, git, prefix
 from recommit.notebook.ledger import TEST, Look, look_in, noted
-from recommit.project.git import blobs, common, git, prefix
-from recommit.registry.evidence import DECISION
 
 UNKNOWN = "as far as this clone knows; looks in other clones are unknown"
 
@@ -27,12 +29,12 @@ def tried(root: Path) -> Tried:
     """Count the candidates that this repository's ledger and commits know of, and judge this one as one of so many.
 
     A test month that another sample of rows was drawn from is the same month. Evidence that is missing, or that another
-    candidate's decision read, is told of by `recommit.registry.evidence`.
+    candidate's decision read, is told of by `recommit.registry.objections`.
     """
     try:
         content = (root / TEST).read_bytes()
-        rules = {rule["rule"]: rule for rule in json.loads((root / DECISION).read_bytes())["rules"]}
-    except (OSError, ValueError, KeyError, TypeError):
+        bounds = {rule.rule: rule.bound for rule in read(root / DECISION, Decision).rules if rule.answer != "no"}
+    except (OSError, Refusal):
         return Tried(None)
     look = look_in(content)
     if look is None:
@@ -42,12 +44,12 @@ def tried(root: Path) -> Tried:
         return Tried(1)  # the gate has decided on that
     from recommit.learning.tries import PROVING, shortfalls
 
-    passed = [rule for rule in PROVING if rules.get(rule, {}).get("verdict", "no") != "no"]
     try:
-        bounds = {rule: rules[rule]["bound"] for rule in passed}
-        short = shortfalls(json.loads(content), bounds, looks, passed)
+        short = shortfalls(parse(content, Test, TEST), bounds, looks, [rule for rule in PROVING if rule in bounds])
         return Tried(looks, tuple(f"{one} ({UNKNOWN})" for one in short))
-    except (KeyError, TypeError, ValueError) as error:
+    except Refusal as refusal:
+        return Tried(looks, (f"{looks} candidates were judged on this test month: {refusal}",))
+    except KeyError as error:
         words = f"{looks} candidates were judged on this test month, and {TEST} lacks {error} to allow for that"
         return Tried(looks, (f"{words}: `dvc repro` makes it anew",))
 

@@ -9,10 +9,10 @@ from recommit.project.hashes import md5_of
 from recommit.registry.champion import all_or_nothing, install
 from recommit.registry.change import PRODUCTION, Change, check_reason, signature
 from recommit.registry.entry import FILES, File, Interval, StageEntry, VersionEntry, one_line
-from recommit.registry.evidence import judged
 from recommit.registry.files import hashes, recorded, sound
 from recommit.registry.history import Registry, read_registry
 from recommit.registry.looks import tried
+from recommit.registry.objections import judged
 from recommit.registry.state import refuse_changes, refuse_no_branch, refuse_own, refuse_stale
 from recommit.registry.tags import CANDIDATE, artifact, check_stage
 

@@ -1,19 +1,20 @@
 """What the commit of a version records of it, which the record in its tag is held against."""
 
 import hashlib
-import json
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from recommit import Refusal
-from recommit.project.git import blobs, prefix
-from recommit.project.hashes import md5_of_bytes
+from recommit.evidence.decision import Decision
+from recommit.evidence.files import DECISION, parse
+from recommit.git import blobs, prefix
+from recommit.notebook.hashes import md5_of_bytes
+from recommit.notebook.ledger import TEST
 from recommit.registry.entry import FILES, Accepted, Interval, VersionEntry
-from recommit.registry.evidence import DECISION, TEST, TEST_NAME, accepted_in, metrics_in
 from recommit.registry.files import lock_in
+from recommit.registry.objections import TEST_NAME, accepted_in, metrics_in
 from recommit.registry.tags import CANDIDATE
 
 _OUT = re.compile(
@@ -24,7 +25,7 @@ _OUT = re.compile(
 
 @dataclass(frozen=True)
 class Recorded:
-    """Of one commit: MD5 of dvc.lock and those it lists for the candidate's files, SHA-256 and verdict of the decision.
+    """Of one commit: MD5 of dvc.lock and those it lists for the candidate's files, SHA-256 and answer of the decision.
 
     And the points that the decision accepted, and the candidate's metrics on the test month, of the very evidence that
     was decided by: none where the commit does not have it. The others are None where their file is not in the commit.
@@ -69,15 +70,17 @@ def contradicted(entry: VersionEntry, recorded: Recorded) -> list[str]:
 
 
 def _recorded(lock: bytes | None, decision: bytes | None, test: bytes | None) -> Recorded:
-    decided = _object(decision or b"")
-    evidence = decided.get("evidence")
-    judged_by = evidence.get(TEST_NAME) if isinstance(evidence, dict) else None
+    try:
+        decided = parse(decision or b"", Decision, DECISION)
+    except Refusal:
+        decided = None
+    judged_by = decided.evidence.get(TEST_NAME) if decided else None
     return Recorded(
         lock=md5_of_bytes(lock) if lock is not None else None,
         files=_files((lock or b"").decode("utf-8", "replace")),
         evidence=hashlib.sha256(decision).hexdigest() if decision is not None else None,
-        decision=str(decided.get("verdict", "none")),
-        accepted=accepted_in(decision or b""),
+        decision=decided.answer if decided else "none",
+        accepted=accepted_in(decided) if decided else (),
         metrics=metrics_in(test) if test is not None and md5_of_bytes(test) == judged_by else {},
     )
 
@@ -91,11 +94,3 @@ def _files(lock: str) -> dict[str, frozenset[str]]:
             return {}
         found = [(path.name, md5) for path, md5 in outs if str(path.parent) == CANDIDATE]
     return {name: frozenset(md5 for other, md5 in found if other == name) for name, _ in found}
-
-
-def _object(content: bytes) -> dict[str, Any]:
-    try:
-        found = json.loads(content)
-    except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}

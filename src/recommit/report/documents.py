@@ -17,8 +17,9 @@ from nbconvert.filters.markdown import markdown2html
 from ruamel.yaml import YAML
 
 from recommit import Refusal
-from recommit.project.yaml import read_yaml
-from recommit.report.evidence import Facts
+from recommit.notebook.project import read_yaml
+from recommit.report import typed
+from recommit.report.facts import Facts
 from recommit.report.measured import MEASURED
 from recommit.report.tables import Table, percent, shown
 
@@ -136,8 +137,8 @@ def _section(key: str, entry: Mapping[str, Any], answer: Any, people: bool, fact
 def fill(text: str | None, facts: Facts, where: str) -> str:
     """A text in Markdown as HTML, each placeholder filled: `{{ evidence.test.period.rows }}`, `{{ params.as_of }}`.
 
-    A share may be shown in percent: `{{ evidence.test.period.late_share | percent }}`. Raises Refusal, saying `where`,
-    for a typed figure that evidence holds, and for a placeholder that nothing fills.
+    A share may be shown in percent: `{{ evidence.test.period.positive_share | percent }}`. Raises
+    Refusal, saying `where`, for a typed number and for a placeholder that nothing fills.
     """
     if copied := _copied(text or "", facts):
         raise Refusal(f"{where}: {copied}")
@@ -183,7 +184,7 @@ def _numbers(found: Any, place: str) -> Iterator[tuple[str, float]]:
 
 
 class _Filling(SandboxedEnvironment):
-    """Jinja in which `a.b` is the key b of a mapping and nothing else, and says which keys there are."""
+    """Jinja in which `a.b` is the key b of a mapping or the field b of evidence, and which says what keys there are."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(undefined=jinja2.StrictUndefined, **options)
@@ -193,9 +194,10 @@ class _Filling(SandboxedEnvironment):
         return self.getitem(obj, attribute)
 
     def getitem(self, obj: Any, argument: Any) -> Any:
-        if isinstance(obj, Mapping) and argument not in obj:
-            return self.undefined(hint=f"there is no {argument}; there are {', '.join(map(str, obj))}")
-        return super().getitem(obj, argument)
+        found = vars(obj) if is_dataclass(obj) else obj
+        if isinstance(found, Mapping) and argument not in found:
+            return self.undefined(hint=f"there is no {argument}; there are {', '.join(map(str, found))}")
+        return super().getitem(found, argument)
 
 
 def _finalize(value: Any) -> Any:

@@ -3,20 +3,20 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import chain
+from typing import Any
 
 from recommit.report import judged
-from recommit.report.evidence import Facts, expecting
+from recommit.report.facts import Facts
 from recommit.report.tables import Table, listed
 
 
-def _from(name: str, *makers: Callable[[judged.Evidence], Table | Sequence[Table]]) -> Callable[[Facts], list[Table]]:
+def _from(name: str, *makers: Callable[[Any], Table | Sequence[Table]]) -> Callable[[Facts], list[Table]]:
     """What makers make of the evidence called `name`; nothing where it is not there."""
 
     def make(facts: Facts) -> list[Table]:
         if name not in facts.evidence:
             return []
-        with expecting(name):
-            made = [maker(facts.evidence[name]) for maker in makers]
+        made = [maker(facts.evidence[name]) for maker in makers]
         return list(chain.from_iterable([one] if isinstance(one, Table) else one for one in made))
 
     return make

@@ -10,7 +10,7 @@ from typing import Any
 import nbformat
 from nbconvert.exporters import HTMLExporter
 
-from recommit.report.tables import Cell, Row, Table, heading, shown, words
+from recommit.report.tables import Cell, Row, Table, heading, interval_in, shown, words
 
 
 @dataclass(frozen=True)
@@ -78,3 +78,11 @@ def _rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     if plain:
         yield path.stem, plain
     yield from ((key, value) for key, value in content.items() if isinstance(value, dict))
+
+
+def _number(value: Any) -> str:
+    if interval_in(value):
+        return shown(value)
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    return "" if value is None else f"{value:,}" if isinstance(value, int) else str(value)

@@ -4,22 +4,26 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from recommit.evidence.decision import Decision
+from recommit.evidence.files import plain
+from recommit.evidence.scores import SCORES
+from recommit.evidence.stages import FINDS, Advice, Selection, Slices, Staleness, Test
 from recommit.report import judged
-from recommit.report.evidence import Facts, made
+from recommit.report.facts import Facts, made
 from recommit.report.notebooks import Figure
 from recommit.report.tables import Table, found_in, heading, listed, paired, percent, shown, words
 
 
 @dataclass(frozen=True)
 class Section:
-    """A heading, what is to be seen there in plain words, tables and figures; `verdict` is a decision's, or empty."""
+    """A heading, what is to be seen there in plain words, tables and figures; `answer` is a decision's, or empty."""
 
     key: str
     title: str
     lead: str
     tables: tuple[Table, ...] = ()
     figures: tuple[Figure, ...] = ()
-    verdict: str = ""
+    answer: str = ""
 
 
 def sections(facts: Facts, figures: Sequence[Figure]) -> list[Section]:
@@ -37,73 +41,72 @@ def sections(facts: Facts, figures: Sequence[Figure]) -> list[Section]:
     return [*parts, Section("figures", "More figures" if parts else "Figures", "", (), rest)] if rest else parts
 
 
-def _decision(evidence: Mapping[str, Any]) -> list[Section]:
-    rules = evidence["rules"]
-    refused = [words(rule["rule"]) for rule in rules if rule["verdict"] == "no"]
-    untold = [words(rule["rule"]) for rule in rules if rule["verdict"] == "unknown" and not judged.passes(rule)]
-    answered = [words(rule["rule"]) for rule in rules if rule["verdict"] == "unknown" and judged.passes(rule)]
+def _decision(decision: Decision) -> list[Section]:
+    rules = decision.rules
+    unknown = [rule for rule in rules if rule.answer == "unknown"]
+    counted = {
+        "say no": [rule for rule in rules if rule.answer == "no"],
+        "cannot tell": [rule for rule in unknown if not rule.passes],
+        "are unknown and accepted": [rule for rule in unknown if rule.passes],
+    }
     said = [
-        f"{len(found)} of {len(rules)} rules of the gate {does}: {', '.join(found)}."
-        for found, does in ((refused, "say no"), (untold, "cannot tell"), (answered, "are unknown and accepted"))
+        f"{len(found)} of {len(rules)} rules of the gate {does}: {', '.join(words(rule.rule) for rule in found)}."
+        for does, found in counted.items()
         if found
     ]
     lead = " ".join(said) or f"All {len(rules)} rules of the gate hold."
-    versions = {"Candidate (md5)": evidence["candidate"], "Champion now (md5)": evidence["champion"]}
-    title = f"Decision: {evidence['verdict']}"
-    tables = (judged.rules(evidence), *judged.points(evidence), paired("", versions))
-    return [Section("decision", title, lead, tables, verdict=evidence["verdict"])]
+    versions = {"Candidate (md5)": decision.candidate, "Champion now (md5)": decision.champion}
+    tables = (judged.rules(decision), *judged.points(decision), paired("", versions))
+    return [Section("decision", f"Decision: {decision.answer}", lead, tables, answer=decision.answer)]
 
 
-def _test(evidence: Mapping[str, Any]) -> list[Section]:
-    span, candidate = evidence["period"], evidence["candidate"]
-    at = judged.level(evidence)
+def _test(test: Test) -> list[Section]:
+    span, candidate = test.period, test.candidate
     lead = (
-        f"The candidate, {candidate['model']} on the feature set {candidate['features']}, learned from "
-        f"{shown(candidate['trained_rows'])} rows, the last outcome known {shown(candidate['trained_until'])}. It is "
-        f"judged on {shown(span['rows'])} rows of {shown(span['days'])} days from {shown(span['starts'])} to "
-        f"{shown(span['ends'])}; {percent(span['late_share'])} of them came true. In brackets: the interval at {at}. "
-        "It is made from whole days, since rows of one day are alike."
+        f"The candidate, {candidate.model} on the feature set {candidate.features}, learned from "
+        f"{shown(candidate.trained_rows)} rows, the last outcome known {shown(candidate.trained_until)}. It is "
+        f"judged on {shown(span.rows)} rows of {shown(span.days)} days from {shown(span.starts)} to "
+        f"{shown(span.ends)}; {percent(span.positive_share)} of them came true. In brackets: the interval at "
+        f"{100 * test.coverage.overall.level:.0f} %. It is made from whole days, since rows of one day are alike."
     )
     calibrated = "Does a stated probability mean what it says? Of rows with 30 %, three in ten should come true."
     covered = "Where the model cannot tell, its set holds both outcomes. How often did sets hold what came?"
     return [
-        Section("test", "Test results", lead, (judged.scores(evidence), judged.differences(evidence))),
-        Section("calibration", "Calibration", calibrated, (judged.calibration(evidence),)),
-        Section("coverage", "Prediction sets", covered, (judged.coverage(evidence),)),
+        Section("test", "Test results", lead, (judged.scores(test), judged.differences(test))),
+        Section("calibration", "Calibration", calibrated, (judged.calibration(test),)),
+        Section("coverage", "Prediction sets", covered, (judged.coverage(test),)),
     ]
 
 
-def _selection(evidence: Mapping[str, Any]) -> list[Section]:
+def _selection(selection: Selection) -> list[Section]:
     lead = (
-        f"Every model on every feature set, by the mean {judged.name_of(evidence['metric']).lower()} of months that it "
-        f"had not seen: {shown(evidence['months'])}. The last outcome used was known {shown(evidence['used_until'])}. "
-        f"Best: {evidence['best']}; chosen: {evidence['chosen']}. Rule: {evidence['rule']}."
+        f"Every model on every feature set, by the mean {SCORES[selection.metric].name.lower()} of months that it "
+        f"had not seen: {shown(selection.months)}. The last outcome used was known {shown(selection.used_until)}. "
+        f"Best: {selection.best}; chosen: {selection.chosen}. Rule: {selection.rule}."
     )
-    return [Section("selection", "How the candidate was chosen", lead, (judged.selection(evidence),))]
+    return [Section("selection", "How the candidate was chosen", lead, (judged.selection(selection),))]
 
 
-def _slices(evidence: Mapping[str, Any]) -> list[Section]:
+def _slices(slices: Slices) -> list[Section]:
     lead = (
         "A model that is good on the whole can be bad for some. Improvement is the log loss of the baseline less that "
         "of the candidate: above 0 the candidate is better there. Its interval allows for looking at many parts."
     )
-    return [Section("slices", "Parts of the data", lead, (*judged.worst(evidence), *judged.slices(evidence)))]
+    return [Section("slices", "Parts of the data", lead, (*judged.worst(slices), *judged.slices(slices)))]
 
 
-def _staleness(evidence: Mapping[str, Any]) -> list[Section]:
+def _staleness(staleness: Staleness) -> list[Section]:
+    age = staleness.candidate.age_days
     lead = (
-        f"Models of equally long training windows that end longer and longer before {shown(evidence['month'])}, all "
+        f"Models of equally long training windows that end longer and longer before {staleness.month}, all "
         "judged on that month. What is added to the log loss is the price of an older window: of its age, and of its "
-        "season."
+        f"season. The candidate's training ends {'less than a day' if age < 1 else f'{age:,.0f} days'} before its test "
+        "period."
     )
-    age = (evidence.get("candidate") or {}).get("age_days")
-    if age is not None:
-        days = "less than a day" if age < 1 else f"{age:,.0f} days"
-        lead += f" The candidate's training ends {days} before its test period."
-    return [Section("staleness", "How a model ages", lead, (judged.decay(evidence),))]
+    return [Section("staleness", "How a model ages", lead, (judged.decay(staleness),))]
 
 
-def _advice(evidence: Mapping[str, Any]) -> list[Section]:
+def _advice(advice: Mapping[str, Advice]) -> list[Section]:
     lead = (
         "What params.yaml says is what trains. Beside it a small search of past months tried other parameters. The "
         "best was picked by those months, so it looks better there than it is; a month that was not searched confirms "
@@ -112,42 +115,40 @@ def _advice(evidence: Mapping[str, Any]) -> list[Section]:
     compared = [
         {
             "model": model,
-            "in params.yaml": _setting(one.get("current")),
-            "best of those tried": _setting(one.get("best")),
-            "searched in": one.get("months"),
-            "log loss less params.yaml's": one.get("difference"),
-            "not searched": one.get("confirmed_in"),
-            "the same there": one.get("confirmation"),
-            "find": _FINDS.get(one.get("verdict"), one.get("verdict")),
-            "to adopt it": one.get("adopt"),
+            "in params.yaml": judged.setting(one.current) or "–",
+            "best of those tried": judged.setting(one.best) or "–",
+            "searched in": one.months,
+            "log loss less params.yaml's": one.difference,
+            "not searched": one.confirmed_in,
+            "the same there": one.confirmation,
+            "find": FINDS[one.find],
+            "to adopt it": one.adopt,
         }
-        for model, one in evidence.items()
+        for model, one in advice.items()
     ]
-    tried = [
-        replace(listed(f"Tried: {model}", [row | {"params": _setting(row.get("params"))} for row in rows]), folded=True)
-        for model, rows in ((model, one.get("tried")) for model, one in evidence.items())
-        if rows
-    ]
-    return [Section("advice", "Advice: other parameters", lead, (listed("", compared), *tried))]
+    tables = [listed("", compared)]
+    for model, one in advice.items():
+        tried = [vars(row) | {"params": judged.setting(row.params) or "–"} for row in one.tried]
+        tables.append(replace(listed(f"Tried: {model}", tried), folded=True))
+    return [Section("advice", "Advice: other parameters", lead, tuple(tables))]
 
 
-def _setting(params: Mapping[str, Any] | None) -> str:
-    return ", ".join(f"{key}: {value}" for key, value in (params or {}).items()) or "–"
+def _found(key: str, title: str, lead: str) -> Callable[[Any], list[Section]]:
+    """A section of whatever the evidence holds; leaks and flags that are not there are said to be none."""
 
-
-def _found(key: str, title: str, lead: str) -> Callable[[Mapping[str, Any]], list[Section]]:
-    """A section of whatever the evidence holds; findings and flags that are not there are said to be none."""
-
-    def make(evidence: Mapping[str, Any]) -> list[Section]:
-        none = [words(name) for name in ("findings", "flags", "broken") if evidence.get(name) in ([], 0)]
+    def make(evidence: Any) -> list[Section]:
+        found = _mapping(evidence)
+        none = [words(name) for name in ("leaks", "flags", "broken") if found.get(name) in ([], 0)]
         said = f"{lead} {' and '.join(none).capitalize()}: none." if none else lead
-        return [Section(key, title, said, found_in(_mapping(evidence), skip=("findings", "flags") if none else ()))]
+        return [Section(key, title, said, found_in(found, skip=("leaks", "flags") if none else ()))]
 
     return make
 
 
 def _mapping(evidence: Any) -> Mapping[str, Any]:
-    return evidence if isinstance(evidence, Mapping) else {"found": evidence}
+    """The evidence as its file holds it, without its version; evidence of no declared type may be any JSON."""
+    found = plain(evidence)
+    return {key: found[key] for key in found if key != "version"} if isinstance(found, Mapping) else {"found": found}
 
 
 _MAKERS: dict[str, Callable[[Any], list[Section]]] = {
@@ -168,15 +169,11 @@ _MAKERS: dict[str, Callable[[Any], list[Section]]] = {
         "Each month against the others; flagged only where the intervals say so.",
     ),
     "leakage": _found("leakage", "Leakage", "Does any column, row or split give the outcome away?"),
-    "replay": _found("replay", "Replay", "The world cut off at several instants: does any feature change?"),
+    "point_in_time": _found(
+        *("point_in_time", "Point in time", "The world cut off at several instants: does any feature change?")
+    ),
 }
 _ELSEWHERE = ("features", "choice")
-_FINDS = {
-    "none": "nothing better was found",
-    "confirmed": "confirmed",
-    "unconfirmed": "unconfirmed: not surely better there",
-    "contradicted": "contradicted: surely worse there",
-}
 _CALLED = {
     "test": ("roc", "distribution", "scores"),
     "selection": ("folds", "calibrated"),

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from recommit.evidence.numbers import Interval
+
 Look = Literal["", "text", "good", "bad"]
 LONGEST = 12
 _FINE = 0.01
@@ -42,9 +44,11 @@ class Table:
     folded: bool = False
 
 
-def is_interval(value: Any) -> bool:
-    """Whether a value of evidence is a number with its interval: {value, low, high, level}."""
-    return isinstance(value, Mapping) and {"value", "low", "high"} <= value.keys()
+def interval_in(value: Any) -> Interval | None:
+    """The number with its interval that a value is, also as a JSON file holds it: {value, low, high}; else None."""
+    if isinstance(value, Mapping) and all(isinstance(value.get(end), int | float) for end in ("value", "low", "high")):
+        return Interval(value["value"], value["low"], value["high"])
+    return value if isinstance(value, Interval) else None
 
 
 def shown(value: Any) -> str:
@@ -57,8 +61,8 @@ def shown(value: Any) -> str:
         return f"{value:,}"
     if isinstance(value, float):
         return f"{value:.1e}" if 0 < abs(value) < _TINY else _decimal(value, 4 if 0 < abs(value) < _FINE else 3)
-    if is_interval(value):
-        return _interval(value)
+    if interval := interval_in(value):
+        return _interval(interval)
     if isinstance(value, Mapping):
         return ", ".join(f"{key}: {shown(part)}" for key, part in value.items())
     if isinstance(value, Sequence) and not isinstance(value, str):
@@ -71,19 +75,19 @@ def shown(value: Any) -> str:
 
 def percent(value: Any) -> str:
     """A share, or one with its interval, in percent: `26.3 %`, `90.1 % [88.9 %, 91.2 %]`."""
-    if is_interval(value):
-        low, high = (_decimal(100 * value[end], 1) for end in ("low", "high"))
-        return f"{_decimal(100 * value['value'], 1)} % [{low} %, {high} %]"
+    if interval := interval_in(value):
+        middle, low, high = (_decimal(100 * end, 1) for end in (interval.value, interval.low, interval.high))
+        return f"{middle} % [{low} %, {high} %]"
     return f"{_decimal(100 * value, 1)} %"
 
 
 def words(name: str) -> str:
-    """A name of the code as words: `late_share` is `late share`."""
+    """A name of the code as words: `log_loss` is `log loss`."""
     return name.replace("_", " ").replace("-", " ")
 
 
 def heading(name: str) -> str:
-    """A name of the code as a heading: `late_share` is `Late share`."""
+    """A name of the code as a heading: `log_loss` is `Log loss`."""
     text = words(name)
     return "AUC" if text == "auc" else text[:1].upper() + text[1:]
 
@@ -91,12 +95,12 @@ def heading(name: str) -> str:
 def cell(value: Any) -> Cell:
     """The cell of a value of evidence: numbers and intervals to the right, all else as words."""
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    return Cell(shown(value), "" if number or is_interval(value) or value is None else "text")
+    return Cell(shown(value), "" if number or interval_in(value) or value is None else "text")
 
 
-def better(interval: Mapping[str, Any]) -> Cell:
+def better(interval: Interval) -> Cell:
     """The cell of an improvement: good or bad news where its interval leaves out 0, else neither."""
-    return Cell(shown(interval), "good" if interval["low"] > 0 else "bad" if interval["high"] < 0 else "")
+    return Cell(shown(interval), "good" if interval.low > 0 else "bad" if interval.high < 0 else "")
 
 
 def listed(title: str, rows: Sequence[Mapping[str, Any]], note: str = "") -> Table:
@@ -138,16 +142,13 @@ def found_in(evidence: Mapping[str, Any], skip: Iterable[str] = ()) -> tuple[Tab
 
 
 def _is_row(value: Any) -> bool:
-    return isinstance(value, Mapping) and bool(value) and not is_interval(value)
+    return isinstance(value, Mapping) and bool(value) and not interval_in(value)
 
 
-def _interval(value: Mapping[str, Any]) -> str:
-    numbers = [value[name] for name in ("value", "low", "high")]
-    if None in numbers:
-        return shown(numbers[0])
+def _interval(interval: Interval) -> str:
     # Of a narrow interval three decimals would show twice the same.
-    places = 4 if 0 < numbers[2] - numbers[1] < _FINE else 3
-    middle, low, high = (_decimal(number, places) for number in numbers)
+    places = 4 if 0 < interval.high - interval.low < _FINE else 3
+    middle, low, high = (_decimal(end, places) for end in (interval.value, interval.low, interval.high))
     return f"{middle} [{low}, {high}]"
 
 

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from scipy.special import expit, logit
 
+from recommit.evidence.stages import Contribution
 from recommit.learning.explain import explain, likeliest
 
 NAMES = ["a", "b", "kind", "unread"]
@@ -80,16 +81,16 @@ def test_a_feature_that_is_not_read_contributes_nothing_and_a_missing_value_is_a
     row = ROW.assign(unread=np.float32("nan"))
     found = explain(additive, row, usual(), NAMES, seed=7)
     assert found.contributions[NAMES.index("unread")] == 0
-    assert found.as_dict(4)["contributions"][-1] == {"feature": "unread", "value": None, "log_odds": 0, "error": 0}
+    assert found.as_evidence("7", 4).contributions[-1] == Contribution("unread", None, 0, 0)
 
 
 def test_the_largest_come_first_and_the_rest_are_summed_up():
     found = explain(additive, ROW, usual(), NAMES, seed=7)
     assert found.table()["log_odds"].abs().is_monotonic_decreasing
-    kept = found.as_dict(2)
-    assert len(kept["contributions"]) == kept["others"]["features"] == 2
-    total = kept["base"] + sum(one["log_odds"] for one in kept["contributions"]) + kept["others"]["log_odds"]
-    assert total == pytest.approx(logit(kept["probability"]), abs=1e-4)
+    kept = found.as_evidence("7", 2)
+    assert len(kept.contributions) == kept.others.features == 2
+    total = kept.base + sum(one.log_odds for one in kept.contributions) + kept.others.log_odds
+    assert total == pytest.approx(logit(kept.probability), abs=1e-4)
 
 
 def test_it_repeats_for_a_seed_and_not_for_another():

@@ -5,15 +5,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from recommit.evidence.numbers import Interval
+from recommit.evidence.stages import Aged, Blanked, Moved, Worth
 from recommit.learning import figures_behaviour as figures
 from recommit.learning.explain import Explanation
-from recommit.learning.importance import Worth
-from recommit.learning.intervals import Interval
-from recommit.learning.robustness import Blanked, Change, Direction, Moved
-from recommit.learning.staleness import Aged
 
 ONE = Interval(0.2, 0.1, 0.4)
-FOG = Direction("fog", (Change("visibility", "at most", 0.5),), "fall", "planes wait", 0.02)
+FOG = ("fog", "fall", "planes wait", 0.02, 5, 3)
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +29,10 @@ def texts(ax) -> list[str]:
 
 
 def test_worth_names_every_feature_and_its_cost_even_without_ends_to_an_interval():
-    found = [Worth("a", ("a",), ONE, ONE), Worth("b", ("b",), ONE, Interval(0.0, -np.inf, np.inf))]
+    found = [
+        Worth("a", 1, ONE, ONE, "needed"),
+        Worth("b", 1, ONE, Interval(0.0, -np.inf, np.inf), "replaceable"),
+    ]
     ax = figures.worth(found, "title", {"a": "free", "b": "dear"})
     assert labels(ax) == ["a", "b"]
     assert texts(ax) == ["free", "dear"]
@@ -56,7 +57,7 @@ def test_decay_says_the_age_and_the_area():
 
 
 def test_directions_and_missing_values_leave_out_what_has_no_number():
-    ax = figures.directions([Moved(FOG, 5, 3, ONE, ONE), Moved(FOG, 5, 3, None, ONE)], "late")
+    ax = figures.directions([Moved(*FOG, ONE, ONE), Moved(*FOG, None, ONE)], "late")
     assert labels(ax) == ["fog"]
     assert texts(ax) == ["20.0% of rows move\nthe wrong way"]
     assert labels(figures.missing([Blanked("a", 1, None, None, 9), Blanked("b", 1, ONE, ONE, 0)])) == ["b"]

@@ -56,10 +56,10 @@ def worth(split: Split, features: list[str], groups: dict[str, list[str]], build
 def test_a_leaking_feature_dominates_and_a_useless_one_is_worth_nothing(split):
     found = worth(split, FEATURES, SINGLE)
     assert next(iter(found)) == "leak"
-    assert found["leak"].verdict == "needed"
+    assert found["leak"].need == "needed"
     others = [one.left_out.high for name, one in found.items() if name != "leak"]
     assert found["leak"].left_out.low > 10 * max(others)
-    assert found["noise"].verdict == "not measurable"
+    assert found["noise"].need == "not measurable"
     assert found["noise"].left_out.low <= 0 <= found["noise"].left_out.high
     assert abs(found["noise"].permuted.value) < 0.002
 
@@ -68,10 +68,10 @@ def test_what_another_column_says_too_is_replaceable_and_both_together_are_neede
     features = ["signal", "twin", "noise"]
     groups = {"one": ["signal"], "both": ["signal", "twin"]}
     found = worth(split, features, groups, trees)
-    assert found["one"].verdict == "replaceable"
+    assert found["one"].need == "replaceable"
     assert found["one"].permuted.low > 0.1
     assert abs(found["one"].left_out.value) < 0.002
-    assert found["both"].verdict == "needed"
+    assert found["both"].need == "needed"
     assert found["both"].left_out.low > 0.1
 
 
@@ -79,7 +79,7 @@ def test_a_column_that_makes_fits_worse_is_harmful(split):
     """In the test month it says the opposite of what it said before."""
     train, test = split.train.assign(turned=split.train["leak"]), split.test.assign(turned=1 - split.test["leak"])
     found = worth(Split(train, test, split.starts, split.ends), ["signal", "turned"], {"turned": ["turned"]})
-    assert found["turned"].verdict == "harmful"
+    assert found["turned"].need == "harmful"
 
 
 def test_the_luck_of_a_fit_is_not_taken_for_worth():
@@ -94,10 +94,10 @@ def test_the_luck_of_a_fit_is_not_taken_for_worth():
         lambda columns: DecisionTreeClassifier(max_depth=5, random_state=0), split, names, "came", groups, seed=7
     )
     days, shuffled = blocks(split.test["day"], 7), np.zeros((1500, 20))
-    assert {one.verdict for one in importance.worth(groups, shuffled, without, days, seed=7)} == {"not measurable"}
+    assert {one.need for one in importance.worth(groups, shuffled, without, days, seed=7)} == {"not measurable"}
     # If test days were all that is left to chance, luck would look like worth.
     blind = importance.LeftOut(without.losses, 0.0, without.fits)
-    assert {one.verdict for one in importance.worth(groups, shuffled, blind, days, seed=7)} != {"not measurable"}
+    assert {one.need for one in importance.worth(groups, shuffled, blind, days, seed=7)} != {"not measurable"}
 
 
 def test_without_any_feature_the_share_is_what_is_left(split):
@@ -115,7 +115,7 @@ def test_a_column_that_the_model_does_not_read_is_worth_exactly_nothing(split):
     assert not shuffled.any()
     same = importance.LeftOut(shuffled, luck=0.001, fits=8)
     for one in importance.worth(SINGLE, shuffled, same, blocks(split.test["day"], 7), seed=7):
-        assert (one.permuted.low, one.permuted.high, one.verdict) == (0, 0, "not measurable")
+        assert (one.permuted.low, one.permuted.high, one.need) == (0, 0, "not measurable")
         assert one.left_out.low == pytest.approx(-0.0035, abs=0.0005)  # the largest of four, each of a normal's spread
 
 
@@ -151,5 +151,5 @@ def test_the_table_puts_what_is_known_of_a_feature_beside_its_worth(split):
     found = list(worth(split, FEATURES, SINGLE).values())
     cost = pd.DataFrame({"cost": ["free", "free", "free", "dear"]}, index=FEATURES)
     laid_out = importance.table(found, cost)
-    assert laid_out.loc["leak", ["verdict", "cost"]].tolist() == ["needed", "dear"]
-    assert found[0].as_dict()["permuted"]["value"] > 0
+    assert laid_out.loc["leak", ["need", "cost"]].tolist() == ["needed", "dear"]
+    assert found[0].permuted.value > 0

@@ -12,11 +12,13 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
+from recommit.evidence.files import plain
+from recommit.evidence.stages import Leak
 from recommit.learning.leakage import figures
 from recommit.learning.leakage.bounds import Bounds
 from recommit.learning.leakage.columns import leaks_in_columns
-from recommit.learning.leakage.finding import Finding, as_table
 from recommit.learning.leakage.fitted import fitted_beyond
+from recommit.learning.leakage.leak import as_table
 from recommit.learning.leakage.order import time_order
 from recommit.learning.leakage.shared import look_alikes, shared_groups, shared_rows
 from recommit.learning.leakage.shuffled import alone, strong_against_shuffled, stronger_lately
@@ -499,10 +501,11 @@ def test_the_figure_shows_every_column_and_the_bound(table):
     assert ax.get_xlim()[0] < min(area.low for _, area in areas)
 
 
-def test_findings_are_listed_for_reading_and_as_evidence():
-    proof = Finding("time_order", "rows of training", "3 of 9 are asked about too late")
-    question = Finding("telling_value", "cause", "where it is strike, all are late", worth=0.1)
-    assert as_table([proof]).to_dict("records") == [proof.as_dict()]
+def test_leaks_are_listed_for_reading_and_as_evidence():
+    proof = Leak.of("time_order", "rows of training", "3 of 9 are asked about too late")
+    question = Leak.of("telling_value", "cause", "where it is strike, all are late", worth=0.1)
+    how = {"where": "rows of training", "how": "3 of 9 are asked about too late"}
+    assert as_table([proof]).to_dict("records") == [{"certainty": "proof", "kind": "time_order", **how}]
     assert (proof.certainty, question.certainty) == ("proof", "question")
-    assert question.as_dict()["worth"] == 0.1
+    assert plain(question)["worth"] == 0.1
     assert list(as_table([]).columns) == ["certainty", "kind", "where", "how"]

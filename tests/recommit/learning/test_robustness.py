@@ -8,6 +8,7 @@ import pytest
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
+from recommit.evidence.files import plain
 from recommit.learning.intervals import blocks
 from recommit.learning.robustness import (
     UNSEEN,
@@ -53,7 +54,7 @@ def test_a_sound_model_keeps_its_directions(rows, days):
     moved, *untested = check_directions(sound, rows, [FOG, queue], days)
     assert untested == [[], []]
     for one in moved:
-        assert one.violating.as_dict()["high"] == 0
+        assert plain(one.violating)["high"] == 0
         assert one.mean_change.low > 0
 
 
@@ -123,7 +124,7 @@ def test_the_worst_of_many_directions_is_not_surely_bad_by_luck(rows, days):
 def test_a_change_without_an_answer_violates(rows, days):
     [moved], *_ = check_directions(lambda table: np.where(table["visibility"] == 0.5, np.nan, 0.3), rows, [FOG], days)
     assert moved.violating.value == 1
-    assert moved.as_dict()["mean_change"] is None
+    assert moved.mean_change is None
 
 
 def test_what_a_missing_value_costs_is_found_costliest_first(rows, days):
@@ -132,7 +133,7 @@ def test_what_a_missing_value_costs_is_found_costliest_first(rows, days):
     assert list(found)[:2] == ["all", "visibility"]
     assert found["visibility"].added_loss.low > 0
     assert found["visibility"].moved.low > 0.1
-    assert found["carrier"].moved.as_dict() == {"value": 0, "low": 0, "high": 0, "level": 0.95}
+    assert plain(found["carrier"].moved) == {"value": 0, "low": 0, "high": 0, "level": 0.95}
     assert not any(one.broken for one in found.values())
 
 
@@ -146,7 +147,7 @@ def test_a_model_without_an_answer_to_missing_input_is_found(rows, days):
     found = missing(brittle, whole, came(whole), {"fog": ["visibility"], "queue": ["queue"]}, days)
     assert [(one.name, one.broken) for one in found] == [("fog", len(rows)), ("queue", 0)]
     assert found[0].added_loss is None
-    json.dumps([one.as_dict() for one in found], allow_nan=False)
+    json.dumps(plain(found), allow_nan=False)
     _, broken = stress(brittle, whole.iloc[:50], {"fog": ["visibility"], "queue": ["queue"]})
     assert {(one.name, one.value, one.rows) for one in broken} == {
         ("fog", "missing", 50),

@@ -10,8 +10,10 @@ from dvc.utils.hydra import apply_overrides
 from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 
+from recommit.evidence.files import plain
+from recommit.evidence.stages import Tried
 from recommit.learning.intervals import Interval
-from recommit.learning.search import Found, Tried, adopting, advice, as_advice, search, settings
+from recommit.learning.search import Found, adopting, advice, as_advice, search, settings
 from recommit.learning.splits import Split
 from recommit.project.yaml import read_yaml
 
@@ -48,7 +50,7 @@ def test_a_better_setting_is_found_and_confirmed_in_the_month_not_searched() -> 
     found = search(_logistic, [{"C": 1e-5}, {"C": 1.0}], _months(), list("abcd"), "late", seed=1)
     assert found.best.params == {"C": 1.0}
     assert found.best.difference.high < 0
-    assert found.verdict == "confirmed"
+    assert found.find == "confirmed"
     assert (found.months, found.confirmed_in) == (("2013-02", "2013-03"), "2013-04")
     said = advice(found, "logistic")
     assert "the best of 1: it was picked by these months, so expect less than this" in said
@@ -66,7 +68,7 @@ def test_a_search_that_overfits_is_contradicted_by_the_month_not_searched() -> N
         tried, [*leaky, months[-1]], list("abcd"), "late", seed=1,
     )  # fmt: skip
     assert found.best.params == {"max_depth": 30}
-    assert found.verdict == "contradicted"
+    assert found.find == "contradicted"
     assert "contradicted: surely worse there" in advice(found, "tree")
 
 
@@ -92,16 +94,16 @@ def test_the_best_of_nine_that_are_all_alike_is_not_called_surely_better_for_hav
     assert len(picked) > 20
     surely = [one for one in picked if one.best.difference.high < 0]
     assert len(surely) <= 3  # the intervals hold together in 95 %
-    unconfirmed = [one for one in picked if one.verdict == "unconfirmed"]
+    unconfirmed = [one for one in picked if one.find == "unconfirmed"]
     assert len(unconfirmed) > 0.85 * len(picked)
     assert "unconfirmed: not surely better there" in advice(unconfirmed[0], "guess")
-    assert as_advice(unconfirmed[0], "guess", pd.Timestamp("2013-05-01"))["verdict"] == "unconfirmed"
+    assert as_advice(unconfirmed[0], "guess", pd.Timestamp("2013-05-01", tz="UTC")).find == "unconfirmed"
 
 
 def test_when_the_setting_of_params_yaml_is_best_nothing_is_advised() -> None:
     for tried in ([{"C": 1.0}], [{"C": 1.0}, {"C": 1e-6}]):
         found = search(_logistic, tried, _months(), list("abcd"), "late", seed=1, share=0.5)
-        assert (found.best.params, found.confirmation, found.verdict) == ({"C": 1.0}, None, "none")
+        assert (found.best.params, found.confirmation, found.find) == ({"C": 1.0}, None, "none")
         assert adopting(found, "logistic") is None
         said = f"in 2013-02 and 2013-03; others tried: {len(tried) - 1}"
         assert advice(found, "logistic") == f"logistic: no setting was better than that of params.yaml {said}"
@@ -111,7 +113,7 @@ def test_a_setting_that_changes_no_forecast_is_neither_better_nor_worse() -> Non
     tried = [{"C": 1.0}, {"C": 1e-5}, {"C": 1.0, "n_jobs": None}]
     found = search(_logistic, tried, _months(), list("abcd"), "late", seed=1)
     assert found.tried[2].difference == Interval(0.0, 0.0, 0.0)
-    json.dumps(as_advice(found, "logistic", pd.Timestamp("2013-05-01")), allow_nan=False)
+    json.dumps(plain(as_advice(found, "logistic", pd.Timestamp("2013-05-01", tz="UTC"))), allow_nan=False)
 
 
 def test_the_line_that_adopts_a_setting_gives_params_yaml_that_setting(tmp_path) -> None:

@@ -21,7 +21,7 @@ def test_of_equally_good_fits_the_simplest_is_chosen() -> None:
     ranked = choose(outcome, days, probabilities, seed=1)
     chosen = next(one for one in ranked if one.chosen)
     assert chosen.fit == "simple"
-    assert chosen.difference.value <= chosen.error
+    assert chosen.difference.value <= chosen.standard_error
 
 
 def test_a_fit_that_is_surely_better_is_chosen_however_rich() -> None:

@@ -1,10 +1,15 @@
 """The best of many tries on one test month is held to what many tries allow, not to what one does."""
 
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.special import expit
 
+from recommit.evidence.numbers import Interval
+from recommit.evidence.stages import Day
 from recommit.learning.intervals import LEVEL, blocks
 from recommit.learning.judging import differences, judge
 from recommit.learning.scores import log_losses
@@ -16,15 +21,15 @@ BOUNDS = read_yaml(ROOT / "params.yaml")["gate"]
 DAYS, ROWS, TRIES = 31, 900, 16
 
 
-def judged(gained: np.ndarray) -> dict:
+def judged(gained: np.ndarray) -> Any:
     """The evidence of a candidate that gained so much on its champion on each day, and plenty on the baseline."""
+    losses = [{"candidate": 0.48, "baseline": 0.58, "champion": 0.48 + gain} for gain in gained]
     days = [
-        {"day": f"2013-08-{day + 1:02}", "rows": ROWS, "candidate": 0.48 * ROWS, "baseline": 0.58 * ROWS,
-         "champion": (0.48 + gain) * ROWS}
-        for day, gain in enumerate(gained)
-    ]  # fmt: skip
-    level = {"log_loss": {"level": LEVEL}}
-    return {"days": days, "differences": {"baseline": level, "champion": level}}
+        Day(f"2013-08-{day:02}", ROWS, {name: loss * ROWS for name, loss in by_model.items()})
+        for day, by_model in enumerate(losses, start=1)
+    ]
+    level = {"log_loss": Interval(0.0, 0.0, 0.0, LEVEL)}
+    return SimpleNamespace(days=days, differences={"baseline": level, "champion": level})
 
 
 def passes(gained: np.ndarray, looks: int) -> bool:
@@ -68,10 +73,10 @@ def test_a_candidate_that_is_truly_better_is_promoted_after_sixteen_tries() -> N
 def test_each_rule_that_the_candidate_must_prove_asks_more_of_many(rule: str, other: str) -> None:
     rng = np.random.default_rng(1)
     test = judged(np.full(DAYS, 0.1) + rng.normal(scale=1e-4, size=DAYS))
-    for day in test["days"]:
-        day["candidate"] += rng.normal(scale=0.05) * ROWS
+    for day in test.days:
+        day.losses["candidate"] += rng.normal(scale=0.05) * ROWS
     days = blocks(np.arange(DAYS), seed=0)
-    theirs, own = (days.ratio([day[name] / ROWS for day in test["days"]]) for name in (other, "candidate"))
+    theirs, own = (days.ratio([day.losses[name] / ROWS for day in test.days]) for name in (other, "candidate"))
     low = [(theirs - own).interval(1 - (1 - LEVEL) / looks).low for looks in (1, 40)]
     between = PROVING[rule][1] * (low[0] + low[1]) / 2
     bounds = {"better_than_baseline": -1.0, "not_worse_than_champion": 1.0} | {rule: between}
@@ -92,8 +97,10 @@ def test_with_one_look_the_days_sums_give_the_interval_that_the_gate_saw() -> No
     forecasts = {"candidate": chance, "baseline": np.full(len(day), 0.5), "champion": np.clip(chance + 0.1, 0, 0.99)}
     judged_by = {name: judge(late, forecast, blocks(day, seed=7)) for name, forecast in forecasts.items()}
     gaps = {other: differences(judged_by["candidate"], judged_by[other]) for other in ("baseline", "champion")}
-    test = {"days": daily(day, {name: log_losses(late, forecast) for name, forecast in forecasts.items()})}
-    test["differences"] = {other: {"log_loss": gap["log_loss"].interval().as_dict()} for other, gap in gaps.items()}
+    test = SimpleNamespace(
+        days=daily(day, {name: log_losses(late, forecast) for name, forecast in forecasts.items()}),
+        differences={other: {"log_loss": gap["log_loss"].interval()} for other, gap in gaps.items()},
+    )
     found = shortfalls(test, {"better_than_baseline": 9, "not_worse_than_champion": -9}, 1)
     for one, gap in zip(found, gaps.values(), strict=True):
         seen = gap["log_loss"].interval()
@@ -108,9 +115,9 @@ def test_the_days_sums_give_the_mean_losses_again() -> None:
     days = pd.Series(pd.date_range("2013-08-01", periods=6, freq="8h")).dt.date
     losses = {"candidate": np.arange(6.0), "champion": np.ones(6)}
     found = daily(days, losses)
-    assert [day["day"] for day in found] == ["2013-08-01", "2013-08-02"]
-    assert [day["rows"] for day in found] == [3, 3]
-    assert [day["candidate"] for day in found] == [3.0, 12.0]
+    assert [day.day for day in found] == ["2013-08-01", "2013-08-02"]
+    assert [day.rows for day in found] == [3, 3]
+    assert [day.losses["candidate"] for day in found] == [3.0, 12.0]
 
 
 def test_keys_in_another_order_are_the_same_rows_and_another_key_is_not() -> None:

@@ -8,21 +8,26 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import yaml
+from pydantic import TypeAdapter
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from recommit.evidence import stages
+from recommit.evidence.decision import Decision
+from recommit.evidence.files import Evidence, plain
 from recommit.learning import judging, quality, staleness
 from recommit.learning.calibrate import fit_platt
 from recommit.learning.conformal import conformalize
 from recommit.learning.crossval import fit_in_time
+from recommit.learning.gate import decide
 from recommit.learning.intervals import blocks
 from recommit.learning.leakage.bounds import Bounds
 from recommit.learning.leakage.columns import leaks_in_columns
 from recommit.learning.leakage.order import time_order
 from recommit.learning.leakage.shared import shared_rows
 from recommit.learning.monthly import Monitored
-from recommit.learning.replay import changes_with_the_future, instants, replayed
+from recommit.learning.point_in_time import changes_with_the_future, instants, rebuild
 from recommit.learning.robustness import Change, Direction, check_directions
 from recommit.learning.slices import Scored, worst
 from recommit.learning.slices import search as search_slices
@@ -113,7 +118,7 @@ class World:
     same_again: bool = True
 
     def evidence(self) -> dict[str, Any]:
-        """Everything that the gate reads, made as the stages make it."""
+        """Everything that the gate reads, made as the stages make it, in the form of its files: see `decided`."""
         table = self.build(self.table)
         split = last_month(table, AS_OF)
         train, test = split.train, split.test
@@ -128,51 +133,67 @@ class World:
         def predict(rows: pd.DataFrame) -> np.ndarray:
             return self.forecast(rows, line(model.predict_proba(rows[list(self.features)])[:, 1]))
 
-        return {
-            "schema": {"rules": 1, "broken": 0},
-            "quality": self._quality(train, test),
-            "leakage": self._leakage(train, test),
-            "replay": self._replay(table, train),
-            "selection": {"chosen": "logistic-full", "used_until": str(predicted["label_known_at"].max())},
-            "staleness": {
-                "fit": "logistic-full",
-                "candidate": staleness.age(train_used["label_known_at"].max(), month_before(AS_OF)),
-            },
-            **self._judged(test, predict, sets, train_used["label_known_at"].max()),
-            "parity": self._parity(),
-            "robustness": self._robust(months[-1].test, predict),
-        }
+        trained_until = train_used["label_known_at"].max()
+        age = staleness.age(trained_until, month_before(AS_OF))
+        found = Evidence(
+            schema=stages.Schema(rules=1, rows={"events": len(table)}, broken=0),
+            quality=self._quality(train, test),
+            leakage=self._leakage(train, test),
+            point_in_time=self._point_in_time(table, train),
+            selection=self._selection(predicted),
+            parity=self._parity(),
+            **self._judged(test, predict, sets, trained_until),
+            staleness=stages.Staleness(fit="logistic-full", month="2013-05", curve=(), candidate=age),
+            robustness=self._robust(months[-1].test, predict),
+            hashes={"test.json": "0" * 32},
+        )
+        return plain(found)
 
-    def _quality(self, train: pd.DataFrame, test: pd.DataFrame) -> dict[str, Any]:
+    def _quality(self, train: pd.DataFrame, test: pd.DataFrame) -> stages.Quality:
         columns = [*MONITORED.columns, "key", "predicted_at"]
         rows = pd.concat([train, test], ignore_index=True)[columns]
         smallest = quality.Smallest(share=0.05, shift=0.2, rows=0.3, hours=12)
         report = quality.report(rows, MONITORED, "features", clock(AS_OF), smallest, seed=1)
-        return quality.evidence({"features": report}, f"{month_before(AS_OF):%Y-%m}", 0.95)
+        return quality.evidence(
+            {"features": report}, f"{month_before(AS_OF):%Y-%m}", 0.95, {}, quality.without_months({})
+        )
 
-    def _leakage(self, train: pd.DataFrame, test: pd.DataFrame) -> dict[str, Any]:
+    def _leakage(self, train: pd.DataFrame, test: pd.DataFrame) -> stages.Leakage:
         columns = list(self.features)
         told = leaks_in_columns(train, AS_OF, 3, columns, "late", Bounds(), 1)
-        findings = [finding for finding in told if not set(finding.where.split(", ")) <= self.answered]
+        leaks = [leak for leak in told if not set(leak.where.split(", ")) <= self.answered]
         parts = {"training": train, "test": test}
-        findings += shared_rows(parts, "key", [*columns, "airline", "airport"], 0)
-        findings += time_order(parts)
-        return {"checked": ["columns", "rows", "time"], "findings": [finding.as_dict() for finding in findings]}
+        leaks += shared_rows(parts, "key", [*columns, "airline", "airport"], 0)
+        leaks += time_order(parts)
+        checked = (stages.Looked("strong_columns", rows=len(train)), stages.Looked("time_order", rows=len(train)))
+        return stages.Leakage(checked=checked, leaks=tuple(leaks), strongest=(), shuffled=())
 
-    def _replay(self, table: pd.DataFrame, train: pd.DataFrame) -> dict[str, Any]:
+    def _point_in_time(self, table: pd.DataFrame, train: pd.DataFrame) -> stages.PointInTime:
         def as_known_at(tables: dict[str, pd.DataFrame], instant: pd.Timestamp) -> dict[str, pd.DataFrame]:
             happened = tables["events"]
             known = happened["late"].astype("boolean").where(happened["label_known_at"] <= instant)
             return {"events": happened.assign(late=known)}
 
-        findings = []
+        leaks: list[stages.Leak] = []
         for instant in instants(train, 3, seed=1):
-            again = replayed(
+            again = rebuild(
                 lambda known, keys: self.build(known["events"]).loc[lambda rows: rows["key"].isin(keys)],
                 as_known_at, {"events": self.table}, table, instant, 200, "key",
             )  # fmt: skip
-            findings += changes_with_the_future(again, ["recent"])
-        return {"rows": 600, "findings": [finding.as_dict() for finding in findings]}
+            leaks += changes_with_the_future(again, ["recent"])
+        return stages.PointInTime(instants=(), rows=600, features=1, leaks=tuple(leaks))
+
+    def _selection(self, predicted: pd.DataFrame) -> stages.Selection:
+        return stages.Selection(
+            metric="log_loss",
+            rule="the simplest",
+            months=tuple(sorted(predicted["fold"].unique())),
+            used_until=predicted["label_known_at"].max(),
+            best="logistic-full",
+            chosen="logistic-full",
+            table=(),
+            by_month={},
+        )
 
     def _judged(self, test: pd.DataFrame, predict: Callable, sets: Any, trained_until: pd.Timestamp) -> dict[str, Any]:
         days = blocks(test["predicted_at"].dt.date, seed=1)
@@ -186,42 +207,73 @@ class World:
         }
         gains = {name: judging.differences(judged["candidate"], judged[name]) for name in ("baseline", "champion")}
         coverage = judging.coverage(test["late"], covered, sets.sets(chance), days)
-        calibration = {
-            "gap": judging.calibration_gap(test["late"], chance, days),
-            "error": judged["candidate"]["calibration_error"],
-        }
+        gap = judging.calibration_gap(test["late"], chance, days).interval()
         parts = search_slices(test[["airline", "airport"]], Scored(test["late"], chance, baseline, covered), days)
+        period = stages.Period(
+            *(month_before(AS_OF), clock(AS_OF), days.number, len(test), test["late"].mean(), "keys"),
+        )
         return {
-            "test": {
-                "period": {"starts": str(month_before(AS_OF)), "rows": len(test), "days": days.number},
-                "candidate": {
-                    "fit": "logistic-full",
-                    "model": "logistic",
-                    "md5": "candidate",
-                    "trained_until": str(trained_until),
-                },
-                "champion": {"md5": self.champion_md5},
-                "differences": {name: judging.as_dicts(gain) for name, gain in gains.items()},
-                "calibration": judging.as_dicts(calibration),
-                "coverage": {"level": self.stated_level, **judging.as_dicts(coverage)},
-            },
-            "slices": {"searched": len(parts), "worst": worst(parts).as_dict()},
+            "test": stages.Test(
+                period=period,
+                candidate=model_of("logistic-full", "candidate", trained_until),
+                champion=model_of("baseline-full", self.champion_md5, trained_until),
+                metrics={name: judging.intervals(row) for name, row in judged.items()},
+                differences={name: judging.intervals(gain) for name, gain in gains.items()},
+                calibration=stages.Calibration(gap, judged["candidate"]["calibration_error"].interval()),
+                coverage=stages.Coverage(self.stated_level, **judging.intervals(coverage)),
+                days=(),
+            ),
+            "slices": stages.Slices(searched=len(parts), worst=worst(parts), slices=()),
         }
 
-    def _parity(self) -> dict[str, Any]:
+    def _parity(self) -> stages.Parity:
         differ = int(self.parity > 1e-5)
         one = {"refused": 0, "refused_by_both": 0, "largest": self.parity, "beyond": differ}
         asked = {"usual": 70, "missing": 9, "unseen": 1, "test": 20}
-        kinds = {kind: {"rows": rows, "compared": rows, **one} for kind, rows in asked.items()}
+        kinds = {kind: stages.Compared(rows, rows, **one) for kind, rows in asked.items()}
         total = {"tolerance": 1e-5, "largest": self.parity, "beyond": 4 * differ, "rows": 100, "compared": 100}
-        return {"fit": self.parity_of, "md5": self.parity_md5, "same_again": self.same_again, **total, "kinds": kinds}
+        return stages.Parity(self.parity_of, self.parity_md5, self.same_again, **total, kinds=kinds)
 
-    def _robust(self, rows: pd.DataFrame, predict: Callable) -> dict[str, Any]:
+    def _robust(self, rows: pd.DataFrame, predict: Callable) -> stages.Robustness:
         days = blocks(rows["predicted_at"].dt.date, seed=1)
         directions = [Direction("a worse jam", (Change("jam", "plus", 1.0),), "fall", "jams delay", 0.001)]
         moved, unread, untouched = check_directions(predict, rows, directions, days)
-        found = {"directions": [one.as_dict() for one in moved], "untested": unread, "untouched": untouched}
-        return {"fit": "logistic-full", "md5": "candidate", "finite": True, **found}
+        return stages.Robustness(
+            fit="logistic-full",
+            md5="candidate",
+            month="2013-05",
+            directions=tuple(moved),
+            unread=tuple(unread),
+            untouched=tuple(untouched),
+            missing=(),
+            tried=0,
+            finite=True,
+            broken=(),
+        )
+
+
+def model_of(fit: str, md5: str, trained_until: Any) -> stages.JudgedModel:
+    """What evidence says of a model that was judged."""
+    return stages.JudgedModel(
+        fit=fit,
+        model=fit.split("-")[0],
+        features=fit.split("-")[1],
+        params={},
+        calibration=stages.CalibrationLine(1.0, 0.0),
+        conformal=stages.Sets(0.9, 0.7),
+        threshold=0.5,
+        as_of=AS_OF,
+        trained_rows=1000,
+        trained_until=trained_until,
+        parity=1e-7,
+        md5=md5,
+        manifest=f"manifest of {md5}",
+    )
+
+
+def decided(evidence: dict[str, Any], accepted: Sequence[Any] = (), bounds: dict[str, float] = BOUNDS) -> Decision:
+    """What the gate decides by evidence in the form of its files, with the bounds that ship."""
+    return decide(TypeAdapter(Evidence).validate_python(evidence), bounds, accepted)
 
 
 def honest(seed: int = 1) -> World:

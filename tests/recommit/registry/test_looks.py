@@ -153,4 +153,5 @@ def test_evidence_without_the_days_is_enough_for_one_look_and_for_no_second(worl
     world.commit("a judge that keeps no days")
     assert tried(world.folder).objections == ()
     note(world, another(world, 1))
-    assert "2 candidates were judged on this test month, and reports/evidence/test.json lacks 'days'" in refusal(world)
+    lacking = "reports/evidence/test.json is not what a stage writes: days is missing"
+    assert f"2 candidates were judged on this test month: {lacking}" in refusal(world)

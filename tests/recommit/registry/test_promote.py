@@ -63,11 +63,11 @@ def test_the_tag_says_who_when_why_and_on_what_evidence(world: World) -> None:
 
 def ask(world: World, **points: str) -> None:
     """Have the gate ask about one point: `open` or `accepted`, as JSON."""
-    verdict = "yes" if "accepted" in points else "unknown"
+    answer = "yes" if "accepted" in points else "unknown"
     script = (world.folder / "judge.py").read_text()
     script = script.replace('"accepted": [], "open": []', str({"accepted": [], "open": []} | points)[1:-1])
-    script = script.replace('"verdict": verdict, "reason"', '"verdict": "unknown", "reason"')
-    script = script.replace('decision = {"verdict": verdict', f'decision = {{"verdict": "{verdict}"')
+    script = script.replace('"answer": answer, "reason"', '"answer": "unknown", "reason"')
+    script = script.replace('"version": 1, "answer": answer', f'"version": 1, "answer": "{answer}"')
     (world.folder / "judge.py").write_text(script)
     world.run("dvc", "repro", "--quiet")
     world.commit()

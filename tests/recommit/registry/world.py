@@ -42,18 +42,26 @@ candidate, champion = auc("models/candidate"), auc("models/champion")
 interval = {"value": candidate, "low": candidate - 0.02, "high": candidate + 0.02, "level": 0.95}
 as_of = json.loads(pathlib.Path("models/candidate/manifest.json").read_text())["as_of"]
 starts, luck = f"{as_of[:5]}{int(as_of[5:7]) - 1:02}-01", random.Random(7)
-days = [{"day": f"{starts[:8]}{day:02}", "rows": 1, "candidate": 1 - candidate + luck.gauss(0, 0.05),
-         "champion": 1 - champion} for day in range(1, 31)]
-test = {"metrics": {"candidate": {"auc": interval}}, "candidate": {"md5": md5("models/candidate/model.onnx")},
-        "period": {"starts": f"{starts} 00:00:00+00:00", "ends": f"{as_of} 00:00:00+00:00", "keys": f"keys {as_of}"},
-        "differences": {"champion": {"log_loss": {"level": 0.95}}}, "days": days}
+losses = lambda: {"candidate": 1 - candidate + luck.gauss(0, 0.05), "champion": 1 - champion}
+days = [{"day": f"{starts[:8]}{day:02}", "rows": 1, "losses": losses()} for day in range(1, 31)]
+model = {"fit": "a-b", "model": "a", "features": "b", "params": {}, "calibration": {"slope": 1.0, "intercept": 0.0},
+         "conformal": {"level": 0.9, "quantile": 0.7}, "threshold": 0.5, "as_of": as_of, "trained_rows": 9,
+         "trained_until": f"{starts} 00:00:00+00:00", "parity": 0.0, "manifest": md5("models/candidate/manifest.json")}
+test = {"version": 1, "metrics": {"candidate": {"auc": interval}},
+        "candidate": {"md5": md5("models/candidate/model.onnx"), **model},
+        "champion": {"md5": md5("models/champion/model.onnx"), **model},
+        "period": {"starts": f"{starts} 00:00:00+00:00", "ends": f"{as_of} 00:00:00+00:00", "keys": f"keys {as_of}",
+                   "days": 30, "rows": 30, "positive_share": 0.5},
+        "differences": {"champion": {"log_loss": interval}}, "calibration": {"gap": interval, "error": interval},
+        "coverage": {"level": 0.9, "overall": interval, "positive": interval, "negative": interval, "both": interval},
+        "days": days}
 pathlib.Path("reports/evidence").mkdir(parents=True, exist_ok=True)
 pathlib.Path("reports/evidence/test.json").write_text(json.dumps(test))
-verdict = "yes" if candidate > champion else "no"
+answer = "yes" if candidate > champion else "no"
 rule = {"rule": "not_worse_than_champion", "value": candidate - champion, "low": None, "high": None, "bound": 0.0,
         "passes_when": "value > bound",
-        "verdict": verdict, "reason": "candidate less champion", "accepted": [], "open": []}
-decision = {"verdict": verdict, "candidate": md5("models/candidate/model.onnx"),
+        "answer": answer, "reason": "candidate less champion", "accepted": [], "open": []}
+decision = {"version": 1, "answer": answer, "candidate": md5("models/candidate/model.onnx"),
             "manifest": md5("models/candidate/manifest.json"),
             "champion": md5("models/champion/model.onnx"), "rules": [rule], "unused": [],
             "evidence": {"test.json": md5("reports/evidence/test.json")}}

@@ -11,12 +11,14 @@ from recommit.report.pages import write_report
 
 ROOT = Path(__file__).parents[3]
 DOCUMENTS = "src/flights/documents"
+VERSION = {"version": 1}
 
 
 def interval(value: float, width: float = 0.02) -> dict[str, float]:
     return {"value": value, "low": round(value - width, 6), "high": round(value + width, 6), "level": 0.95}
 
 
+CANDIDATE, CHAMPION = "c4ca4238a0b923820dcc509a6f75849b", "c81e728d9d4c2f636f067f89cc14862c"
 SCORES = ("auc", "average_precision", "log_loss", "brier", "calibration_error")
 
 
@@ -26,9 +28,27 @@ def _part(by: str, value: str, improvement: float) -> dict[str, Any]:
         "by": by,
         "value": value,
         "rows": 2741,
-        "share": 0.2512,
+        "positive_share": 0.2512,
         **measured,
         "improvement": interval(improvement),
+    }
+
+
+def _model(fit: str, md5: str, params: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "fit": fit,
+        "model": fit.split("-")[0],
+        "features": fit.split("-")[1],
+        "params": params,
+        "calibration": {"slope": 1.0, "intercept": 0.0},
+        "conformal": {"level": 0.9, "quantile": 0.7},
+        "threshold": 0.5,
+        "as_of": "2013-09-01",
+        "trained_rows": 195421,
+        "trained_until": "2013-07-31 23:58:00+00:00",
+        "parity": 2e-07,
+        "md5": md5,
+        "manifest": "eccbc87e4b5ce2fe28308fd9f2a7baf3",
     }
 
 
@@ -48,20 +68,11 @@ def evidence() -> dict[str, Any]:
                 "ends": "2013-09-01 00:00:00+00:00",
                 "days": 31,
                 "rows": 29187,
-                "late_share": 0.2613,
+                "positive_share": 0.2613,
+                "keys": "0" * 64,
             },
-            "candidate": {
-                "fit": "boosting-full",
-                "model": "boosting",
-                "features": "full",
-                "params": {"max_iter": 200, "learning_rate": 0.1},
-                "threshold": 0.5,
-                "trained_rows": 195421,
-                "trained_until": "2013-07-31 23:58:00+00:00",
-                "parity": 2e-07,
-                "md5": "c4ca4238a0b923820dcc509a6f75849b",
-            },
-            "champion": {"md5": "c81e728d9d4c2f636f067f89cc14862c", "fit": "baseline-schedule"},
+            "candidate": _model("boosting-full", CANDIDATE, {"max_iter": 200, "learning_rate": 0.1}),
+            "champion": _model("baseline-schedule", CHAMPION, {}),
             "metrics": {
                 model: {score: interval(value - place / 10) for place, score in enumerate(SCORES)}
                 for model, value in models.items()
@@ -79,6 +90,7 @@ def evidence() -> dict[str, Any]:
                 "negative": interval(0.91),
                 "both": interval(0.45),
             },
+            "days": [],
         },
         "slices": {
             "slices": [_part("carrier", value, 0.05 - place / 200) for place, value in enumerate(carriers)]
@@ -92,10 +104,9 @@ def evidence() -> dict[str, Any]:
             "table": [
                 {
                     "fit": fit,
-                    "model": fit.split("-")[0],
-                    "features": fit.split("-")[1],
                     "mean": interval(0.48 + more),
                     "difference": interval(more, 0.003 if more else 0),
+                    "standard_error": 0.002,
                     "chosen": fit == "boosting-full",
                 }
                 for fit, more in fits
@@ -104,23 +115,25 @@ def evidence() -> dict[str, Any]:
             "chosen": "boosting-full",
             "months": ["2013-05", "2013-06", "2013-07"],
             "used_until": "2013-07-31 23:58:00+00:00",
+            "by_month": {},
         },
         "decision": {
-            "verdict": "no",
-            "candidate": "c4ca4238a0b923820dcc509a6f75849b",
-            "champion": "c81e728d9d4c2f636f067f89cc14862c",
+            "answer": "no",
+            "candidate": CANDIDATE,
+            "manifest": "eccbc87e4b5ce2fe28308fd9f2a7baf3",
+            "champion": CHAMPION,
             "rules": [
                 {
                     "rule": rule,
                     "bound": 0.0,
                     "passes_when": "low >= -bound",
-                    "verdict": verdict,
+                    "answer": answer,
                     "reason": reason,
                     "accepted": [],
                     "open": [],
-                    **interval(value),
+                    **{end: number for end, number in interval(value).items() if end != "level"},
                 }
-                for rule, value, verdict, reason in rules
+                for rule, value, answer, reason in rules
             ],
             "unused": [],
             "evidence": {"reports/evidence/test.json": "eccbc87e4b5ce2fe28308fd9f2a7baf3"},
@@ -151,17 +164,29 @@ def evidence() -> dict[str, Any]:
                 "best": {"max_iter": 200},
                 "difference": interval(-0.004, 0.002),
                 "confirmation": interval(-0.003, 0.006),
-                "verdict": "unconfirmed",
+                "find": "unconfirmed",
                 "adopt": "dvc exp run -S models.boosting.max_iter=200 select",
                 "tried": [{"params": {"max_iter": 100}, "mean": interval(0.5), "difference": interval(0, 0)}],
             }
         },
         "importance": {
             "month": "2013-07",
-            "costs": [{"name": "weather feed", "columns": 14, "permuted": interval(0.01), "verdict": "pays"}],
+            "rows": 29000,
+            "repeats": 3,
+            "leave_out_share": 0.1,
+            "leave_out_times": {"cost": 4, "feature": 1},
+            "luck": 0.007,
+            "costs": [
+                {
+                    **{"name": "weather feed", "columns": 14, "permuted": interval(0.01), "left_out": interval(0.03)},
+                    **{"need": "needed", "source": "", "cost": ""},
+                }
+            ],
+            "features": [],
             "explained": {
-                "flight_id": 17,
+                "key": "17",
                 "base": -1.1,
+                "probability": 0.9,
                 "contributions": [{"feature": "hour", "value": "20", "log_odds": 0.7, "error": 0.01}],
                 "others": {"features": 70, "log_odds": 0.2},
             },
@@ -172,24 +197,39 @@ def evidence() -> dict[str, Any]:
             "broken": 0,
         },
         "leakage": {
-            "checked": {"columns": 80, "pairs": 45},
-            "findings": [],
+            "checked": [{"kind": "strong_columns", "columns": 80, "pairs": 45}],
+            "leaks": [],
             "strongest": [{"column": "x", "auc": interval(0.7)}],
+            "shuffled": [],
         },
-        "replay": {"instants": ["2013-03-05T00:00:00+00:00"], "rows": 2000, "features": 80, "findings": []},
-        "features": [
-            {
-                "name": name,
-                "description": f"{name} of the flight",
-                "source": source,
-                "unit": "-",
-                "available": "months ahead, with the schedule",
-                "cost": "in the request",
-                "owner": "flights",
-                "kind": "number",
-            }
-            for name, source in (("carrier", "flights"), ("visibility", "weather"), ("distance", "flights"))
-        ],
+        "point_in_time": {"instants": ["2013-03-05 00:00"], "rows": 2000, "features": 80, "leaks": []},
+        "parity": {
+            **{"fit": "boosting-full", "md5": CANDIDATE, "same_again": True, "tolerance": 1e-5, "largest": 2e-7},
+            **{"beyond": 0, "rows": 100, "compared": 100, "kinds": {}},
+        },
+        "quality": {
+            **{"judged": "2013-08", "checked": 30, "level": 0.95, "flags": [], "checks": [], "unjudged": {}},
+            **{"volume": [], "label": [], "without_months": []},
+        },
+        "robustness": {
+            **{"fit": "boosting-full", "md5": CANDIDATE, "month": "2013-07", "directions": [], "unread": []},
+            **{"untouched": [], "missing": [], "tried": 9, "finite": True, "broken": []},
+        },
+        "features": {
+            "features": [
+                {
+                    "name": name,
+                    "description": f"{name} of the flight",
+                    "source": source,
+                    "unit": "-",
+                    "available": "months ahead, with the schedule",
+                    "cost": "in the request",
+                    "owner": "flights",
+                    "kind": "number",
+                }
+                for name, source in (("carrier", "flights"), ("visibility", "weather"), ("distance", "flights"))
+            ]
+        },
         "tides": {"moon": "full", "highest": interval(0.3)},
     }
 
@@ -197,7 +237,8 @@ def evidence() -> dict[str, Any]:
 def files(**replaced: Any) -> dict[str, Any]:
     """The evidence, some of it replaced, by the files in which the stages keep it; None leaves a file out."""
     found = {name: content for name, content in (evidence() | replaced).items() if content is not None}
-    made = {f"reports/advice/{model}.json": one for model, one in found.pop("advice", {}).items()}
+    made = {f"reports/advice/{model}.json": VERSION | one for model, one in found.pop("advice", {}).items()}
+    found = {name: content if name == "tides" else VERSION | content for name, content in found.items()}
     if "decision" in found:
         made["models/decision.json"] = found.pop("decision")
     return made | {f"reports/evidence/{name}.json": content for name, content in found.items()}

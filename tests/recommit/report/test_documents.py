@@ -61,7 +61,7 @@ def test_the_model_card_shows_versions_scores_and_parts_from_evidence(pages: dic
 
 def test_the_features_page_has_all_that_is_known_of_each_feature(pages: dict[str, str]) -> None:
     said = samples.text(pages["html/feature-list.html"])
-    for feature in samples.evidence()["features"]:
+    for feature in samples.evidence()["features"]["features"]:
         assert all(feature[key] in said for key in ("name", "description", "unit", "available", "cost", "owner"))
     assert "From flights: 2" in said
 
@@ -106,7 +106,7 @@ def test_what_no_evidence_measures_is_a_debt_too(tmp_path: Path) -> None:
 def test_a_placeholder_takes_its_value_from_evidence_params_and_hashes(tmp_path: Path) -> None:
     text = (
         "{{ evidence.test.metrics.candidate.auc }} of {{ evidence.test.period.rows }}, "
-        "{{ evidence.test.period.late_share | percent }}, {{ params.horizon_hours }} hours, "
+        "{{ evidence.test.period.positive_share | percent }}, {{ params.horizon_hours }} hours, "
         '{{ evidence.selection.months[0] }}, {{ hashes["reports/evidence/test.json"] }}'
     )
     said = samples.text(of(tmp_path, {"monitoring": text})["html/canvas.html"])
@@ -116,7 +116,7 @@ def test_a_placeholder_takes_its_value_from_evidence_params_and_hashes(tmp_path:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{{ evidence.test.period.rowz }}", "there is no rowz; there are starts, ends, days, rows, late_share"),
+        ("{{ evidence.test.period.rowz }}", "there is no rowz; there are starts, ends, days, rows, positive_share"),
         ("{{ evidence.tests.period }}", "there is no tests; there are .*test"),
         ("{{ evidence.test.rowz.value }}", "there is no rowz"),
         ("{{ params.nothing }}", "there is no nothing; there are as_of, horizon_hours"),

@@ -57,9 +57,9 @@ def project(tmp_path: Path) -> Path:
     for out in (out for stage in stages(ROOT) for out in stage.outs if stage.name != "report"):
         write(folder, out)
         if out.startswith("reports/advice/"):
-            (folder / out).write_text(json.dumps(evidence["advice"]["boosting"]))
+            (folder / out).write_text(json.dumps(samples.VERSION | evidence["advice"]["boosting"]))
         elif out.endswith(".json") and not out.startswith("reports/metrics/") and Path(out).stem in evidence:
-            (folder / out).write_text(json.dumps(evidence[Path(out).stem]))
+            (folder / out).write_text(json.dumps(samples.VERSION | evidence[Path(out).stem]))
     return folder
 
 

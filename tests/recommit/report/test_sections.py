@@ -50,19 +50,19 @@ def test_each_rule_is_shown_with_value_interval_bound_when_it_passes_verdict_and
     assert "1 of 2 rules of the gate say no: worst slice." in said
 
 
-def test_a_verdict_of_yes_looks_like_one(tmp_path: Path) -> None:
+def test_an_answer_of_yes_looks_like_one(tmp_path: Path) -> None:
     decision = samples.evidence()["decision"]
-    decision = decision | {"verdict": "yes", "rules": decision["rules"][:1]}
+    decision = decision | {"answer": "yes", "rules": decision["rules"][:1]}
     page = index(tmp_path, decision=decision)
-    assert 'class="verdict good"' in page
-    assert 'class="verdict bad"' not in page
+    assert 'class="answer good"' in page
+    assert 'class="answer bad"' not in page
 
 
 def test_scores_differences_and_fits_are_shown_with_their_intervals(tmp_path: Path) -> None:
     said = samples.text(index(tmp_path))
     assert "Candidate 0.764 [0.744, 0.784]" in said
     assert "than logistic 0.004 [-0.002, 0.010]" in said
-    assert "boosting-full boosting full 0.480 [0.460, 0.500] 0.000 [0.000, 0.000] chosen" in said
+    assert "boosting-full 0.480 [0.460, 0.500] 0.000 [0.000, 0.000] chosen" in said
     assert "judged on 29,187 rows of 31 days from 2013-08-01 to 2013-09-01; 26.1 % of them came true" in said
 
 
@@ -72,35 +72,35 @@ def test_evidence_of_an_unknown_name_is_shown_as_it_is(tmp_path: Path) -> None:
     assert "Moon full Highest 0.300 [0.280, 0.320]" in samples.text(page)
 
 
-def test_a_finding_is_shown_and_none_is_said_to_be_none(tmp_path: Path) -> None:
+def test_a_leak_is_shown_and_none_is_said_to_be_none(tmp_path: Path) -> None:
     leak = {"certainty": "proof", "kind": "target_in_columns", "where": "arrival_delay", "how": "AUC 1 alone"}
     asked = {"certainty": "question", "kind": "strong_columns", "where": "hour", "how": "AUC 0.96 alone", "worth": 0.4}
-    said = samples.text(index(tmp_path, leakage={"checked": [], "findings": [leak, asked]}))
+    said = samples.text(index(tmp_path, leakage=samples.evidence()["leakage"] | {"leaks": [leak, asked]}))
     assert "proof target_in_columns arrival_delay AUC 1 alone" in said
-    assert "question strong_columns hour AUC 0.96 alone 0.4" in said
-    assert "does any feature change? Findings: none." in said
+    assert "question strong_columns hour AUC 0.96 alone 0.400" in said
+    assert "does any feature change? Leaks: none." in said
 
 
 def test_what_the_gate_cannot_tell_stands_there_with_its_answer_or_as_open(tmp_path: Path) -> None:
     decision = samples.evidence()["decision"]
     point = {"about": "hour, weekday", "says": "worth 0.4 of the loss"}
-    rule = decision["rules"][0] | {"verdict": "unknown", "open": [point]}
-    page = samples.text(index(tmp_path, decision=decision | {"verdict": "unknown", "rules": [rule]}))
+    rule = decision["rules"][0] | {"answer": "unknown", "open": [point]}
+    page = samples.text(index(tmp_path, decision=decision | {"answer": "unknown", "rules": [rule]}))
     assert "Decision: unknown 1 of 1 rules of the gate cannot tell: better than baseline." in page
     assert "hour, weekday worth 0.4 of the loss open" in page
 
     rule |= {"open": [], "accepted": [point | {"why": "a busy street"}]}
     line = {"rule": "quality", "about": "2013-02", "why": "a storm"}
-    decision |= {"verdict": "yes", "rules": [rule], "unused": [line]}
+    decision |= {"answer": "yes", "rules": [rule], "unused": [line]}
     page = samples.text(index(tmp_path, decision=decision))
     assert "1 of 1 rules of the gate are unknown and accepted: better than baseline." in page
     assert "hour, weekday worth 0.4 of the loss a busy street" in page
-    assert "Quality 2013-02 nothing: no point is answered by this line a storm" in page
+    assert "Quality 2013-02 nothing: this line accepts no point a storm" in page
 
 
 @pytest.mark.parametrize("name", ["test", "slices", "selection", "decision", "staleness"])
 def test_evidence_that_lacks_what_is_shown_is_refused_by_its_name(name: str, tmp_path: Path) -> None:
-    with pytest.raises(Refusal, match=rf"the evidence {name} has no '"):
+    with pytest.raises(Refusal, match=rf"{name}\.json is not what a stage writes: \w+ is missing"):
         index(tmp_path, **{name: {"strange": 1}})
 
 

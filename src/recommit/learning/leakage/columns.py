@@ -5,8 +5,8 @@ from itertools import pairwise
 
 import pandas as pd
 
+from recommit.evidence.stages import Leak
 from recommit.learning.leakage.bounds import Bounds
-from recommit.learning.leakage.finding import Finding
 from recommit.learning.leakage.shuffled import strong_against_shuffled, stronger_lately
 from recommit.learning.leakage.spans import within
 from recommit.learning.leakage.target import target_in_columns
@@ -20,8 +20,8 @@ _COUNTED = 5
 
 def leaks_in_columns(
     rows: pd.DataFrame, as_of: str, months: int, columns: Sequence[str], target: str, bounds: Bounds, seed: int
-) -> list[Finding]:
-    """Find what the training rows' columns say of the target: proof of a leak, and questions, as `finding.CERTAINTY`.
+) -> list[Leak]:
+    """Find what the training rows' columns say of the target: proofs and questions, see `Leak`.
 
     `rows` has `predicted_at` and `label_known_at` (UTC), the columns and the target (true or false). Looked at are the
     last `months` before the test month that ends at `as_of`, each by what came before it, and each within itself. Each
@@ -43,8 +43,8 @@ def leaks_in_columns(
     return found
 
 
-def _left(columns: Sequence[str], found: Sequence[Finding]) -> list[str]:
-    named = {column for finding in found for column in finding.where.split(", ")}
+def _left(columns: Sequence[str], found: Sequence[Leak]) -> list[str]:
+    named = {column for leak in found for column in leak.where.split(", ")}
     return [column for column in columns if column not in named]
 
 

@@ -9,13 +9,13 @@ from scipy import sparse
 from sklearn.base import BaseEstimator, clone
 from sklearn.pipeline import Pipeline
 
-from recommit.learning.leakage.finding import Finding
+from recommit.evidence.stages import Leak
 
 # The same rows give the same numbers; a sum over blocks of other sizes may differ in its last digits.
 _RELATIVE = 1e-9
 
 
-def fitted_beyond(fitted: BaseEstimator, rows: pd.DataFrame, target: pd.Series | None = None) -> list[Finding]:
+def fitted_beyond(fitted: BaseEstimator, rows: pd.DataFrame, target: pd.Series | None = None) -> list[Leak]:
     """Find steps of a fitted scikit-learn estimator that were fitted on other rows than `rows`, the training rows.
 
     A clone is fitted on the training rows alone and every fitted attribute (a name that ends in `_`) is compared, in
@@ -28,7 +28,7 @@ def fitted_beyond(fitted: BaseEstimator, rows: pd.DataFrame, target: pd.Series |
         return []
     again = clone(steps).fit(rows, target)
     return [
-        Finding("fitted_beyond", f"{step} of {name}", f"{how} when fitted again on the {len(rows)} training rows alone")
+        Leak.of("fitted_beyond", f"{step} of {name}", f"{how} when fitted again on the {len(rows)} training rows alone")
         for name, step, how in _differences(steps, again, type(fitted).__name__)
     ]
 

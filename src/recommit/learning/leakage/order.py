@@ -5,12 +5,12 @@ from itertools import pairwise
 
 import pandas as pd
 
-from recommit.learning.leakage.finding import Finding
+from recommit.evidence.stages import Leak
 
 
 def time_order(
     parts: Mapping[str, pd.DataFrame], asked: str = "predicted_at", known: str = "label_known_at"
-) -> list[Finding]:
+) -> list[Leak]:
     """Find rows that break the order of time; the order of rows within a part does not matter.
 
     `parts` are splits in the order that they are used, training first, each with the instants (with a time zone) at
@@ -18,38 +18,38 @@ def time_order(
     about when their label was known already, parts that reach into the time of the next, and labels known only at or
     after the first prediction of the next part.
     """
-    found = [finding for name, part in parts.items() for finding in _within(name, part, asked, known)]
+    found = [leak for name, part in parts.items() for leak in _within(name, part, asked, known)]
     filled = [(name, part) for name, part in parts.items() if part[asked].notna().any()]
     for (a, first), (b, second) in pairwise(filled):
         found += _between(a, first, b, second, asked, known)
     return found
 
 
-def _within(name: str, part: pd.DataFrame, asked: str, known: str) -> list[Finding]:
+def _within(name: str, part: pd.DataFrame, asked: str, known: str) -> list[Leak]:
     found = []
     blank = part[[asked, known]].isna().any(axis=1)
     if blank.any():
-        found.append(_finding(f"rows of {name}", f"{blank.sum()} of {len(part)} have no {asked} or no {known}"))
+        found.append(_leak(f"rows of {name}", f"{blank.sum()} of {len(part)} have no {asked} or no {known}"))
     answered = part[part[asked] >= part[known]]
     if len(answered):
         row = answered.iloc[0]
         how = f"{len(answered)} of {len(part)} were asked about when their label was known"
-        found.append(_finding(f"rows of {name}", f"{how}: one at {row[asked]}, known at {row[known]}"))
+        found.append(_leak(f"rows of {name}", f"{how}: one at {row[asked]}, known at {row[known]}"))
     return found
 
 
-def _between(a: str, first: pd.DataFrame, b: str, second: pd.DataFrame, asked: str, known: str) -> list[Finding]:
+def _between(a: str, first: pd.DataFrame, b: str, second: pd.DataFrame, asked: str, known: str) -> list[Leak]:
     starts = second[asked].min()
     after = first[asked] >= starts
     if after.any():
         how = f"{after.sum()} of {len(first)} are asked about at or after {starts}, when {b} begins"
-        return [_finding(f"rows of {a}", f"{how}; {a} reaches to {first[asked].max()}")]
+        return [_leak(f"rows of {a}", f"{how}; {a} reaches to {first[asked].max()}")]
     open_labels = first[known] >= starts
     if open_labels.any():
         how = f"{open_labels.sum()} of {len(first)} have a label known only at or after {starts}, when {b} begins"
-        return [_finding(f"rows of {a}", f"{how}; the last at {first[known].max()}")]
+        return [_leak(f"rows of {a}", f"{how}; the last at {first[known].max()}")]
     return []
 
 
-def _finding(where: str, how: str) -> Finding:
-    return Finding("time_order", where, how)
+def _leak(where: str, how: str) -> Leak:
+    return Leak.of("time_order", where, how)

@@ -6,8 +6,8 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
+from recommit.evidence.stages import Leak
 from recommit.learning.leakage.cells import is_number, numbers
-from recommit.learning.leakage.finding import Finding
 
 DIGITS = 3
 SHARES = 4
@@ -18,9 +18,7 @@ _MANY = 12
 _COMMON = 3
 
 
-def shared_rows(
-    parts: Mapping[str, pd.DataFrame], key: str, columns: Sequence[str], coincidences: float
-) -> list[Finding]:
+def shared_rows(parts: Mapping[str, pd.DataFrame], key: str, columns: Sequence[str], coincidences: float) -> list[Leak]:
     """Find rows of one part that are in another: the same key, or, under another key, the same values.
 
     `parts` are disjoint splits, each a table with the key and the columns, earlier ones first. Numbers are the same
@@ -39,7 +37,7 @@ def shared_rows(
         where = f"rows of {a} and {b}"
         if same_key.any():
             shown = ", ".join(str(value) for value in second.loc[same_key, key].head(_SHOWN))
-            found.append(Finding("shared_rows", where, f"{same_key.sum()} have the same {key}: {shown}"))
+            found.append(Leak.of("shared_rows", where, f"{same_key.sum()} have the same {key}: {shown}"))
         copied = (np.isin(alike[b], alike[a]) | _near(nearly[a], nearly[b], len(second))) & ~same_key
         share = copied.sum() / max(min(len(first), len(second)), 1)
         if share > coincidences:
@@ -49,7 +47,7 @@ def shared_rows(
                 f"{copied.sum()} of {b} have another {key} and the same values in {most}all {len(columns)} columns, to "
                 f"{DIGITS} digits ({share:.2%}, bound {coincidences:.2%}): {key} {shown}"
             )
-            found.append(Finding("shared_rows", where, how))
+            found.append(Leak.of("shared_rows", where, how))
     return found
 
 
@@ -63,7 +61,7 @@ def look_alikes(parts: Mapping[str, pd.DataFrame], columns: Sequence[str]) -> in
     return number
 
 
-def shared_groups(parts: Mapping[str, pd.DataFrame], groups: Sequence[str]) -> list[Finding]:
+def shared_groups(parts: Mapping[str, pd.DataFrame], groups: Sequence[str]) -> list[Leak]:
     """Find groups, such as patients, that have rows in more than one part; `groups` are the columns that name them."""
     found = []
     for group in groups:
@@ -73,7 +71,7 @@ def shared_groups(parts: Mapping[str, pd.DataFrame], groups: Sequence[str]) -> l
                 shown = ", ".join(str(value) for value in both[:_SHOWN])
                 rows = int(second[group].isin(both).sum())
                 how = f"{len(both)} groups, with {rows} of {b}'s {len(second)} rows, are in both: {shown}"
-                found.append(Finding("shared_groups", f"{group} of {a} and {b}", how))
+                found.append(Leak.of("shared_groups", f"{group} of {a} and {b}", how))
     return found
 
 

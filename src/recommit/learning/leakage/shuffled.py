@@ -18,9 +18,10 @@ import pandas as pd
 from scipy import stats
 from sklearn.ensemble import HistGradientBoostingClassifier
 
+from recommit.evidence.stages import Leak
 from recommit.learning.intervals import Blocks, Interval, blocks
 from recommit.learning.leakage.cells import cells, is_number, numbers
-from recommit.learning.leakage.finding import Finding, named
+from recommit.learning.leakage.leak import named
 from recommit.learning.leakage.spans import spans
 from recommit.learning.splits import Split
 
@@ -55,21 +56,19 @@ def alone(split: Split, columns: Sequence[str], target: str, seed: int) -> list[
     return quick.alone if quick and quick.skilled else []
 
 
-def strong_against_shuffled(
-    split: Split, columns: Sequence[str], target: str, bound: float, seed: int
-) -> list[Finding]:
+def strong_against_shuffled(split: Split, columns: Sequence[str], target: str, bound: float, seed: int) -> list[Leak]:
     """Find the fewest columns that surely save, together, more than `bound` (0 to 1) of the loss left without them.
 
     What was found is left out and the rest is looked at again, so that a strong column does not hide another.
     `split`, `target` and the worth are those of `alone`.
     """
-    found: list[Finding] = []
+    found: list[Leak] = []
     left = list(columns)
     while left and (quick := _Quick.of(split, left, target, seed)) and quick.skilled:
         if (one := quick.above(bound)) is None:
             break
         found.append(
-            Finding("strong_against_shuffled", named(one.columns), f"{_said(one)}, bound {bound:.0%}", one.of_baseline)
+            Leak.of("strong_against_shuffled", named(one.columns), f"{_said(one)}, bound {bound:.0%}", one.of_baseline)
         )
         left = [column for column in left if column not in one.columns]
     return found
@@ -77,7 +76,7 @@ def strong_against_shuffled(
 
 def stronger_lately(
     months: Sequence[Split], columns: Sequence[str], target: str, bound: float, seed: int
-) -> list[Finding]:
+) -> list[Leak]:
     """Find columns that are suddenly worth more, within one month, than in any month before it.
 
     A fit learns from months before the one that it is judged on, and cannot see a column that begins to leak in that
@@ -90,7 +89,7 @@ def stronger_lately(
         before = [past for past in looked[:place] if past]
         if quick and before and quick.skilled and (one := _risen(quick, before, bound)):
             how = f"in {months[place].starts:%Y-%m} {_said(one)}, surely more than in months before it"
-            found.append(Finding("stronger_lately", named(one.columns), f"{how}, bound +{bound:.0%}", one.of_baseline))
+            found.append(Leak.of("stronger_lately", named(one.columns), f"{how}, bound +{bound:.0%}", one.of_baseline))
     return found
 
 

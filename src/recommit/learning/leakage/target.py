@@ -14,11 +14,12 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
+from recommit.evidence.stages import Leak
 from recommit.learning.intervals import Blocks, Estimate, Interval, blocks
 from recommit.learning.leakage import linear
 from recommit.learning.leakage.bounds import Bounds
 from recommit.learning.leakage.cells import COARSE, Cells, auc, auc_of_counts, cells, counts, missing, product, rates
-from recommit.learning.leakage.finding import Finding, named
+from recommit.learning.leakage.leak import named
 from recommit.learning.splits import Split
 
 PAIRED = 80
@@ -28,7 +29,7 @@ _RARER = 20
 _SUMMANDS = 8
 
 
-def target_in_columns(splits: Sequence[Split], columns: Sequence[str], target: str, bounds: Bounds) -> list[Finding]:
+def target_in_columns(splits: Sequence[Split], columns: Sequence[str], target: str, bounds: Bounds) -> list[Leak]:
     """Find columns that are the target (`target_in_columns`), or nearly as good (`strong_columns`).
 
     `splits` are time-ordered, such as `splits.folds` gives, with `predicted_at` (UTC), the columns and the target (true
@@ -43,13 +44,13 @@ def target_in_columns(splits: Sequence[Split], columns: Sequence[str], target: s
     areas = {}
     for column in columns:
         areas[column] = _most(folds, column, cells)
-        finding = _alone(folds, column, areas[column], bounds)
-        found += [finding] if finding else []
-    left = [column for column in columns if column not in {finding.where for finding in found}]
+        leak = _alone(folds, column, areas[column], bounds)
+        found += [leak] if leak else []
+    left = [column for column in columns if column not in {leak.where for leak in found}]
     pairs = _pairs(folds, sorted(left, key=lambda column: -areas[column])[:PAIRED], bounds)
     for pair, area in pairs.items():
         how = f"together they give the target with an AUC of {area:.4f} on later rows"
-        found.append(_finding(folds, pair, how, bounds))
+        found.append(_leak(folds, pair, how, bounds))
     left = [column for column in left if not any(column in pair for pair in pairs)]
     return _proved_together(folds, columns, found + _combinations(folds, left, bounds), bounds)
 
@@ -99,25 +100,25 @@ def _most(folds: Iterable[_Fold], column: str, cutter: Callable[..., Cells]) -> 
     return float(np.nanmax([0.5, *(fold.auc(fold.cut(column, cutter)) for fold in folds)]))
 
 
-def _alone(folds: Sequence[_Fold], column: str, area: float, bounds: Bounds) -> Finding | None:
+def _alone(folds: Sequence[_Fold], column: str, area: float, bounds: Bounds) -> Leak | None:
     pattern = _most(folds, column, missing)
     if pattern > bounds.auc:
         how = f"whether it is missing gives the target with an AUC of {pattern:.4f} on later rows"
-        return _finding(folds, [column], how, bounds)
+        return _leak(folds, [column], how, bounds)
     if area > bounds.auc:
         how = f"alone it gives the target with an AUC of {area:.4f} on later rows"
-        return _finding(folds, [column], how, bounds)
+        return _leak(folds, [column], how, bounds)
     return None
 
 
-def _finding(folds: Sequence[_Fold], columns: Sequence[str], how: str, bounds: Bounds) -> Finding:
+def _leak(folds: Sequence[_Fold], columns: Sequence[str], how: str, bounds: Bounds) -> Leak:
     """Proof where these columns, never more than a few, are the target in some fold; else a question."""
     spared = max((_spared(fold, columns) for fold in folds), default=0.0)
     worth = max(_saved(fold, columns) for fold in folds)
     if spared >= bounds.exact:
         how = f"{how}; they remove {spared:.2%} of the errors of always guessing the commoner outcome"
-        return Finding("target_in_columns", named(columns), f"{how}, bound {bounds.exact:.0%}")
-    return Finding("strong_columns", named(columns), f"{how}, bound {bounds.auc}", worth)
+        return Leak.of("target_in_columns", named(columns), f"{how}, bound {bounds.exact:.0%}")
+    return Leak.of("strong_columns", named(columns), f"{how}, bound {bounds.auc}", worth)
 
 
 def _spared(fold: _Fold, columns: Sequence[str]) -> float:
@@ -166,8 +167,8 @@ def _pairs(folds: Sequence[_Fold], columns: Sequence[str], bounds: Bounds) -> di
     return found
 
 
-def _combinations(folds: Sequence[_Fold], columns: Sequence[str], bounds: Bounds) -> list[Finding]:
-    found: list[Finding] = []
+def _combinations(folds: Sequence[_Fold], columns: Sequence[str], bounds: Bounds) -> list[Leak]:
+    found: list[Leak] = []
     left = list(columns)
     for fold in folds:
         while left and (told := linear.smallest(fold.split, left, fold.earlier, fold.later, bounds.auc)):
@@ -175,27 +176,27 @@ def _combinations(folds: Sequence[_Fold], columns: Sequence[str], bounds: Bounds
                 f"a linear combination of {', '.join(told.terms)} gives the target with an AUC of {told.auc:.4f} on "
                 f"later rows"
             )
-            found.append(_finding([fold], told.columns, how, bounds))
+            found.append(_leak([fold], told.columns, how, bounds))
             left = [column for column in left if column not in told.columns]
     return found
 
 
 def _proved_together(
-    folds: Sequence[_Fold], columns: Sequence[str], found: Sequence[Finding], bounds: Bounds
-) -> list[Finding]:
+    folds: Sequence[_Fold], columns: Sequence[str], found: Sequence[Leak], bounds: Bounds
+) -> list[Leak]:
     """What was found, with proof in place of the questions about columns that are the target with others."""
-    told = [finding for finding in found if finding.certainty == "proof"]
-    asked = [finding for finding in found if finding.certainty == "question"]
-    left = [column for column in columns if not any(column in _columns(finding) for finding in told)]
+    told = [leak for leak in found if leak.certainty == "proof"]
+    asked = [leak for leak in found if leak.certainty == "question"]
+    left = [column for column in columns if not any(column in _columns(leak) for leak in told)]
     for fold in folds:
         while asked and (proof := _with_others(fold, left, asked, bounds)):
             told.append(proof)
-            asked = [finding for finding in asked if not _columns(finding) & _columns(proof)]
+            asked = [leak for leak in asked if not _columns(leak) & _columns(proof)]
             left = [column for column in left if column not in _columns(proof)]
     return told + asked
 
 
-def _with_others(fold: _Fold, columns: Sequence[str], asked: Sequence[Finding], bounds: Bounds) -> Finding | None:
+def _with_others(fold: _Fold, columns: Sequence[str], asked: Sequence[Leak], bounds: Bounds) -> Leak | None:
     """The fewest columns, one of them in a question, that are the target together in this fold."""
     strong = set[str]().union(*map(_columns, asked))
     order = linear.ranked(fold.split, columns, fold.earlier)
@@ -204,12 +205,12 @@ def _with_others(fold: _Fold, columns: Sequence[str], asked: Sequence[Finding], 
     for names in sets:
         if strong & set(names) and (spared := _spared(fold, names)) >= bounds.exact:
             how = f"together they remove {spared:.2%} of the errors of always guessing the commoner outcome"
-            return Finding("target_in_columns", named(names), f"{how} on later rows, bound {bounds.exact:.0%}")
+            return Leak.of("target_in_columns", named(names), f"{how} on later rows, bound {bounds.exact:.0%}")
     return None
 
 
-def _columns(finding: Finding) -> set[str]:
-    return set(finding.where.split(", "))
+def _columns(leak: Leak) -> set[str]:
+    return set(leak.where.split(", "))
 
 
 def _pooled(folds: Sequence[_Fold], column: str, drawn: Blocks, later: np.ndarray) -> Estimate:

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from recommit.evidence.stages import Leak
 from recommit.learning.leakage.cells import Cells, cells, is_number, missing, product
-from recommit.learning.leakage.finding import Finding, named
+from recommit.learning.leakage.leak import named
 from recommit.learning.leakage.spans import spans
 from recommit.learning.splits import Split
 
@@ -22,20 +23,20 @@ _PULL = 5
 _PATTERNS, _CATEGORIES = 24, 64
 
 
-def telling_values(split: Split, columns: Sequence[str], target: str, odds: float) -> list[Finding]:
+def telling_values(split: Split, columns: Sequence[str], target: str, odds: float) -> list[Leak]:
     """Find values, ranges and gaps of columns whose rows have other odds of the target than their day has.
 
     `odds` is how many times as high or as low as the other rows' they must be, before and after the split; rows are
     compared with the rest of their day, or of as many days as hold enough rows. To count as high, the target must be
     true in more than half of the rows. `split` has `predicted_at` (UTC); the target is true or false. Returns one
-    finding per column or set of columns, for its largest such value.
+    leak per column or set of columns, for its largest such value.
     """
     parts = _Part.of(split.train, target), _Part.of(split.test, target)
-    found: dict[frozenset[str], Finding] = {}
+    found: dict[frozenset[str], Leak] = {}
     for names, cut in _cuts(split, columns):
         # What a part of these columns tells, they tell too.
-        if not any(fewer <= set(names) for fewer in found) and (finding := _worst(named(names), cut, parts, odds)):
-            found[frozenset(names)] = finding
+        if not any(fewer <= set(names) for fewer in found) and (leak := _worst(named(names), cut, parts, odds)):
+            found[frozenset(names)] = leak
     return list(found.values())
 
 
@@ -112,7 +113,7 @@ class _Part:
         return rows, true, expected, (above + 0.5) / (below + 0.5)
 
 
-def _worst(about: str, cut: Cells, parts: tuple[_Part, _Part], odds: float) -> Finding | None:
+def _worst(about: str, cut: Cells, parts: tuple[_Part, _Part], odds: float) -> Leak | None:
     sides = [part.counted(codes, cut.number) for part, codes in zip(parts, (cut.earlier, cut.later), strict=True)]
     high, low = (np.logical_and.reduce(part) for part in zip(*(_beyond(side, odds) for side in sides), strict=True))
     later = parts[1]
@@ -124,7 +125,7 @@ def _worst(about: str, cut: Cells, parts: tuple[_Part, _Part], odds: float) -> F
                 f"{sides[0][1][cell] / sides[0][0][cell]:.2%} of {sides[0][0][cell]:.0f} earlier ones; by the other "
                 f"rows of their days, {expected / rows:.2%} would: odds {ratio:.3g} times, bound {odds:g}"
             )
-            return Finding("telling_value", about, how, _worth(cut.later == cell, later))
+            return Leak.of("telling_value", about, how, _worth(cut.later == cell, later))
     return None
 
 

@@ -1,4 +1,4 @@
-"""The replay test: a feature is what it was, whatever came later.
+"""The point-in-time test: a feature is what it was, whatever came later.
 
 The world is cut off at a row's own prediction instant, and features of the rows asked about up to then are computed
 again: once with all later facts left out, once with them exchanged for other ones. They must be the stored ones both
@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from recommit.learning.leakage.finding import Finding
+from recommit.evidence.stages import Leak
 
 Tables = dict[str, pd.DataFrame]
 Future = Literal["left out", "exchanged"]
@@ -23,7 +23,7 @@ _RELATIVE = 1e-9
 
 
 @dataclass(frozen=True)
-class Replayed:
+class Rebuilt:
     """Stored and rebuilt features of the rows asked about up to an instant, in the same order, indexed by their key.
 
     `future` says what was done with later facts.
@@ -49,7 +49,7 @@ def instants(table: pd.DataFrame, number: int, seed: int, asked: str = "predicte
     return [at[int(random.integers(low, high))] for low, high in pairwise(places) if high > low]
 
 
-def replayed(
+def rebuild(
     build: Callable[[Tables, pd.Series], pd.DataFrame],
     as_known_at: Callable[[Tables, pd.Timestamp], Tables],
     tables: Tables,
@@ -59,7 +59,7 @@ def replayed(
     key: str,
     asked: str = "predicted_at",
     future: Future = "left out",
-) -> Replayed:
+) -> Rebuilt:
     """Compute again, from the tables as known at an instant, the last `rows` rows asked about at or before it.
 
     `stored` is the feature table, one row per key, with `asked` (UTC). `as_known_at(tables, instant)` leaves out what
@@ -75,7 +75,7 @@ def replayed(
     for name, table in (("stored", past), ("rebuilt", rebuilt)):
         if table[key].duplicated().any():
             raise ValueError(f"{key} {table.loc[table[key].duplicated(), key].iloc[0]} is twice in the {name} features")
-    return Replayed(instant, past.set_index(key), rebuilt.set_index(key), future)
+    return Rebuilt(instant, past.set_index(key), rebuilt.set_index(key), future)
 
 
 def exchanged(tables: Tables, known: Tables, key: str) -> Tables:
@@ -101,21 +101,21 @@ def _exchanged(table: pd.DataFrame, known: pd.DataFrame, key: str) -> pd.DataFra
     return changed
 
 
-def changes_with_the_future(again: Replayed, columns: Sequence[str]) -> list[Finding]:
-    """Find, in what was replayed, columns whose values changed, and rows that were not there yet."""
+def changes_with_the_future(again: Rebuilt, columns: Sequence[str]) -> list[Leak]:
+    """Find, in what was computed again, columns whose values changed, and rows that were not there yet."""
     stored, rebuilt = again.stored, again.rebuilt
     there = stored.index.isin(rebuilt.index)
     found = []
     if not there.all():
         first = stored.index[~there][0]
         how = f"{(~there).sum()} of {len(stored)} rows asked about by then are not there, {stored.index.name} {first}"
-        found.append(Finding("changes_with_the_future", f"rows at {again.instant}", how))
+        found.append(Leak.of("changes_with_the_future", f"rows at {again.instant}", how))
     stored = stored[there]
     rebuilt = rebuilt.loc[stored.index]
     for column in columns:
         if column not in rebuilt:
             how = f"computed from what was known at {again.instant} there is no such column"
-            found.append(Finding("changes_with_the_future", column, how))
+            found.append(Leak.of("changes_with_the_future", column, how))
             continue
         changed = ~_same(stored[column], rebuilt[column])
         if changed.any():
@@ -125,7 +125,7 @@ def changes_with_the_future(again: Replayed, columns: Sequence[str]) -> list[Fin
                 f"{stored.index.name} {stored.index[place]} from {stored[column].iloc[place]} to "
                 f"{rebuilt[column].iloc[place]}"
             )
-            found.append(Finding("changes_with_the_future", column, how))
+            found.append(Leak.of("changes_with_the_future", column, how))
     return found
 
 

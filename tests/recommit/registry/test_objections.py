@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from recommit.registry.evidence import judged
 from recommit.registry.files import hashes
+from recommit.registry.objections import judged
 from tests.recommit.registry.world import World
 
 Change = Callable[[dict[str, Any]], Any]
@@ -26,12 +26,12 @@ def edit(world: World, change: Change) -> None:
     path.write_text(json.dumps(decision))
 
 
-def ask(about: str = "a: b is odd", verdict: str = "unknown") -> dict[str, Any]:
-    return {"verdict": verdict, "open": [{"about": about, "says": "odd"}]}
+def ask(about: str = "a: b is odd", answer: str = "unknown") -> dict[str, Any]:
+    return {"answer": answer, "open": [{"about": about, "says": "odd"}]}
 
 
 def answered(why: str = "known") -> dict[str, Any]:
-    return {"verdict": "unknown", "accepted": [{"about": "a", "says": "odd", "why": why}]}
+    return {"answer": "unknown", "accepted": [{"about": "a", "says": "odd", "why": why}]}
 
 
 def test_a_point_that_a_declared_line_answers_is_no_objection(world: World) -> None:
@@ -61,15 +61,15 @@ def test_a_decision_about_these_very_files_meets_no_objection(world: World) -> N
         (lambda decision: decision["evidence"].update({"gone.json": "0" * 32}), "gone.json is missing"),
         (lambda decision: decision["evidence"].clear(), "test.json was not read"),
         (lambda decision: decision["rules"].clear(), "no rules"),
-        (lambda decision: decision["rules"][0].update(verdict="no"), "the gate says no, rule not_worse_than_champion"),
-        (lambda decision: decision.update(verdict="no"), "none of its rules does"),
-        (lambda decision: decision["rules"][0].update(verdict="unknown"), "no point says what must be answered"),
-        (lambda decision: decision.update(verdict="unknown"), "no point of its rules is open"),
+        (lambda decision: decision["rules"][0].update(answer="no"), "the gate says no, rule not_worse_than_champion"),
+        (lambda decision: decision.update(answer="no"), "none of its rules does"),
+        (lambda decision: decision["rules"][0].update(answer="unknown"), "no point says what must be judged"),
+        (lambda decision: decision.update(answer="unknown"), "no point of its rules is open"),
         (lambda decision: decision["rules"][0].update(ask()), "rule not_worse_than_champion, about a: b is odd: odd"),
-        (lambda decision: decision["rules"][0].update(ask(verdict="no")), "the gate says no"),
-        (lambda decision: decision["rules"][0].update(answered(why=" ")), "why: String should match"),
-        (lambda decision: decision.update(more=1), "more: Extra inputs"),
-        (lambda decision: decision.pop("champion"), "champion: Field required"),
+        (lambda decision: decision["rules"][0].update(ask(answer="no")), "the gate says no"),
+        (lambda decision: decision["rules"][0].update(answered(why=" ")), "why is ' ': string should match"),
+        (lambda decision: decision.update(more=1), "more is not known"),
+        (lambda decision: decision.pop("champion"), "champion is missing"),
     ],
 )
 def test_a_fault_is_told_by_its_own_words(world: World, change: Change, words: str) -> None:

@@ -5,82 +5,30 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
+from recommit import Refusal
+from recommit.evidence.decision import Answer, Decision
+from recommit.evidence.files import DECISION, FOLDER, parse
+from recommit.evidence.stages import Test
+from recommit.notebook.hashes import md5_of
 from recommit.notebook.ledger import TEST
 from recommit.project.hashes import md5_of
 from recommit.registry.entry import Accepted, File, Interval, one_line
 from recommit.registry.files import CHAMPION, MANIFEST, MODEL
 from recommit.registry.tags import CANDIDATE
 
-DECISION = "models/decision.json"
-EVIDENCE = "reports/evidence"
-TEST_NAME = TEST.removeprefix(f"{EVIDENCE}/")
-
-
-class _Closed(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Point(_Closed):
-    """What a person must answer before the rule passes: what it is about, and what was found."""
-
-    about: str
-    says: str
-
-
-class Answer(Point):
-    """A point that a line of `accepted` in params.yaml answers, and why."""
-
-    why: str = Field(pattern=r"\S")
-
-
-class Line(_Closed):
-    """A line of `accepted` in params.yaml."""
-
-    rule: str
-    about: str
-    why: str
-
-
-class Rule(_Closed):
-    """One rule of the gate, as `recommit.learning.gate` wrote it down."""
-
-    rule: str
-    value: float | None
-    low: float | None
-    high: float | None
-    bound: float
-    passes_when: str
-    verdict: Literal["yes", "no", "unknown"]
-    reason: str
-    accepted: tuple[Answer, ...]
-    open: tuple[Point, ...]
-
-
-class Decision(_Closed):
-    """models/decision.json: whether the candidate may be promoted, and the MD5 of all that it was judged by."""
-
-    verdict: Literal["yes", "no", "unknown"]
-    candidate: str
-    manifest: str
-    champion: str
-    rules: tuple[Rule, ...]
-    unused: tuple[Line, ...]
-    """Lines of `accepted` that answer no point."""
-    evidence: dict[str, str]
+TEST_NAME = TEST.removeprefix(f"{FOLDER}/")
 
 
 @dataclass(frozen=True)
 class Judged:
-    """The decision as found: its verdict, its hash, what was measured, and all that speaks against promoting.
+    """The decision as found: its answer, its hash, what was measured, and all that speaks against promoting.
 
-    `accepted` are the points that declared lines answered; `unused` the lines that answered none.
+    `accepted` are the points that declared lines accepted; `unused` the lines that accepted none.
     """
 
-    decision: Literal["yes", "no", "unknown", "none"]
+    decision: Answer | Literal["none"]
     sha256: str | None
     metrics: Mapping[str, Interval]
     objections: tuple[str, ...]
@@ -96,33 +44,29 @@ def judged(root: Path, files: Mapping[str, File]) -> Judged:
     content = path.read_bytes()
     digest = hashlib.sha256(content).hexdigest()
     try:
-        decision = Decision.model_validate(json.loads(content))
-    except ValidationError as error:
-        first = error.errors()[0]
-        why = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-        return Judged("none", digest, {}, (f"{DECISION} is not what the gate writes: {why}: `dvc repro gate`",))
-    except (ValueError, RecursionError) as error:
-        return Judged("none", digest, {}, (f"{DECISION} is not JSON: {error}: `dvc repro gate` makes it anew",))
+        decision = parse(content, Decision, DECISION)
+    except Refusal as refusal:
+        return Judged("none", digest, {}, (str(refusal),))
     objections = (*_no(decision), *_open(decision), *_other(root, decision, files))
     unused = tuple(f"rule {one_line(line.rule)}, about {one_line(line.about)}" for line in decision.unused)
-    return Judged(decision.verdict, digest, _measured(root, decision), objections, accepted_in(content), unused)
+    return Judged(decision.answer, digest, _measured(root, decision), objections, accepted_in(decision), unused)
 
 
 def _no(decision: Decision) -> Iterator[str]:
-    failed = [rule for rule in decision.rules if rule.verdict == "no"]
+    failed = [rule for rule in decision.rules if rule.answer == "no"]
     for rule in failed:
         measured = "" if rule.value is None else f"{rule.value:.3g}"
         interval = "" if rule.low is None or rule.high is None else f" [{rule.low:.3g}, {rule.high:.3g}]"
         yield f"the gate says no, rule {rule.rule}: {measured}{interval}, bound {rule.bound:g}: {rule.reason}"
-    if decision.verdict == "no" and not failed:
+    if decision.answer == "no" and not failed:
         yield f"{DECISION} says no, and none of its rules does: `dvc repro gate` makes it anew"
     if not decision.rules:
         yield f"{DECISION} holds no rules: nothing was decided"
 
 
 def _open(decision: Decision) -> Iterator[str]:
-    """Each point that nobody answered, with the line that would answer it once it says why."""
-    unknown = [rule for rule in decision.rules if rule.verdict == "unknown"]
+    """Each point that nobody accepted, with the line that would accept it once it says why."""
+    unknown = [rule for rule in decision.rules if rule.answer == "unknown"]
     for rule in unknown:
         for point in rule.open:
             line = f'{{rule: {rule.rule}, about: {json.dumps(point.about, ensure_ascii=False)}, why: "..."}}'
@@ -131,22 +75,18 @@ def _open(decision: Decision) -> Iterator[str]:
                 f"the list `accepted` in params.yaml, with a reason: {line}"
             )
         if not rule.open and not rule.accepted:
-            yield f"the gate cannot tell, rule {rule.rule}: {rule.reason}: no point says what must be answered"
-    if decision.verdict == "unknown" and not any(rule.open for rule in unknown):
+            yield f"the gate cannot tell, rule {rule.rule}: {rule.reason}: no point says what must be judged"
+    if decision.answer == "unknown" and not any(rule.open for rule in unknown):
         yield f"{DECISION} says unknown, and no point of its rules is open: `dvc repro gate` makes it anew"
 
 
-def accepted_in(decision: bytes) -> tuple[Accepted, ...]:
-    """The points that declared lines answered in the bytes of a decision; none where it is no decision."""
-    try:
-        rules = Decision.model_validate(json.loads(decision)).rules
-        return tuple(
-            Accepted(rule=rule.rule, **{name: one_line(text) for name, text in answer.model_dump().items()})
-            for rule in rules
-            for answer in rule.accepted
-        )
-    except (ValueError, RecursionError):
-        return ()
+def accepted_in(decision: Decision) -> tuple[Accepted, ...]:
+    """The points that declared lines accepted, each with its rule, as a tag records them."""
+    return tuple(
+        Accepted(rule=rule.rule, **{name: one_line(text) for name, text in vars(point).items()})
+        for rule in decision.rules
+        for point in rule.accepted
+    )
 
 
 def _other(root: Path, decision: Decision, files: Mapping[str, File]) -> Iterator[str]:
@@ -162,13 +102,13 @@ def _other(root: Path, decision: Decision, files: Mapping[str, File]) -> Iterato
         yield f"{CHAMPION}/{MODEL} is missing, which the candidate was compared with: `dvc checkout {CHAMPION}.dvc`"
     elif here != decision.champion:
         yield f"{DECISION} compared with another champion (md5 {decision.champion}) than this one ({here}): `dvc repro`"
-    found = {path.relative_to(root / EVIDENCE).as_posix() for path in (root / EVIDENCE).rglob("*.json")}
+    found = {path.relative_to(root / FOLDER).as_posix() for path in (root / FOLDER).rglob("*.json")}
     for name in sorted(found | set(decision.evidence)):
         if name not in found:
             yield f"evidence {name} is missing, and the decision read it: `dvc repro`"
         elif name not in decision.evidence:
             yield f"evidence {name} was not read by the decision: `dvc repro gate`"
-        elif md5_of(root / EVIDENCE / name) != decision.evidence[name]:
+        elif md5_of(root / FOLDER / name) != decision.evidence[name]:
             yield f"evidence {name} has changed since the decision: `dvc repro`"
 
 
@@ -183,7 +123,7 @@ def _measured(root: Path, decision: Decision) -> dict[str, Interval]:
 def metrics_in(evidence: bytes) -> dict[str, Interval]:
     """The candidate's metrics in the evidence of the test month, with their intervals; none where it has none."""
     try:
-        found: Any = json.loads(evidence)["metrics"]["candidate"]
-        return {name: Interval.model_validate(interval) for name, interval in found.items()}
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        found = parse(evidence, Test, TEST).metrics["candidate"]
+        return {name: Interval(**vars(interval)) for name, interval in found.items()}
+    except (Refusal, KeyError, ValueError):
         return {}

@@ -1,0 +1,31 @@
+"""Numbers as evidence keeps them: measured numbers with their intervals, rounded when they are written."""
+
+from typing import Annotated
+
+from pydantic import AwareDatetime, ConfigDict, PlainSerializer
+from pydantic.dataclasses import dataclass
+
+CLOSED = ConfigDict(extra="forbid")
+"""No type of evidence takes a key that it does not declare."""
+LEVEL = 0.95
+Decimals = Annotated[float, PlainSerializer(lambda number: round(number, 6))]
+"""A number that is written to six decimals."""
+Instant = AwareDatetime
+"""A point in time with its zone."""
+
+
+@dataclass(frozen=True, config=CLOSED)
+class Interval:
+    """A measured number and the interval that is to hold the true one in `level` of all such measurements."""
+
+    value: Decimals
+    low: Decimals
+    high: Decimals
+    level: Decimals = LEVEL
+
+    def __str__(self) -> str:
+        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+
+
+Scores = dict[str, Interval]
+"""Measured numbers by the names of their scores: see `recommit.evidence.scores`."""

@@ -1,0 +1,19 @@
+"""Leaks for reading: how their columns are named, and how they are laid out."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from recommit.evidence.files import plain
+from recommit.evidence.stages import Leak
+
+
+def named(columns: Sequence[str]) -> str:
+    """Columns as `where` names them: in order of the alphabet, so that one set of columns has one name."""
+    return ", ".join(sorted(columns))
+
+
+def as_table(leaks: Sequence[Leak]) -> pd.DataFrame:
+    """One row per leak, for reading: certainty, kind, where, how."""
+    columns = ["certainty", "kind", "where", "how"]
+    return pd.DataFrame(plain(leaks), columns=columns)
