@@ -72,7 +72,7 @@ class Hashes(Closed):
     lock: Hash
 
 
-class Score(Closed):
+class Measured(_Closed):
     """A measured number and the interval that holds the true one in `level` of such measurements."""
 
     value: float
@@ -81,7 +81,7 @@ class Score(Closed):
     level: Level
 
     @model_validator(mode="after")
-    def _is_near_its_interval(self) -> "Score":
+    def _is_near_its_interval(self) -> "Measured":
         width = self.high - self.low
         # The measured value of a biased number, such as a calibration error, may lie outside, but not far.
         if not (width >= 0 and self.low - width <= self.value <= self.high + width):
@@ -117,7 +117,7 @@ class Manifest(Closed):
     hashes: Hashes
     opsets: dict[str, Annotated[int, Field(ge=1)]]
     operators: list[str]
-    scores: dict[str, Score]
+    scores: dict[str, Measured]
     """On the last validation month."""
 
     @model_validator(mode="after")

@@ -341,7 +341,7 @@ class JudgedModel:
 
 
 @dataclass(frozen=True, config=CLOSED)
-class Calibration:
+class Miscalibration:
     """`gap`: mean probability less the share that came. `error`: the mean distance of the two over bins of rows."""
 
     gap: Interval
@@ -383,7 +383,7 @@ class Test(File):
     metrics: dict[str, Scores]
     differences: dict[str, Scores]
     """By how much the candidate is better than each other model: above 0 is better, whichever way a score points."""
-    calibration: Calibration
+    calibration: Miscalibration
     coverage: Coverage
     days: tuple[Day, ...]
 

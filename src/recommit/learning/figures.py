@@ -76,11 +76,11 @@ def distribution(probability: np.ndarray, outcome: np.ndarray, name: str) -> Axe
 def folds(scores: pd.DataFrame, metric: str) -> Axes:
     """A metric of each fit in each fold (columns fit, fold, the metric): a dot a fold, a bar for the mean; best on top.
 
-    Log loss is in nats a row; the other metrics have no unit.
+    `metric` is a name of `recommit.evidence.scores.SCORES`, which says its unit and its direction.
     """
-    higher = SCORES[metric].higher_is_better
-    means = scores.groupby("fit")[metric].mean().sort_values(ascending=higher)
-    label = f"{metric.replace('_', ' ')}, {'higher' if higher else 'lower'} is better"
+    score = SCORES[metric]
+    means = scores.groupby("fit")[metric].mean().sort_values(ascending=score.higher_is_better)
+    label = f"{score.name}, {score.unit}, {'higher' if score.higher_is_better else 'lower'} is better"
     ax = axes("Every model on every feature set, month by month", label, "", height=0.3 * len(means) + 1.2)
     place = {fit: row for row, fit in enumerate(means.index)}
     ax.scatter(scores[metric], scores["fit"].map(place), color=SOFT, s=16, label="a fold")

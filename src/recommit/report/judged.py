@@ -14,7 +14,7 @@ UP_OR_DOWN = "↑: higher is better. ↓: lower is better."
 
 def explained(scores: Iterable[str]) -> str:
     """What those scores say, one sentence each."""
-    return " ".join(f"{SCORES[name].name}: {SCORES[name].words}." for name in scores)
+    return " ".join(f"{SCORES[name].name}, {SCORES[name].unit}: {SCORES[name].words}." for name in scores)
 
 
 def rules(decision: Decision) -> Table:

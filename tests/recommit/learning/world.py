@@ -219,7 +219,7 @@ class World:
                 champion=model_of("baseline-full", self.champion_md5, trained_until),
                 metrics={name: judging.intervals(row) for name, row in judged.items()},
                 differences={name: judging.intervals(gain) for name, gain in gains.items()},
-                calibration=stages.Calibration(gap, judged["candidate"]["calibration_error"].interval()),
+                calibration=stages.Miscalibration(gap, judged["candidate"]["calibration_error"].interval()),
                 coverage=stages.Coverage(self.stated_level, **judging.intervals(coverage)),
                 days=(),
             ),

@@ -32,7 +32,7 @@ _LEARN = 200
 
 
 @dataclass(frozen=True)
-class Worth:
+class Saving:
     """Columns that were shuffled together: what they save as a share of the log loss that is left without them.
 
     `of_baseline` is the same as a share of the baseline's loss. `refitted` says whether the model was fitted again
@@ -45,7 +45,7 @@ class Worth:
     refitted: bool
 
 
-def alone(split: Split, columns: Sequence[str], target: str, seed: int) -> list[Worth]:
+def alone(split: Split, columns: Sequence[str], target: str, seed: int) -> list[Saving]:
     """What each column, with its near copies, is worth on later rows when shuffled within its day; greatest first.
 
     The baseline says the earlier rows' rate of the target (true or false) for every row. `split` has `predicted_at`
@@ -93,10 +93,10 @@ def stronger_lately(
     return found
 
 
-def _risen(quick: "_Quick", before: Sequence["_Quick"], bound: float) -> Worth | None:
+def _risen(quick: "_Quick", before: Sequence["_Quick"], bound: float) -> Saving | None:
     """The fewest of the strongest columns whose worth has risen by more than the bound; all are looked at first."""
 
-    def risen(names: Sequence[str]) -> Worth | None:
+    def risen(names: Sequence[str]) -> Saving | None:
         one = quick.again(names)
         if one.share.value <= bound or one.share.low <= 0:
             return None
@@ -110,7 +110,7 @@ def _risen(quick: "_Quick", before: Sequence["_Quick"], bound: float) -> Worth |
     return next(filter(None, map(risen, suspicious)))
 
 
-def _said(one: Worth) -> str:
+def _said(one: Saving) -> str:
     return (
         f"they save {one.share.value:.1%} ({one.share.level:.0%} interval {one.share.low:.1%} to {one.share.high:.1%}) "
         "of the log loss of a quick model to which they are given shuffled within days"
@@ -165,7 +165,7 @@ class _Quick:
         return self.days.ratio(self.base - self.plain).interval(alike=False).low > 0
 
     @cached_property
-    def alone(self) -> list[Worth]:
+    def alone(self) -> list[Saving]:
         groups = _copies(self.earlier, ~self.categorical)
         found = [self._worth(self._names(group), self.model, refitted=False) for group in groups]
         return sorted(found, key=lambda one: -one.of_baseline)
@@ -178,22 +178,22 @@ class _Quick:
         ]
         return [names for names in sets if self._worth(names, self.model, refitted=False).share.high > bound]
 
-    def above(self, bound: float) -> Worth | None:
+    def above(self, bound: float) -> Saving | None:
         """The fewest of the strongest columns that are surely worth more than the bound, when fitted again."""
         suspicious = self.suspicious(bound)
         if not suspicious or self.again(suspicious[-1]).share.low <= bound:
             return None
         return next(one for one in map(self.again, suspicious) if one.share.low > bound)
 
-    def again(self, names: Sequence[str]) -> Worth:
+    def again(self, names: Sequence[str]) -> Saving:
         """What columns are worth to a model that was fitted with them shuffled."""
         return self._worth(names, self._fit(self._shuffled(self.earlier, self.earlier_spans, names)), refitted=True)
 
-    def _worth(self, names: Sequence[str], model: HistGradientBoostingClassifier, refitted: bool) -> Worth:
+    def _worth(self, names: Sequence[str], model: HistGradientBoostingClassifier, refitted: bool) -> Saving:
         worse = self._losses(model, self._shuffled(self.later, self.later_spans, names))
         # What one model loses by a shuffle within days is not alike on neighbouring days, as its loss itself is.
         share = self.days.ratio(worse - self.plain, worse).interval(alike=False)
-        return Worth(tuple(names), share, float((worse - self.plain).sum() / self.base.sum()), refitted)
+        return Saving(tuple(names), share, float((worse - self.plain).sum() / self.base.sum()), refitted)
 
     def _fit(self, earlier: np.ndarray) -> HistGradientBoostingClassifier:
         model = HistGradientBoostingClassifier(
