@@ -1,4 +1,4 @@
-"""Calibrate probabilities on predictions of a time that the model had not seen."""
+"""Calibrate probabilities on predictions for months that the model was not fitted on."""
 
 from dataclasses import dataclass
 
@@ -13,21 +13,21 @@ SMALLEST = 1e-6
 
 @dataclass(frozen=True)
 class Platt:
-    """Probability to probability: a straight line in log-odds (Platt 1999). (1, 0) changes nothing."""
+    """A straight line in log-odds that calibrates probabilities (Platt 1999). (1, 0) changes nothing."""
 
     slope: float
     intercept: float
 
     def __call__(self, probability: ArrayLike) -> np.ndarray:
-        """Calibrate probabilities, (n,) to (n,)."""
+        """Return the calibrated probabilities, (n,), of `probability`, (n,)."""
         clipped = np.clip(np.asarray(probability, dtype="float64"), SMALLEST, 1 - SMALLEST)
         return expit(self.slope * logit(clipped) + self.intercept)
 
 
 def fit_platt(outcome: ArrayLike, probability: ArrayLike) -> Platt:
-    """The line that makes the predictions `probability`, (n,), of the outcomes, (n,) of 0 and 1, likeliest.
+    """Return the line that maximises the likelihood of `outcome`, (n,) of 0 and 1, given `probability`, (n,).
 
-    Raises ValueError where higher predictions go with fewer outcomes: turning them round would hide that.
+    Raises ValueError where higher probabilities go with fewer outcomes: a negative slope would hide that fault.
     """
     truth, chance = np.asarray(outcome, dtype="float64"), np.asarray(probability, dtype="float64")
     log_odds = logit(np.clip(chance, SMALLEST, 1 - SMALLEST))

@@ -1,4 +1,4 @@
-"""A set of outcomes with each prediction, which holds the true one at a stated level: split conformal prediction."""
+"""Split conformal prediction: each prediction gets a set of outcomes that holds the true one at a stated level."""
 
 import numpy as np
 from mapie.classification import SplitConformalClassifier
@@ -9,7 +9,7 @@ from recommit.artifact.sets import Conformal
 
 
 def conformalize(outcome: ArrayLike, probability: ArrayLike, level: float) -> Conformal:
-    """Fit sets at `level` (0 to 1) to outcomes, (n,) of 0 and 1, and probabilities, (n,), that did not learn from them.
+    """Fit sets at `level` (0 to 1) to `outcome`, (n,) of 0 and 1, and `probability`, (n,), which did not learn from it.
 
     Raises ValueError for a level outside 0 to 1, or fewer rows than the level needs.
     """
@@ -27,7 +27,7 @@ def conformalize(outcome: ArrayLike, probability: ArrayLike, level: float) -> Co
 
 
 class _Given(ClassifierMixin, BaseEstimator):
-    """A classifier whose one feature is the probability itself: what MAPIE wants around predictions already made."""
+    """A classifier whose only feature is the probability: MAPIE takes no predictions without a classifier."""
 
     classes_ = np.array([0, 1])
 

@@ -1,4 +1,4 @@
-"""Cross-validation in time: predict each fold by a fit on all before it; fit on everything for what comes after."""
+"""Cross-validation in time: each fold is predicted by a fit on the rows before it; the model is fitted on all rows."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -17,8 +17,8 @@ def fit_in_time(
     """Fit on all of `train`, and predict each fold's test rows by a fit on its training rows: (model, predictions).
 
     `build` gives an unfitted scikit-learn classifier; `features` and `target` (bool) are columns of `train` and of the
-    folds. Predictions have a row a test row, oldest fold first: fold (its month, as 2013-05), predicted_at,
-    label_known_at (UTC), the target, and probability, which no row's own fit has learned from.
+    folds. Predictions have one row per test row, oldest fold first: fold (its month, as 2013-05),
+    predicted_at, label_known_at (UTC), the target, and the probability by the fold's own fit.
     """
     longest_first = [(train, None), *((fold.train, fold.test) for fold in reversed(folds))]
     model, *scored = Parallel(n_jobs=workers())(

@@ -1,4 +1,4 @@
-"""One prediction explained: how much each feature moved it, in log-odds, from what is usual to what was said.
+"""Explain one prediction: how far each feature moved it, in log-odds, from the mean of usual rows.
 
 Shapley values by sampling: start from a usual row, put in the explained row's values one by one in random order, and
 book each step to its feature (Castro, Gómez and Tejada 2009; for predictions, with usual rows drawn too, Štrumbelj and
@@ -23,7 +23,7 @@ BATCH_ROWS = 100_000
 
 @dataclass(frozen=True)
 class Explanation:
-    """What moved one prediction, in log-odds: `base` + sum of `contributions` is the prediction's.
+    """What moved one prediction: `base` + the sum of `contributions` is its log-odds.
 
     `base` is the mean log-odds of the usual rows. `contributions` and `errors` are (features,); an error is the
     standard error of its contribution over the orders and usual rows drawn.
@@ -37,7 +37,7 @@ class Explanation:
     probability: float
 
     def table(self) -> pd.DataFrame:
-        """A row a feature, the largest contribution of either sign first: value, log_odds, error."""
+        """Return one row per feature, largest absolute contribution first: value, log_odds, error."""
         order = np.argsort(-np.abs(self.contributions), kind="stable")
         columns = {
             "value": [self.values[place] for place in order],
@@ -66,8 +66,9 @@ def explain(
 ) -> Explanation:
     """Explain the prediction for `row`, a table of one row, against the usual rows of `background`.
 
-    `predict` gives probabilities, (rows,), from a table of `features`. Each usual row is walked once, forth and back,
-    in an order of its own. Raises ValueError unless there is one row, a feature and two usual rows or more.
+    `predict` gives probabilities, (rows,), from a table of `features`. For each usual row one order of the features is
+    drawn, and walked forwards and backwards. Raises ValueError unless there is one row, a feature and two usual rows or
+    more.
     """
     names = list(features)
     if len(row) != 1 or len(background) < 2 or not names:
@@ -95,7 +96,7 @@ def explain(
 
 
 def likeliest(probability: ArrayLike) -> int:
-    """The place of the highest probability, (n,), the first of equal ones: the row to explain, chosen by a rule."""
+    """Return the index of the highest value of `probability`, (n,), the first of equal ones: the row to explain."""
     return int(np.argmax(np.asarray(probability, dtype="float64")))
 
 
@@ -106,7 +107,7 @@ def _walk(
     names: list[str],
     ranks: np.ndarray,
 ) -> np.ndarray:
-    """Log-odds of each usual row after 0, 1, ... all of its values gave way: (usual rows, features + 1).
+    """Return the log-odds of each usual row after 0, 1, ... all values were replaced: (usual rows, features + 1).
 
     `ranks`, (usual rows, features), says which step changes each feature.
     """

@@ -17,7 +17,7 @@ from recommit.learning.scores import calibration
 
 
 def calibrations(outcome: ArrayLike, probabilities: Mapping[str, ArrayLike], name: str) -> Axes:
-    """Predicted against observed share in equally filled bins, a line for each forecast of the same rows."""
+    """Draw predicted against observed shares in equally filled bins, one line per forecast of the same rows."""
     ax = axes(
         "When it says 30 %, is it 30 %?", f"predicted probability of {name}", f"share that was {name}", height=4.2
     )
@@ -31,7 +31,7 @@ def calibrations(outcome: ArrayLike, probabilities: Mapping[str, ArrayLike], nam
 
 
 def roc_points(outcome: np.ndarray, probability: np.ndarray, points: int = 101) -> pd.DataFrame:
-    """The ROC curve at evenly spaced false positive rates: columns false_positive_rate, true_positive_rate."""
+    """Return the ROC curve at evenly spaced false positive rates: columns false_positive_rate, true_positive_rate."""
     false_positive, true_positive, _ = roc_curve(outcome, probability)
     grid = np.linspace(0, 1, points)
     return pd.DataFrame(
@@ -43,7 +43,7 @@ def roc_points(outcome: np.ndarray, probability: np.ndarray, points: int = 101) 
 
 
 def roc(points: pd.DataFrame, auc: Interval, name: str) -> Axes:
-    """The ROC curve from `roc_points`, with the area under it in the legend."""
+    """Draw the ROC curve from `roc_points`, with the area under it in the legend."""
     ax = axes(
         "Which alarms are false, which are missed?",
         f"share of the others called {name}",
@@ -58,7 +58,7 @@ def roc(points: pd.DataFrame, auc: Interval, name: str) -> Axes:
 
 
 def distribution(probability: np.ndarray, outcome: np.ndarray, name: str) -> Axes:
-    """How often each probability was given, to rows that turned out `name` and to the others."""
+    """Draw how often each probability was given to rows that came out as `name`, and to the others."""
     ax = axes("How far the two are told apart", f"predicted probability of {name}", "rows", height=3.2)
     edges = [step / 40 for step in range(41)]
     ax.hist(
@@ -74,9 +74,9 @@ def distribution(probability: np.ndarray, outcome: np.ndarray, name: str) -> Axe
 
 
 def folds(scores: pd.DataFrame, metric: str) -> Axes:
-    """A metric of each fit in each fold (columns fit, fold, the metric): a dot a fold, a bar for the mean; best on top.
+    """Draw `metric` of each fit, best on top: one dot per fold, and a bar for the mean of the folds.
 
-    `metric` is a name of `recommit.evidence.scores.SCORES`, which says its unit and its direction.
+    `scores` has the columns fit, fold and the metric. `metric` is a name of `recommit.evidence.scores.SCORES`.
     """
     score = SCORES[metric]
     means = scores.groupby("fit")[metric].mean().sort_values(ascending=score.higher_is_better)
@@ -91,7 +91,7 @@ def folds(scores: pd.DataFrame, metric: str) -> Axes:
 
 
 def slices(parts: Sequence[Slice]) -> Axes:
-    """How much better than the baseline each slice is predicted, with the intervals that hold together; best on top."""
+    """Draw the improvement over the baseline of each slice, best on top, with simultaneous intervals."""
     ordered = sorted(parts, key=lambda part: (part.by, part.improvement.value))
     label = "log loss, baseline less candidate, nats; above 0 is better"
     ax = axes("Where the candidate helps, and where it does not", label, "", height=0.19 * len(ordered) + 1.2)

@@ -17,9 +17,9 @@ if TYPE_CHECKING:  # a figure of one kind is not drawn anew when another kind's 
 
 
 def worth(found: Sequence[Worth], title: str, cost: Mapping[str, str] | None = None) -> Axes:
-    """What permuting and what leaving out adds to the log loss, with intervals, the first of `found` on top.
+    """Draw the log loss that permuting and leaving out add, with intervals, the first of `found` on top.
 
-    `cost`, name to text, if given, is written beside each.
+    `cost` maps names to a text that is written beside each.
     """
     ax = axes(title, "added log loss, nats a row", "", height=0.36 * len(found) + 1.3)
     rows = np.arange(len(found), dtype="float64")[::-1]
@@ -34,7 +34,7 @@ def worth(found: Sequence[Worth], title: str, cost: Mapping[str, str] | None = N
 
 
 def waterfall(explanation: Explanation, name: str, most: int = 12) -> Axes:
-    """How one prediction comes about, from the usual log-odds up or down to its own; the `most` largest steps."""
+    """Draw the `most` largest steps from the usual log-odds to those of the explained prediction."""
     rows = explanation.table()
     shown = rows.head(most)
     labels = [f"{feature} = {_said(value)}" for feature, value in shown["value"].items()]
@@ -65,7 +65,7 @@ def waterfall(explanation: Explanation, name: str, most: int = 12) -> Axes:
 
 
 def decay(curve: Sequence[Aged], month: str) -> Axes:
-    """What age costs: log loss in `month` over the freshest fit's, with intervals, by months since training ended."""
+    """Draw the log loss in `month` less the freshest fit's, with intervals, by months since training ended."""
     ax = axes(
         f"Fits of {_months(curve[0])} months' training, judged on {month}",
         "months between the end of training and the month judged",
@@ -81,7 +81,7 @@ def decay(curve: Sequence[Aged], month: str) -> Axes:
 
 
 def directions(results: Sequence[Moved], name: str) -> Axes:
-    """How far each direction test moved the mean probability of `name`, with intervals."""
+    """Draw how far each direction test moved the mean probability of `name`, with intervals."""
     shown = [result for result in results if result.mean_change is not None]
     ax = axes(
         "Worse conditions, higher risk?",
@@ -99,7 +99,7 @@ def directions(results: Sequence[Moved], name: str) -> Axes:
 
 
 def missing(results: Sequence[Blanked]) -> Axes:
-    """What a missing value of each feature or source adds to the log loss, with intervals."""
+    """Draw the log loss that missing values of each feature or source add, with intervals."""
     shown = [result for result in results if result.added_loss is not None]
     ax = axes("What it costs when values are missing", "added log loss, nats a row", "", height=0.3 * len(shown) + 1.2)
     rows = np.arange(len(shown), dtype="float64")[::-1]
@@ -120,7 +120,7 @@ def _beside(ax: Axes, row: float, text: str) -> None:
 
 
 def _errors(intervals: Sequence[Interval]) -> tuple[np.ndarray, np.ndarray]:
-    """Values, and how far their intervals reach below and above them, (2, n); no reach where it has no end."""
+    """Return values, (n,), and how far their intervals reach below and above, (2, n): 0 where there is no end."""
     values = np.array([interval.value for interval in intervals])
     reach = np.array([[one.value - one.low for one in intervals], [one.high - one.value for one in intervals]])
     return values, np.where(np.isfinite(reach), np.maximum(reach, 0), 0)

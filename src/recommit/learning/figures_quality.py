@@ -13,10 +13,10 @@ _LIGHT_TO_DARK = LinearSegmentedColormap.from_list("shares", ["#ffffff", ACCENT]
 
 
 def shares(numbers: pd.DataFrame, whats: tuple[str, ...], flags: list[Flag], title: str, most: int = 20) -> Axes:
-    """Shares of a table's columns, a row each, by month, in per cent: a heat map with a frame around what is flagged.
+    """Draw a heat map of shares in per cent, one row per column and one column per month, with flags framed.
 
-    `numbers` is of `quality.report`, of one table; `whats` says which of its shares, at most one a column. Columns
-    whose share is 0 in every month are left out; of more than `most`, those with the largest shares are shown.
+    `numbers` is what `quality.report` gives for one table; `whats` names the shares to show, at most one per column.
+    Columns whose share is 0 in every month are left out; of more than `most`, those with the largest shares are shown.
     """
     chosen = numbers[numbers["what"].isin(whats)]
     grid = 100 * chosen.pivot(index="column", columns="month", values="value")
@@ -47,7 +47,7 @@ def shares(numbers: pd.DataFrame, whats: tuple[str, ...], flags: list[Flag], tit
 
 
 def volume(numbers: pd.DataFrame) -> Axes:
-    """Rows a day of each table by month with intervals, in per cent of the mean of the table's months."""
+    """Draw the rows per day of each table by month, with intervals, in per cent of the mean of the table's months."""
     found = numbers[numbers["what"] == "volume"]
     months = sorted(found["month"].unique())
     ax = axes("Are the rows all there?", "month (UTC)", "rows a day, % of the table's mean month", height=3.2)

@@ -1,4 +1,4 @@
-"""The gate: from evidence alone, may the candidate replace the champion? Every rule, its number, bound and answer."""
+"""The gate decides from evidence alone whether the candidate may replace the champion: one answer per rule."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -44,7 +44,7 @@ def decide(evidence: Evidence, bounds: Mapping[str, float], accepted: Sequence[M
 
 
 def _lines(accepted: Sequence[Mapping[str, str]]) -> dict[tuple[str, str], Line]:
-    """The lines of `accepted` in params.yaml, by rule and what they are about."""
+    """Return the lines of `accepted` in params.yaml by (rule, about)."""
     lines: dict[tuple[str, str], Line] = {}
     for number, found in enumerate(accepted, start=1):
         if wrong := "; ".join(_wrong_in(found)):
@@ -83,12 +83,12 @@ def _ruling(name: str, evidence: Evidence, bound: float, lines: Mapping[tuple[st
 
 
 def _answer(holds: bool, asks: bool) -> Answer:
-    """No where it does not hold; unknown while it asks a person."""
+    """Return no unless it `holds`, unknown if it `asks` a person, else yes."""
     return ("unknown" if asks else "yes") if holds else "no"
 
 
 def as_table(decision: Decision) -> pd.DataFrame:
-    """The rulings for reading: rule, value with its interval [low, high], bound, when it passes, answer, reason."""
+    """Return one row per rule: its value with the interval [low, high], bound, when it passes, answer, reason."""
     rows = []
     for ruling in decision.rules:
         interval = "" if ruling.low is None else f" [{ruling.low:.3g}, {ruling.high:.3g}]"
@@ -99,7 +99,7 @@ def as_table(decision: Decision) -> pd.DataFrame:
 
 
 def points_as_table(decision: Decision) -> pd.DataFrame:
-    """The points that a person must judge, and the lines that accept none: rule, about, what was found, accepted."""
+    """Return one row per point that a person must judge, and per line that accepts none."""
     open_points = [(ruling.rule, one.about, one.says, "open") for ruling in decision.rules for one in ruling.open]
     accepted = [(ruling.rule, one.about, one.says, one.why) for ruling in decision.rules for one in ruling.accepted]
     unused = [(line.rule, line.about, "nothing: the line accepts no point", line.why) for line in decision.unused]

@@ -1,13 +1,14 @@
-"""What a feature is worth: how much worse the forecast of a later month gets without it.
+"""Measure what a feature is worth: how much worse the forecast of a later month gets without it.
 
-Two answers to two questions. Permuting a column within the month shows how far the fitted model leans on it (Breiman
-2001, section 10). A fit without it shows what is lost by not having it: far less, where other columns say the same. The
-second alone is what giving up a feature costs. The first asks the model about rows that cannot be, a storm in fair
-weather say, and there a model can be far off (Hooker, Mentch and Zhou 2021): it is no more than where to look.
+There are two measures. Permuting a column within the month shows how far the fitted model leans on it (Breiman 2001,
+section 10). A fit without it shows what is lost when the feature is given up: far less, where other columns say the
+same. Permuting also asks the model about rows that cannot exist, such as a storm in fair weather, and there a model can
+be far off (Hooker, Mentch and Zhou 2021): it only shows where to look.
 
-A fit has luck of its own: on other training rows its trees split elsewhere, and it is better or worse in all test rows
-at once, which no drawing of test days can show. So every fit learns from a draw of its own, fits with all columns are
-made several times, their mean is what a fit without a column is compared with, and their spread widens the intervals.
+A fit also varies by chance: on other training rows its trees split elsewhere, and it is better or worse on all test
+rows at once, which resampling test days cannot show. So each fit learns from its own draw of the training rows. Fits
+with all columns are made several times: a fit without a column is compared with their mean, and their spread widens the
+intervals.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -33,7 +34,7 @@ FITS = 8
 
 @dataclass(frozen=True)
 class LeftOut:
-    """What fits without some columns add to the log loss: (test rows, groups), in nats, and how far luck alone goes.
+    """The log loss that fits without some columns add, (test rows, groups), in nats, and how far fits vary by chance.
 
     `luck` is the standard deviation of the mean log loss of `fits` fits with all columns, on as many draws of rows;
     `each` is the number of fits without each group.
@@ -48,7 +49,7 @@ class LeftOut:
 def permuted(
     predict: Predict, rows: pd.DataFrame, outcome: ArrayLike, groups: Groups, seed: int, repeats: int = 3
 ) -> np.ndarray:
-    """What permuting each group's columns, together, adds to each row's log loss: (rows, groups), in nats.
+    """Return the log loss that permuting all columns of a group adds to each row: (rows, groups), in nats.
 
     `predict` gives probabilities, (rows,), for a table; it is called from several threads. Each group is permuted
     `repeats` times, by draws of its own, and the mean taken. Raises ValueError for a column that `rows` lacks.
@@ -84,8 +85,8 @@ def left_out(
 ) -> LeftOut:
     """Fit `each` times without each group's columns, and `fits` times with all of them, and compare the mean losses.
 
-    `build` gives an unfitted classifier for a list of columns. Every fit learns from its own `share` of the training
-    rows, drawn anew: all are alike save for the column. Without any column left, everyone gets the share of positives.
+    `build` gives an unfitted classifier for a list of columns. Every fit learns from its own draw of a `share` of the
+    training rows. A fit that has no column left predicts the share of positives.
 
     Raises ValueError for a column that is not in `features`, a share that is not between 0 and 1, or too few fits.
     """
@@ -110,10 +111,10 @@ def left_out(
 
 
 def worth(groups: Groups, permuted: np.ndarray, left_out: LeftOut, days: Blocks, seed: int) -> list[Worth]:
-    """The worth of each group, most leaned on first, from what `permuted` and `left_out` give, with days as blocks.
+    """Return the worth of each group, most leaned on first, from what `permuted` and `left_out` give.
 
-    The intervals of each kind hold for all groups together: among many, some would look worth it by chance. Those of
-    fits allow for luck too: that of the fits without, and that in the mean of the fits with all columns.
+    The blocks of the intervals are days. The intervals of each kind hold for all groups together. Those of fits also
+    allow for the chance variation of the fits without the columns, and of the mean of the fits with all columns.
     """
     luck = _luck(left_out, len(groups), seed)
     columns = zip(_of_days(permuted, days), _of_days(left_out.losses, days), strict=True)
@@ -125,14 +126,14 @@ def worth(groups: Groups, permuted: np.ndarray, left_out: LeftOut, days: Blocks,
 
 
 def table(found: Sequence[Worth], described: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Lay out `worth` for reading: a row each, after it what `described` (index: names) says of it, its cost say."""
+    """Return one row per item of `found`, joined with the columns of `described`, whose index holds the names."""
     rows = [{"permuted": str(one.permuted), "left out": str(one.left_out), "need": one.need} for one in found]
     laid_out = pd.DataFrame(rows, index=pd.Index([one.name for one in found], name="without"))
     return laid_out if described is None else laid_out.join(described)
 
 
 def _need(permuted: Interval, left_out: Interval) -> Need:
-    """What the two intervals show; `NEEDS` says each in words."""
+    """Return what the two intervals show; `NEEDS` says each in words."""
     if left_out.low > 0:
         return "needed"
     if left_out.high < 0:
@@ -141,14 +142,14 @@ def _need(permuted: Interval, left_out: Interval) -> Need:
 
 
 def _of_days(losses: np.ndarray, days: Blocks) -> list[Interval]:
-    """The mean of each column of added losses, (rows, groups), with intervals that hold together."""
+    """Return the mean of each column of `losses`, (rows, groups), with simultaneous intervals."""
     # Where no row's loss changes, the model does not read the columns: nothing is left to be unsure of.
     found = zip(days.ratio(losses).simultaneous(), losses.T, strict=True)
     return [interval if column.any() else Interval(0.0, 0.0, 0.0) for interval, column in found]
 
 
 def _luck(left_out: LeftOut, groups: int, seed: int) -> float:
-    """How far the luck of fits moves the one of so many groups that it moves most, at the level of intervals."""
+    """Return how far chance in the fits moves the most moved of `groups` groups, at the level of intervals."""
     draws = np.random.default_rng(seed)
     shared = draws.normal(size=(REPLICATES, 1)) / np.sqrt(left_out.fits)
     unsure = np.sqrt((left_out.fits - 1) / draws.chisquare(left_out.fits - 1, size=(REPLICATES, 1)))
@@ -157,7 +158,7 @@ def _luck(left_out: LeftOut, groups: int, seed: int) -> float:
 
 
 def _widened(interval: Interval, margin: float) -> Interval:
-    """The interval of a number that another, independent chance moves as well (Zou and Donner 2008)."""
+    """Return the interval, widened by an independent error of `margin` (Zou and Donner 2008)."""
     low = interval.value - np.hypot(interval.value - interval.low, margin)
     high = interval.value + np.hypot(interval.high - interval.value, margin)
     return Interval(interval.value, float(low), float(high), interval.level)
@@ -175,7 +176,7 @@ class _Fit:
 def _losses(
     build: Callable[[list[str]], Any], train: pd.DataFrame, test: pd.DataFrame, target: str, tasks: Sequence[_Fit]
 ) -> np.ndarray:
-    """The log loss of each test row by each fit: (test rows, tasks)."""
+    """Return the log loss of each test row by each fit: (test rows, tasks)."""
     losses = np.empty((len(test), len(tasks)))
     for place, task in enumerate(tasks):
         rows = train[np.random.default_rng(task.seed).uniform(size=len(train)) < task.share]

@@ -45,7 +45,7 @@ class Estimate:
         return Estimate(self.value - other.value, self.without - other.without, self.seed)
 
     def less(self, place: int) -> "Estimate":
-        """Each of the k numbers less the one at `place`."""
+        """Return each of the k numbers less the one at `place`."""
         return Estimate(self.value - self.value[place], self.without - self.without[:, [place]], self.seed)
 
     @property
@@ -70,7 +70,7 @@ class Estimate:
         return _error(self.influence, _alike(self.influence))
 
     def interval(self, level: float = LEVEL, alike: bool = True) -> Interval:
-        """The interval of a single number: Student's t times `error` to each side, at any level.
+        """Return the interval of a single number at `level`: Student's t times `error` to each side.
 
         With `alike` false, blocks are taken to be independent: the classic t interval, with one degree of freedom less
         than blocks. A number that cannot be measured without one of the blocks gets an interval without ends.
@@ -81,11 +81,11 @@ class Estimate:
         return self._intervals(self._reach(level), level)[0]
 
     def each(self, level: float = LEVEL) -> list[Interval]:
-        """The interval of each of k numbers, by itself."""
+        """Return the interval of each of k numbers, by itself."""
         return self._intervals(self._reach(level), level)
 
     def simultaneous(self, level: float = LEVEL) -> list[Interval]:
-        """Intervals of k numbers that are to hold all true ones together in `level` of all such measurements.
+        """Return intervals of k numbers that hold all true values together in `level` of all such measurements.
 
         The largest of many looks bad by chance. The single-step max-t method (Westfall and Young 1993) widens every
         interval by what the largest of k studentised deviations reaches, and so counts numbers that move together once.
@@ -129,7 +129,7 @@ class Blocks:
     seed: int
 
     def ratio(self, numerator: ArrayLike, denominator: ArrayLike | None = None) -> Estimate:
-        """Sum of `numerator` over sum of `denominator` (ones if not said): a mean or a share.
+        """Return the sum of `numerator` over the sum of `denominator`, by default ones: a mean or a share.
 
         Both are (rows,) or (rows, k), for k ratios at once.
         """
@@ -137,7 +137,7 @@ class Blocks:
         return self.ratio_of_sums(self.sums(np.asarray(numerator, dtype="float64")), self.sums(ones))
 
     def ratio_of_sums(self, numerator: np.ndarray, denominator: np.ndarray) -> Estimate:
-        """`ratio` of sums that were already taken in each block, (blocks,) or (blocks, k).
+        """Return the `ratio` of sums that were already taken in each block, (blocks,) or (blocks, k).
 
         Where no sum is below 0, no interval goes below 0; where none is above its denominator, none goes above 1.
         """
@@ -151,20 +151,20 @@ class Blocks:
         return Estimate(value, without, self.seed, (0.0 if positive else -np.inf, highest))
 
     def statistic(self, measure: Callable[[np.ndarray], Any], limits: tuple[float, float] = ANY) -> Estimate:
-        """Any smooth number that `measure` makes of row weights, (rows,) float64: 0 for rows of a block left out."""
+        """Return the smooth number that `measure` computes from row weights, (rows,): 0 in a block that is left out."""
         value = measure(np.ones(len(self.codes)))
         without = [measure((self.codes != block).astype("float64")) for block in range(self.number)]
         return Estimate(np.asarray(value), np.asarray(without), self.seed, limits)
 
     def sums(self, values: np.ndarray) -> np.ndarray:
-        """The sums of `values`, (rows,) or (rows, k), in each block: (blocks,) or (blocks, k)."""
+        """Return the sums of `values`, (rows,) or (rows, k), in each block: (blocks,) or (blocks, k)."""
         if values.ndim == 1:
             return np.bincount(self.codes, weights=values, minlength=self.number)
         return np.column_stack([np.bincount(self.codes, weights=column, minlength=self.number) for column in values.T])
 
 
 def blocks(labels: ArrayLike, seed: int) -> Blocks:
-    """The blocks of rows: `labels`, (rows,), says to which block, a day say, a row belongs.
+    """Return the blocks of rows: `labels`, (rows,), says to which block, such as a day, each row belongs.
 
     Labels sort in the order of time, as dates do, since neighbours are taken to be alike. Labels without an order give
     intervals that hold as well, but are wider than needed. `seed` is for what is simulated: `Estimate.simultaneous`.
@@ -177,10 +177,10 @@ def blocks(labels: ArrayLike, seed: int) -> Blocks:
 
 
 def from_sums(numerator: ArrayLike, denominator: ArrayLike, seed: int = 0) -> Estimate:
-    """The estimate of a mean, share or ratio from its sums in each block, in the order of time, (blocks,) each.
+    """Return the estimate of a mean, share or ratio from its sums in each block, in the order of time, (blocks,) each.
 
-    It is that of `Blocks.ratio` on the rows themselves, so evidence that keeps the days' sums can be judged again, at
-    another level say.
+    It equals `Blocks.ratio` on the rows themselves: from the sums of the days, evidence is judged again at another
+    level.
     """
     top, below = np.asarray(numerator, dtype="float64"), np.asarray(denominator, dtype="float64")
     return Blocks(np.empty(0, dtype="int64"), len(top), seed).ratio_of_sums(top, below)

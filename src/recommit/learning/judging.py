@@ -17,7 +17,7 @@ BINS = 15
 
 @dataclass(frozen=True)
 class Ranking:
-    """Outcomes sorted by probability, so that ranking scores under many weights take one sort.
+    """Outcomes sorted by probability: ranking scores under many weights then need one sort only.
 
     `order` (rows,) sorts by falling probability, `outcome` is sorted so, `ends` are the last places of equal ones.
     """
@@ -27,7 +27,7 @@ class Ranking:
     ends: np.ndarray
 
     def auc(self, weights: np.ndarray) -> float:
-        """Area under the ROC curve with row weights, (rows,); ties count half. NaN when one outcome has no weight."""
+        """Return the area under the ROC curve by row `weights`; ties count half. NaN if an outcome has no weight."""
         positive, negative = self._cumulated(weights)
         if positive[-1] == 0 or negative[-1] == 0:
             return float("nan")
@@ -35,7 +35,7 @@ class Ranking:
         return float(area / positive[-1] / negative[-1])
 
     def average_precision(self, weights: np.ndarray) -> float:
-        """Precision at each threshold, weighted by the recall that it adds; NaN when the positives have no weight."""
+        """Return the precision at each threshold, weighted by the recall added. NaN if positives have no weight."""
         positive, negative = self._cumulated(weights)
         if positive[-1] == 0:
             return float("nan")
@@ -50,7 +50,7 @@ class Ranking:
 
 
 def ranking(outcome: ArrayLike, probability: ArrayLike) -> Ranking:
-    """Sort outcomes, (n,) of 0 and 1, by falling probability, (n,)."""
+    """Sort `outcome`, (n,) of 0 and 1, by falling `probability`, (n,)."""
     chance = np.asarray(probability, dtype="float64")
     order = np.argsort(-chance, kind="stable")
     ends = np.append(np.flatnonzero(np.diff(chance[order])), len(chance) - 1)
@@ -58,7 +58,7 @@ def ranking(outcome: ArrayLike, probability: ArrayLike) -> Ranking:
 
 
 def judge(outcome: ArrayLike, probability: ArrayLike, days: Blocks) -> dict[str, Estimate]:
-    """Each score of `probability`, (n,), for outcomes, (n,) of 0 and 1, with days as blocks.
+    """Return each score of `probability`, (n,), for `outcome`, (n,) of 0 and 1, with `days` as blocks.
 
     auc and average_precision rank (higher is better); log_loss (nats) and brier judge the probabilities, and so does
     calibration_error, the mean distance of predicted and observed shares in bins of equal size (lower is better).
@@ -75,20 +75,20 @@ def judge(outcome: ArrayLike, probability: ArrayLike, days: Blocks) -> dict[str,
 
 
 def differences(candidate: Mapping[str, Estimate], other: Mapping[str, Estimate]) -> dict[str, Estimate]:
-    """How much better the candidate is by each score: above 0 is better, whichever way the score points."""
+    """Return by how much `candidate` is better than `other` in each score: above 0 is better for every score."""
     return {name: SCORES[name].gain(candidate[name], other[name]) for name in other}
 
 
 def calibration_gap(outcome: ArrayLike, probability: ArrayLike, days: Blocks) -> Estimate:
-    """Mean probability less the share that came: above 0, the forecast is too high on the whole."""
+    """Return the mean probability less the share of positives: above 0, the forecast is too high on average."""
     return days.ratio(np.asarray(probability, dtype="float64") - np.asarray(outcome, dtype="float64"))
 
 
 def calibration_error(outcome: ArrayLike, probability: ArrayLike, days: Blocks, bins: int = BINS) -> Estimate:
-    """Mean over bins of equal size of |mean probability - share that came|, weighted by rows.
+    """Return the mean of |mean probability - share of positives| over bins of equal size, weighted by rows.
 
     The expected calibration error of Naeini, Cooper and Hauskrecht (2015), with equally filled bins. Chance alone makes
-    it positive, so of a perfect forecast too its interval lies above 0.
+    it positive: for a perfect forecast, too, the interval lies above 0.
     """
     truth, chance = np.asarray(outcome, dtype="float64"), np.asarray(probability, dtype="float64")
     edges = np.unique(np.quantile(chance, np.linspace(0, 1, bins + 1)[1:-1]))
@@ -103,7 +103,7 @@ def calibration_error(outcome: ArrayLike, probability: ArrayLike, days: Blocks, 
 
 
 def coverage(outcome: ArrayLike, covered: ArrayLike, sets: np.ndarray, days: Blocks) -> dict[str, Estimate]:
-    """How often conformal sets, (n, 2) bool, held what came: overall, for each outcome, and how many hold both."""
+    """Return how often `sets`, (n, 2) bool, held the outcome: overall, by outcome, and the share that hold both."""
     truth, held = np.asarray(outcome, dtype="float64"), np.asarray(covered, dtype="float64")
     return {
         "overall": days.ratio(held),
@@ -114,19 +114,19 @@ def coverage(outcome: ArrayLike, covered: ArrayLike, sets: np.ndarray, days: Blo
 
 
 def as_table(judged: Mapping[str, Mapping[str, Estimate | Interval]]) -> pd.DataFrame:
-    """Numbers with their intervals for reading: one row per name, one column per score."""
+    """Return numbers with their intervals as text: one row per name, one column per score."""
     return pd.DataFrame(
         {name: {key: str(_interval(one)) for key, one in row.items()} for name, row in judged.items()}
     ).T
 
 
 def intervals(judged: Mapping[str, Estimate]) -> dict[str, Interval]:
-    """Numbers with their intervals, as evidence keeps them."""
+    """Return the interval of each number, as evidence keeps it."""
     return {name: one.interval() for name, one in judged.items()}
 
 
 def values(judged: Mapping[str, Estimate]) -> dict[str, float]:
-    """The numbers alone, as metrics that experiments are compared by."""
+    """Return the numbers without intervals, as metrics by which experiments are compared."""
     return {name: float(number.value) for name, number in judged.items()}
 
 

@@ -1,4 +1,4 @@
-"""What a table looked like in each month: missing values, ranges, categories, volume and freshness, with intervals."""
+"""Describe each month of a table: missing values, ranges, categories, volume and freshness, with intervals."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -123,7 +123,7 @@ class Sorted:
         return Interval(float(value), float(low), float(high))
 
     def beyond(self, low: float, high: float, number_of_days: int) -> np.ndarray:
-        """How many values of each day are below `low` or above `high`."""
+        """Return how many values of each day are below `low` or above `high`."""
         below, above = np.searchsorted(self.values, low, "left"), np.searchsorted(self.values, high, "right")
         return self.counts(slice(0, below), number_of_days) + self.counts(slice(above, None), number_of_days)
 
@@ -149,13 +149,13 @@ class Month:
     values: dict[str, list[str]]
 
     def outside(self, column: str, bounds: tuple[float, float]) -> Interval:
-        """The share of a column's known values that are outside the bounds."""
+        """Return the share of a column's known values that are outside the bounds."""
         found = self.numbers[column]
         days = self.blocks.number
         return _ratio(self.blocks, found.beyond(*bounds, days), found.counts(slice(None), days))
 
     def unseen(self, column: str, seen: Collection[str]) -> Interval:
-        """The share of a column's known values that are not among those seen."""
+        """Return the share of a column's known values that are not among those seen."""
         counts = self.categories[column]
         new = np.array([value not in seen for value in self.values[column]], dtype=bool)
         return _ratio(self.blocks, counts[:, new].sum(axis=1), counts.sum(axis=1))
@@ -167,7 +167,7 @@ class Month:
 
 
 def months(table: pd.DataFrame, monitored: Monitored, clock: pd.Timestamp, seed: int) -> list[Month]:
-    """Cut a table into calendar months (UTC) from its first row to the clock, oldest first; none is left out.
+    """Cut a table into calendar months (UTC) from its first row to `clock`, oldest first, without a gap.
 
     The days of a month are the blocks of its intervals, the days without a row included. Raises ValueError, with the
     column's name, when a column that is to be monitored is not there, or when no row is before the clock.
@@ -216,7 +216,7 @@ def _month(
 
 
 def describe(month: Month, monitored: Monitored, clock: pd.Timestamp) -> Iterator[Number]:
-    """Every number of a month that needs no other month: column, what it is, of which value or feed, its interval.
+    """Yield every number of a month that needs no other month: (column, what, of which value or feed, interval).
 
     - missing: the share of rows without a value, of those that should have one at the clock;
     - low, median, high: the 5 %, 50 % and 95 % quantiles, in the column's unit;
@@ -241,14 +241,14 @@ def describe(month: Month, monitored: Monitored, clock: pd.Timestamp) -> Iterato
 
 
 def weekly_medians(month: Month, column: str, seed: int) -> list[Interval]:
-    """The median of a column in each full week of a month, in order; the days after the last belong to none."""
+    """Return the median of a column in each full week of a month, in order; days after the last week are left out."""
     drawn = Blocks(np.empty(0, dtype="int64"), WEEK, seed)
     found, days = month.numbers[column], month.blocks.number
     return [found.within(day, day + WEEK).quantile(0.5, drawn) for day in range(0, days - WEEK + 1, WEEK)]
 
 
 def outer(found: list[Sorted], margin: float = 0) -> tuple[float, float]:
-    """The 0.1 % and 99.9 % quantiles of a column's values in some months together, and a margin; NaN without values."""
+    """Return the 0.1 % and 99.9 % quantiles of a column in some months together, with a margin; NaN without values."""
     number = sum(len(month.values) for month in found)
     if not number:
         return np.nan, np.nan
@@ -260,7 +260,7 @@ def outer(found: list[Sorted], margin: float = 0) -> tuple[float, float]:
 
 
 def value_counts(found: list[Month], column: str) -> np.ndarray | None:
-    """How often each value of a number occurs in each month, (months, values); None if it takes too many values.
+    """Return how often each value of a number occurs in each month, (months, values); None for too many values.
 
     Readings are written on a grid, of tenths say, or of whole knots: another unit or another rounding leaves it.
     """

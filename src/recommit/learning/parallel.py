@@ -1,8 +1,8 @@
-"""How many processes a stage may use: one a visible CPU, each with one thread."""
+"""How many processes a stage may use: one per visible CPU, each with one thread."""
 
 import os
 
 
 def workers() -> int:
-    """The number of CPUs that this process may run on."""
+    """Return the number of CPUs that this process may run on."""
     return len(os.sched_getaffinity(0))

@@ -1,4 +1,4 @@
-"""The point-in-time test: a feature is what it was, whatever came later.
+"""The point-in-time test: a feature keeps its value, whatever happened later.
 
 The world is cut off at a row's own prediction instant, and features of the rows asked about up to then are computed
 again: once with all later facts left out, once with them exchanged for other ones. They must be the stored ones both
@@ -36,7 +36,7 @@ class Rebuilt:
 
 
 def instants(table: pd.DataFrame, number: int, seed: int, asked: str = "predicted_at") -> list[pd.Timestamp]:
-    """Prediction instants of `number` rows, one drawn from each of as many equal spans of time, in order.
+    """Return the prediction instants of `number` rows in order, one drawn from each of `number` equal spans of time.
 
     An instant that some row has is the sharpest cut: for that row, even the next second is the future. A span without
     rows gives none.
@@ -60,7 +60,7 @@ def rebuild(
     asked: str = "predicted_at",
     future: Future = "left out",
 ) -> Rebuilt:
-    """Compute again, from the tables as known at an instant, the last `rows` rows asked about at or before it.
+    """Compute the last `rows` rows asked about at or before `instant` again, from the tables as known at `instant`.
 
     `stored` is the feature table, one row per key, with `asked` (UTC). `as_known_at(tables, instant)` leaves out what
     was not known; `build(tables, keys)` gives the feature table of those keys, in any order. The last rows are those
@@ -79,7 +79,7 @@ def rebuild(
 
 
 def exchanged(tables: Tables, known: Tables, key: str) -> Tables:
-    """The tables with every fact that is not in `known` exchanged for another row's; true and false for each other.
+    """Return the tables with each fact that is not in `known` replaced by another row's, and booleans negated.
 
     `known` is what the tables were at an instant. Exchanged are facts of rows with the key, also the row's own that the
     prediction is for: a window that holds the row itself counts them. Other tables are those of `known`.
@@ -102,7 +102,7 @@ def _exchanged(table: pd.DataFrame, known: pd.DataFrame, key: str) -> pd.DataFra
 
 
 def changes_with_the_future(again: Rebuilt, columns: Sequence[str]) -> list[Leak]:
-    """Find, in what was computed again, columns whose values changed, and rows that were not there yet."""
+    """Return a leak for each column of `again` whose values changed, and one for rows that were not there yet."""
     stored, rebuilt = again.stored, again.rebuilt
     there = stored.index.isin(rebuilt.index)
     found = []

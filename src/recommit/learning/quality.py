@@ -1,4 +1,4 @@
-"""Which month of a table is unlike its other months, said only when the intervals say so.
+"""Flag the months of a table that differ from its other months by more than the intervals explain.
 
 The last month, which the candidate is judged on, is held against all months before it: those that it was trained on. A
 month of training is held against the other months of training, those after it too. Months differ among themselves, by
@@ -52,7 +52,7 @@ _BETWEEN = np.sqrt(3 / 4)
 
 @dataclass(frozen=True)
 class Report:
-    """Numbers of every month of a table (columns `NUMBERS`), flags, and the number of checks of each judged month.
+    """What `report` found of a table: numbers of every month (columns `NUMBERS`), flags, and checks per judged month.
 
     The numbers `outside`, `unseen`, `new values` and `jump` are against other months; a month with fewer than
     `LEAST_MONTHS` of them has none and is not judged.
@@ -73,7 +73,7 @@ def report(
     level: float = LEVEL,
     source: tuple[pd.DataFrame, Monitored] | None = None,
 ) -> Report:
-    """Measure every month of a table up to the clock (UTC), and judge each by the others: see the module's first lines.
+    """Measure every month of a table up to `clock` (UTC), and judge each by the others: see the module's docstring.
 
     `source` is the table that this one was made from row by row, and what is monitored of it. Raises ValueError as
     `monthly.months` does. A column without a value in a month has missing share 1 there and no quantile; what cannot
@@ -127,7 +127,7 @@ def reports(
     seed: int,
     level: float = LEVEL,
 ) -> dict[str, Report]:
-    """The `report` of each monitored table, by name; one that is made from another is held against that as well."""
+    """Return the `report` of each monitored table by name. A derived table is compared with its source as well."""
     found = {}
     for name, what in monitored.items():
         source = (tables[what.made_from], monitored[what.made_from]) if what.made_from else None
@@ -145,7 +145,7 @@ def _by_key(numbers: Iterable[Number]) -> dict[Key, Interval]:
 
 
 def without_months(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """The missing share of each column of tables whose rows have no instant: columns table, column, rows, missing."""
+    """Return one row per column of tables without an instant: table, column, rows, and the share that is missing."""
     rows = [
         (name, column, len(table), float(table[column].isna().mean()))
         for name, table in tables.items()
@@ -155,7 +155,7 @@ def without_months(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def share_by_month(happened: pd.Series, at: pd.Series, seed: int) -> dict[str, Interval]:
-    """The share of rows for which `happened` is true in each month (UTC) of `at`, with days as blocks."""
+    """Return the share of rows for which `happened` is true, by month (UTC) of `at`, with days as blocks."""
     shares = {}
     for month, rows in happened.groupby(at.dt.strftime("%Y-%m")):
         days = at[rows.index].dt.strftime("%d")
@@ -170,7 +170,7 @@ def evidence(
     label: Mapping[str, Interval],
     without: pd.DataFrame,
 ) -> Quality:
-    """What the gate and the report read, of `report` for each table: flags of every month, checks, rows a day.
+    """Return the evidence of `reports`, one report per table: flags of every month, checks, rows per day.
 
     `judged` is the month before the clock, like 2013-08; `label` is what `share_by_month` gives of the label, and
     `without` what `without_months` gives of the other tables.
@@ -198,7 +198,7 @@ def evidence(
 
 
 def table_of(flags: list[Flag]) -> pd.DataFrame:
-    """Flags for reading: one row per flag, columns month, where, what, found, expected, of checks."""
+    """Return one row per flag: month, where, what, found, expected, of checks."""
     rows = [
         (
             flag.month,
@@ -214,14 +214,14 @@ def table_of(flags: list[Flag]) -> pd.DataFrame:
 
 
 def by_month(numbers: pd.DataFrame, whats: tuple[What, ...]) -> pd.DataFrame:
-    """Some numbers of all months for reading: one row per number, one column per month, to three decimals."""
+    """Return the numbers called `whats` of all months: one row per number, one column per month, to three decimals."""
     chosen = numbers[numbers["what"].isin(whats)]
     names = [" ".join(filter(None, row)) for row in chosen[["table", "column", "what", "of"]].itertuples(index=False)]
     return chosen.assign(number=names).pivot(index="number", columns="month", values="value").round(3)
 
 
 def excerpt(numbers: pd.DataFrame, month: str, whats: tuple[What, ...]) -> pd.DataFrame:
-    """Some numbers of a month for reading: columns where, what, found, the latter as text with its interval."""
+    """Return the numbers called `whats` of one month: where, what, and what was found as text with its interval."""
     rows = [
         (f"{row['table']}.{row['column']}".strip("."), f"{row['what']} {row['of']}".strip(), str(_interval(row)))
         for row in numbers[(numbers["month"] == month) & numbers["what"].isin(whats)].to_dict("records")
@@ -264,7 +264,7 @@ def credible(
     after: Sequence[Interval] = (),
     steps: bool = False,
 ) -> tuple[float, float]:
-    """What other months' numbers, oldest first, make credible for the one between `before` and `after`.
+    """Return the prediction interval, (low, high), that the other months give for the one between `before` and `after`.
 
     See the module's first lines. With `checks` numbers looked at, all of them hold together with probability `level` or
     more. With `steps`, the numbers are themselves changes from one period to the next. Raises ValueError for fewer than

@@ -77,7 +77,7 @@ class Measured:
     smallest: Smallest
 
     def series(self, place: int, others: list[int]) -> dict[Key, Series]:
-        """Every number that the month at a place is judged by, with the same of the months it is held against."""
+        """Return every number of the month at `place`, each with the same number of the months it is compared with."""
         numbers = dict(self._by_itself(place, others)) | dict(self._against_others(place, others))
         before = sum(other < place for other in others)
         names = tuple(self.found[other].name for other in others)
@@ -110,7 +110,7 @@ class Measured:
         return not max(share for share in shares if np.isfinite(share)) >= self.smallest.share
 
     def _against_others(self, place: int, others: list[int]) -> Iterator[tuple[Key, tuple[Interval, list[Interval]]]]:
-        """Of each other month what the rest of them have not, of the judged month what none of them has."""
+        """Return each month's share of values that occur in no other earlier month."""
         groups = [(self.found[i], [self.found[other] for other in others if other != i]) for i in (place, *others)]
         for column in self.found[place].numbers:
             margin = self.smallest.beyond * self._spread(column, others)
@@ -147,7 +147,7 @@ class Measured:
         return max(known) - min(known) if known else 0.0
 
     def least(self, series: Mapping[Key, Series], others: list[int]) -> dict[Key, float]:
-        """The smallest difference that matters, in each number's unit; of what is judged by its log, of the log."""
+        """Return each number's smallest difference that matters, in its unit, or in logs where its log is judged."""
         least = {}
         smallest = self.smallest
         for key, one in series.items():

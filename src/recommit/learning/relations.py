@@ -1,7 +1,7 @@
-"""What a month's label has to do with everything else: with other columns, with the volume, with the features.
+"""Measure how a month's label goes with other columns, with the volume, and with the features.
 
-A label that is true more often than before is no fault of the data; a label that no longer goes with what it went with
-is. Labels that were flipped, shifted or filtered keep their share within what a season does, and lose this.
+A label that is true more often than before is no fault of the data. A label that no longer goes with what it went with
+before is one: labels that were flipped, shifted or filtered may keep their share, but lose these relations.
 """
 
 from collections.abc import Iterator, Sequence
@@ -35,7 +35,7 @@ def describe(month: Month, monitored: Monitored) -> Iterator[Number]:
 
 
 def learned(found: Sequence[Month], monitored: Monitored) -> dict[str, list[Number]]:
-    """The numbers of each month, by name, of a quick model of the label that was fitted on all other months.
+    """Return the numbers of each month, by name, of a quick model of the label that is fitted on all other months.
 
     - discrimination: how well it orders the month's label, as `relation` does;
     - gap: the mean of what it predicts less the mean of the label.
@@ -74,7 +74,7 @@ def learned(found: Sequence[Month], monitored: Monitored) -> dict[str, list[Numb
 def against_source(
     found: Sequence[Month], monitored: Monitored, source: pd.DataFrame, of: Monitored
 ) -> dict[str, list[Number]]:
-    """The numbers of each month, by name, about the table that this one was made from, row by row by the key.
+    """Return the numbers of each month, by name, about the source table, whose rows have the same key.
 
     - kept: the share of the source's rows of the month that are here, in any month;
     - agreed: of rows whose label both know, the share that has the source's.

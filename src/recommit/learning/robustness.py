@@ -1,4 +1,4 @@
-"""What a model says when inputs are missing, unheard of or extreme, and whether it moves the way that it ought to.
+"""Test what a model says when inputs are missing, unknown or extreme, and whether it moves in the stated direction.
 
 Direction tests are those of Ribeiro, Wu, Guestrin and Singh (2020): change an input so that everyone agrees which way
 the answer must not go, and count the rows where it goes there. No outcome is needed for that.
@@ -33,7 +33,7 @@ EXTREMES = {
 
 @dataclass(frozen=True)
 class Change:
-    """A feature is set to `amount` where it is below ("at least") or above it ("at most"), or is increased ("plus").
+    """A change of a feature: set to `amount` where below ("at least") or above ("at most"), or raised by it ("plus").
 
     A missing value stays missing. `amount` is in the feature's own unit.
     """
@@ -43,7 +43,7 @@ class Change:
     amount: float
 
     def apply(self, values: pd.Series) -> pd.Series:
-        """The changed values, of the same dtype."""
+        """Return the changed values, of the same dtype."""
         if self.how == "plus":
             changed = values + self.amount
         else:
@@ -65,10 +65,10 @@ class Direction:
 def check_directions(
     predict: Predict, rows: pd.DataFrame, directions: Sequence[Direction], days: Blocks
 ) -> tuple[list[Moved], list[str], list[str]]:
-    """Test each direction on `rows`: (results, names of those whose features are not read, and that touch no row).
+    """Test each direction on `rows`: (results, names of unread directions, names of those that touch no row).
 
-    `rows` holds the columns that the model reads; changes of others are left out. `predict` gives probabilities,
-    (rows,).
+    `rows` holds the columns that the model reads: a direction that changes only other columns is unread. `predict`
+    gives probabilities, (rows,).
     """
     before = predict(rows)
     tested: list[tuple[Direction, Interval | None]] = []
@@ -110,14 +110,14 @@ def check_directions(
 
 
 def blank(rows: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
-    """A copy of `rows` whose `columns` say nothing: NaN for numbers, "unknown" for text."""
+    """Return a copy of `rows` with `columns` missing: NaN for numbers, "unknown" for text."""
     return rows.assign(**{name: _filled(rows[name], np.nan, UNKNOWN) for name in columns})
 
 
 def missing(
     predict: Predict, rows: pd.DataFrame, outcome: ArrayLike, groups: Mapping[str, Sequence[str]], days: Blocks
 ) -> list[Blanked]:
-    """Blank each group's columns in all rows and compare: the costliest first.
+    """Return what blanking each group's columns in all rows does, the costliest first.
 
     `predict` gives probabilities, (rows,), and is called from several threads; `outcome` is (rows,) of 0 and 1.
     """
@@ -138,7 +138,7 @@ def missing(
 
 
 def stress(predict: Predict, rows: pd.DataFrame, groups: Mapping[str, Sequence[str]]) -> tuple[int, list[Broken]]:
-    """Feed what no training row held: (number of inputs tried, those for which a probability was missing or no such).
+    """Try inputs that no training row held: (number tried, those for which a row got no probability).
 
     Tried are: everything missing; in each group's columns nothing, a category never seen, and numbers far out of range
     up to the ends of float32; and each of these in all columns at once. Infinities are for the schema to refuse.
@@ -153,7 +153,7 @@ def stress(predict: Predict, rows: pd.DataFrame, groups: Mapping[str, Sequence[s
 
 
 def as_table(results: Sequence[Moved] | Sequence[Blanked]) -> pd.DataFrame:
-    """Lay out direction tests, or what missing values do, for reading: a row each, numbers with their intervals."""
+    """Return one row per direction test, or per group of missing values, numbers as text with their intervals."""
     rows = [
         {
             name.replace("_", " "): "none" if value is None else str(value)
@@ -166,7 +166,7 @@ def as_table(results: Sequence[Moved] | Sequence[Blanked]) -> pd.DataFrame:
 
 
 def is_probability(values: ArrayLike) -> np.ndarray:
-    """Whether each value, (n,), is a finite number within 0 to 1."""
+    """Return whether each value, (n,), is a finite number within 0 to 1."""
     numbers = np.asarray(values, dtype="float64")
     return (numbers >= 0) & (numbers <= 1)
 

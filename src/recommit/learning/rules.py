@@ -84,7 +84,7 @@ def _leakage(evidence: Evidence, bound: float) -> Found:
 
 
 def _question(leak: Leak) -> str:
-    """What a line must be about: the look, the columns, and their worth rounded up, so that a greater one asks anew."""
+    """Return the name of a question: look, columns, and worth rounded up, so that a larger worth has a new name."""
     tenths = max(1, math.ceil((leak.worth or 0) * 10))
     return f"{leak.kind}: {leak.where}, up to {tenths * 10} % of the baseline's loss"
 
@@ -209,7 +209,7 @@ def _parity(evidence: Evidence, bound: float) -> Found:
 
 
 def _refused_alike(kind: str, one: Compared) -> bool:
-    """Whether rows of this kind may have no answer, and neither scikit-learn nor the file gave one to any."""
+    """Return whether rows of this kind may be refused, and scikit-learn and the file both refused all of them."""
     return kind in ("missing", "unseen", "extreme") and one.refused_by_both == one.refused == one.rows
 
 
@@ -225,7 +225,7 @@ def _one_candidate(evidence: Evidence, bound: float) -> Found:
 
 
 def _within(number: Interval, center: float, bound: float) -> tuple[bool | None, str]:
-    """Whether a measured number lies within `bound` of `center`, in three values and in words.
+    """Return whether a measured number lies within `bound` of `center`: True, False or None, and the reason in words.
 
     False where its whole interval lies beyond. True where the number itself lies within, and its interval is no wider
     than twice the bound: so wide an interval would let twice the bound pass about once in 40 times, a wider one more
@@ -244,7 +244,7 @@ def _within(number: Interval, center: float, bound: float) -> tuple[bool | None,
 
 
 def _of_the_test_month(judge: Judge) -> Judge:
-    """The same rule, which cannot pass on a test month of too few rows or days for an interval."""
+    """Return the same rule, which cannot pass on a test month with too few rows or days for an interval."""
 
     @functools.wraps(judge)
     def judged(evidence: Evidence, bound: float) -> Found:

@@ -13,7 +13,7 @@ def scores(outcome: ArrayLike, probability: ArrayLike) -> dict[str, float]:
     (lower is better: the probabilities themselves).
 
     Raises ValueError when lengths differ, a probability is missing or outside 0 to 1, or there is
-    but one kind of outcome.
+    only one kind of outcome.
     """
     truth, chance = _checked(outcome, probability)
     if len(np.unique(truth)) < 2:
@@ -29,7 +29,7 @@ def scores(outcome: ArrayLike, probability: ArrayLike) -> dict[str, float]:
 def calibration(outcome: ArrayLike, probability: ArrayLike, bins: int = 10) -> pd.DataFrame:
     """Compare predicted with observed shares in bins of about as many rows each.
 
-    Returns a row a bin, in order: predicted (mean), observed (share) and rows. Equal probabilities share a
+    Returns one row per bin, in order: predicted (mean), observed (share) and rows. Equal probabilities share a
     bin, so there may be fewer. Raises ValueError as `scores` does, save for one kind of outcome.
     """
     truth, chance = _checked(outcome, probability)
@@ -55,14 +55,14 @@ def _checked(outcome: ArrayLike, probability: ArrayLike) -> tuple[np.ndarray, np
 
 
 def log_losses(outcome: ArrayLike, probability: ArrayLike) -> np.ndarray:
-    """The log loss of each row in nats, (n,); a probability of 0 or 1 counts as the nearest float64 inside."""
+    """Return the log loss of each row in nats, (n,); a probability of 0 or 1 counts as the nearest float64 inside."""
     truth, chance = _checked(outcome, probability)
     inside = np.clip(chance, np.finfo("float64").eps, 1 - np.finfo("float64").eps)
     return -np.log(np.where(truth == 1, inside, 1 - inside))
 
 
 def by_group(outcome: pd.Series, probability: pd.Series, group: pd.Series) -> pd.DataFrame:
-    """The `scores` of each group of rows, a row a group in their order; `rows` says how many there are."""
+    """Return the `scores` of each group, one row per group in their order; `rows` says how many rows it has."""
     table = pd.DataFrame({"outcome": outcome, "probability": probability})
     found = {
         name: {"rows": len(part), **scores(part["outcome"], part["probability"])}

@@ -1,4 +1,4 @@
-"""Search a declared space of hyperparameters on past months; say as advice which setting was better, and how surely.
+"""Search a declared space of hyperparameters on past months, and advise which setting was better, and how surely.
 
 What trains is what params.yaml says. A search changes nothing: it prints the command that would.
 """
@@ -46,7 +46,7 @@ class Found:
 
     @property
     def find(self) -> Find:
-        """Whether the month that was not searched bears the best setting out."""
+        """Whether the month that was not searched confirms the best setting."""
         if self.confirmation is None:
             return "none"
         if self.confirmation.high < 0:
@@ -55,7 +55,7 @@ class Found:
 
 
 def settings(current: Params, space: Mapping[str, Sequence[Any]], most: int, seed: int) -> list[dict[str, Any]]:
-    """The setting of params.yaml, then up to `most` others of the grid that `space` spans, drawn without replacement.
+    """Return the setting of params.yaml, then up to `most` others of the grid of `space`, drawn without replacement.
 
     A parameter that `space` does not name keeps its value of `current`.
     """
@@ -74,7 +74,7 @@ def search(
     seed: int,
     share: float = 1.0,
 ) -> Found:
-    """Try settings, that of params.yaml first, on all folds but the last, and hold the best of them against the last.
+    """Try settings, that of params.yaml first, on all folds but the last, and judge the best of them on the last.
 
     `build` gives an unfitted classifier for a setting; a `share` of each fold's training rows, drawn with `seed`, is
     fitted on, the same rows for every setting. Raises ValueError for fewer than two folds, or a share outside 0 to 1.
@@ -108,7 +108,7 @@ def search(
 
 
 def adopting(found: Found, model: str) -> str | None:
-    """The command that trains with the best setting and selects anew, or None where params.yaml has it already."""
+    """Return the command that trains with the best setting and selects, or None where params.yaml has it already."""
     changed = [
         f"{'' if name in found.current else '+'}models.{model}.{name}={json.dumps(value)}"
         for name, value in found.best.params.items()
@@ -122,7 +122,7 @@ def adopting(found: Found, model: str) -> str | None:
 
 
 def advice(found: Found, model: str) -> str:
-    """What the search advises, in words: which setting, how much better it was where, how surely, how to adopt it."""
+    """Return the advice in words: which setting, how much better it was, how surely, and how to adopt it."""
     searched, others = " and ".join(found.months), len(found.tried) - 1
     line = adopting(found, model)
     if line is None or found.confirmation is None:
@@ -140,12 +140,12 @@ def advice(found: Found, model: str) -> str:
 
 
 def _five(number: Interval) -> str:
-    """A difference of settings is a matter of the fourth decimal."""
+    """Return the number with five decimals: settings differ in the fourth."""
     return f"{number.value:+.5f} [{number.low:+.5f}, {number.high:+.5f}]"
 
 
 def as_table(found: Found) -> pd.DataFrame:
-    """Every setting tried, best first: its parameters, log loss and difference to params.yaml's with intervals."""
+    """Return one row per setting, best first: parameters, log loss, and difference to params.yaml's, with intervals."""
     rows = [
         {**one.params, "log loss": str(one.mean), "less params.yaml's": _five(one.difference)}
         for one in sorted(found.tried, key=lambda one: one.mean.value)
@@ -154,7 +154,7 @@ def as_table(found: Found) -> pd.DataFrame:
 
 
 def as_advice(found: Found, model: str, used_until: pd.Timestamp) -> Advice:
-    """The search as its file keeps it; `used_until` is when the last label that it used was known (UTC)."""
+    """Return the search as evidence; `used_until` is when the last label that it used was known (UTC)."""
     return Advice(
         used_until=used_until,
         months=found.months,
@@ -172,7 +172,7 @@ def as_advice(found: Found, model: str, used_until: pd.Timestamp) -> Advice:
 def _cut(
     fold: Split, features: Sequence[str], target: str, share: float, seed: int
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """A fold's training and test rows with the columns that a fit needs, the training rows thinned to `share`."""
+    """Return a fold's training rows, thinned to `share`, and its test rows, with the columns that a fit needs."""
     columns = ["predicted_at", target, *features]
     train = fold.train[columns]
     if share < 1:

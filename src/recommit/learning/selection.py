@@ -1,4 +1,4 @@
-"""Choose among all fits by what they predicted for months that they had not seen."""
+"""Choose among all fits by their predictions for months that they were not fitted on."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,10 +13,10 @@ from recommit.learning.scores import log_losses
 
 
 def predictions_of(folder: Path, fits: Sequence[str], target: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """What each fit predicted for the folds' rows, from FIT.parquet in `folder`: (rows, probabilities).
+    """Read what each fit predicted for the rows of the folds, from FIT.parquet in `folder`: (rows, probabilities).
 
-    Rows has fold, predicted_at, label_known_at (UTC) and the target; probabilities has a column a fit, in that order.
-    Raises ValueError where a file is missing, or where two fits did not predict the same rows.
+    Rows has fold, predicted_at, label_known_at (UTC) and the target; probabilities has one column per fit, in that
+    order. Raises ValueError where a file is missing, or where two fits did not predict the same rows.
     """
     rows: pd.DataFrame | None = None
     columns: dict[str, pd.Series] = {}
@@ -35,7 +35,7 @@ def predictions_of(folder: Path, fits: Sequence[str], target: str) -> tuple[pd.D
 
 
 def choose(outcome: pd.Series, days: pd.Series, probabilities: pd.DataFrame, seed: int) -> list[Ranked]:
-    """The fits, least mean log loss first, one of them chosen by the one-standard-error rule.
+    """Return the fits, lowest mean log loss first, one of them chosen by the one-standard-error rule.
 
     `probabilities` is (rows, fits), the simplest fit first. The rule of Breiman et al. (1984) takes the simplest that
     is within a standard error of the best. The error here is that of the paired difference by days: days differ far
@@ -58,14 +58,14 @@ def choose(outcome: pd.Series, days: pd.Series, probabilities: pd.DataFrame, see
 
 
 def monthly(outcome: pd.Series, fold: pd.Series, probabilities: pd.DataFrame) -> pd.DataFrame:
-    """Mean log loss of each fit in each fold: columns fit, fold, log_loss."""
+    """Return the mean log loss of each fit in each fold: columns fit, fold, log_loss."""
     losses = pd.DataFrame({fit: log_losses(outcome, probabilities[fit]) for fit in probabilities})
     means = losses.groupby(fold.to_numpy()).mean().rename_axis("fold").reset_index()
     return means.melt(id_vars="fold", var_name="fit", value_name="log_loss")
 
 
 def as_table(scored: Sequence[Ranked]) -> pd.DataFrame:
-    """The fits, best first: log loss, how much more than the best's it is, its standard error, and what is chosen."""
+    """Return one row per fit, best first: log loss, difference to the best, its standard error, whether chosen."""
     return pd.DataFrame(
         [
             {
@@ -81,7 +81,7 @@ def as_table(scored: Sequence[Ranked]) -> pd.DataFrame:
 
 
 def as_evidence(ranked: Sequence[Ranked], rows: pd.DataFrame, by_month: Mapping[str, Scores]) -> Selection:
-    """The choice as evidence keeps it: `rows` is what was predicted, `by_month` the chosen fit's scores."""
+    """Return the choice as evidence: `rows` are those that were predicted, `by_month` the chosen fit's scores."""
     return Selection(
         metric="log_loss",
         rule="the simplest within a standard error of the best",

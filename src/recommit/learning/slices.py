@@ -1,4 +1,4 @@
-"""How a forecast does on parts of the rows, and on the worst part that a search finds."""
+"""Judge a forecast on parts of the rows, and find the part on which it does worst."""
 
 import itertools
 from collections.abc import Iterator, Sequence
@@ -17,7 +17,7 @@ from recommit.learning.scores import log_losses
 
 @dataclass(frozen=True)
 class Scored:
-    """Rows with what came, (n,) of 0 and 1, the forecast, a reference forecast, and whether each set held what came."""
+    """Of each row, (n,): outcome (0 or 1), forecast, a reference forecast, and whether its set held the outcome."""
 
     outcome: ArrayLike
     probability: ArrayLike
@@ -26,7 +26,7 @@ class Scored:
 
 
 def search(columns: pd.DataFrame, scored: Scored, days: Blocks) -> list[Slice]:
-    """Every value of every column, and every pair of values of two columns, that has enough rows and days.
+    """Return a slice for each value of a column, and each pair of values of two columns, with enough rows and days.
 
     `columns` are categories, (n, columns), in the order of `scored`. Slices with fewer than 200 rows or 10 days, or
     without an interval, are left out: they can say nothing. Worst improvement first.
@@ -55,19 +55,19 @@ def search(columns: pd.DataFrame, scored: Scored, days: Blocks) -> list[Slice]:
 
 
 def numbers(part: Slice) -> dict[str, Interval]:
-    """What was measured on a part, by name."""
+    """Return what was measured on a part, by name."""
     return {"log_loss": part.log_loss, "gap": part.gap, "coverage": part.coverage, "improvement": part.improvement}
 
 
 def worst(found: Sequence[Slice]) -> Slice | None:
-    """The slice that most surely does worse than the reference: the one whose improvement reaches least high."""
+    """Return the slice that is most surely worse than the reference: the lowest upper end of the improvement."""
     return min(found, key=lambda part: (part.improvement.high, part.by, part.value), default=None)
 
 
 def _sums(
     columns: pd.DataFrame, values: np.ndarray, days: Blocks
 ) -> Iterator[tuple[list[tuple[str, str]], np.ndarray]]:
-    """For each column or pair: (its slices, the sums of `values` in them by day, (days, slices, kinds))."""
+    """Yield for each column or pair: (its slices, the sums of `values` in them by day, (days, slices, kinds))."""
     names = list(columns.columns)
     for chosen in [*itertools.combinations(names, 1), *itertools.combinations(names, 2)]:
         labels = reduce(lambda one, other: one + " x " + other, (columns[name].astype("str") for name in chosen))

@@ -32,19 +32,19 @@ def clock(as_of: str) -> pd.Timestamp:
 
 
 def month_before(as_of: str) -> pd.Timestamp:
-    """The start of the month that ends at the clock, the test month (UTC). Raises ValueError as `clock` does."""
+    """Return the start of the test month, which ends at the clock (UTC). Raises ValueError as `clock` does."""
     return clock(as_of) - pd.DateOffset(months=1)
 
 
 def month_after(as_of: str) -> pd.Timestamp:
-    """The end of the month that begins at the clock (UTC). Raises ValueError as `clock` does."""
+    """Return the end of the month that begins at the clock (UTC). Raises ValueError as `clock` does."""
     return clock(as_of) + pd.DateOffset(months=1)
 
 
 def last_month(table: pd.DataFrame, as_of: str) -> Split:
     """Test on the month before the clock; train on all whose outcome was known before that month.
 
-    `table` has a row a prediction, with instants `predicted_at` and `label_known_at` (UTC). A row
+    `table` has one row per prediction, with instants `predicted_at` and `label_known_at` (UTC). A row
     whose outcome is known only at or after the clock is in neither part.
 
     Raises ValueError when the clock is not in the time that the table covers, or a part is empty.

@@ -1,4 +1,4 @@
-"""How a model ages: fits on older and older windows of equal length, all judged on the same month.
+"""Measure how a model ages: fits on older and older windows of equal length are judged on the same month.
 
 Windows are equally long so that age is all that differs; still, an older window is also another season, and one month
 cannot tell the two apart.
@@ -32,7 +32,7 @@ class Window:
 
 
 def windows(table: pd.DataFrame, starts: pd.Timestamp, months: int, ages: Sequence[int]) -> list[Window]:
-    """Windows of `months` months that end each of `ages` months before `starts` (UTC), the freshest first.
+    """Return windows of `months` months that end each of `ages` months before `starts` (UTC), the freshest first.
 
     `table` has `predicted_at` and `label_known_at` (UTC). A window that begins before the table's first month is left
     out, since it would be shorter than the others. Raises ValueError when none is left, or a number is out of range.
@@ -61,9 +61,9 @@ def decay(
 ) -> list[Aged]:
     """Fit on each window and score the split's test rows, with UTC days of `predicted_at` as blocks: freshest first.
 
-    `build` gives an unfitted classifier; `features` and `target` are columns. Differences are paired, row by row. One
-    fit stands for each age: the luck of a single fit is not in the intervals.
-    Raises ValueError as `blocks` and `log_losses` do, and when a window reaches into the test.
+    `build` gives an unfitted classifier; `features` and `target` are columns. Differences are paired, row by row. There
+    is one fit per age: the intervals do not allow for how much a single fit varies by chance. Raises ValueError as
+    `blocks` and `log_losses` do, and when a window reaches into the test.
     """
     late = [window for window in found if window.ends > split.starts]
     if late:
@@ -84,12 +84,12 @@ def decay(
 
 
 def age(until: datetime, starts: pd.Timestamp) -> Age:
-    """How old a model is when it is first used at `starts` (UTC): its last label was known at `until`."""
+    """Return the age of a model that is first used at `starts` (UTC) and whose last label was known at `until`."""
     return Age(until, (starts - pd.Timestamp(until)) / pd.Timedelta(days=1))
 
 
 def as_table(curve: Sequence[Aged]) -> pd.DataFrame:
-    """Lay out `decay` for reading: a row an age, with its training period and its numbers with their intervals."""
+    """Return one row per age: the training period, and numbers as text with their intervals."""
     rows = [
         {
             "trained from": str(aged.trained_from),

@@ -1,7 +1,7 @@
-"""Many tries on one test month: what the candidate must show, with the error rate divided by the number of tries.
+"""Allow for many tries on one test month: the error rate is divided by the number of tries.
 
 The best of many tries looks better than it is. Bonferroni's inequality allows for it, however alike the tries are: k
-intervals that each miss the truth with the probability a / k all hold it together with 1 - a at least.
+intervals that each miss the truth with probability a / k hold it together with probability 1 - a or more.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ would make milder.
 
 @dataclass(frozen=True)
 class Shortfall:
-    """A rule that one look would pass and that so many do not: the interval at their level, and what its end misses."""
+    """A rule that fails after so many `looks`: the interval at their level, and the bound that it misses."""
 
     rule: str
     interval: Interval
@@ -44,12 +44,12 @@ class Shortfall:
 
 
 def keys_hash(keys: pd.Series) -> str:
-    """SHA-256 of the rows' keys, sorted: the same for the same rows in any order."""
+    """Return the SHA-256 of the sorted keys: the same for the same rows in any order."""
     return hashlib.sha256("\n".join(sorted(map(str, keys))).encode()).hexdigest()
 
 
 def daily(days: ArrayLike, losses: Mapping[str, np.ndarray]) -> tuple[Day, ...]:
-    """For each day, in order, its rows and the sum of each model's losses: an interval at any level is made of them."""
+    """Return the rows and the sum of each model's losses of each day, in order: enough for intervals at any level."""
     names, codes = np.unique(np.asarray(days), return_inverse=True)
     sums = {name: np.bincount(codes, weights=loss) for name, loss in losses.items()}
     rows = np.bincount(codes)
@@ -62,7 +62,7 @@ def daily(days: ArrayLike, losses: Mapping[str, np.ndarray]) -> tuple[Day, ...]:
 def shortfalls(
     test: Test, bounds: Mapping[str, float], looks: int, rules: Sequence[str] = tuple(PROVING)
 ) -> list[Shortfall]:
-    """Which of `rules` do not hold with the error rate divided by `looks`, by the evidence of the test month.
+    """Return which of `rules` do not hold with the error rate divided by `looks`, by the evidence `test`.
 
     `bounds` are the gate's. Raises KeyError where the evidence does not compare with the model that a rule names.
     """

@@ -1,4 +1,4 @@
-"""What speaks against a promotion: the gate's decision, and whether it is about these very bytes."""
+"""List the objections to a promotion: the gate's decision says no, or is about other files than these."""
 
 import hashlib
 import json
@@ -23,7 +23,7 @@ TEST_NAME = TEST.removeprefix(f"{FOLDER}/")
 
 @dataclass(frozen=True)
 class Judged:
-    """The decision as found: its answer, its hash, what was measured, and all that speaks against promoting.
+    """The decision as found: its answer, its hash, what was measured, and all objections to promoting.
 
     `accepted` are the points that declared lines accepted; `unused` the lines that accepted none.
     """
@@ -37,7 +37,7 @@ class Judged:
 
 
 def judged(root: Path, files: Mapping[str, File]) -> Judged:
-    """Read the decision and hold it against the files as they are; `files` are the candidate's."""
+    """Read the decision of the project in `root` and compare it with the files; `files` are the candidate's."""
     path = root / DECISION
     if not path.is_file():
         return Judged("none", None, {}, (f"{DECISION} is missing: `dvc repro gate` makes it",))
@@ -65,7 +65,7 @@ def _no(decision: Decision) -> Iterator[str]:
 
 
 def _open(decision: Decision) -> Iterator[str]:
-    """Each point that nobody accepted, with the line that would accept it once it says why."""
+    """Yield each point that no line accepts, with the line that would accept it once it says why."""
     unknown = [rule for rule in decision.rules if rule.answer == "unknown"]
     for rule in unknown:
         for point in rule.open:
@@ -81,7 +81,7 @@ def _open(decision: Decision) -> Iterator[str]:
 
 
 def accepted_in(decision: Decision) -> tuple[Accepted, ...]:
-    """The points that declared lines accepted, each with its rule, as a tag records them."""
+    """Return the points that declared lines accepted, each with its rule, as a tag records them."""
     return tuple(
         Accepted(rule=rule.rule, **{name: one_line(text) for name, text in vars(point).items()})
         for rule in decision.rules
@@ -90,7 +90,7 @@ def accepted_in(decision: Decision) -> tuple[Accepted, ...]:
 
 
 def _other(root: Path, decision: Decision, files: Mapping[str, File]) -> Iterator[str]:
-    """Where the decision is about other files than those that are here."""
+    """Yield an objection for each file that differs from the one that the decision is about."""
     # The manifest names the hashes of model and golden rows.
     for name, md5 in ((MODEL, decision.candidate), (MANIFEST, decision.manifest)):
         if md5 != files[name].md5:
@@ -113,7 +113,7 @@ def _other(root: Path, decision: Decision, files: Mapping[str, File]) -> Iterato
 
 
 def _measured(root: Path, decision: Decision) -> dict[str, Interval]:
-    """The candidate's metrics on the test month, with their intervals, from the evidence that the decision read."""
+    """Return the candidate's metrics on the test month, with intervals, from the evidence that the decision read."""
     path = root / TEST
     if not path.is_file() or md5_of(path) != decision.evidence.get(TEST_NAME):
         return {}
@@ -121,7 +121,7 @@ def _measured(root: Path, decision: Decision) -> dict[str, Interval]:
 
 
 def metrics_in(evidence: bytes) -> dict[str, Interval]:
-    """The candidate's metrics in the evidence of the test month, with their intervals; none where it has none."""
+    """Return the candidate's metrics, with intervals, in the bytes of the test month's evidence; none if unreadable."""
     try:
         found = parse(evidence, Test, TEST).metrics["candidate"]
         return {name: Interval(**vars(interval)) for name, interval in found.items()}

@@ -24,7 +24,7 @@ class Facts:
 
 
 def read_facts(folder: Path, files: Iterable[Path], params: Mapping[str, Any]) -> Facts:
-    """The facts in JSON files of the project in `folder`, each by its name without suffix.
+    """Read the facts in JSON `files` of the project in `folder`, each by its name without suffix.
 
     A file of a declared type is read as that, any other as it is. A file in another folder of reports, or in one of
     reports/evidence, is found in that folder's name: reports/advice/boosting.json is `advice.boosting`. Raises Refusal
@@ -45,7 +45,7 @@ def read_facts(folder: Path, files: Iterable[Path], params: Mapping[str, Any]) -
 
 
 def made(facts: Facts, makers: Mapping[str, Callable[[Any], Made]]) -> dict[str, Made]:
-    """What each maker makes of the evidence of its name, for those that are there, in the makers' order."""
+    """Return what each maker makes of the evidence of its name, where it is there, in the order of `makers`."""
     return {name: maker(facts.evidence[name]) for name, maker in makers.items() if name in facts.evidence}
 
 

@@ -13,12 +13,12 @@ UP_OR_DOWN = "↑: higher is better. ↓: lower is better."
 
 
 def explained(scores: Iterable[str]) -> str:
-    """What those scores say, one sentence each."""
+    """Return what `scores` mean, one sentence each."""
     return " ".join(f"{SCORES[name].name}, {SCORES[name].unit}: {SCORES[name].words}." for name in scores)
 
 
 def rules(decision: Decision) -> Table:
-    """Every rule of the gate: what was measured, the bound, when it passes, the answer and the reason."""
+    """Return one row per rule of the gate: the answer, what was measured, the bound, when it passes, the reason."""
     rows = tuple(
         Row(
             heading(rule.rule),
@@ -36,9 +36,9 @@ def rules(decision: Decision) -> Table:
 
 
 def points(decision: Decision) -> list[Table]:
-    """What the gate could not tell and a person must judge, with the lines of params.yaml that accept it; none if none.
+    """Return one row per point that a person must judge, with the reason if a line of params.yaml accepts it.
 
-    Lines that accept nothing stand there too.
+    Lines that accept nothing have a row as well. Without any rows there is no table.
     """
     rows = []
     for rule in decision.rules:
@@ -58,7 +58,7 @@ def _point(rule: str, about: str, says: str, why: str | None) -> Row:
 
 
 def scores(test: Test) -> Table:
-    """Every model's scores in the test period."""
+    """Return one row per model with its scores in the test period."""
     columns = [name for name in SCORES if any(name in model for model in test.metrics.values())]
     rows = tuple(
         Row(heading(model), tuple(cell(values.get(name)) for name in columns), chosen=model == "candidate")
@@ -69,7 +69,7 @@ def scores(test: Test) -> Table:
 
 
 def differences(test: Test) -> Table:
-    """By how much the candidate is better than each other model on the same rows."""
+    """Return one row per other model: by how much the candidate is better on the same rows."""
     compared = test.differences
     columns = list(dict.fromkeys(name for values in compared.values() for name in values))
     rows = tuple(
@@ -88,20 +88,20 @@ def differences(test: Test) -> Table:
 
 
 def period(test: Test) -> Table:
-    """The rows that the candidate was judged on."""
+    """Return the period and the number of the rows that the candidate was judged on."""
     span = test.period
     values = {"First day": span.starts, "Ends before": span.ends, "Days": span.days, "Rows": span.rows}
     return paired("Test period", values | {"Share that came true": percent(span.positive_share)})
 
 
 def trained(test: Test) -> Table:
-    """The rows that the candidate learned from."""
+    """Return the number of the candidate's training rows, and until when their outcomes were known."""
     candidate = test.candidate
     return paired("Training rows", {"Rows": candidate.trained_rows, "Outcomes known until": candidate.trained_until})
 
 
 def candidate(test: Test) -> Table:
-    """What the candidate is, and the md5 sums by which it and the champion are known."""
+    """Return what the candidate is, and the md5 sums of its model file and the champion's."""
     made = test.candidate
     values = {
         "Version (md5 of the model file)": made.md5,
@@ -116,12 +116,12 @@ def candidate(test: Test) -> Table:
 
 
 def setting(params: dict[str, object]) -> str:
-    """A model's parameters in one line."""
+    """Return a model's parameters in one line."""
     return ", ".join(f"{key}: {value}" for key, value in params.items())
 
 
 def calibration(test: Test) -> Table:
-    """How far stated probabilities were off, before and after calibration."""
+    """Return how far stated probabilities were off, before and after calibration."""
     after = test.calibration
     rows = [Row("As judged", (cell(after.gap), cell(after.error)))]
     if before := test.metrics.get("uncalibrated"):
@@ -134,7 +134,7 @@ def calibration(test: Test) -> Table:
 
 
 def coverage(test: Test) -> Table:
-    """How often the prediction sets held what came, against the level that they promise."""
+    """Return how often the prediction sets held the outcome, beside the level that they promise."""
     found, promised = test.coverage, percent(test.coverage.level)
     measured = {
         "Sets that held what came": found.overall,
@@ -148,7 +148,7 @@ def coverage(test: Test) -> Table:
 
 
 def selection(chosen: Selection) -> Table:
-    """All fits by their mean score on the validation months, best first, the chosen one set off."""
+    """Return one row per fit with its mean score on the validation months, best first, the chosen one marked."""
     rows = tuple(
         Row(
             fit.fit,
@@ -165,13 +165,13 @@ def selection(chosen: Selection) -> Table:
 
 
 def slices(found: Slices) -> list[Table]:
-    """The parts of the test rows, a table for each column that they are cut by; long ones folded."""
+    """Return one table per column that the test rows are cut by, one row per part; long tables are folded."""
     ordered = sorted(found.slices, key=lambda part: part.by)
     return [_parts(by, list(parts)) for by, parts in groupby(ordered, key=lambda part: part.by)]
 
 
 def worst(found: Slices) -> list[Table]:
-    """The part that does worst against the baseline, of all that were searched; none where no part has enough rows."""
+    """Return the part that does worst against the baseline, of all searched; no table if no part has enough rows."""
     if not found.worst:
         return []
     note = f"Of {shown(found.searched)} parts searched; the interval of the improvement allows for looking at them all."
@@ -180,7 +180,7 @@ def worst(found: Slices) -> list[Table]:
 
 
 def decay(staleness: Staleness) -> Table:
-    """How the same month is predicted by models whose training ended longer and longer ago."""
+    """Return one row per age of a training window: how well its fit predicts the same month."""
     rows = tuple(
         Row(
             shown(point.months_old),

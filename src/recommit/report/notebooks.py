@@ -59,7 +59,7 @@ def page(path: Path, stage: str) -> Page:
 
 
 def metrics(files: Sequence[Path], of: Page | None) -> Table:
-    """The metrics in a stage's files, with its page's title: a row an item of its matrix, a column a metric."""
+    """The metrics in a stage's files, with its page's title: one row per item of its matrix, one column per metric."""
     values = {row: found for path in files for row, found in _rows(path)}
     columns = tuple(dict.fromkeys(column for found in values.values() for column in found))
     rows = tuple(Row(row, tuple(Cell(shown(found.get(column))) for column in columns)) for row, found in values.items())
@@ -72,7 +72,7 @@ def groups(pages: Sequence[Page]) -> list[tuple[str, list[Page]]]:
 
 
 def _rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The rows that a metrics file makes: one of its own name, and one a key that holds a mapping."""
+    """Yield the rows of a metrics file: one of the file's name, and one per key that holds a mapping."""
     content = json.loads(path.read_text(encoding="utf-8"))
     plain = {key: value for key, value in content.items() if not isinstance(value, dict)}
     if plain:

@@ -16,7 +16,7 @@ from recommit.report.tables import Table, found_in, heading, listed, paired, per
 
 @dataclass(frozen=True)
 class Section:
-    """A heading, what is to be seen there in plain words, tables and figures; `answer` is a decision's, or empty."""
+    """A heading, a lead in plain words, tables and figures; `answer` is that of a decision, else empty."""
 
     key: str
     title: str
@@ -27,9 +27,9 @@ class Section:
 
 
 def sections(facts: Facts, figures: Sequence[Figure]) -> list[Section]:
-    """The sections that the evidence allows, decision first, each with the figures that are called as it is.
+    """Return the sections that the evidence allows, decision first, each with the figures whose names belong to it.
 
-    Evidence of a name that none of them knows has a section of its own at the end, and so have other figures.
+    Evidence of an unknown name gets a section of its own at the end, and so do the other figures.
     """
     known = made(facts, _MAKERS)
     parts = [part for found in known.values() for part in found]
@@ -134,7 +134,7 @@ def _advice(advice: Mapping[str, Advice]) -> list[Section]:
 
 
 def _found(key: str, title: str, lead: str) -> Callable[[Any], list[Section]]:
-    """A section of whatever the evidence holds; leaks and flags that are not there are said to be none."""
+    """Return a maker of a section that lists all that the evidence holds, and says if it has no leaks or flags."""
 
     def make(evidence: Any) -> list[Section]:
         found = _mapping(evidence)
@@ -146,7 +146,7 @@ def _found(key: str, title: str, lead: str) -> Callable[[Any], list[Section]]:
 
 
 def _mapping(evidence: Any) -> Mapping[str, Any]:
-    """The evidence as its file holds it, without its version; evidence of no declared type may be any JSON."""
+    """Return the evidence as its file holds it, without its version; an undeclared file may hold any JSON."""
     found = plain(evidence)
     return {key: found[key] for key in found if key != "version"} if isinstance(found, Mapping) else {"found": found}
 

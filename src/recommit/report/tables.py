@@ -45,7 +45,7 @@ class Table:
 
 
 def interval_in(value: Any) -> Interval | None:
-    """The number with its interval that a value is, also as a JSON file holds it: {value, low, high}; else None."""
+    """Return the interval that `value` is, also as JSON holds it, {value, low, high}; None for another value."""
     if isinstance(value, Mapping) and all(isinstance(value.get(end), int | float) for end in ("value", "low", "high")):
         return Interval(value["value"], value["low"], value["high"])
     return value if isinstance(value, Interval) else None

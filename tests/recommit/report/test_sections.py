@@ -40,7 +40,7 @@ def test_the_advice_says_what_was_better_where_it_was_not_confirmed_and_how_to_a
     assert f"boosting max_iter: 100 max_iter: 200 {difference} {confirmation} {find}" in said
 
 
-def test_each_rule_is_shown_with_value_interval_bound_when_it_passes_verdict_and_reason(tmp_path: Path) -> None:
+def test_each_rule_is_shown_with_value_interval_bound_when_it_passes_answer_and_reason(tmp_path: Path) -> None:
     said = samples.text(index(tmp_path))
     assert (
         "Better than baseline ✓ yes 0.052 [0.032, 0.072] 0.000 low >= -bound the lower bound is above the margin"

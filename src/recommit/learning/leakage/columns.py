@@ -1,4 +1,4 @@
-"""Every look at what columns say of the target, in order: what one names is left out of those after it."""
+"""Look for leaks in columns, one look after another: columns that a look names are left out of later looks."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -21,10 +21,10 @@ _COUNTED = 5
 def leaks_in_columns(
     rows: pd.DataFrame, as_of: str, months: int, columns: Sequence[str], target: str, bounds: Bounds, seed: int
 ) -> list[Leak]:
-    """Find what the training rows' columns say of the target: proofs and questions, see `Leak`.
+    """Return the leaks in columns of the training `rows`, proofs and questions: see `Leak`.
 
-    `rows` has `predicted_at` and `label_known_at` (UTC), the columns and the target (true or false). Looked at are the
-    last `months` before the test month that ends at `as_of`, each by what came before it, and each within itself. Each
+    `rows` has `predicted_at` and `label_known_at` (UTC), the columns and the target (true or false). It looks at the
+    last `months` before the test month that ends at `as_of`: each by what came before it, and each within itself. Each
     column is named by one look. Raises ValueError as `splits.folds` and for a target that is not true or false.
     """
     sampled = folds(_sample(rows, bounds.rows, seed), as_of, months)
@@ -55,7 +55,7 @@ def _sample(rows: pd.DataFrame, most: int, seed: int) -> pd.DataFrame:
 def _months(
     rows: pd.DataFrame, first: pd.Timestamp, ends: pd.Timestamp
 ) -> list[tuple[pd.DataFrame, pd.Timestamp, pd.Timestamp]]:
-    """The rows of each month from the one before `first` up to `ends`, with its start and its end."""
+    """Return the rows, start and end of each month, from the month before `first` up to `ends`."""
     edges = pd.date_range(first - pd.DateOffset(months=1), ends, freq="MS")
     at = rows["predicted_at"]
     return [(rows[(at >= low) & (at < high)], low, high) for low, high in pairwise(edges)]

@@ -9,7 +9,7 @@ from recommit.learning.intervals import Interval
 
 
 def strongest(areas: Sequence[tuple[str, Interval]], bound: float) -> Axes:
-    """The AUC of single columns with their intervals, best on top, and the bound above which one is a question."""
+    """Draw the AUC of single columns with intervals, best on top, and the bound above which a column is a question."""
     ax = axes("What single columns say", "AUC on later rows, of this column alone", "", height=0.28 * len(areas) + 1.2)
     places = range(len(areas) - 1, -1, -1)
     values = [area.value for _, area in areas]

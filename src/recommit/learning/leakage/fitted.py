@@ -1,4 +1,4 @@
-"""What a preprocessing step learned, against what it can have learned from the training rows."""
+"""Find preprocessing steps that were fitted on more than the training rows."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -16,7 +16,7 @@ _RELATIVE = 1e-9
 
 
 def fitted_beyond(fitted: BaseEstimator, rows: pd.DataFrame, target: pd.Series | None = None) -> list[Leak]:
-    """Find steps of a fitted scikit-learn estimator that were fitted on other rows than `rows`, the training rows.
+    """Return a leak for each step of a fitted estimator that was fitted on other rows than the training `rows`.
 
     A clone is fitted on the training rows alone and every fitted attribute (a name that ends in `_`) is compared, in
     nested steps too. Of a pipeline, a last step that predicts is left out: fitting it again costs the most, and it sees
@@ -43,7 +43,7 @@ def _preprocessing(fitted: BaseEstimator) -> BaseEstimator | None:
 
 
 def _differences(was: Any, now: Any, name: str) -> Iterator[tuple[str, str, str]]:
-    """(path of the step, attribute, how it differs) of all fitted attributes that are not equal."""
+    """Yield (path of the step, attribute, how it differs) for each fitted attribute that is not equal."""
     if isinstance(was, Pipeline):
         for step, part in was.named_steps.items():
             yield from _differences(part, now.named_steps[step], f"{name}.{step}")
@@ -65,7 +65,7 @@ def _fitted_attributes(estimator: Any) -> dict[str, Any]:
 
 
 def _estimators(value: Any, name: str = "") -> Iterator[tuple[str, BaseEstimator]]:
-    """Estimators inside an attribute, such as a ColumnTransformer's (name, transformer, columns), with their names."""
+    """Yield the estimators inside an attribute, with names: also those in tuples, as a ColumnTransformer has them."""
     if isinstance(value, BaseEstimator):
         yield name, value
     elif isinstance(value, Mapping):

@@ -9,11 +9,11 @@ from recommit.evidence.stages import Leak
 
 
 def named(columns: Sequence[str]) -> str:
-    """Columns as `where` names them: in order of the alphabet, so that one set of columns has one name."""
+    """Return the name of a set of columns in `where`: sorted, so that one set has one name."""
     return ", ".join(sorted(columns))
 
 
 def as_table(leaks: Sequence[Leak]) -> pd.DataFrame:
-    """One row per leak, for reading: certainty, kind, where, how."""
+    """Return one row per leak: certainty, kind, where, how."""
     columns = ["certainty", "kind", "where", "how"]
     return pd.DataFrame(plain(leaks), columns=columns)

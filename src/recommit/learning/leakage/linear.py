@@ -1,4 +1,4 @@
-"""The linear combination of columns that tells the target, by least squares, and the few columns that it needs.
+"""Find a linear combination of few columns that predicts the target, by least squares.
 
 Least squares on a target of 0 and 1 points the same way as Fisher's linear discriminant (Hastie, Tibshirani and
 Friedman 2009, exercise 4.2), and all of its refits on fewer columns come from one table of products.
@@ -34,7 +34,7 @@ class Combination:
 def smallest(
     split: Split, columns: Sequence[str], earlier: np.ndarray, later: np.ndarray, bound: float
 ) -> Combination | None:
-    """The fewest terms, in order of their t statistics, whose combination has an AUC above the bound on the later rows.
+    """Return the fewest terms, by their t statistics, whose combination has an AUC above the bound on the later rows.
 
     It is fitted on the earlier ones. `earlier` and `later` are the target, bool. Numbers enter as they are and as
     whether they are missing, categories by value. None when all columns together do not reach the bound, or one of the
@@ -54,7 +54,7 @@ def smallest(
 
 
 def ranked(split: Split, columns: Sequence[str], earlier: np.ndarray) -> list[str]:
-    """The columns that vary, by the largest t statistic of their terms in the combination of all, greatest first."""
+    """Return the columns that vary, by the largest t statistic of their terms in the combination of all."""
     design = _design(split, columns)
     if not design.terms:
         return []
@@ -63,7 +63,7 @@ def ranked(split: Split, columns: Sequence[str], earlier: np.ndarray) -> list[st
 
 
 def rules(split: Split, columns: Sequence[str], earlier: np.ndarray) -> list[tuple[np.ndarray, float]]:
-    """The combination of these columns by least squares on the earlier rows: its score of each later row, and a cut.
+    """Return rules fitted by least squares on the earlier rows: the score of each later row, and a cut.
 
     A second rule has whole numbers for its weights, as a sum or a difference has, where those are near. The cut is
     that which leaves the fewest earlier rows wrong, a target above it. `earlier` is the target there, bool.
@@ -136,7 +136,7 @@ class _Design:
 
 
 def _design(split: Split, columns: Sequence[str]) -> _Design:
-    """Terms of all columns, centred and scaled by the earlier rows; what does not vary there is left out."""
+    """Return the terms of all columns, centred and scaled by the earlier rows, without those that do not vary there."""
     terms, parts, spreads = [], [], []
     for column in columns:
         for term, earlier, later in _terms(split.train[column], split.test[column]):

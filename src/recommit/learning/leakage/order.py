@@ -1,4 +1,4 @@
-"""The order of time between splits: every training label known before the first prediction that it helps to make."""
+"""Check the order of time between splits: each training label is known before the first prediction made with it."""
 
 from collections.abc import Mapping
 from itertools import pairwise
@@ -11,12 +11,12 @@ from recommit.evidence.stages import Leak
 def time_order(
     parts: Mapping[str, pd.DataFrame], asked: str = "predicted_at", known: str = "label_known_at"
 ) -> list[Leak]:
-    """Find rows that break the order of time; the order of rows within a part does not matter.
+    """Return a leak for rows that break the order of time; the order of rows within a part does not matter.
 
     `parts` are splits in the order that they are used, training first, each with the instants (with a time zone) at
-    which a prediction is asked for and at which its label is known. Found are rows without an instant, rows asked
-    about when their label was known already, parts that reach into the time of the next, and labels known only at or
-    after the first prediction of the next part.
+    which a prediction is asked for and at which its label is known. It finds rows without an instant, rows
+    whose label was known before they were asked about, parts that reach into the time of the next, and labels known
+    only at or after the first prediction of the next part.
     """
     found = [leak for name, part in parts.items() for leak in _within(name, part, asked, known)]
     filled = [(name, part) for name, part in parts.items() if part[asked].notna().any()]

@@ -1,4 +1,4 @@
-"""Rows and groups that stand in more than one split, under the same key or under another."""
+"""Find rows and groups that are in more than one split, under the same key or under another."""
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
@@ -19,7 +19,7 @@ _COMMON = 3
 
 
 def shared_rows(parts: Mapping[str, pd.DataFrame], key: str, columns: Sequence[str], coincidences: float) -> list[Leak]:
-    """Find rows of one part that are in another: the same key, or, under another key, the same values.
+    """Return a leak for rows of one part that are in another: the same key, or the same values under another key.
 
     `parts` are disjoint splits, each a table with the key and the columns, earlier ones first. Numbers are the same
     when their first `DIGITS` significant digits are: a copy with a little noise is still a copy. Rows that agree in
@@ -52,7 +52,7 @@ def shared_rows(parts: Mapping[str, pd.DataFrame], key: str, columns: Sequence[s
 
 
 def look_alikes(parts: Mapping[str, pd.DataFrame], columns: Sequence[str]) -> int:
-    """How many rows agree in all columns, as `shared_rows` compares them, with a row of an earlier part."""
+    """Return how many rows agree in all columns, as `shared_rows` compares them, with a row of an earlier part."""
     seen, number = np.empty(0, dtype="uint64"), 0
     for part in parts.values():
         prints = _fingerprints(part, columns)
@@ -62,7 +62,7 @@ def look_alikes(parts: Mapping[str, pd.DataFrame], columns: Sequence[str]) -> in
 
 
 def shared_groups(parts: Mapping[str, pd.DataFrame], groups: Sequence[str]) -> list[Leak]:
-    """Find groups, such as patients, that have rows in more than one part; `groups` are the columns that name them."""
+    """Return a leak for groups, such as patients, with rows in several parts; `groups` are the naming columns."""
     found = []
     for group in groups:
         for (a, first), (b, second) in combinations(parts.items(), 2):
@@ -76,7 +76,7 @@ def shared_groups(parts: Mapping[str, pd.DataFrame], groups: Sequence[str]) -> l
 
 
 def _near(first: Sequence[np.ndarray], second: Sequence[np.ndarray], rows: int) -> np.ndarray:
-    """Which of so many second rows agree with one first row in all sets of columns but one; by their fingerprints."""
+    """Return which second rows agree with one first row in all sets of columns but one, by their fingerprints."""
     pairs = []
     for a, b in zip(first, second, strict=True):
         there = pd.DataFrame({"print": a, "a": np.arange(len(a))})
@@ -99,7 +99,7 @@ def _fingerprints(table: pd.DataFrame, columns: Sequence[str]) -> np.ndarray:
 
 
 def _round(values: np.ndarray) -> np.ndarray:
-    """To `DIGITS` significant digits; zeros of both signs are one."""
+    """Round to `DIGITS` significant digits; zeros of both signs are equal."""
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         unit = 10.0 ** (np.floor(np.log10(np.abs(values))) - DIGITS + 1)
         rounded = np.round(values / unit) * unit

@@ -1,4 +1,4 @@
-"""What a column knows of the very row: what a model loses when the column is shuffled within its day.
+"""Find columns that know the outcome of their own row: a model loses much when they are shuffled within their day.
 
 A good feature of good and bad days, of weather say, is worth nearly as much after it was shuffled among the rows of
 each day. A column that knows the outcome of its row is worth much less. Shuffling keeps the column's values and its
@@ -46,7 +46,7 @@ class Saving:
 
 
 def alone(split: Split, columns: Sequence[str], target: str, seed: int) -> list[Saving]:
-    """What each column, with its near copies, is worth on later rows when shuffled within its day; greatest first.
+    """Return what each column, with its near copies, saves on later rows when shuffled within its day, greatest first.
 
     The baseline says the earlier rows' rate of the target (true or false) for every row. `split` has `predicted_at`
     (UTC). The shares are not refitted: estimates from above. Empty when the quick model has no skill, by the lower end
@@ -57,9 +57,9 @@ def alone(split: Split, columns: Sequence[str], target: str, seed: int) -> list[
 
 
 def strong_against_shuffled(split: Split, columns: Sequence[str], target: str, bound: float, seed: int) -> list[Leak]:
-    """Find the fewest columns that surely save, together, more than `bound` (0 to 1) of the loss left without them.
+    """Return the fewest columns that together surely save more than `bound` (0 to 1) of the loss left without them.
 
-    What was found is left out and the rest is looked at again, so that a strong column does not hide another.
+    The search is repeated without the columns found, so that a strong column does not hide another.
     `split`, `target` and the worth are those of `alone`.
     """
     found: list[Leak] = []
@@ -77,7 +77,7 @@ def strong_against_shuffled(split: Split, columns: Sequence[str], target: str, b
 def stronger_lately(
     months: Sequence[Split], columns: Sequence[str], target: str, bound: float, seed: int
 ) -> list[Leak]:
-    """Find columns that are suddenly worth more, within one month, than in any month before it.
+    """Return columns that are worth more within one month than in any month before it.
 
     A fit learns from months before the one that it is judged on, and cannot see a column that begins to leak in that
     month: so each of `months`, oldest first, is such as `spans.within` gives. `bound` is by how much the share of the
@@ -94,7 +94,7 @@ def stronger_lately(
 
 
 def _risen(quick: "_Quick", before: Sequence["_Quick"], bound: float) -> Saving | None:
-    """The fewest of the strongest columns whose worth has risen by more than the bound; all are looked at first."""
+    """Return the fewest of the strongest columns whose worth has risen by more than the bound, or None."""
 
     def risen(names: Sequence[str]) -> Saving | None:
         one = quick.again(names)
@@ -237,7 +237,7 @@ def _losses(probability: np.ndarray, truth: np.ndarray) -> np.ndarray:
 
 
 def _copies(rows: np.ndarray, ordered: np.ndarray) -> list[tuple[int, ...]]:
-    """Each column with its near copies: those whose rank correlation with it is `COPIES` or more, of either sign."""
+    """Return each column with its near copies: those whose absolute rank correlation with it is `COPIES` or more."""
     ranks = stats.rankdata(np.where(np.isnan(rows), -np.inf, rows), axis=0)
     ranks -= ranks.mean(axis=0)
     spread = np.sqrt((ranks**2).sum(axis=0))

@@ -1,4 +1,4 @@
-"""Spans of time within which rows are compared, so that knowing good days from bad ones is not taken for a leak."""
+"""Cut time into spans within which rows are compared, so that a feature of good and bad days is not called a leak."""
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,7 @@ LEAST = 20
 
 
 def spans(instants: pd.Series) -> np.ndarray:
-    """The span of each row, int64 from 0 in order of time: a day (UTC), or as many days as hold `LEAST` rows."""
+    """Return the span of each row, int64 from 0 in order of time: a day (UTC), or as many days as hold `LEAST` rows."""
     days, codes = np.unique(instants.dt.floor("D").to_numpy(), return_inverse=True)
     rows = np.bincount(codes, minlength=len(days))
     span, held, number = np.zeros(len(days), dtype="int64"), 0, 0
@@ -27,8 +27,8 @@ def spans(instants: pd.Series) -> np.ndarray:
 def within(rows: pd.DataFrame, starts: pd.Timestamp, ends: pd.Timestamp) -> Split:
     """Split the rows asked about from `starts` to `ends` (UTC) by day: learn from every second day, test on the others.
 
-    Unlike other splits it is not in order of time, and no measure of a model: it is for looks that compare rows of one
-    day, and sees what begins on any day but the last. Either part may be empty.
+    Unlike other splits it is not in order of time and must not judge a model. It is for looks that compare rows of one
+    day, and shows what begins on any day but the last. Either part may be empty.
     """
     at = rows["predicted_at"]
     inside = (at >= starts) & (at < ends)

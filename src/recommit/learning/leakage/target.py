@@ -1,4 +1,4 @@
-"""Columns that give the target away: alone, in pairs, by where they are missing, or as a linear combination.
+"""Find columns that give the target away: alone, in pairs, by where they are missing, or in a linear combination.
 
 Every answer is out of sample and in order of time: earlier rows say what a column means, later rows how good that is.
 Each of several folds is looked at, since a column may be filled from the future in some months alone.
@@ -30,10 +30,10 @@ _SUMMANDS = 8
 
 
 def target_in_columns(splits: Sequence[Split], columns: Sequence[str], target: str, bounds: Bounds) -> list[Leak]:
-    """Find columns that are the target (`target_in_columns`), or nearly as good (`strong_columns`).
+    """Return columns that are the target (`target_in_columns`), or nearly as good (`strong_columns`).
 
     `splits` are time-ordered, such as `splits.folds` gives, with `predicted_at` (UTC), the columns and the target (true
-    or false). What tells alone is left out of the pairs, and what tells in pairs out of the combination, so that each
+    or false). Columns that tell it alone are left out of the pairs, and pairs that tell it out of the combination: each
     leak is named once. A column that only raised a question is then looked at together with the others: it may be the
     strong part of a sum that is the target, and the proof of that stands in place of the question. Pairs are looked for
     among the `PAIRED` columns that tell most alone. Raises ValueError for a target that is missing somewhere or has
@@ -56,7 +56,7 @@ def target_in_columns(splits: Sequence[Split], columns: Sequence[str], target: s
 
 
 def strongest(splits: Sequence[Split], columns: Sequence[str], target: str, seed: int) -> list[tuple[str, Interval]]:
-    """Every column with the AUC that it has alone on all later rows, and its interval over days; greatest first."""
+    """Return each column with its own AUC on all later rows, and the interval of that over days, greatest first."""
     folds = [_Fold.of(split, target) for split in splits]
     drawn = blocks(np.concatenate([fold.days for fold in folds]), seed)
     later = np.concatenate([fold.later for fold in folds])
@@ -65,7 +65,7 @@ def strongest(splits: Sequence[Split], columns: Sequence[str], target: str, seed
 
 
 def pairs_of(columns: Sequence[str]) -> int:
-    """How many pairs are looked at among so many columns, when none tells alone."""
+    """Return how many pairs of `columns` are looked at when no column tells the target alone."""
     most = min(len(columns), PAIRED)
     return most * (most - 1) // 2
 
@@ -112,7 +112,7 @@ def _alone(folds: Sequence[_Fold], column: str, area: float, bounds: Bounds) -> 
 
 
 def _leak(folds: Sequence[_Fold], columns: Sequence[str], how: str, bounds: Bounds) -> Leak:
-    """Proof where these columns, never more than a few, are the target in some fold; else a question."""
+    """Return a proof where these few columns are the target in some fold, else a question."""
     spared = max((_spared(fold, columns) for fold in folds), default=0.0)
     worth = max(_saved(fold, columns) for fold in folds)
     if spared >= bounds.exact:
@@ -122,7 +122,7 @@ def _leak(folds: Sequence[_Fold], columns: Sequence[str], how: str, bounds: Boun
 
 
 def _spared(fold: _Fold, columns: Sequence[str]) -> float:
-    """The share of the errors of always guessing the commoner outcome, on later rows, that these columns remove."""
+    """Return the share of the errors of always guessing the majority, on later rows, that these columns remove."""
     rarer = min(fold.later.sum(), (~fold.later).sum())
     if rarer < _RARER:
         return 0.0
@@ -133,7 +133,7 @@ def _spared(fold: _Fold, columns: Sequence[str]) -> float:
 
 
 def _saved(fold: _Fold, columns: Sequence[str]) -> float:
-    """The share of the baseline's log loss on later rows that is saved by what these columns say, at least 0."""
+    """Return the share of the baseline's log loss on later rows that these columns save, at least 0."""
     if len(columns) > 2:
         [(score, _), *_] = linear.rules(fold.split, columns, fold.earlier)
         own = np.clip(score + fold.earlier.mean(), 0.01, 0.99)
@@ -148,7 +148,7 @@ def _log_loss(truth: np.ndarray, chance: np.ndarray) -> float:
 
 
 def _rates(fold: _Fold, columns: Sequence[str]) -> np.ndarray:
-    """The rate of the target that earlier rows have in the cell of each later row."""
+    """Return the rate of the target among the earlier rows in the cell of each later row."""
     cut = fold.cut(columns[0], cells)
     for column in columns[1:]:
         cut = product(cut, fold.cut(column, cells))
@@ -156,7 +156,7 @@ def _rates(fold: _Fold, columns: Sequence[str]) -> np.ndarray:
 
 
 def _pairs(folds: Sequence[_Fold], columns: Sequence[str], bounds: Bounds) -> dict[tuple[str, str], float]:
-    """Pairs of columns that tell together, with the greatest area that they reach."""
+    """Return the pairs of columns that tell the target together, with the largest AUC that they reach."""
     found: dict[tuple[str, str], float] = {}
     for fold in folds:
         cut = {column: fold.cut(column, cells, COARSE) for column in columns}
@@ -184,7 +184,7 @@ def _combinations(folds: Sequence[_Fold], columns: Sequence[str], bounds: Bounds
 def _proved_together(
     folds: Sequence[_Fold], columns: Sequence[str], found: Sequence[Leak], bounds: Bounds
 ) -> list[Leak]:
-    """What was found, with proof in place of the questions about columns that are the target with others."""
+    """Return `found`, with a proof in place of each question about columns that are the target with others."""
     told = [leak for leak in found if leak.certainty == "proof"]
     asked = [leak for leak in found if leak.certainty == "question"]
     left = [column for column in columns if not any(column in _columns(leak) for leak in told)]
@@ -197,7 +197,7 @@ def _proved_together(
 
 
 def _with_others(fold: _Fold, columns: Sequence[str], asked: Sequence[Leak], bounds: Bounds) -> Leak | None:
-    """The fewest columns, one of them in a question, that are the target together in this fold."""
+    """Return a proof of the fewest columns, one of them in a question, that together are the target in this fold."""
     strong = set[str]().union(*map(_columns, asked))
     order = linear.ranked(fold.split, columns, fold.earlier)
     sets: list[tuple[str, ...]] = [(one, other) for one in sorted(strong) for other in order if other != one]

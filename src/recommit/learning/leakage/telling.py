@@ -1,4 +1,4 @@
-"""Single values, and gaps, whose rows nearly all have one outcome while the rest of their day has not.
+"""Find single values, and gaps, whose rows nearly all have one outcome while the rest of their day has not.
 
 Missing values are looked at in every column, in all columns at once, and apart for each value of a category: a joined
 table may lack a value for honest reasons at one supplier, and because of the outcome at another.
@@ -24,7 +24,7 @@ _PATTERNS, _CATEGORIES = 24, 64
 
 
 def telling_values(split: Split, columns: Sequence[str], target: str, odds: float) -> list[Leak]:
-    """Find values, ranges and gaps of columns whose rows have other odds of the target than their day has.
+    """Return values, ranges and gaps of columns whose rows have other odds of the target than their day.
 
     `odds` is how many times as high or as low as the other rows' they must be, before and after the split; rows are
     compared with the rest of their day, or of as many days as hold enough rows. To count as high, the target must be
@@ -65,7 +65,7 @@ def _cuts(split: Split, columns: Sequence[str]) -> Iterator[tuple[tuple[str, ...
 def _patterns(
     columns: Sequence[str], cuts: Sequence[Cells], categories: Mapping[str, Cells]
 ) -> Iterator[tuple[tuple[str, ...], Cells]]:
-    """Which columns are missing together, alone and by category; how many are."""
+    """Yield which columns are missing together, alone and by category, and how many are missing."""
     earlier, later = (np.column_stack(part) for part in zip(*((cut.earlier, cut.later) for cut in cuts), strict=True))
     number = tuple(f"missing in {gaps} of {len(columns)} columns" for gaps in range(len(columns) + 1))
     yield tuple(columns), Cells((earlier == 0).sum(axis=1), (later == 0).sum(axis=1), number)
@@ -101,10 +101,10 @@ class _Part:
         return _Part(truth, (true + _PULL * truth.mean()) / (others + _PULL), where)
 
     def counted(self, codes: np.ndarray, number: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Of each cell: its rows, how many are true, how many would be by the rest of their spans, and the odds ratio.
+        """Return for each cell: its rows, how many are true, how many are expected by their spans, and the odds ratio.
 
-        The ratio is that of Mantel and Haenszel (1959), each span a stratum: one of all days at once would be too low
-        where days differ much.
+        The ratio is that of Mantel and Haenszel (1959), with a stratum per span: a ratio of all days at once would
+        be too low where days differ much.
         """
         weights = (None, self.truth, self.chance, self.truth * (1 - self.chance), (1 - self.truth) * self.chance)
         rows, true, expected, above, below = (
@@ -130,14 +130,14 @@ def _worst(about: str, cut: Cells, parts: tuple[_Part, _Part], odds: float) -> L
 
 
 def _beyond(side: Sequence[np.ndarray], odds: float) -> tuple[np.ndarray, np.ndarray]:
-    """Which cells have higher odds than the bound allows, and which lower, with enough rows that should not."""
+    """Return which cells have enough rows, and odds above or below what the bound allows."""
     rows, true, expected, ratio = side
     high = (ratio > odds) & (rows - expected >= _EXPECTED) & (true > rows / 2)
     return high, (ratio < 1 / odds) & (expected >= _EXPECTED)
 
 
 def _worth(chosen: np.ndarray, part: _Part) -> float:
-    """What saying the chosen rows' own rate instead of that of all saves, as a share of the baseline's log loss."""
+    """Return the share of the baseline's log loss that is saved by predicting the chosen rows' own rate for them."""
     rates = np.clip([part.truth.mean(), part.truth[chosen].mean()], 1e-6, 1 - 1e-6)
     true, rows = part.truth[chosen].sum(), chosen.sum()
     base, own = (-(true * np.log(rate) + (rows - true) * np.log(1 - rate)) for rate in rates)
