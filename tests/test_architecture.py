@@ -1,7 +1,6 @@
 """What the design says of the whole tree: who imports whom, what no file may hold."""
 
 import ast
-import graphlib
 import re
 import subprocess
 import sys
@@ -10,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from recommit.evidence.files import kind_of
-from recommit.notebook.project import is_in, stages
+from recommit.project.pipeline import is_in, stages
 from recommit.proof.uses import imports, tree_of
 
 ROOT = Path(__file__).parents[1]

@@ -72,7 +72,7 @@ class Hashes(Closed):
     lock: Hash
 
 
-class Measured(_Closed):
+class Measured(Closed):
     """A measured number and the interval that holds the true one in `level` of such measurements."""
 
     value: float

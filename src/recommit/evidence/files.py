@@ -14,7 +14,7 @@ from recommit.evidence import stages
 from recommit.evidence.decision import Decision
 from recommit.evidence.numbers import CLOSED
 from recommit.evidence.stages import File
-from recommit.notebook.hashes import md5_of
+from recommit.project.hashes import md5_of
 
 Kind = TypeVar("Kind", bound=File)
 FOLDER = "reports/evidence"

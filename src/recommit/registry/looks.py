@@ -8,8 +8,8 @@ from recommit import Refusal
 from recommit.evidence.decision import Decision
 from recommit.evidence.files import DECISION, parse, read
 from recommit.evidence.stages import Test
-from recommit.git import blobs, common, git, prefix
 from recommit.notebook.ledger import TEST, Look, look_in, noted
+from recommit.project.git import blobs, common, git, prefix
 
 UNKNOWN = "as far as this clone knows; looks in other clones are unknown"
 

@@ -11,7 +11,6 @@ from recommit import Refusal
 from recommit.evidence.decision import Answer, Decision
 from recommit.evidence.files import DECISION, FOLDER, parse
 from recommit.evidence.stages import Test
-from recommit.notebook.hashes import md5_of
 from recommit.notebook.ledger import TEST
 from recommit.project.hashes import md5_of
 from recommit.registry.entry import Accepted, File, Interval, one_line

@@ -9,9 +9,9 @@ from pathlib import Path, PurePosixPath
 from recommit import Refusal
 from recommit.evidence.decision import Decision
 from recommit.evidence.files import DECISION, parse
-from recommit.git import blobs, prefix
-from recommit.notebook.hashes import md5_of_bytes
 from recommit.notebook.ledger import TEST
+from recommit.project.git import blobs, prefix
+from recommit.project.hashes import md5_of_bytes
 from recommit.registry.entry import FILES, Accepted, Interval, VersionEntry
 from recommit.registry.files import lock_in
 from recommit.registry.objections import TEST_NAME, accepted_in, metrics_in

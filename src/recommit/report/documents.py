@@ -17,8 +17,7 @@ from nbconvert.filters.markdown import markdown2html
 from ruamel.yaml import YAML
 
 from recommit import Refusal
-from recommit.notebook.project import read_yaml
-from recommit.report import typed
+from recommit.project.yaml import read_yaml
 from recommit.report.facts import Facts
 from recommit.report.measured import MEASURED
 from recommit.report.tables import Table, percent, shown

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 
 from recommit import Refusal
 from recommit.evidence.files import FOLDER, kind_of, parse
-from recommit.notebook.hashes import md5_of_bytes
-from recommit.notebook.project import is_in
+from recommit.project.hashes import md5_of_bytes
+from recommit.project.pipeline import is_in
 
 Made = TypeVar("Made")
 

@@ -11,8 +11,8 @@ from pygments.formatters import HtmlFormatter
 
 from recommit import Refusal
 from recommit.evidence.stages import Feature
-from recommit.notebook.parameters import declared_values
-from recommit.notebook.project import Stage, is_in, refuse_strays, stages
+from recommit.project.params import declared_values
+from recommit.project.pipeline import is_in, refuse_strays, stages
 from recommit.report import notebooks
 from recommit.report.documents import Document, documents
 from recommit.report.facts import Facts, read_facts
@@ -38,8 +38,22 @@ def write_report(folder: Path) -> None:
     if stage is None:
         raise Refusal("dvc.yaml has no stage whose cmd is `recommit report`: add one, with its deps in reading order")
     refuse_strays(folder, stage, declared)
-    results = _results(folder, stage)
-    facts = read_facts(folder, _evidence_files(folder, stage), declared_values(stage, folder))
+    pages: list[Page] = []
+    tables: list[Table] = []
+    figures: list[Figure] = []
+    kept: list[Path] = []
+    for dep in (dep for dep in stage.deps if dep.startswith(("reports/", "models/"))):
+        files = _files(folder / dep)
+        pages += [notebooks.page(file, _stage(dep, file)) for file in files if file.suffix == ".ipynb"]
+        last = pages[-1] if pages else None
+        images = [file.relative_to(folder).as_posix() for file in files if file.suffix == ".png"]
+        figures += [Figure(image.removeprefix("reports/"), last) for image in images]
+        data = [file for file in files if file.suffix == ".json"]
+        if data and is_in(dep, METRICS):
+            tables.insert(0, notebooks.metrics(data, last))
+        else:
+            kept += data
+    facts = read_facts(folder, kept, declared_values(stage, folder))
     written = documents([folder / dep for dep in stage.deps if (folder / dep).is_dir()], facts)
     _replace(folder / "reports", _texts(pages, tables, figures, facts, written))
 
@@ -62,14 +76,6 @@ def _texts(
             )
         texts[path] = templates.get_template(template).render(**values)
 
-def _evidence_files(folder: Path, stage: Stage) -> list[Path]:
-    deps = [dep for dep in stage.deps if dep.startswith(("reports/", "models/")) and not is_in(dep, METRICS)]
-    return [file for dep in deps for file in _files(folder / dep) if file.suffix == ".json"]
-
-
-def _write(reports: Path, results: _Results, facts: Facts, written: Sequence[Document]) -> None:
-    """Write the pages, and the index that leads to them; an earlier report stays until all of them are made."""
-    templates, style = _templates(), _style()
     features = facts.evidence["features"].features if "features" in facts.evidence else ()
     links = [(document.path, document.title) for document in written]
     links += [(FEATURES, "Features")] if features else []

@@ -12,7 +12,7 @@ from recommit.evidence.files import FOLDER, gather, kind_of, parse, plain, read,
 from recommit.evidence.numbers import Interval
 from recommit.evidence.scores import SCORES
 from recommit.evidence.stages import Schema, Test
-from recommit.notebook.hashes import md5_of
+from recommit.project.hashes import md5_of
 from tests.recommit.report import samples
 
 KNOWN = {name: content for name, content in samples.files().items() if kind_of(Path(name))}
