@@ -36,7 +36,7 @@ def test_the_problem_does_not_import_what_runs_it() -> None:
 
 
 def test_evidence_stands_below_all_that_write_and_read_it() -> None:
-    own = re.compile(r"recommit\.(evidence|notebook\.hashes)\b|recommit\.Refusal$")
+    own = re.compile(r"recommit\.(evidence|project)\b|recommit\.Refusal$")
     for path in of_package("recommit/evidence"):
         above = {name for name in imports(tree_of(path)) if name.startswith("recommit.") and not own.match(name)}
         assert not above, f"{path} imports {above}"

@@ -136,7 +136,7 @@ def test_a_placeholder_that_nothing_fills_is_refused(text: str, message: str, tm
     ("text", "instead"),
     [
         ("The AUC is 0.764.", "{{ evidence.test.metrics.candidate.auc.value }}"),
-        ("It is late in 26.1 % of all cases", "{{ evidence.test.period.late_share | percent }}"),
+        ("It is late in 26.1 % of all cases", "{{ evidence.test.period.positive_share | percent }}"),
         ("learned from 195,421 flights", "{{ evidence.test.candidate.trained_rows }}"),
         ("29187 flights of August 2013", "{{ evidence.test.period.rows }}"),
         ("{{ params.horizon_hours }} hours and 412 parts", "{{ evidence.slices.searched }}"),
