@@ -296,7 +296,9 @@ def test_a_target_with_other_values_is_refused(table):
 
 def test_columns_without_any_value_or_with_one_say_nothing(table):
     planted = table.assign(empty=np.nan, same="x", infinite=np.inf)
-    assert in_columns(planted, [*COLUMNS, "empty", "same", "infinite"]) == []
+    columns = [*COLUMNS, "empty", "same", "infinite"]
+    assert in_columns(planted, columns) == []
+    assert against_shuffled(planted, columns) == against_shuffled(table, COLUMNS) == []
 
 
 def test_the_strongest_column_comes_first_with_an_interval_around_its_area(table):
