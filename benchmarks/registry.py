@@ -15,10 +15,11 @@ from pipeline import ROOT
 
 from recommit.project.hashes import md5_of
 from recommit.proof.machine import cpu
-from recommit.registry.entry import FILES, Entry, Interval, StageEntry, VersionEntry
+from recommit.registry.entry import FILES, Interval, StageEntry, VersionEntry
 from recommit.registry.files import hashes
 from recommit.registry.history import read_registry
-from recommit.registry.tags import read_tags, write_tag
+from recommit.registry.tags import read_tags
+from recommit.registry.transaction import New, commit_change
 
 RESULTS = ROOT / "benchmarks/results/registry.json"
 TAGS = 300
@@ -101,14 +102,13 @@ def register(root: Path, number: int) -> None:
         "overruled": (),
     }  # fmt: skip
     auc = Interval(value=0.7, low=0.68, high=0.72, level=0.95)
-    made: Entry = VersionEntry(
-        **said, before=found.last(), files=hashes(root / "models/candidate"), lock=md5_of(root / "dvc.lock"),
-        decision="none", evidence=None, as_of="2013-09-01", measured="test", metrics={"auc": auc, "log_loss": auc},
+    made = VersionEntry(
+        **said, files=hashes(root / "models/candidate"), lock=md5_of(root / "dvc.lock"), decision="none",
+        evidence=None, as_of="2013-09-01", measured="validation", metrics={"auc": auc, "log_loss": auc},
     )  # fmt: skip
-    write_tag(root, f"{NAME}@{version}", version, made, found.tags)
-    found = read_registry(root)
-    given = StageEntry(**said, before=found.last(), stage="prod", how="promote", replaced=found.holder("prod"))
-    write_tag(root, f"{NAME}#prod#{number}", version, given, found.tags)
+    given = StageEntry(**said, stage="prod", how="promote", replaced=found.holder("prod"))
+    tags = New(f"{NAME}@{version}", version, made), New(f"{NAME}#prod#{number}", version, given)
+    commit_change(root, tags, found.tags, champion=None)
 
 
 def rolled_back(root: Path) -> float:

@@ -5,7 +5,6 @@ from pathlib import Path
 from recommit import Refusal
 from recommit.artifact.load import MODEL
 from recommit.batch.scorer import Scorer, load_scorer
-from recommit.registry.champion import is_half_done
 from recommit.registry.files import hashes
 from recommit.registry.history import read_registry
 from recommit.registry.resolve import resolve
@@ -25,11 +24,6 @@ def open_scorer(root: Path, wanted: str | None = None) -> Scorer:
         if found is None:
             raise Refusal("neither models/champion nor models/candidate holds a model: `dvc pull` or `dvc repro` first")
         folder = found
-        if is_half_done(root):
-            raise Refusal(
-                f"{folder.relative_to(root)} is being changed, or its change was cut short: wait for it, or "
-                "`recommit promote` or `rollback` takes it back first"
-            )
     return load_scorer(folder, _registered(root, folder))
 
 

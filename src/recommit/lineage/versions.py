@@ -8,7 +8,6 @@ from recommit import Refusal
 from recommit.lineage.snapshot import Snapshot
 from recommit.project.hashes import md5_of_folder
 from recommit.registry.history import Registry, read_registry
-from recommit.registry.tags import parse
 
 
 @dataclass(frozen=True)
@@ -43,10 +42,9 @@ def model_name(registry: Registry) -> str:
 
 def version_of(registry: Registry, number: str, stage: str = "") -> Version:
     """The registered version `number`, which may have been asked for by the stage that it has."""
-    # A number that is missing has no name: it may have been this stage's.
-    of_stage = [one for one in registry.problems if stage and (parse(one.tag) or {"stage": stage})["stage"] == stage]
-    beware = tuple(dict.fromkeys(map(str, [*registry.against(number), *of_stage])))
-    return Version(f"{model_name(registry)}@{number}", registry.versions[number].commit, beware)
+    problems = [*registry.against(number), *(registry.doubts(stage) if stage else ())]
+    beware = tuple(map(str, problems))
+    return Version(_model(registry), number, registry.versions[number].commit, beware)
 
 
 def asked(registry: Registry, text: str) -> Version | None:
@@ -60,7 +58,7 @@ def asked(registry: Registry, text: str) -> Version | None:
     if which not in registry.stages and re.match(r"v\d", which):
         return version_of(registry, registry.full(which))
     holder = registry.holder(which)
-    if holder is None:
+    if holder is None or holder not in registry.versions:
         known = ", ".join(registry.versions) or "none, `recommit promote` registers the first"
         raise Refusal(f"no version of {model} has the stage {which}; registered: {known}")
     return version_of(registry, holder, which)

@@ -1,15 +1,10 @@
-"""What a change of the registry is, and what every record of one says."""
+"""What a promotion or rollback did to the registry, in words or as JSON, and how to publish it."""
 
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
 
-from recommit import Refusal
-from recommit.project.git import git
-from recommit.registry.entry import Before, one_line
-from recommit.registry.features import Changed
-from recommit.registry.history import Registry
+from recommit.registry.looks import UNKNOWN
 
 PRODUCTION = "prod"
 """The stage whose model is the champion; any other is a tag only."""
@@ -17,7 +12,7 @@ PRODUCTION = "prod"
 
 @dataclass(frozen=True)
 class Change:
-    """What was done to the registry: `tags` made, the champion's `commit`, or neither if there was nothing to do."""
+    """What was done to the registry: `tags` made and the champion's `commit`; neither if there was nothing to do."""
 
     name: str
     version: str
@@ -30,32 +25,51 @@ class Change:
     aside: tuple[str, ...] = ()
     """Copies of the champion's files that DVC's cache did not hold when a rollback replaced them."""
     looks: int | None = None
-    """Of a promotion: how many candidates were judged on these test rows, as far as this clone knows."""
+    """Of a promotion: how many candidates were judged on the test rows, as far as this clone knows."""
     accepted: tuple[str, ...] = ()
-    """What the gate could not tell, and a declared line answered: rule, what it is about, what was found, why."""
+    """The points that lines of `accepted` answered: rule, what it is about, what was found, why."""
     unused: tuple[str, ...] = ()
-    """Declared lines that answer nothing any more."""
-    features: Changed | None = field(default_factory=Changed)
-    """Of a rollback: how the code of its features has changed since; None where that could not be seen."""
+    """The lines of `accepted` that answer no point."""
+    code: tuple[str, ...] | None = ()
+    """Of a rollback: files of the features' code that are different now; None where that could not be seen."""
 
 
-def check_reason(reason: str) -> str:
-    """The reason as it is, one line of text; Refusal otherwise."""
-    if reason != one_line(reason):
-        raise Refusal("--reason is to be one line of text, without control characters")
-    return reason
+def report(change: Change, as_json: bool, say: Callable[[str], None]) -> None:
+    """Passes what was done to `say`: as words, or as JSON."""
+    say(json.dumps(asdict(change), indent=1, ensure_ascii=False) if as_json else "\n".join(_words(change)))
 
 
-def signature(
-    root: Path, found: Registry, version: str, commit: str, reason: str, before: Before | None = None
-) -> dict[str, Any]:
-    """What every entry says: of which version, after which tag, by whom, when and why."""
-    return {
-        "name": found.name,
-        "version": version,
-        "commit": git(root, "rev-parse", f"{commit}^{{commit}}"),
-        "before": before or found.last(),
-        "who": one_line(git(root, "var", "GIT_COMMITTER_IDENT").rsplit(" ", 2)[0]),
-        "when": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "why": reason,
-    }
+def _words(change: Change) -> Iterator[str]:
+    if not change.tags:
+        yield f"{change.name} {change.version} has {change.stage} already: nothing to do"
+        return
+    before = f", in place of {change.replaced}" if change.replaced else ""
+    yield f"{change.name} {change.version} is {change.stage} now{before}: {', '.join(change.tags)}"
+    yield from (f"overruled: {words}" for words in change.overruled)
+    if change.looks:
+        were = "candidates were" if change.looks > 1 else "candidate was"
+        yield f"{change.looks} {were} judged on this test month, {UNKNOWN}"
+    yield from (f"accepted: {words}" for words in change.accepted)
+    yield from (f"this line of `accepted` in params.yaml answers nothing: {words}" for words in change.unused)
+    if change.commit:
+        yield f"it is the champion: commit {change.commit[:10]}; `dvc repro` predicts with it"
+    if change.aside:
+        yield f"the champion's files that DVC's cache does not hold are kept: {', '.join(change.aside)}"
+    if change.code is None:
+        yield "the features that dvc.lock records are not here: whether this version still fits them was not looked at"
+    elif change.code:
+        yield f"its features were computed by other code than is here now: {', '.join(change.code)}"
+        yield f"  to bring it back: git checkout {change.name}@{change.version} -- {' '.join(change.code)}"
+    yield "to publish it, the files first:"
+    yield from (f"  {command}" for command in publishing(change))
+
+
+def publishing(change: Change) -> Iterator[str]:
+    """Yields the commands that publish `change`; they name its tags, whose commits may be on no branch.
+
+    After a rollback of another stage than prod, neither dvc.lock nor the champion of this commit has the version's
+    files: then the first command pushes the files of all tags.
+    """
+    here = change.commit or f"{change.name}@{change.version}" in change.tags
+    yield "dvc push" if here else "dvc push --all-tags"
+    yield " ".join(["git push --atomic origin HEAD", *(f"refs/tags/{tag}" for tag in change.tags)])

@@ -2,24 +2,24 @@
 
 import json
 import re
-import unicodedata
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, field_validator
 
-FILES = ("model.onnx", "manifest.json", "golden.json")
+from recommit import Refusal
+from recommit.git import git
+
+FILES = ("model.onnx", "manifest.json", "golden.parquet")
 """What a model is."""
-_TURNS = re.compile("[\u202a-\u202e\u2066-\u2069]")
-"""Marks that turn the direction of what follows: a line with them can look like another."""
+_BREAKS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
+"""Control characters, ends of lines, halves of characters, and marks that turn the direction of what follows."""
 
 
 def one_line(text: str) -> str:
-    """`text` with a space for whatever would break a line, draw on a terminal or be no text."""
-    return _TURNS.sub(" ", "".join(" " if _breaks(letter) else letter for letter in text))
-
-
-def _breaks(letter: str) -> bool:
-    return unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp")
+    """Returns `text` with a space for each character that is no plain text on one line."""
+    return _BREAKS.sub(" ", text)
 
 
 def _is_line(text: str) -> str:
@@ -47,21 +47,14 @@ class Interval(_Closed):
 
 
 class File(_Closed):
-    """A file by its hashes: DVC finds it by MD5, which can be forged, so SHA-256 is held against it as well."""
+    """The hashes of a file. DVC finds it by MD5, which can be forged; so its SHA-256 is checked as well."""
 
     md5: str = _MD5
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 
 
-class Before(_Closed):
-    """The registry's tag before this one, with the id of its tag object: a tag that is changed or lost shows."""
-
-    tag: Line
-    object: Line
-
-
 class Accepted(_Closed):
-    """A point that the gate could not tell, and that a declared line answered: the rule, what was found, and why."""
+    """A point that the gate could not decide and a line of `accepted` in params.yaml answered."""
 
     rule: Line
     about: Line
@@ -75,23 +68,22 @@ class Accepted(_Closed):
 class _Entry(_Closed):
     format: Literal[1] = 1
     name: Line
-    version: Line
+    version: str = Field(pattern=r"^v\d+\.\d+\.\d+[-+.\w]*$")
     commit: str = Field(pattern=r"^[0-9a-f]{40,64}$")
     """The commit that the tag was put on."""
-    before: Before | None
     who: Line
     when: Line
     """UTC, ISO 8601."""
     why: Line
-    forced: bool
-    overruled: tuple[Line, ...]
-    """What spoke against it, where it was forced."""
+    forced: bool = False
+    overruled: tuple[Line, ...] = ()
+    """What spoke against it; empty unless it was forced."""
     looks: int | None = None
     """How many candidates had been judged on its test rows when it was promoted, as far as that clone knew."""
 
 
 class VersionEntry(_Entry):
-    """What a version is: its files, its evidence, its clock and how good it was measured to be."""
+    """The record of a version: its files, its evidence, its clock and its metrics."""
 
     kind: Literal["version"] = "version"
     files: dict[str, File]
@@ -102,7 +94,7 @@ class VersionEntry(_Entry):
     evidence: str | None
     """SHA-256 of models/decision.json, which lists the hash of every evidence file."""
     accepted: tuple[Accepted, ...] = ()
-    """What the gate could not tell and a declared line in params.yaml answered."""
+    """The points that the gate could not decide and lines of `accepted` in params.yaml answered."""
     as_of: Line
     measured: Literal["test", "validation"]
     metrics: dict[Line, Interval]
@@ -116,7 +108,7 @@ class VersionEntry(_Entry):
 
 
 class StageEntry(_Entry):
-    """A stage given to a version, by a promotion or a rollback, and the version that had it before."""
+    """The record of a stage given to a version, by a promotion or a rollback, and the version that had it before."""
 
     kind: Literal["stage"] = "stage"
     stage: Line
@@ -127,13 +119,31 @@ class StageEntry(_Entry):
 Entry = VersionEntry | StageEntry
 
 
+def check_reason(reason: str) -> None:
+    """Raises Refusal unless `reason` is one line of text."""
+    if reason != one_line(reason):
+        raise Refusal("--reason is to be one line of text, without control characters")
+
+
+def signature(root: Path, name: str, version: str, commit: str, reason: str) -> dict[str, Any]:
+    """Returns what every record says: which version of which model, on which commit, by whom, when and why."""
+    return {
+        "name": name,
+        "version": version,
+        "commit": commit,
+        "who": one_line(git(root, "var", "GIT_COMMITTER_IDENT").rsplit(" ", 2)[0]),
+        "when": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "why": reason,
+    }
+
+
 def as_message(title: str, entry: Entry) -> str:
-    """The text of an annotated tag: a title for people, then the entry as JSON."""
+    """Returns the text of an annotated tag: a title for people, then `entry` as JSON."""
     return f"{title}\n\n{json.dumps(entry.model_dump(mode='json'), indent=1, ensure_ascii=False)}\n"
 
 
 def read_entry(body: str) -> Entry | None:
-    """The entry in a tag's text below its title, or None where there is none. Raises ValueError for a broken one."""
+    """Returns the record in a tag's text below its title, None where it has none. Raises ValueError if it is broken."""
     if not body.lstrip().startswith("{"):
         return None
     try:

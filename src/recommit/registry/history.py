@@ -1,38 +1,27 @@
-"""The registry as its tags tell it: versions, who had which stage when, and what does not add up."""
+"""The registry as its tags tell it: versions, who had which stage when, and which tags are not in order."""
 
 import re
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import cached_property
-from itertools import filterfalse, pairwise
 from pathlib import Path
 from typing import Literal
 
 from recommit import Refusal
-from recommit.registry.champion import last_named
-from recommit.registry.entry import Before, Entry, File, StageEntry, VersionEntry, read_entry
+from recommit.registry.entry import Entry, File, StageEntry, VersionEntry, read_entry
 from recommit.registry.recorded import Recorded, contradicted, records
-from recommit.registry.tags import Tag, artifact, following, is_absurd, major_in, number_in, parse, read_tags
+from recommit.registry.tags import Tag, artifact, major, read_tags
 
-Kind = Literal[
-    "no evidence", "unreadable", "moved", "copied", "missing", "made again", "one commit", "no version", "half done",
-    "contradicted", "unlinked",
-]  # fmt: skip
-
-_MISSING = "not in this clone, deleted or never published"
-"""Of a tag that another record names: which of the two cannot be told from here."""
+Kind = Literal["no record", "unreadable", "moved", "copied", "contradicted"]
 
 
 @dataclass(frozen=True)
 class Problem:
-    """Something that does not add up: of which kind, at which tag, in words."""
+    """A tag that is not in order: what kind of fault it has, and the fault in words."""
 
     kind: Kind
     tag: str
     words: str
-    number: int = 0
-    """The highest number of a stage's tag that it is about, 0 where it is about no stage."""
 
     def __str__(self) -> str:
         return f"{self.tag} {self.words}"
@@ -49,7 +38,7 @@ class Event:
 
 @dataclass(frozen=True)
 class Registry:
-    """All tags of a model in order, with the entries that they hold by their name."""
+    """All tags of a model in the order they were made in, and the record of each, by the tag's name."""
 
     name: str
     tags: tuple[Tag, ...]
@@ -58,7 +47,7 @@ class Registry:
 
     @cached_property
     def versions(self) -> dict[str, Tag]:
-        """The registered versions and their tags, in order; those taken away again are left out."""
+        """The registered versions and their tags, in order; versions that were taken away again are left out."""
         found: dict[str, Tag] = {}
         for tag in self.tags:
             if tag.version and tag.undone:
@@ -68,24 +57,17 @@ class Registry:
         return found
 
     def entry(self, version: str) -> VersionEntry | None:
-        """What the version's tag says of it."""
+        """Returns the record in the version's tag, or None where there is none that can be read."""
         tag = self.versions.get(version)
         found = self.entries.get(tag.ref) if tag else None
         return found if isinstance(found, VersionEntry) else None
 
     def of_commit(self, commit: str) -> list[str]:
-        """The versions on a commit."""
-        return self._of_commits.get(commit, [])
-
-    @cached_property
-    def _of_commits(self) -> dict[str, list[str]]:
-        found: dict[str, list[str]] = defaultdict(list)
-        for version, tag in self.versions.items():
-            found[tag.commit].append(version)
-        return dict(found)
+        """Returns the versions whose tags are on `commit`."""
+        return [version for version, tag in self.versions.items() if tag.commit == commit]
 
     def of_files(self, files: Mapping[str, File]) -> str | None:
-        """The version that these very files are registered as, by their hashes."""
+        """Returns the version whose record has these hashes of `files` and whose tag is in order, or None."""
         for version in self.versions:
             entry = self.entry(version)
             if entry and entry.files == dict(files) and not self.against(version):
@@ -98,24 +80,17 @@ class Registry:
         return list(dict.fromkeys(tag.stage for tag in self.tags if tag.stage))
 
     def events(self, stage: str) -> list[Event]:
-        """What happened to a stage, in the order of the tags' numbers: a tag made again has a new date."""
-        return self._events.get(stage, [])
-
-    @cached_property
-    def _events(self) -> dict[str, list[Event]]:
-        found: dict[str, list[Event]] = defaultdict(list)
-        for tag in sorted(self.tags, key=lambda tag: tag.number):
-            if tag.stage and (version := self._version(tag)):
-                entry = self.entries.get(tag.ref)
-                found[tag.stage].append(Event(tag, version, entry if isinstance(entry, StageEntry) else None))
-        return dict(found)
-
-    def _version(self, tag: Tag) -> str | None:
-        entry = self.entries.get(tag.ref)
-        return entry.version if entry else next(iter(self.of_commit(tag.commit)), None)
+        """Returns what happened to `stage`, ordered by the tags' numbers; a tag that is made again has a new date."""
+        found = []
+        for tag in sorted((tag for tag in self.tags if tag.stage == stage), key=lambda tag: tag.number):
+            entry = self.entries.get(tag.ref)
+            version = entry.version if entry else next(iter(self.of_commit(tag.commit)), None)
+            if version:
+                found.append(Event(tag, version, entry if isinstance(entry, StageEntry) else None))
+        return found
 
     def line(self, stage: str) -> list[str]:
-        """The versions that had the stage, the one that has it last: what was rolled back from is left out."""
+        """Returns the versions that had `stage` and were not rolled back from, oldest first; the last one has it."""
         line: list[str] = []
         for event in self.events(stage):
             if event.tag.undone:
@@ -127,81 +102,48 @@ class Registry:
         return line
 
     def holder(self, stage: str) -> str | None:
-        """The version that has the stage."""
+        """Returns the version that has `stage`, or None."""
         return next(reversed(self.line(stage)), None)
 
-    def unsure(self, stage: str) -> list[Problem]:
-        """What makes it doubtful which version has the stage: its tags that are not in order, from its last one on.
-
-        A gap in the numbers may have been of any stage.
-        """
-        events = self.events(stage)
-        last = events[-1].tag.number if events and not events[-1].tag.undone else 0
-        found = []
-        for problem in self.problems:
-            of = (parse(problem.tag) or {}).get("stage")
-            if problem.number >= max(last, 1) and of in (stage, None):
-                found.append(problem)
-        return found
+    def doubts(self, stage: str) -> list[Problem]:
+        """Returns the problems of the tag that gave `stage` to its holder, and of the later tags of `stage`."""
+        holder = self.holder(stage)
+        given = [event.tag.number for event in self.events(stage) if event.version == holder and not event.tag.undone]
+        since = max(given, default=0)
+        deciding = {tag.ref for tag in self.tags if tag.stage == stage and tag.number >= since}
+        return [problem for problem in self.problems if problem.tag in deciding]
 
     def full(self, text: str) -> str:
-        """The registered version that `text` names: v2.0.0, or v2 for short. Raises Refusal for any other."""
+        """Returns the registered version that `text` names: v2.0.0, or v2 for short. Raises Refusal for any other."""
         match = re.fullmatch(r"v\d+(\.0\.0)?", text)
         version = f"{text}.0.0" if match and not match[1] else text
         if version not in self.versions:
             known = ", ".join(self.versions) or "none"
-            raise Refusal(f"{self.name} has no version {text}; registered: {known}")
+            raise Refusal(f"{self.name} has no version {text}; registered: {known}; `git fetch --tags` gets later ones")
         return version
 
     def next_version(self) -> str:
-        """The version after every one that a tag, an entry or a lost tag names: no number is used twice."""
+        """Returns the version after all that a tag or a record names, so that no number is used twice."""
         named = [tag.version for tag in self.tags] + [entry.version for entry in self.entries.values()]
-        named += [(parse(problem.tag) or {}).get("version") for problem in self.problems]
-        return f"v{following((major_in(version) for version in named if version), f'a version of {self.name}')}.0.0"
+        return f"v{max(map(major, filter(None, named)), default=0) + 1}.0.0"
 
     def next_number(self) -> int:
-        """The number of the next stage's tag, after every one in use and every one lost."""
-        lost = [number_in(problem.tag) for problem in self.problems]
-        return following([*lost, *(tag.number for tag in self.tags)], f"a stage's tag of {self.name}")
-
-    def last(self) -> Before | None:
-        """The tag made last, for the next one to name."""
-        return Before(tag=self.tags[-1].ref, object=self.tags[-1].object) if self.tags else None
+        """Returns the number of the next stage's tag, one more than the largest in use."""
+        return max((tag.number for tag in self.tags), default=0) + 1
 
     def against(self, version: str) -> list[Problem]:
-        """What is wrong with a version's own tag."""
+        """Returns the problems of the tag of `version`."""
         tag = self.versions.get(version)
-        return self._against.get(tag.ref, []) if tag else []
-
-    @cached_property
-    def _against(self) -> dict[str, list[Problem]]:
-        found: dict[str, list[Problem]] = defaultdict(list)
-        for problem in self.problems:
-            if problem.kind != "missing":
-                found[problem.tag].append(problem)
-        return dict(found)
+        return [problem for problem in self.problems if tag and problem.tag == tag.ref]
 
 
 def read_registry(root: Path) -> Registry:
-    """The registry of the project in `root`."""
+    """Returns the registry of the project in `root`."""
     name = artifact(root)
     tags = read_tags(root, name)
-    return registry(name, tags, records(root, [tag.commit for tag in tags if tag.version]), last_named(root))
-
-
-def registry(
-    name: str, tags: Sequence[Tag], recorded: Mapping[str, Recorded], champion: Before | None = None
-) -> Registry:
-    """The registry that these tags make up, in the order that they were made in.
-
-    `recorded` is what each version's commit records. `champion` is the tag that the last commit of a champion names:
-    the loss of the last tags would not show otherwise.
-    """
+    recorded = records(root, [tag.commit for tag in tags if tag.version])
     entries: dict[str, Entry] = {}
     problems: list[Problem] = []
-    for tag in filter(is_absurd, tags):
-        problems.append(Problem("unreadable", tag.ref, "has a number that nobody counted up to: delete it"))
-    tags = list(filterfalse(is_absurd, tags))
     for tag in tags:
         try:
             entry = read_entry(tag.body)
@@ -210,85 +152,22 @@ def registry(
             continue
         if entry:
             entries[tag.ref] = entry
-            problems += _contradictions(tag, entry) or _otherwise(tag, entry, recorded)
+            problems += _contradictions(tag, entry, recorded)
         elif not tag.undone:
-            how = "has no message" if not tag.inner else "holds no record"
-            words = f"{how}: nobody knows on what evidence it was made; `recommit promote` makes tags that say so"
-            problems.append(Problem("no evidence", tag.ref, words))
-    problems += _unlinked(entries)
-    named = {ref: entry.before for ref, entry in entries.items() if entry.before}
-    if champion and (parse(champion.tag) or {}).get("name") == name:
-        named["the commit of the champion"] = champion
-    problems += _lost(name, tags, named)
-    problems += _together(tags, entries, {problem.tag for problem in problems if problem.kind == "missing"})
-    problems = [replace(problem, number=problem.number or number_in(problem.tag)) for problem in problems]
+            words = "holds no record of its evidence: `recommit promote` makes tags that do"
+            problems.append(Problem("no record", tag.ref, words))
     return Registry(name, tuple(tags), entries, tuple(problems))
 
 
-def _contradictions(tag: Tag, entry: Entry) -> list[Problem]:
-    """Where a tag is not the one that its record was made for."""
-    if tag.inner != tag.ref:
-        return [Problem("copied", tag.ref, f"is a copy of {tag.inner}: its tag object has that name")]
-    if entry.commit != tag.commit:
+def _contradictions(tag: Tag, entry: Entry, recorded: Mapping[str, Recorded]) -> Iterator[Problem]:
+    """Yields a problem where `tag` is not the tag that `entry` was written for, or `entry` differs from `recorded`."""
+    of = (entry.name, entry.version if tag.version else None, getattr(entry, "stage", None))
+    if tag.inner != tag.ref or of != (tag.name, tag.version, tag.stage):
+        words = f"is a copy: {tag.inner} was made with this record, for {entry.name} {entry.version}"
+        yield Problem("copied", tag.ref, words)
+    elif entry.commit != tag.commit:
         words = f"was moved: it was made for commit {entry.commit[:10]} and is on {tag.commit[:10]}"
-        return [Problem("moved", tag.ref, words)]
-    if (entry.name, entry.version if tag.version else None, getattr(entry, "stage", None)) != (
-        tag.name, tag.version, tag.stage,
-    ):  # fmt: skip
-        return [Problem("copied", tag.ref, f"holds the record of another tag, of {entry.name} {entry.version}")]
-    return []
-
-
-def _otherwise(tag: Tag, entry: Entry, recorded: Mapping[str, Recorded]) -> list[Problem]:
-    """Where a version's record says otherwise than the files of its commit."""
-    if not isinstance(entry, VersionEntry):
-        return []
-    what = contradicted(entry, recorded.get(tag.commit, Recorded()))
-    words = f"says otherwise than its commit {tag.commit[:10]}: {', '.join(what)}: it was not made by a promotion"
-    return [Problem("contradicted", tag.ref, words)] if what else []
-
-
-def _unlinked(entries: Mapping[str, Entry]) -> list[Problem]:
-    """The records that name no tag before them, but for the first: it may have been made again, and be dated last."""
-    named = {entry.before.tag for entry in entries.values() if entry.before}
-    unlinked = [ref for ref, entry in entries.items() if entry.before is None]
-    first = next((ref for ref in unlinked if ref in named or ref == next(iter(entries))), None)
-    words = "names no tag before it, and is not the first: it was not made by a promotion, or without the other tags"
-    return [Problem("unlinked", ref, words) for ref in unlinked if ref != first]
-
-
-def _lost(name: str, tags: Sequence[Tag], named: Mapping[str, Before]) -> Iterator[Problem]:
-    """Tags that were there when others were made, and that are gone or are others now; gaps in the stages' numbers."""
-    present = {tag.ref: tag.object for tag in tags}
-    gone, other = set(), set()
-    for by, before in named.items():
-        if before.tag not in present and before.tag not in gone:
-            gone.add(before.tag)
-            yield Problem("missing", before.tag, f"is {_MISSING}: it was there when {by} was made")
-        elif before.tag in present and present[before.tag] != before.object and before.tag not in other:
-            other.add(before.tag)
-            yield Problem("made again", before.tag, f"is not the tag that was there when {by} was made")
-    numbers = {0, *(tag.number for tag in tags), *map(number_in, gone)}
-    for number, after in pairwise(sorted(numbers)):
-        if after > number + 1:
-            last = f" to {after - 1}" if after > number + 2 else ""
-            words = f"is {_MISSING}: the stages' tags are numbered without gaps"
-            yield Problem("missing", f"{name}#…#{number + 1}{last}", words, after - 1)
-
-
-def _together(tags: Sequence[Tag], entries: Mapping[str, Entry], lost: set[str]) -> Iterator[Problem]:
-    known = {tag.version: tag for tag in tags if tag.version and not tag.undone}
-    undone = {tag.version for tag in tags if tag.version and tag.undone}
-    registered = [tag for tag in known.values() if tag.version not in undone]
-    for commit, count in Counter(tag.commit for tag in registered).items():
-        if count > 1:
-            first, *others = sorted(tag.ref for tag in registered if tag.commit == commit)
-            words = f"and {', '.join(others)} are on one commit, {commit[:10]}: GTO cannot tell them apart"
-            yield Problem("one commit", first, words)
-    commits = {tag.commit for tag in known.values()}
-    for tag in (tag for tag in tags if tag.stage):
-        entry = entries.get(tag.ref)
-        if entry and entry.version not in known and f"{tag.name}@{entry.version}" not in lost:
-            yield Problem("no version", tag.ref, f"gives a stage to {entry.version}, which is not registered")
-        elif not entry and tag.commit not in commits:
-            yield Problem("no version", tag.ref, f"is on commit {tag.commit[:10]}, which no version is on")
+        yield Problem("moved", tag.ref, words)
+    elif isinstance(entry, VersionEntry) and (what := contradicted(entry, recorded[tag.commit])):
+        words = f"has a record that its commit {tag.commit[:10]} contradicts: it has another {', another '.join(what)}"
+        yield Problem("contradicted", tag.ref, words)

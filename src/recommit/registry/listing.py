@@ -1,26 +1,26 @@
-"""The registry for reading: a line a version, what happened to each stage, and what does not add up."""
+"""The registry as text and JSON: one row per version, what happened to each stage, which tags are not in order."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from recommit.proof.earlier_proofs import earlier_records
-from recommit.registry.entry import Entry, Interval, VersionEntry
-from recommit.registry.history import Event, Problem, Registry
-from recommit.registry.state import half_done
+from recommit.proof.kept import kept_records
+from recommit.registry.entry import Entry
+from recommit.registry.history import Event, Registry
 
 _SHOWN = ("auc", "log_loss")
 """The metrics in the table, where a version has them; `--json` has all."""
+_FACTS = {"accepted", "as_of", "decision", "evidence", "files", "measured", "metrics", "who", "when", "why"}
+"""The fields of a version's record that the JSON repeats unchanged."""
 _STEPS = 5
-"""How many of a stage's last events the text tells; `--json` has all."""
+"""How many of a stage's last events the text shows; `--json` has all."""
 
 
 def as_data(root: Path, found: Registry) -> dict[str, Any]:
-    """The registry as plain data: name, versions, stages with their events, problems."""
+    """Returns the registry `found` as plain data: name, versions, stages with their events, problems."""
     proofs = _proofs(root)
-    half = half_done(root)
-    problems = [Problem("half done", "models/champion", f"and the tags: {half}")] if half else []
     holders = {stage: found.holder(stage) for stage in found.stages}
     given: dict[str, list[Event]] = defaultdict(list)
     for event in (event for stage in found.stages for event in found.events(stage)):
@@ -32,10 +32,7 @@ def as_data(root: Path, found: Registry) -> dict[str, Any]:
             stage: {"version": holders[stage], "events": [_event(event) for event in found.events(stage)]}
             for stage in found.stages
         },
-        "problems": [
-            {"kind": problem.kind, "tag": problem.tag, "words": problem.words}
-            for problem in (*problems, *found.problems)
-        ],
+        "problems": [asdict(problem) for problem in found.problems],
     }
 
 
@@ -59,13 +56,8 @@ def _version(
         "overruled": list(dict.fromkeys(words for record in forced for words in record.overruled)),
         "looks": max((record.looks for record in records if record and record.looks), default=None),
         "proof": proofs.get(tag.commit) or proofs.get(entry.lock if entry else ""),
-        **(_facts(entry) if entry else {}),
+        **(entry.model_dump(mode="json", include=_FACTS) if entry else {}),
     }
-
-
-def _facts(entry: VersionEntry) -> dict[str, Any]:
-    kept = {"accepted", "as_of", "decision", "evidence", "files", "measured", "metrics", "who", "when", "why"}
-    return entry.model_dump(mode="json", include=kept)
 
 
 def _event(event: Event) -> dict[str, Any]:
@@ -79,7 +71,7 @@ def _event(event: Event) -> dict[str, Any]:
 
 
 def _proofs(root: Path) -> dict[str, str]:
-    """What `recommit verify` found, in a word or two, by commit and by the hash of its dvc.lock."""
+    """Returns what `recommit verify` found, in a few words, by commit and by the hash of the commit's dvc.lock."""
     found: dict[str, str] = {}
     for record in earlier_records(root):
         try:
@@ -94,7 +86,7 @@ def _proofs(root: Path) -> dict[str, str]:
 
 
 def as_text(data: Mapping[str, Any]) -> Iterator[str]:
-    """The registry as lines for the terminal."""
+    """Yields the lines that show the `data` of `as_data` on a terminal."""
     name = data["name"]
     if not data["versions"]:
         yield f"{name}: no version yet: `recommit promote` makes one"
@@ -137,9 +129,8 @@ def _row(version: Mapping[str, Any], shown: list[str]) -> tuple[str, ...]:
 def _interval(interval: Mapping[str, Any] | None) -> str:
     if interval is None:
         return ""
-    number = Interval.model_validate(interval)
-    ends = "" if number.low is None or number.high is None else f" [{number.low:.3f}, {number.high:.3f}]"
-    return f"{number.value:.3f}{ends}"
+    low, high = interval["low"], interval["high"]
+    return f"{interval['value']:.3f}" + ("" if low is None or high is None else f" [{low:.3f}, {high:.3f}]")
 
 
 def _step(event: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""How many candidates were judged on the test rows of this one, and whether it is good enough for one of so many."""
+"""How many candidates were judged on the test rows, and whether this one is good enough as the best of that many."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ UNKNOWN = "as far as this clone knows; looks in other clones are unknown"
 
 @dataclass(frozen=True)
 class Tried:
-    """The number of candidates judged on these test rows, this one included, and what speaks against promoting then.
+    """The number of candidates judged on the test rows, this one included, and what then speaks against promoting it.
 
-    The number is None where the evidence does not say on which rows it judged.
+    The number is None where the evidence does not say on which rows it was measured.
     """
 
     looks: int | None
@@ -26,10 +26,10 @@ class Tried:
 
 
 def tried(root: Path) -> Tried:
-    """Count the candidates that this repository's ledger and commits know of, and judge this one as one of so many.
+    """Counts the candidates in this repository's ledger and commits, and judges this one as the best of that many.
 
-    A test month that another sample of rows was drawn from is the same month. Evidence that is missing, or that another
-    candidate's decision read, is told of by `recommit.registry.objections`.
+    Candidates that were judged on different samples of one test month count together. That evidence is missing, or is
+    another candidate's, is an objection of `recommit.registry.evidence`, not of this function.
     """
     try:
         content = (root / TEST).read_bytes()
@@ -55,7 +55,7 @@ def tried(root: Path) -> Tried:
 
 
 def _known(root: Path) -> Iterator[Look]:
-    """Every look in the ledger, and in each commit of any branch, tag, experiment or other ref."""
+    """Yields every look in the ledger, and in each commit of any branch, tag, experiment or other ref."""
     yield from noted(common(root))
     below = prefix(root)
     # Full history: a merge may drop what one side found, and a merged side may have no ref of its own any more.

@@ -1,24 +1,27 @@
 """Promote the candidate: a version and a stage as tags with the evidence in them, and the champion to beat next."""
 
-from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from recommit import Refusal
-from recommit.project.git import git
-from recommit.project.hashes import md5_of
-from recommit.registry.champion import all_or_nothing, install
-from recommit.registry.change import PRODUCTION, Change, check_reason, signature
-from recommit.registry.entry import FILES, File, Interval, StageEntry, VersionEntry, one_line
-from recommit.registry.files import hashes, recorded, sound
+from recommit.git import git
+from recommit.registry.change import PRODUCTION, Change
+from recommit.registry.entry import File, Interval, StageEntry, VersionEntry, check_reason, one_line, signature
+from recommit.registry.evidence import judged
+from recommit.registry.files import hashes, sound
 from recommit.registry.history import Registry, read_registry
 from recommit.registry.looks import tried
-from recommit.registry.objections import judged
+from recommit.registry.recorded import Recorded, records
 from recommit.registry.state import refuse_changes, refuse_no_branch, refuse_own, refuse_stale
-from recommit.registry.tags import CANDIDATE, artifact, check_stage
+from recommit.registry.tags import CANDIDATE, check_stage
+from recommit.registry.transaction import New, commit_change
+
+if TYPE_CHECKING:
+    from recommit.artifact.manifest import Manifest
 
 
 def promote(root: Path, stage: str, reason: str, force: bool) -> Change:
-    """Register the candidate as the next version, unless it is one, and give it the stage.
+    """Registers the candidate as the next version, unless it is one already, and gives it `stage`.
 
     Raises Refusal, with status 1 where evidence speaks against it; then nothing has changed.
     """
@@ -27,105 +30,86 @@ def promote(root: Path, stage: str, reason: str, force: bool) -> Change:
     if force and not reason:
         raise Refusal("--force overrules evidence: say why with --reason")
     refuse_no_branch(root)
-    name, found = artifact(root), read_registry(root)
-    refuse_changes(root)
+    found = read_registry(root)
     if stage == PRODUCTION:
         refuse_own(root)
-    files = _committed_files(root)
+    refuse_changes(root)
+    head = git(root, "rev-parse", "HEAD")
+    recorded = records(root, [head])[head]
+    files = _candidate(root, recorded)
     version = found.of_files(files)
     if version and found.holder(stage) == version:
-        return Change(name, version, stage)
+        return Change(found.name, version, stage)
     if version and version in {event.version for event in found.events(stage)}:
         raise Refusal(
             f"{version} had {stage} and was rolled back: `recommit rollback --to {version}` brings it back", 1
         )
     if not version or stage == PRODUCTION:
         refuse_stale(root)
-    _refuse_taken(root, found, version)
+    _refuse_taken(found, head, version)
     manifest = sound(root / CANDIDATE)
-    if manifest.name != name.rpartition("=")[2]:
-        raise Refusal(f"{CANDIDATE}/manifest.json is of {manifest.name}, dvc.yaml's artifact of {CANDIDATE} is {name}")
+    if manifest.name != found.name.rpartition("=")[2]:
+        raise Refusal(
+            f"{CANDIDATE}/manifest.json is of {manifest.name}, dvc.yaml's artifact of {CANDIDATE} is {found.name}"
+        )
     judgement, tries = judged(root, files), tried(root)
     objections = (*judgement.objections, *tries.objections)
     against = () if version and stage != PRODUCTION else tuple(map(one_line, objections))
     if against and not force:
         more = "".join(f"\n  {words}" for words in against[1:])
         raise Refusal(f"not promoted: {against[0]}{more}", 1)
-    entry = None
+    commit = found.versions[version].commit if version else head
+    said = signature(root, found.name, version or found.next_version(), commit, reason)
+    said |= {"forced": force, "overruled": against, "looks": tries.looks}
+    called = f"{found.name} {said['version']}"
+    given = StageEntry(**said, stage=stage, how="promote", replaced=found.holder(stage))
+    tags = [New(f"{found.name}#{stage}#{found.next_number()}", f"{called} is {stage}{' (forced)' * force}", given)]
     if not version:
-        metrics = judgement.metrics or {name: Interval(**score.model_dump()) for name, score in manifest.scores.items()}
-        version = found.next_version()
-        entry = VersionEntry(
-            **signature(root, found, version, "HEAD", reason),
-            forced=force,
-            overruled=against,
-            looks=tries.looks,
-            files=files,
-            lock=md5_of(root / "dvc.lock"),
-            decision=judgement.decision,
-            evidence=judgement.sha256,
-            accepted=judgement.accepted,
-            as_of=str(manifest.as_of),
-            measured="test" if judgement.metrics else "validation",
-            metrics=dict(metrics),
-        )
-    change = _write(root, found, entry, version, stage, reason, force, against, tries.looks)
-    return replace(change, looks=tries.looks, accepted=tuple(map(str, judgement.accepted)), unused=judgement.unused)
+        entry = _version(said, files, recorded, manifest)
+        tags.insert(0, New(f"{found.name}@{entry.version}", f"{called}{' (forced)' * force}", entry))
+    made = commit_change(root, tags, found.tags, root / CANDIDATE if stage == PRODUCTION else None)
+    return Change(
+        found.name, given.version, stage, given.replaced, tuple(tag.ref for tag in tags), made, against, force,
+        looks=tries.looks, accepted=tuple(map(str, judgement.accepted)), unused=judgement.unused,
+    )  # fmt: skip
 
 
-def _write(
-    root: Path,
-    found: Registry,
-    entry: VersionEntry | None,
-    version: str,
-    stage: str,
-    reason: str,
-    force: bool,
-    against: tuple[str, ...],
-    looks: int | None,
-) -> Change:
-    commit = entry.commit if entry else found.versions[version].commit
-    replaced = found.holder(stage)
-    refs = [f"{found.name}@{version}"] * (entry is not None) + [f"{found.name}#{stage}#{found.next_number()}"]
-    made = None
-    with all_or_nothing(root) as work:
-        before = found.last()
-        if entry:
-            before = work.tag(refs[0], _title(entry), entry, found.tags)
-        given = StageEntry(
-            **signature(root, found, version, commit, reason, before),
-            forced=force, overruled=against, looks=looks, stage=stage, how="promote", replaced=replaced,
-        )  # fmt: skip
-        title = f"{found.name} {version} is {stage}{' (forced)' if force else ''}"
-        tag = work.tag(refs[-1], title, given, found.tags)
-        if stage == PRODUCTION:
-            made = install(root, root / CANDIDATE, FILES, f"champion: {title}", tag)
-    return Change(found.name, version, stage, replaced, tuple(refs), made, against, force)
+def _version(said: dict[str, Any], files: dict[str, File], recorded: Recorded, manifest: "Manifest") -> VersionEntry:
+    """Returns the record of a new version: `said` is what every record says, `recorded` the evidence in its commit."""
+    return VersionEntry(
+        **said,
+        files=files,
+        lock=recorded.lock or "",
+        decision=recorded.decision,
+        evidence=recorded.evidence,
+        accepted=recorded.accepted,
+        as_of=str(manifest.as_of),
+        measured="test" if recorded.metrics else "validation",
+        metrics=recorded.metrics or {name: Interval(**one.model_dump()) for name, one in manifest.scores.items()},
+    )
 
 
-def _title(entry: VersionEntry) -> str:
-    return f"{entry.name} {entry.version}{' (forced)' if entry.forced else ''}"
-
-
-def _committed_files(root: Path) -> dict[str, File]:
-    """The candidate's files by hash, which dvc.lock of the commit records too."""
+def _candidate(root: Path, recorded: Recorded) -> dict[str, File]:
+    """Returns the hashes of the candidate's files. Raises Refusal where they are not those that dvc.lock records."""
     files = hashes(root / CANDIDATE)
-    locked = recorded(root, "HEAD")
     for name, file in files.items():
-        if locked[name] != file.md5:
+        locked = recorded.files.get(name)
+        if locked is None:
+            raise Refusal(f"dvc.lock records no {CANDIDATE}/{name}: list it as an out, then `dvc repro`")
+        if locked != file.md5:
             raise Refusal(
-                f"{CANDIDATE}/{name} (md5 {file.md5}) is not what dvc.lock records ({locked[name]}): "
+                f"{CANDIDATE}/{name} (md5 {file.md5}) is not what dvc.lock records ({locked}): "
                 f"`dvc checkout {CANDIDATE}/{name}` or `dvc repro`"
             )
     return files
 
 
-def _refuse_taken(root: Path, found: Registry, version: str | None) -> None:
-    """Refuse a second version on one commit: GTO could not read the registry any more."""
-    taken = [other for other in found.of_commit(git(root, "rev-parse", "HEAD")) if other != version]
+def _refuse_taken(found: Registry, commit: str, version: str | None) -> None:
+    """Raises Refusal for a second version on `commit`: GTO could not read the registry any more."""
+    taken = [other for other in found.of_commit(commit) if other != version]
     if taken:
         said = "; ".join(str(problem) for problem in found.against(taken[0]))
         raise Refusal(
-            f"this commit is {found.name}@{taken[0]} already, and two versions on one commit wedge GTO"
-            f"{f' ({said})' if said else ''}: take that tag away, or commit again"
+            f"this commit is {found.name}@{taken[0]} already, and GTO cannot read a registry with two versions on one "
+            f"commit{f' ({said})' if said else ''}: take that tag away, or commit again"
         )

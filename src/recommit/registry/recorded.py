@@ -1,20 +1,16 @@
-"""What the commit of a version records of it, which the record in its tag is held against."""
+"""What the commit of a version records of it: a promotion writes it into the version's tag, a reader compares both."""
 
 import hashlib
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
 
-from recommit import Refusal
-from recommit.evidence.decision import Decision
-from recommit.evidence.files import DECISION, parse
-from recommit.notebook.ledger import TEST
-from recommit.project.git import blobs, prefix
-from recommit.project.hashes import md5_of_bytes
+from recommit.git import blobs, prefix
+from recommit.notebook.hashes import md5_of_bytes
 from recommit.registry.entry import FILES, Accepted, Interval, VersionEntry
-from recommit.registry.files import lock_in
-from recommit.registry.objections import TEST_NAME, accepted_in, metrics_in
+from recommit.registry.evidence import DECISION, TEST, TEST_NAME, accepted_in, metrics_in
 from recommit.registry.tags import CANDIDATE
 
 _OUT = re.compile(
@@ -25,22 +21,22 @@ _OUT = re.compile(
 
 @dataclass(frozen=True)
 class Recorded:
-    """Of one commit: MD5 of dvc.lock and those it lists for the candidate's files, SHA-256 and answer of the decision.
+    """The evidence in one commit; what the commit does not have is None, "none" or empty.
 
-    And the points that the decision accepted, and the candidate's metrics on the test month, of the very evidence that
-    was decided by: none where the commit does not have it. The others are None where their file is not in the commit.
+    `lock` is the MD5 of dvc.lock, `files` the MD5 that it lists for each of the candidate's files, `evidence` the
+    SHA-256 of the decision. `metrics` are the candidate's on the test month, from the evidence that the decision read.
     """
 
-    lock: str | None = None
-    files: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    evidence: str | None = None
-    decision: str = "none"
-    accepted: tuple[Accepted, ...] = ()
-    metrics: Mapping[str, Interval] = field(default_factory=dict)
+    lock: str | None
+    files: Mapping[str, str]
+    evidence: str | None
+    decision: Literal["yes", "no", "unknown", "none"]
+    accepted: tuple[Accepted, ...]
+    metrics: dict[str, Interval]
 
 
 def records(root: Path, commits: Collection[str]) -> dict[str, Recorded]:
-    """What each of these commits records, by two calls of Git for all."""
+    """Returns the evidence in each of `commits`, by two calls of Git for all of them."""
     if not commits:
         return {}
     below = prefix(root)
@@ -50,47 +46,36 @@ def records(root: Path, commits: Collection[str]) -> dict[str, Recorded]:
     return {commit: _recorded(*(found[name] for name in three)) for commit, three in names.items()}
 
 
-def contradicted(entry: VersionEntry, recorded: Recorded) -> list[str]:
-    """What a version's record says otherwise than its commit, in words."""
-    what = []
-    if entry.lock != recorded.lock:
-        what.append("dvc.lock has another hash" if recorded.lock else "there is no dvc.lock")
-    elif other := [name for name, file in entry.files.items() if recorded.files.get(name) != {file.md5}]:
-        what.append(f"dvc.lock records another {other[0]}")
-    if entry.evidence != recorded.evidence:
-        what.append(f"{DECISION} has another hash" if recorded.evidence else f"there is no {DECISION}")
-    elif entry.decision not in (recorded.decision, "none"):
-        what.append(f"{DECISION} says {recorded.decision}")
-    elif entry.accepted != recorded.accepted:
-        what.append(f"{DECISION} has other accepted points")
-    unread = (entry.decision, entry.measured) == ("none", "validation")  # by a promotion that was forced past it
-    if recorded.metrics and (entry.measured, entry.metrics) != ("test", recorded.metrics) and not unread:
-        what.append(f"{TEST} has other metrics")
-    return what
+def contradicted(entry: VersionEntry, found: Recorded) -> list[str]:
+    """Returns names of what is different in the commit of a version, `found`, and in the version's record, `entry`."""
+    said_and_held = {
+        "dvc.lock": (entry.lock, found.lock),
+        "model in dvc.lock": ({name: file.md5 for name, file in entry.files.items()}, found.files),
+        DECISION: (entry.evidence, found.evidence),
+        f"verdict in {DECISION}": (entry.decision, found.decision),
+        f"list of accepted points in {DECISION}": (entry.accepted, found.accepted),
+        f"set of metrics in {TEST}": (entry.metrics if entry.measured == "test" else {}, found.metrics),
+    }
+    return [what for what, (said, held) in said_and_held.items() if said != held]
 
 
 def _recorded(lock: bytes | None, decision: bytes | None, test: bytes | None) -> Recorded:
-    try:
-        decided = parse(decision or b"", Decision, DECISION)
-    except Refusal:
-        decided = None
-    judged_by = decided.evidence.get(TEST_NAME) if decided else None
+    decided = _object(decision or b"")
+    read, verdict = decided.get("evidence"), decided.get("verdict")
+    is_judged_by = test is not None and isinstance(read, dict) and read.get(TEST_NAME) == md5_of_bytes(test)
     return Recorded(
         lock=md5_of_bytes(lock) if lock is not None else None,
-        files=_files((lock or b"").decode("utf-8", "replace")),
+        files=dict(_OUT.findall((lock or b"").decode("utf-8", "replace"))),
         evidence=hashlib.sha256(decision).hexdigest() if decision is not None else None,
-        decision=decided.answer if decided else "none",
-        accepted=accepted_in(decided) if decided else (),
-        metrics=metrics_in(test) if test is not None and md5_of_bytes(test) == judged_by else {},
+        decision=verdict if verdict in ("yes", "no", "unknown") else "none",
+        accepted=accepted_in(decision or b""),
+        metrics=metrics_in(test) if test is not None and is_judged_by else {},
     )
 
 
-def _files(lock: str) -> dict[str, frozenset[str]]:
-    found = _OUT.findall(lock)
-    if lock and not found:  # not as DVC writes it
-        try:
-            outs = [(PurePosixPath(out.path), out.md5) for stage in lock_in(lock) for out in stage.outs]
-        except Refusal:
-            return {}
-        found = [(path.name, md5) for path, md5 in outs if str(path.parent) == CANDIDATE]
-    return {name: frozenset(md5 for other, md5 in found if other == name) for name, _ in found}
+def _object(content: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(content)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}

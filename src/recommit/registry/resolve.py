@@ -1,13 +1,11 @@
-"""From how people name a model to a folder that holds it."""
+"""The folder of a model that people name by path, version or stage."""
 
 import re
 from pathlib import Path
 
 from recommit import Refusal
-from recommit.registry.files import hashes
+from recommit.registry.files import collected, hashes
 from recommit.registry.history import Registry, read_registry
-from recommit.registry.rollback import version_folder
-from recommit.registry.state import half_done
 
 _NAMED = re.compile(
     r"(?:(?P<name>[\w/-]+)@)?(?P<version>v\d+(?:\.\d+\.\d+[-+.\w]*)?)|(?P<of>[\w/-]+)@(?P<stage>[\w/-]+)"
@@ -15,11 +13,11 @@ _NAMED = re.compile(
 
 
 def resolve(root: Path, text: str) -> Path:
-    """The folder with the three files of the model that `text` names.
+    """Returns the folder with the three files of the model that `text` names.
 
     `text` is NAME@STAGE (flights@prod), NAME@VERSION (flights@v2.0.0, or flights@v2 for short), a VERSION, or the path
     of a folder. A version's files are fetched from DVC's cache or a remote into .recommit/models and checked against
-    the hashes in its tag and in dvc.lock. Raises Refusal where there is no such model, or its tag is not in order.
+    the hashes in its tag. Raises Refusal where there is no such model, or its tag is not in order.
     """
     named = _NAMED.fullmatch(text)
     if not named:
@@ -33,22 +31,33 @@ def resolve(root: Path, text: str) -> Path:
     asked = named["name"] or named["of"] or name
     if asked not in (name, found.name):
         raise Refusal(f"{text}: the project's model is called {name}, not {asked}")
-    if not named["version"] and (words := half_done(root)):
-        raise Refusal(f"{text}: {words}")
     version = found.full(named["version"]) if named["version"] else _holder(found, named["stage"])
     return version_folder(root, found, version)
 
 
 def _holder(found: Registry, stage: str) -> str:
-    for problem in found.unsure(stage):
-        fetch = ": `git fetch --tags`, or" if problem.kind == "missing" else ";"
-        raise Refusal(f"{problem}: which version has {stage} is not sure{fetch} name a version")
+    for problem in found.doubts(stage):
+        raise Refusal(f"{problem}: which version has {stage} is not sure; name a version")
     version = found.holder(stage)
     if version is None:
         had = f"; there are: {', '.join(found.stages)}" if found.stages else ""
-        raise Refusal(f"no version of {found.name} has the stage {stage}{had}: `recommit promote` gives it")
-    tags = {event.tag.ref for event in found.events(stage) if event.version == version}
-    for problem in found.problems:
-        if problem.tag in tags:
-            raise Refusal(f"{problem}: which version has {stage} is not sure; name a version")
+        raise Refusal(
+            f"no version of {found.name} has the stage {stage}{had}: `git fetch --tags` gets it where it was given "
+            "elsewhere, `recommit promote` gives it"
+        )
     return version
+
+
+def version_folder(root: Path, found: Registry, version: str) -> Path:
+    """Returns a folder with the files of `version`, from DVC's cache or a remote.
+
+    Raises Refusal where the version's tag is not in order, or a file cannot be had.
+    """
+    for problem in found.against(version):
+        raise Refusal(f"{problem}: what {version} was is not sure, and it is not used")
+    entry = found.entry(version)
+    if entry is None:
+        raise Refusal(
+            f"{found.name}@{version} is not registered in this clone: `git fetch --tags`, unless it was taken away"
+        )
+    return collected(root, entry.files)

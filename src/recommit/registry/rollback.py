@@ -3,18 +3,19 @@
 from pathlib import Path
 
 from recommit import Refusal
-from recommit.registry.champion import all_or_nothing, install
-from recommit.registry.change import PRODUCTION, Change, check_reason, signature
-from recommit.registry.entry import FILES, StageEntry
-from recommit.registry.features import changed_features
-from recommit.registry.files import collected, put_aside, recorded, sound
+from recommit.registry.change import PRODUCTION, Change
+from recommit.registry.entry import StageEntry, check_reason, signature
+from recommit.registry.features import changed_code
+from recommit.registry.files import put_aside, sound
 from recommit.registry.history import Registry, read_registry
+from recommit.registry.resolve import version_folder
 from recommit.registry.state import refuse_no_branch, refuse_own, refuse_staged
 from recommit.registry.tags import check_stage
+from recommit.registry.transaction import New, commit_change
 
 
 def rollback(root: Path, stage: str, to: str | None, reason: str) -> Change:
-    """Give `stage` back to the version that had it before, or to the version `to`, which had it once.
+    """Gives `stage` back to the version that had it before, or to the version `to`, which had it once.
 
     Its files come from DVC's cache or a remote and are loaded and replayed before anything changes. Raises Refusal;
     then nothing has changed.
@@ -23,41 +24,34 @@ def rollback(root: Path, stage: str, to: str | None, reason: str) -> Change:
     check_reason(reason)
     found = read_registry(root)
     holder, version = found.holder(stage), _target(found, stage, to)
-    if version == holder and not found.unsure(stage):
+    if version == holder and not found.doubts(stage):
         return Change(found.name, version, stage)
     refuse_no_branch(root)
-    refuse_staged(root)
     if stage == PRODUCTION:
         refuse_own(root)
+    refuse_staged(root)
     folder = version_folder(root, found, version)
-    tag = f"{found.name}@{version}"
+    commit = found.versions[version].commit
     inputs = [column.name for column in sound(folder).inputs]
-    features = changed_features(root, tag, found.versions[version].commit, inputs)
-    ref = f"{found.name}#{stage}#{found.next_number()}"
-    made = None
+    code = changed_code(root, f"{found.name}@{version}", commit, inputs)
     aside = put_aside(root) if stage == PRODUCTION else ()
-    with all_or_nothing(root) as work:
-        entry = StageEntry(
-            **signature(root, found, version, found.versions[version].commit, reason),
-            forced=False, overruled=(), stage=stage, how="rollback", replaced=holder,
-        )  # fmt: skip
-        title = f"{found.name} {version} is {stage} again"
-        given = work.tag(ref, title, entry, found.tags)
-        if stage == PRODUCTION:
-            made = install(root, folder, FILES, f"champion: {title}", given)
-    return Change(found.name, version, stage, holder, (ref,), made, aside=aside, features=features)
+    entry = StageEntry(
+        **signature(root, found.name, version, commit, reason),
+        stage=stage, how="rollback", replaced=holder,
+    )  # fmt: skip
+    tag = New(f"{found.name}#{stage}#{found.next_number()}", f"{found.name} {version} is {stage} again", entry)
+    made = commit_change(root, [tag], found.tags, folder if stage == PRODUCTION else None)
+    return Change(found.name, version, stage, holder, (tag.ref,), made, aside=aside, code=code)
 
 
 def _target(found: Registry, stage: str, to: str | None) -> str:
-    """The version to bring back."""
+    """Returns the version to bring back. Raises Refusal where there is none, or which one is not sure."""
     line = found.line(stage)
     if not line:
         raise Refusal(f"no version of {found.name} has {stage}: there is nothing to roll back")
     if to is None:
-        for problem in found.unsure(stage):
-            raise Refusal(
-                f"{problem}: which version has {stage} is not sure: `git fetch --tags`, or name one with --to"
-            )
+        for problem in found.doubts(stage):
+            raise Refusal(f"{problem}: which version has {stage} is not sure: name one with --to")
         if len(line) == 1:
             raise Refusal(
                 f"{line[0]} is the first version that had {stage}: there is none before it; "
@@ -69,23 +63,3 @@ def _target(found: Registry, stage: str, to: str | None) -> str:
     if version not in had:
         raise Refusal(f"{version} never had {stage}; these had: {', '.join(had)}")
     return version
-
-
-def version_folder(root: Path, found: Registry, version: str) -> Path:
-    """A folder with the files of a version whose tag is in order, from wherever they can be had.
-
-    Raises Refusal where the tag is not in order, or says otherwise than dvc.lock at its commit.
-    """
-    for problem in found.against(version):
-        raise Refusal(f"{problem}: what {version} was is not sure, and it is not used")
-    entry = found.entry(version)
-    if entry is None:
-        raise Refusal(f"{found.name} has no version {version} with a record: `recommit models` lists them")
-    locked = recorded(root, entry.commit)
-    for name, file in entry.files.items():
-        if locked[name] != file.md5:
-            raise Refusal(
-                f"{found.name}@{version} says that {name} is {file.md5}, dvc.lock at its commit says "
-                f"{locked[name]}: one of them was tampered with"
-            )
-    return collected(root, entry.files)

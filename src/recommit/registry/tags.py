@@ -1,14 +1,14 @@
 """The registry's tags, in the format of GTO: `flights@v2.0.0` is a version, `flights#prod#5` gives it a stage."""
 
 import re
-import time
-from collections.abc import Iterable, Sequence
+import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from recommit import Refusal
-from recommit.project.git import git, prefix, signs
-from recommit.project.yaml import read_yaml
+from recommit.git import common, git, prefix, signs
+from recommit.notebook.project import read_yaml
 from recommit.registry.entry import Entry, as_message, one_line
 
 CANDIDATE = "models/candidate"
@@ -20,12 +20,8 @@ _FIELDS = (
     "refname:strip=2", "objecttype", "objectname", "*objectname", "tag", "taggerdate:unix", "contents:body",
     "contents:signature",
 )  # fmt: skip
-
-
-_DIGITS = 9
-"""Of the numbers in tags' names: one with more is nobody's count."""
 _LETTERS = 64
-"""Of a stage's name at most: its tags are files of Git's."""
+"""The longest name of a stage; a longer one would not fit into a file's name, which Git makes of its tags."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +38,6 @@ class Tag:
     stage: str | None
     undone: bool
     number: int
-    object: str
     commit: str
     inner: str
     seconds: int
@@ -51,9 +46,10 @@ class Tag:
 
 
 def artifact(root: Path) -> str:
-    """The model's name in tags, `flights`: the entry of dvc.yaml's `artifacts` whose path is models/candidate.
+    """Returns the model's name in tags, `flights`: the key in dvc.yaml's `artifacts` whose path is models/candidate.
 
-    In a project below the repository's top it carries the folder, as GTO writes it. Raises Refusal without the entry.
+    In a project below the repository's top the name begins with the folder, as GTO writes it. Raises Refusal where
+    there is no such key.
     """
     entries = read_yaml(root / "dvc.yaml").get("artifacts")
     for name, entry in (entries if isinstance(entries, dict) else {}).items():
@@ -63,54 +59,23 @@ def artifact(root: Path) -> str:
     raise Refusal(f"dvc.yaml: artifacts: no entry has the path {CANDIDATE}: add one, its key is the model's name")
 
 
-def check_stage(stage: str) -> str:
-    """The stage's name as it is, where GTO takes it; Refusal otherwise."""
+def check_stage(stage: str) -> None:
+    """Raises Refusal where `stage` is a name that GTO or Git does not take, or that reads as a version."""
     if not re.fullmatch(_STAGE, stage) or "//" in stage or len(stage) > _LETTERS:
         raise Refusal(
             f"{stage[:_LETTERS]!r} is no name for a stage: up to {_LETTERS} letters, digits, - and _, such as prod"
         )
     if re.fullmatch(r"v\d+", stage):
         raise Refusal(f"{stage!r} is no name for a stage: it is short for a version; take another, such as prod")
-    return stage
 
 
-def parse(ref: str) -> dict[str, str | None] | None:
-    """The parts of a tag's name in GTO's format (name, version, stage, undone, number), or None for any other."""
-    match = _TAG.fullmatch(ref)
-    return match.groupdict() if match else None
-
-
-def number_in(ref: str) -> int:
-    """The number of a stage's tag; 0 for a tag that has none, or an absurd one."""
-    return _count((parse(ref) or {}).get("number"))
-
-
-def major_in(version: str) -> int:
-    """The first number of a version; 0 for an absurd one."""
-    return _count(version.removeprefix("v").partition(".")[0])
-
-
-def is_absurd(tag: Tag) -> bool:
-    """Whether a number in a tag's name is beyond counting, so that none could follow it."""
-    parts = parse(tag.ref) or {}
-    counted = (parts.get("version") or "").partition(".")[0].removeprefix("v"), parts.get("number") or ""
-    return any(len(digits) > _DIGITS for digits in counted)
-
-
-def following(numbers: Iterable[int], what: str) -> int:
-    """The number after all of these. Raises Refusal where it would be an absurd one."""
-    number = max(numbers, default=0) + 1
-    if len(str(number)) > _DIGITS:
-        raise Refusal(f"{what} has the number {number - 1}, and none can follow it: delete that tag, made by hand")
-    return number
-
-
-def _count(digits: str | None) -> int:
-    return int(digits) if digits and len(digits) <= _DIGITS else 0
+def major(version: str) -> int:
+    """Returns the first number of `version`: 2 for v2.0.0."""
+    return int(version.removeprefix("v").partition(".")[0])
 
 
 def read_tags(root: Path, name: str) -> list[Tag]:
-    """All tags of the model `name`, by one call of Git, in the order they were made in."""
+    """Returns all tags of the model `name` in the order they were made in, by one call of Git."""
     fields = "".join(f"%({field})%00" for field in _FIELDS)
     cells = git(root, "for-each-ref", f"--format={fields}", "refs/tags").split("\0")
     rows = (cells[start : start + len(_FIELDS)] for start in range(0, len(cells) - len(_FIELDS), len(_FIELDS)))
@@ -120,19 +85,17 @@ def read_tags(root: Path, name: str) -> list[Tag]:
 
 def _tag(row: Sequence[str]) -> Tag | None:
     ref, kind, made, target, inner, seconds, body, signature = row
-    parts = parse(ref.lstrip("\n"))
+    parts = _TAG.fullmatch(ref.lstrip("\n"))
     if parts is None:
         return None
-    annotated = kind == "tag"
     return Tag(
-        ref=ref.lstrip("\n"),
-        name=str(parts["name"]),
+        ref=parts[0],
+        name=parts["name"],
         version=parts["version"],
         stage=parts["stage"],
         undone=bool(parts["undone"]),
-        number=number_in(ref.lstrip("\n")),
-        object=made,
-        commit=target if annotated else made,
+        number=int(parts["number"] or 0),
+        commit=target if kind == "tag" else made,
         inner=one_line(inner),
         seconds=int(seconds or 0),
         body=body,
@@ -140,19 +103,23 @@ def _tag(row: Sequence[str]) -> Tag | None:
     )
 
 
-def write_tag(root: Path, ref: str, title: str, entry: Entry, after: Sequence[Tag]) -> str:
-    """Put an annotated tag with `entry` on its commit, signed where Git is set up to sign; the tag object's id.
+def make_tag(root: Path, ref: str, title: str, entry: Entry, seconds: int) -> str:
+    """Writes an annotated tag object that holds `entry`, signed where Git is set up to sign; returns the object's id.
 
-    It is dated after every tag in `after`: GTO and DVC order them by their whole seconds.
+    No tag `ref` exists until a transaction creates it. `git tag` would create it at once: so it runs in an empty
+    repository that shares the objects and the configuration of the one in `root`.
     """
-    seconds = max([int(time.time()), *(tag.seconds + 1 for tag in after)])
-    signed = signs(root)
-    kind = ["--sign"] if signed else ["--annotate", "--no-sign"]
-    git(
-        root, "tag", *kind, "--cleanup=verbatim", "--file=-", ref, entry.commit,
-        given=as_message(title, entry), more={"GIT_COMMITTER_DATE": f"@{seconds} +0000"},
-    )  # fmt: skip
-    # With a key that cannot be read, Git makes a tag without a signature and calls it success.
-    if signed and not git(root, "for-each-ref", "--format=%(contents:signature)", f"refs/tags/{ref}"):
-        raise Refusal(f"{ref} could not be signed: see to user.signingKey, or set tag.gpgSign to false")
-    return git(root, "rev-parse", f"refs/tags/{ref}")
+    kind = ["--sign"] if signs(root) else ["--annotate", "--no-sign"]
+    shared = common(root).resolve()
+    # Within this repository, so that what a user's configuration includes for its folder counts here too.
+    with tempfile.TemporaryDirectory(dir=shared, prefix="recommit-") as empty:
+        git(root, "init", "--quiet", "--bare", empty)
+        there = {"GIT_DIR": empty, "GIT_OBJECT_DIRECTORY": str(shared / "objects")}
+        git(
+            root, "-c", f"include.path={shared / 'config'}", "tag", *kind, "--cleanup=verbatim", "--file=-",
+            ref, entry.commit, given=as_message(title, entry), more=there | {"GIT_COMMITTER_DATE": f"@{seconds} +0000"},
+        )  # fmt: skip
+        # With a key that cannot be read, Git makes a tag without a signature and calls it success.
+        if "--sign" in kind and not git(root, "for-each-ref", "--format=%(contents:signature)", more=there):
+            raise Refusal(f"{ref} could not be signed: see to user.signingKey, or set tag.gpgSign to false")
+        return git(root, "rev-parse", f"refs/tags/{ref}", more=there)

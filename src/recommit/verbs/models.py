@@ -10,13 +10,13 @@ import click
 def command(as_json: bool) -> None:
     """List the versions of the model: stage, clock, metrics with intervals, the gate's decision, proof.
 
-    They are read from the repository's tags. A tag that was moved, copied, deleted or made without evidence, and two
-    versions on one commit, are named.
+    They are read from the repository's tags. A tag that was moved, copied or made without a record, and a record that
+    its commit contradicts, are named.
 
     \b
     Example:
       recommit models
-    Exit status: 0 fine, 1 something does not add up, 2 it could not be read.
+    Exit status: 0 fine, 1 a tag is not in order, 2 it could not be read.
     """
     import json
 

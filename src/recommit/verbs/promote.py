@@ -20,13 +20,8 @@ def command(stage: str, reason: str, force: bool, as_json: bool) -> None:
       recommit promote --reason "clock moved to October"
     Exit status: 0 promoted, or it was already; 1 the evidence speaks against it; 2 it could not start.
     """
-    from recommit.project.files import root
+    from recommit.notebook.project import root
+    from recommit.registry.change import report
     from recommit.registry.promote import promote
-    from recommit.registry.report import report
-    from recommit.registry.state import changing
 
-    folder = root()
-    with changing(folder) as took_back:
-        if took_back:
-            click.echo("took back what a command that was cut short had begun", err=True)
-        report(promote(folder, stage, reason, force), as_json, click.echo)
+    report(promote(root(), stage, reason, force), as_json, click.echo)

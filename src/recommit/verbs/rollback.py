@@ -11,22 +11,17 @@ import click
 def command(to: str | None, stage: str, reason: str, as_json: bool) -> None:
     """Roll a stage back to the version that had it before.
 
-    The version's files are taken from DVC's cache or a remote, held against the hashes in its tag and in dvc.lock,
-    loaded, and its golden rows replayed; only then does it get the stage, as a new tag, and become the champion, in a
-    commit of its own. The newest model's files are not needed. All of this happens or nothing.
+    The version's files are taken from DVC's cache or a remote, held against the hashes in its tag, loaded, and its
+    golden rows replayed; only then does it get the stage, as a new tag, and become the champion, in a commit of its
+    own. The newest model's files are not needed. All of this happens or nothing.
 
     \b
     Example:
       recommit rollback --reason "refuses every flight to Denver"
     Exit status: 0 it has the stage, 2 it could not be brought back.
     """
-    from recommit.project.files import root
-    from recommit.registry.report import report
+    from recommit.notebook.project import root
+    from recommit.registry.change import report
     from recommit.registry.rollback import rollback
-    from recommit.registry.state import changing
 
-    folder = root()
-    with changing(folder) as took_back:
-        if took_back:
-            click.echo("took back what a command that was cut short had begun", err=True)
-        report(rollback(folder, stage, to, reason), as_json, click.echo)
+    report(rollback(root(), stage, to, reason), as_json, click.echo)

@@ -17,7 +17,7 @@ from recommit.project.hashes import md5_of, md5_of_folder
 from recommit.registry.entry import StageEntry, VersionEntry
 from recommit.registry.files import hashes
 from recommit.registry.history import Registry, read_registry
-from recommit.registry.tags import write_tag
+from recommit.registry.transaction import New, commit_change
 
 DATE = "2026-03-04T05:06:07+00:00"
 PIPELINE = """
@@ -190,18 +190,18 @@ class Shop:
             "name": found.name,
             "version": version,
             "commit": self.git("rev-parse", commit),
-            "before": found.last(),
         }
         about |= {"who": "Ada", "when": DATE, "why": "", "forced": False, "overruled": ()}
         record = VersionEntry(
             **about, files=files, lock=self.md5("dvc.lock"), decision="none", evidence=None,
             as_of="2026-03-04", measured="test", metrics={},
         )  # fmt: skip
-        write_tag(self.folder, f"{found.name}@{version}", "promoted", record, found.tags)
-        found = self.registry()
-        about |= {"before": found.last()}
         given = StageEntry(**about, stage="prod", how="promote", replaced=None)
-        write_tag(self.folder, f"{found.name}#prod#{found.next_number()}", "promoted", given, found.tags)
+        tags = (
+            New(f"{found.name}@{version}", "promoted", record),
+            New(f"{found.name}#prod#{found.next_number()}", "promoted", given),
+        )
+        commit_change(self.folder, tags, found.tags, champion=None)
         shutil.rmtree(self.folder / "models/champion", ignore_errors=True)
         shutil.copytree(self.folder / "models/candidate", self.folder / "models/champion")
         self.keep("models/champion")

@@ -7,12 +7,12 @@ import pytest
 
 from recommit import Refusal
 from recommit.notebook.ledger import LEDGER, TEST
+from recommit.registry.change import report
 from recommit.registry.entry import StageEntry
 from recommit.registry.history import read_registry
 from recommit.registry.listing import as_data, as_text
 from recommit.registry.looks import tried
 from recommit.registry.promote import promote
-from recommit.registry.report import report
 from tests.recommit.registry.world import World
 
 

@@ -7,16 +7,13 @@ from pathlib import Path
 import pytest
 
 from recommit import Refusal
-from recommit.batch.named import open_scorer
-from recommit.registry import champion
-from recommit.registry.change import Change
+from recommit.registry import transaction
+from recommit.registry.change import Change, publishing
 from recommit.registry.history import read_registry
 from recommit.registry.listing import as_data, as_text
 from recommit.registry.promote import promote
-from recommit.registry.report import publishing
 from recommit.registry.resolve import resolve
 from recommit.registry.rollback import rollback
-from recommit.registry.state import changing
 from tests.recommit.registry.world import World
 
 
@@ -94,7 +91,7 @@ def test_an_accepted_point_is_in_the_tag_and_in_what_is_printed(world: World) ->
     assert told in as_text(listed)
     world.remake("toy@v1.0.0", "HEAD~1", "a busy street", "all is well")
     (problem, *_) = read_registry(world.folder).problems
-    assert "other accepted points" in problem.words
+    assert "another list of accepted points" in problem.words
 
 
 def test_a_second_time_says_so_and_does_nothing(world: World) -> None:
@@ -250,199 +247,150 @@ def test_a_stage_that_git_gto_or_a_reader_cannot_name_is_refused(world: World, s
     refused(world, "no name for a stage", status=2, stage=stage)
 
 
-@pytest.mark.parametrize(
-    ("step", "error"),
-    [("_dvc_add", OSError("disk full")), ("write_tag", KeyboardInterrupt()), ("commit", Refusal("planted"))],
-)
-def test_a_failure_half_way_leaves_all_as_it_was(
+@pytest.mark.parametrize("step", ["make_tag", "_kept", "_commit", "_transact"])
+@pytest.mark.parametrize("error", [OSError("disk full"), KeyboardInterrupt(), Refusal("planted")])
+def test_a_failure_at_any_step_leaves_all_as_it_was(
     world: World, monkeypatch: pytest.MonkeyPatch, step: str, error: BaseException
 ) -> None:
-    def fail(*_: object, **__: object) -> None:
+    def fail(*_: object) -> None:
         raise error
 
-    if step == "commit":
-        hook = world.folder / ".git/hooks/pre-commit"
-        hook.parent.mkdir(exist_ok=True)
-        hook.write_text("#!/bin/sh\necho planted >&2\nexit 1\n")
-        hook.chmod(0o755)
-    elif step == "_dvc_add":
-        monkeypatch.setattr("recommit.registry.champion._dvc_add", fail)
-    else:
-        real, calls = champion.write_tag, []
-
-        def second_fails(*words, **more):
-            calls.append(words)
-            return fail() if len(calls) == 2 else real(*words, **more)
-
-        monkeypatch.setattr(champion, "write_tag", second_fails)
     before = world.state()
+    monkeypatch.setattr(transaction, step, fail)
     with pytest.raises(type(error)):
         do(world)
     assert world.state() == before
-    assert world.tags() == []
+    assert list((world.folder / ".git").glob("recommit-*")) == []
 
 
-def test_what_a_killed_promotion_began_is_taken_back_by_the_next_command(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    before = world.state()
+def killed(world: World, step: str) -> None:
+    """Promote in a process of its own, which ends at once when it comes to that step."""
     script = (
-        "import os\nfrom pathlib import Path\n"
-        "from recommit.registry import champion, promote\n"
+        "import os\nfrom pathlib import Path\nfrom recommit.registry import promote, transaction\n"
         "from tests.recommit.registry.world import plain_manifest\n"
-        "promote.sound = plain_manifest\n"
-        "champion.git = lambda *a, **k: os._exit(9) if 'commit' in a else real(*a, **k)\n"
+        f"promote.sound, transaction.{step} = plain_manifest, lambda *_: os._exit(9)\n"
+        "promote.promote(Path.cwd(), 'prod', '', False)\n"
     )
-    script = script.replace("champion.git =", "real = champion.git\nchampion.git =")
-    script += "promote.promote(Path.cwd(), 'prod', '', False)\n"
     root = Path(__file__).parents[3]
-    killed = world.run("python", "-c", script, check=False, PYTHONPATH=f"{root / 'src'}:{root}")
-    assert killed.returncode == 9, killed.stderr
-    assert world.state() != before
-    assert took_back(world)
-    assert world.state() == before
+    ended = world.run("python", "-c", script, check=False, PYTHONPATH=f"{root / 'src'}:{root}")
+    assert ended.returncode == 9, ended.stderr
 
 
-class Killed(BaseException):
-    """A kill: what it passes on its way does not clean up."""
-
-
-def kill(world: World, monkeypatch: pytest.MonkeyPatch, step: str, word: str = "", call: int = 1) -> None:
-    """Promote, and end it at that call of a step (of those that have `word`); "> step" is when the step is done."""
-    name, calls = step.removeprefix("> "), []
-    real = getattr(champion, name)
-
-    def ended(*words: object, **more: object) -> object:
-        counts = not word or word in words
-        calls.extend([words] * counts)
-        if counts and len(calls) == call and not step.startswith(">"):
-            raise Killed
-        result = real(*words, **more)
-        if counts and len(calls) == call:
-            raise Killed
-        return result
-
-    with monkeypatch.context() as patch:
-        patch.setattr(champion, name, ended)
-        patch.setattr(champion, "_undo", lambda _: False)
-        with pytest.raises(Killed):
-            do(world)
-
-
-def took_back(world: World) -> bool:
-    with changing(world.folder) as took:
-        return took
-
-
-@pytest.mark.parametrize(
-    ("step", "word", "call"),
-    [
-        ("> _note", "", 1),
-        ("write_tag", "", 1),
-        ("> write_tag", "", 1),
-        ("> _note", "", 3),
-        ("> write_tag", "", 2),
-        ("_remove", "", 1),
-        ("> _remove", "", 1),
-        ("_dvc_add", "", 1),
-        ("> _dvc_add", "", 1),
-        ("git", "commit", 1),
-    ],
-)
-def test_killed_at_any_step_it_is_taken_back(
-    world: World, monkeypatch: pytest.MonkeyPatch, step: str, word: str, call: int
-) -> None:
+def test_killed_before_the_transaction_nothing_has_changed(world: World) -> None:
     before = world.state()
-    kill(world, monkeypatch, step, word, call)
-    assert took_back(world)
+    killed(world, "_transact")
     assert world.state() == before
-    assert not took_back(world)
+    assert do(world).version == "v1.0.0"
 
 
-@pytest.mark.parametrize(("step", "word"), [("> _note", ""), ("_dvc_add", ""), ("git", "commit")])
-def test_what_a_kill_left_is_not_served_and_shows_in_the_listing(
-    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, word: str
-) -> None:
-    world.git("worktree", "add", "--quiet", str(tmp_path / "other"))
-    kill(world, monkeypatch, step, word)
-    for folder in (world.folder, tmp_path / "other"):
-        problem = as_data(folder, read_registry(folder))["problems"][0]
-        assert problem["kind"] == "half done"
-        assert f"half done in {world.folder}: wait" in problem["words"]
-        with pytest.raises(Refusal, match="half done"):
-            resolve(folder, "toy@prod")
-    with pytest.raises(Refusal, match="cut short"):
-        open_scorer(world.folder)
-    assert took_back(world)
-    assert as_data(world.folder, read_registry(world.folder))["problems"] == []
-
-
-def test_killed_after_its_commit_all_of_it_is_done(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    kill(world, monkeypatch, "> git", "commit")
-    assert as_data(world.folder, read_registry(world.folder))["problems"] == []
-    assert resolve(world.folder, "toy@prod")
-    assert not took_back(world)
+def test_killed_after_the_transaction_only_the_working_tree_is_behind(world: World) -> None:
+    killed(world, "_check_out")
     registry = read_registry(world.folder)
     assert (registry.holder("prod"), registry.problems) == ("v1.0.0", ())
+    assert world.model(str(resolve(world.folder, "toy@prod"))) == "model one"
+    with pytest.raises(Refusal) as refusal:
+        do(world)
+    assert "models/champion.dvc" in str(refusal.value)
+    bring_up_to_date(world, refusal.value)
+    assert do(world).tags == ()
+
+
+def test_a_working_tree_that_cannot_be_brought_up_to_date_is_told_how(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr(transaction, "_check_out", fail)
+    with pytest.raises(Refusal, match=r"toy v1\.0\.0 is prod, but not in this working tree: disk full") as refusal:
+        do(world)
+    bring_up_to_date(world, refusal.value)
+
+
+def bring_up_to_date(world: World, refusal: Refusal) -> None:
+    """Run the command that a refusal names; the first champion's files are in Git's history, not in DVC's cache."""
+    world.run("sh", "-c", str(refusal).split("`")[1] + " --force")
+    assert world.model("models/champion") == "model one"
     assert world.git("status", "--porcelain") == ""
 
 
-@pytest.mark.parametrize("step", ["write_tag", "> write_tag", "_dvc_add"])
-def test_a_tag_that_came_from_elsewhere_since_the_kill_is_left_alone(
-    world: World, monkeypatch: pytest.MonkeyPatch, step: str
+@pytest.mark.parametrize("theirs", [("tag", "-a", "toy@v1.0.0", "-m", "theirs"), ("tag", "toy#prod#1")])
+def test_of_two_commands_at_once_one_makes_all_its_tags_and_the_other_none(
+    world: World, monkeypatch: pytest.MonkeyPatch, theirs: tuple[str, ...]
 ) -> None:
-    kill(world, monkeypatch, step)
-    world.git("tag", "--force", "-a", "toy@v1.0.0", "-m", "a colleague's")
-    assert took_back(world)
-    assert world.tags() == ["toy@v1.0.0"]
+    head = world.git("rev-parse", "HEAD")
+    meanwhile(world, monkeypatch, *theirs)
+    with pytest.raises(Refusal, match="already exists; nothing has changed"):
+        do(world)
+    assert (world.tags(), world.git("rev-parse", "HEAD")) == ([theirs[-1] if len(theirs) < 4 else theirs[2]], head)
+    assert world.model("models/champion") == "model baseline"
+    assert world.git("status", "--porcelain") == ""
 
 
-def test_a_champion_that_was_pulled_since_the_kill_is_left_alone(line: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    line.train("four", 0.95)
-    kill(line, monkeypatch, "write_tag")
-    pointer = line.folder / "models/champion.dvc"
-    pointer.write_text(f"{pointer.read_text()}# pulled\n")
-    line.commit("a colleague's")
-    assert took_back(line)
-    assert pointer.read_text().endswith("# pulled\n")
-    assert line.git("status", "--porcelain") == ""
+def test_a_branch_that_moved_meanwhile_is_left_alone(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    meanwhile(world, monkeypatch, "commit", "--quiet", "--allow-empty", "-m", "theirs")
+    with pytest.raises(Refusal, match="nothing has changed"):
+        do(world)
+    assert world.tags() == []
+    assert world.git("log", "-1", "--format=%s") == "theirs"
+    assert world.model("models/champion") == "model baseline"
 
 
-def test_what_a_kill_left_is_taken_back_on_its_own_branch_only(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = world.state()
-    kill(world, monkeypatch, "git", "commit")
-    world.git("switch", "--quiet", "--create", "other")
-    with pytest.raises(Refusal, match="git switch main"):
-        took_back(world)
-    world.git("switch", "--quiet", "main")
-    assert took_back(world)
-    assert world.state() == before
+def meanwhile(world: World, monkeypatch: pytest.MonkeyPatch, *words: str) -> None:
+    """Have another command of Git run while a promotion prepares its own."""
+    real = transaction._commit
+    monkeypatch.setattr(transaction, "_commit", lambda *given: (world.git(*words), real(*given))[1])
 
 
-def test_a_note_that_cannot_be_read_is_refused(world: World) -> None:
-    place = world.folder / ".recommit/champion"
-    place.mkdir(parents=True)
-    (place / "begun.json").write_text("{")
-    with pytest.raises(Refusal, match=r"begun\.json cannot be read"):
-        took_back(world)
+def test_of_two_people_the_second_to_publish_publishes_nothing(world: World, tmp_path: Path) -> None:
+    world.git("init", "--quiet", "--bare", str(tmp_path / "origin.git"))
+    world.git("remote", "add", "origin", str(tmp_path / "origin.git"))
+    other = world.copy(tmp_path / "other")
+    for person in (other, world):
+        (person.folder / f"{person.folder.name}.txt").write_text("a note")
+        person.commit("a note")
+        *_, push = publishing(do(person, stage="staging"))
+        pushed = person.run(*push.split(), check=False)
+        assert (pushed.returncode == 0) == (person is other)
+    listed = world.git("ls-remote", "origin").split()
+    assert other.git("rev-parse", "toy@v1.0.0") in listed
+    assert not {world.git("rev-parse", ref) for ref in ("HEAD", "toy@v1.0.0", "toy#staging#1")}.intersection(listed)
+    world.git("tag", "--delete", "toy@v1.0.0", "toy#staging#1")
+    world.git("pull", "--quiet", "--no-rebase", "--tags", "origin", "main")
+    assert world.git("rev-parse", "toy@v1.0.0") == other.git("rev-parse", "toy@v1.0.0")
+    assert not read_registry(world.folder).problems
 
 
-def test_one_command_at_a_time_changes_the_registry_of_all_worktrees(world: World, tmp_path: Path) -> None:
-    world.git("worktree", "add", "--quiet", str(tmp_path / "other"))
-    with changing(world.folder), pytest.raises(Refusal, match="being changed already"), changing(tmp_path / "other"):
-        pass
+def test_the_champions_commit_holds_nothing_else_and_is_signed_where_commits_are(world: World, tmp_path: Path) -> None:
+    sign(world, tmp_path)
+    world.git("config", "commit.gpgSign", "true")
+    change = do(world)
+    assert change.commit is not None
+    assert "BEGIN SSH SIGNATURE" in world.git("cat-file", "commit", change.commit)
+    assert world.git("diff", "--name-only", f"{change.tags[0]}^{{commit}}", "HEAD", "--", ".", ":!models") == ""
 
 
-def test_what_a_kill_left_in_another_worktree_is_taken_back_there_first(
+def test_who_promoted_is_whom_git_is_set_up_with_for_this_folder(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world.git("worktree", "add", "--quiet", str(tmp_path / "other"))
-    kill(world, monkeypatch, "_dvc_add")
-    with pytest.raises(Refusal, match=f"in {world.folder}"), changing(tmp_path / "other"):
-        pass
-    assert took_back(world)
-    with changing(tmp_path / "other") as took:
-        assert not took
+    for key in ("user.name", "user.email"):
+        world.git("config", "--unset", key)
+    (tmp_path / "here").write_text("[user]\n name = Bea\n email = bea@example.org\n")
+    (tmp_path / "global").write_text(f'[includeIf "gitdir:{world.folder}/"]\n path = {tmp_path / "here"}\n')
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "global"))
+    do(world)
+    taggers = world.git("for-each-ref", "--format=%(taggername) %(taggeremail)", "refs/tags").splitlines()
+    assert taggers == ["Bea <bea@example.org>"] * 2
+    entry = read_registry(world.folder).entry("v1.0.0")
+    assert entry is not None
+    assert entry.who == "Bea <bea@example.org>"
+
+
+def test_what_the_user_ignores_beside_the_champion_stays_ignored(world: World) -> None:
+    (world.folder / "models/.gitignore").write_text("*.tmp")
+    world.commit("what to ignore")
+    do(world)
+    assert (world.folder / "models/.gitignore").read_text() == "*.tmp\n/champion\n"
 
 
 def test_a_version_off_the_pushed_branch_reaches_the_other_clone(world: World, tmp_path: Path) -> None:
@@ -472,11 +420,17 @@ def test_a_version_off_the_pushed_branch_reaches_the_other_clone(world: World, t
     assert not read_registry(clone.folder).problems
 
 
-def test_tags_are_signed_when_git_has_a_key(world: World, tmp_path: Path) -> None:
-    key = tmp_path / "key"
+def sign(world: World, place: Path) -> Path:
+    """Set Git up with a key to sign with; returns the key's path."""
+    key = place / "key"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
     world.git("config", "gpg.format", "ssh")
     world.git("config", "user.signingKey", str(key))
+    return key
+
+
+def test_tags_are_signed_when_git_has_a_key(world: World, tmp_path: Path) -> None:
+    key = sign(world, tmp_path)
     do(world)
     registry = read_registry(world.folder)
     assert all(tag.has_signature for tag in registry.tags)
