@@ -26,15 +26,6 @@ MOST_WEIGHTS = 10_000
 MOST_COLUMNS = 1_000_000
 """Columns that all nodes are given and return, together: else a `Concat` of a value with itself could double it."""
 _TYPES = {FLOAT: "number", 8: "text"}
-_CLASSIFIERS = ("LinearClassifier", "TreeEnsembleClassifier")
-
-
-@dataclass(frozen=True)
-class Classifier:
-    """The node that returns the probability: its attributes, and the columns that it reads."""
-
-    attributes: Mapping[str, Any]
-    columns: Columns
 
 
 @dataclass(frozen=True)
@@ -45,7 +36,8 @@ class Graph:
     """Each input column, in order, to "number" or "text"."""
     operators: tuple[str, ...]
     opsets: dict[str, int]
-    classifier: Classifier
+    classifier: Node
+    """The node that returns the probability."""
     categories: dict[str, tuple[str, ...]]
     """Each text column to the values that the file tells apart."""
     calibration: Line
@@ -96,20 +88,21 @@ def _read(graph: Any, opsets: Mapping[str, int]) -> Graph:
     inputs = {tensor.name: _input(tensor) for tensor in graph.input}
     values: dict[str, Columns] = {name: (Column(name),) for name in inputs}
     demand(not weights.keys() & values.keys(), "it has an input and weights of one name")
-    classifiers, width = [], 0
+    models, width = [], 0
     for one in graph.node:
+        operator = OPERATORS[_operator(one)]
         node = Node(_attributes(one), [weights[name] if name in weights else values[name] for name in one.input])
         width += sum(len(part) for part in node.given if isinstance(part, tuple))
         demand(width <= MOST_COLUMNS, f"its nodes are given more than {MOST_COLUMNS:,} columns")
         try:
-            results = _results(OPERATORS[_operator(one)], node)
+            results = _results(operator, node)
         except ValueError as error:
             raise ValueError(f"{one.op_type} {one.name!r} {error}") from None
         width += sum(map(len, results))
         values |= zip(one.output, results, strict=True)
-        if one.op_type in _CLASSIFIERS:
-            classifiers.append(Classifier(node.attributes, node.columns))
-    demand(len(classifiers) == 1, f"it has {len(classifiers)} classifiers, not one")
+        if operator.predicts:
+            models.append(node)
+    demand(len(models) == 1, f"it has {len(models)} classifiers, not one")
     found = {
         tensor.name: (tensor.type.tensor_type.elem_type, len(values.get(tensor.name, ()))) for tensor in graph.output
     }
@@ -121,7 +114,7 @@ def _read(graph: Any, opsets: Mapping[str, int]) -> Graph:
         inputs=inputs,
         operators=tuple(sorted({_operator(one) for one in graph.node})),
         opsets=dict(sorted(opsets.items())),
-        classifier=classifiers[0],
+        classifier=models[0],
         categories=_categories(values.values()),
         calibration=calibration_of(graph, weights),
     )
@@ -137,7 +130,7 @@ def _results(operator: Operator, node: Node) -> list[Columns]:
         value = node.attributes.get(name)
         fits = not allowed or set(value if isinstance(value, list) else [value]) <= set(allowed)
         demand(fits, f"must have {name} of {' or '.join(map(text, allowed))}")
-    return operator.columns(node)
+    return operator.returns(node)
 
 
 def _categories(values: Iterable[Columns]) -> dict[str, tuple[str, ...]]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from recommit import Refusal
-from recommit.artifact.files import read_bounded, reason, sha256
+from recommit.artifact.files import demand, read_bounded, reason, sha256
 from recommit.artifact.golden import MOST_BYTES as MOST_GOLDEN_BYTES
 from recommit.artifact.golden import Golden, read_golden, replay
 from recommit.artifact.graph import Graph, read_graph
@@ -74,29 +74,29 @@ def _read(path: Path, most: int, due: str) -> bytes:
 
 
 def _agree(graph: Graph, manifest: Manifest) -> None:
-    due = {column.name: column.type for column in manifest.inputs}
-    pairs: list[tuple[str, Any, Any]] = [
-        ("inputs", list(graph.inputs.items()), list(due.items())),
+    """Check that `manifest` describes the model file of which `graph` was read. Raises ValueError where it does not."""
+    pairs: list[tuple[str, list[Any], list[Any]]] = [
+        ("inputs", list(graph.inputs.items()), [(column.name, column.type) for column in manifest.inputs]),
         ("operators", list(graph.operators), manifest.operators),
-        ("operator sets", graph.opsets, manifest.opsets),
+        ("operator sets", list(graph.opsets.items()), list(manifest.opsets.items())),
     ]
-    for what, found, said in pairs:
-        if found != said:
-            raise ValueError(f"its {what} are not the manifest's: {_difference(list(found), list(said))}")
-    for column in manifest.inputs:
-        known = graph.categories.get(column.name, ())
-        if column.values is not None and set(column.values) != set(known):
-            difference = _difference(list(known), column.values)
-            raise ValueError(f"its values of {column.name!r} are not the manifest's: {difference}")
+    pairs += [
+        (f"values of {column.name!r}", sorted(graph.categories.get(column.name, ())), sorted(column.values))
+        for column in manifest.inputs
+        if column.values is not None
+    ]
+    for what, found, stated in pairs:
+        demand(found == stated, f"its {what} are not the manifest's: {_difference(found, stated)}")
     for name, value in graph.calibration._asdict().items():
         stated = getattr(manifest.calibration, name)
-        # The file has it as a float32.
-        if not math.isclose(value, stated, rel_tol=1e-7, abs_tol=1e-37):
-            raise ValueError(f"its calibration has the {name} {value:.7g}, and the manifest's is {stated:.7g}")
+        fits = math.isclose(value, stated, rel_tol=1e-7, abs_tol=1e-37)  # the file has it as a float32
+        demand(fits, f"its calibration has the {name} {value:.7g}, and the manifest's is {stated:.7g}")
 
 
-def _difference(found: list[Any], said: list[Any]) -> str:
-    known = {"only the file has": (found, set(said)), "only the manifest has": (said, set(found))}
-    first = {words: next((one for one in ours if one not in theirs), None) for words, (ours, theirs) in known.items()}
-    words = [f"{where} {one!r}" for where, one in first.items() if one is not None]
-    return " and ".join(words) or "the order or the versions differ"
+def _difference(found: list[Any], stated: list[Any]) -> str:
+    """What only the file has or only the manifest has, the first of each, in words."""
+    ours, theirs = (
+        [one for one in some if one not in set(others)][:1] for some, others in ((found, stated), (stated, found))
+    )
+    words = [f"only the file has {one!r}" for one in ours] + [f"only the manifest has {one!r}" for one in theirs]
+    return " and ".join(words) or "the order differs"

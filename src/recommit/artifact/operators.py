@@ -134,10 +134,12 @@ class Operator:
 
     given: str
     """The inputs it may have, in order, as a regular expression: c for columns, w for weights."""
-    columns: Callable[[Node], list[Columns]]
+    returns: Callable[[Node], list[Columns]]
     """Returns the columns of each output. Raises ValueError for a node whose parts do not fit together."""
     attributes: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     """The attributes it may have. Where values are listed, it must have the attribute, with none but these values."""
+    predicts: bool = False
+    """Whether it is the model: a file has exactly one such node."""
 
 
 def _any(*names: str) -> dict[str, Sequence[Any]]:
@@ -161,6 +163,7 @@ OPERATORS: dict[str, Operator] = {
         _linear_classifier,
         _any("classlabels_ints", "coefficients", "intercepts", "multi_class")
         | {"post_transform": (b"NONE", b"LOGISTIC")},
+        predicts=True,
     ),
     "ai.onnx.ml.TreeEnsembleClassifier": Operator(
         "c",
@@ -171,6 +174,7 @@ OPERATORS: dict[str, Operator] = {
             "nodes_nodeids", "nodes_treeids", "nodes_truenodeids", "nodes_values",
         )
         | {"nodes_modes": (b"BRANCH_LEQ", b"LEAF"), "post_transform": (b"NONE", b"LOGISTIC")},
+        predicts=True,
     ),
     # Calibration:
     "Add": Operator("cc|cw|wc", _arithmetic),

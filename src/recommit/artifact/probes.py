@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from recommit.artifact.graph import Classifier, read_graph
-from recommit.artifact.operators import Columns
+from recommit.artifact.graph import read_graph
+from recommit.artifact.operators import Columns, Node
 
 KIND = "golden_kind"
 """The column that says why a row is there: usual, threshold, category, missing, unseen or extreme."""
@@ -53,7 +53,7 @@ def _changed(usual: pd.DataFrame, changes: list[Changes]) -> pd.DataFrame:
     return rows
 
 
-def _at_thresholds(classifier: Classifier, usual: pd.DataFrame, draw: np.random.Generator, most: int) -> list[Changes]:
+def _at_thresholds(classifier: Node, usual: pd.DataFrame, draw: np.random.Generator, most: int) -> list[Changes]:
     """What to change in usual rows to come to `most` / 3 splits of the trees, at the threshold and on either side."""
     if "nodes_values" not in classifier.attributes:
         return []

@@ -24,21 +24,18 @@ def write_model(folder: Path, content: bytes, golden: bytes, said: Mapping[str, 
     between leaves a manifest, or none, that the files before it do not fit: that is not loaded, and written over by
     the next one.
     """
-    try:
-        graph = read_graph(content)
-        hashes = {**said["hashes"], "model": sha256(content), "golden": sha256(golden)}
-        of_files = {"format": FORMAT, "opsets": graph.opsets, "operators": list(graph.operators), "hashes": hashes}
-        manifest = manifest_of(json.loads(json.dumps({**said, **of_files})), Path(MANIFEST))
-    except (ValueError, Refusal) as error:
-        raise Refusal(f"{said['fit']} cannot be the candidate: {error}") from None
     with TemporaryDirectory(dir=folder.parent) as place:
         unfinished = Path(place)
-        (unfinished / MODEL).write_bytes(content)
-        (unfinished / GOLDEN).write_bytes(golden)
-        write_manifest(unfinished / MANIFEST, manifest)
         try:
+            graph = read_graph(content)
+            hashes = {**said["hashes"], "model": sha256(content), "golden": sha256(golden)}
+            of_files = {"format": FORMAT, "opsets": graph.opsets, "operators": list(graph.operators), "hashes": hashes}
+            manifest = manifest_of(json.loads(json.dumps({**said, **of_files})), Path(MANIFEST))
+            (unfinished / MODEL).write_bytes(content)
+            (unfinished / GOLDEN).write_bytes(golden)
+            write_manifest(unfinished / MANIFEST, manifest)
             artifact = load(unfinished)
-        except Refusal as error:
+        except (ValueError, Refusal) as error:
             reason = str(error).replace(f"{unfinished}/", "")
             raise Refusal(f"{said['fit']} cannot be the candidate: {reason}") from None
         folder.mkdir(exist_ok=True)

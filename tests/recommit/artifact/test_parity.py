@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
@@ -74,6 +75,22 @@ def test_every_threshold_moved_by_one_float_is_seen_and_usual_rows_do_not_show_i
     found = [differing(number) for number in splits]
     assert [number for number, kinds in zip(splits, found, strict=True) if not kinds["threshold"].beyond] == []
     assert not any(kinds["usual"].beyond for kinds in found)
+
+
+def test_rows_come_to_the_splits_that_only_missing_values_come_to(table):
+    """The first split is on whether the wind is known: its threshold is infinite. The second is on rain, where it is not."""
+    rows = table[["wind", "rain"]]
+    trees = HistGradientBoostingClassifier(max_iter=1, max_leaf_nodes=3, min_samples_leaf=5, learning_rate=1)
+    model = make_pipeline(ColumnTransformer([("n", "passthrough", ["wind", "rain"])]), trees)
+    model.fit(rows, rows["wind"].isna() & (rows["rain"] > 0.5))
+    content = export(model, rows)
+    told = read_graph(content).classifier.attributes
+    assert told["nodes_values"][0] == np.inf
+    below = told["nodes_falsenodeids"][0]
+    asked = probes(content, rows, seed=1)
+    at = asked[(asked[KIND] == "threshold") & (asked["rain"] == np.float32(told["nodes_values"][below]))]
+    assert at["wind"].isna().all()
+    assert len(at) == 1
 
 
 def test_a_file_that_is_not_calibrated_as_stated_is_seen(made, asked):
