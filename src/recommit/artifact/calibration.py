@@ -1,4 +1,4 @@
-"""Calibration within a model file: the nodes at its end that draw a straight line through the log-odds."""
+"""Calibration in a model file: the last nodes of its graph, which are a straight line in the log-odds."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -8,7 +8,7 @@ import onnx
 
 _STEPS: tuple[tuple[str, tuple[str, ...], str, dict[str, Any]], ...] = (
     ("Clip", ("uncalibrated", "least", "most"), "inside", {}),
-    # Both are taken from the model: 1 - p of a float32 p near 1 would have lost its digits.
+    # Both probabilities are taken from the model: 1 - p loses digits for a float32 p near 1.
     ("Gather", ("inside", "positive"), "for", {"axis": 1}),
     ("Gather", ("inside", "negative"), "against", {"axis": 1}),
     ("Div", ("for", "against"), "odds", {}),
@@ -23,18 +23,18 @@ _PLACES = {"negative": 0, "positive": 1}
 
 
 class Line(NamedTuple):
-    """A probability p becomes expit(slope * logit(p) + intercept)."""
+    """The calibration that turns a probability p into expit(slope * logit(p) + intercept)."""
 
     slope: float
     intercept: float
 
 
 AS_IT_IS = Line(1.0, 0.0)
-"""The line of a file without calibration."""
+"""The line of a model file without calibration: it changes no probability."""
 
 
 def append_calibration(graph: Any, line: Line, smallest: float) -> None:
-    """Put a line at the end of an ONNX graph; probabilities are kept `smallest` away from 0 and 1 first."""
+    """Append the nodes of `line` to an ONNX `graph`. They first keep probabilities `smallest` away from 0 and 1."""
     for node in graph.node:
         node.output[:] = ["uncalibrated" if name == "probabilities" else name for name in node.output]
     constants = {**line._asdict(), "least": smallest, "most": 1 - smallest, "one": 1.0}
@@ -48,9 +48,12 @@ def append_calibration(graph: Any, line: Line, smallest: float) -> None:
 
 
 def calibration_of(graph: Any, constants: Mapping[str, np.ndarray]) -> Line:
-    """The line that a checked ONNX graph ends with, of `append_calibration`; `AS_IT_IS` where it does not."""
+    """Return the line that `append_calibration` put at the end of a checked `graph`, or `AS_IT_IS` if it put none.
+
+    `constants` are the arrays of the graph's initializers, by name.
+    """
     nodes = _nodes()
-    # A name that is no constant's is a column's of the table.
+    # Such a name may also be that of an input column.
     line = [constants[_own(name)] for name in Line._fields if _own(name) in constants]
     places = {name: constants[_own(name)].tolist() for name in _PLACES if _own(name) in constants}
     if list(graph.node[-len(nodes) :]) != nodes or places != {name: [place] for name, place in _PLACES.items()}:

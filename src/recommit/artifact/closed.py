@@ -1,4 +1,4 @@
-"""Read JSON that nobody vouches for, and say in a line what is wrong with it."""
+"""Read JSON that is not trusted, and say in one line what is wrong with it."""
 
 import json
 from collections.abc import Iterator
@@ -10,13 +10,13 @@ from recommit.artifact.files import reason
 
 
 class Closed(BaseModel):
-    """A typed part of a file: no unknown keys, no numbers in quotes, no infinities, and no change once it is read."""
+    """A typed, frozen part of a JSON file. Unknown keys, numbers in quotes and infinities are refused."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
 def parse(content: bytes) -> Any:
-    """Return what the JSON in `content` says. Raises ValueError in one line for what is no JSON, or has a key twice."""
+    """Return what the JSON in `content` holds. Raises ValueError in one line if it is no JSON or has a key twice."""
     try:
         return json.loads(content.decode("utf-8"), object_pairs_hook=_once, parse_constant=_no_constant)
     except RecursionError:

@@ -1,4 +1,4 @@
-"""A fitted scikit-learn pipeline to the bytes of an ONNX file."""
+"""Convert a fitted scikit-learn pipeline to the bytes of an ONNX file."""
 
 import warnings
 from copy import deepcopy
@@ -17,18 +17,18 @@ from recommit.artifact.graph import OPSETS, read_graph
 
 
 def export(estimator: Any, frame: pd.DataFrame) -> bytes:
-    """Convert a fitted binary classifier to an ONNX file: the same bytes each time.
+    """Return the bytes of an ONNX file of `estimator`, a fitted binary classifier: the same bytes each time.
 
-    `frame` is a table like the one it was fitted on (its rows are not read): one input a column,
-    float32 or text, (n, 1). The file holds all its weights; it refers to no other file.
+    `frame` is a table with the columns that it was fitted on; its rows are not read. Each column becomes an input,
+    (n, 1) of float32 or text. The file holds all its weights and refers to no other file.
 
-    Raises ValueError for a column that is neither, or a model that ONNX has no words for, or none that are allowed in
-    a model file: it names the model and the reason.
+    Raises ValueError, which names the model and the reason, for a column of another type, and for a model that cannot
+    be converted or needs an operator that is not allowed in a model file.
     """
     inputs = [(name, _type(name, dtype)) for name, dtype in frame.dtypes.items()]
     try:
         with warnings.catch_warnings():
-            # What protobuf 7 makes an error, and why it is pinned below.
+            # An error with protobuf 7, which pyproject.toml therefore leaves out.
             warnings.filterwarnings("ignore", "Field onnx.AttributeProto", DeprecationWarning)
             model = convert_sklearn(
                 _with_float32_thresholds(estimator),
@@ -46,9 +46,10 @@ def export(estimator: Any, frame: pd.DataFrame) -> bytes:
 
 
 def with_calibration(content: bytes, slope: float, intercept: float, smallest: float) -> bytes:
-    """The model of an ONNX file with its probabilities p turned into expit(slope * logit(p) + intercept).
+    """Return the ONNX file in `content`, from `export`, with each probability p calibrated.
 
-    `content` is what `export` gave; p is kept `smallest` away from 0 and 1 first. The outputs keep their names.
+    It becomes expit(`slope` * logit(p) + `intercept`), where p is first kept `smallest` away from 0 and 1. The outputs
+    keep their names.
     """
     model = onnx.load_model_from_string(content)
     append_calibration(model.graph, Line(slope, intercept), smallest)
@@ -56,7 +57,7 @@ def with_calibration(content: bytes, slope: float, intercept: float, smallest: f
 
 
 def _as_bytes(model: Any) -> bytes:
-    # The converter lists its operator sets in the order of a set of strings.
+    # The converter lists the operator sets in an order that changes from run to run.
     versions = sorted((opset.domain, opset.version) for opset in model.opset_import)
     del model.opset_import[:]
     for domain, version in versions:
@@ -65,10 +66,10 @@ def _as_bytes(model: Any) -> bytes:
 
 
 def _with_float32_thresholds(estimator: Any) -> Any:
-    """Copy a model with each threshold of its gradient boosting rounded down to a float32.
+    """Return a copy of `estimator` with each threshold of its gradient boosting rounded down to a float32.
 
-    For a float32 x, x <= threshold is the same question as x <= that. The converter rounds to the
-    nearest: where two values of the data are neighbours, rows at the upper one change branch.
+    For a float32 x, that changes no answer to x <= threshold. The converter rounds to the nearest float32, so that
+    rows change branch where the threshold lies between two neighbouring float32 values.
     """
     estimator = deepcopy(estimator)
     model = estimator[-1] if isinstance(estimator, Pipeline) else estimator

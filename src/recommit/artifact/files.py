@@ -1,4 +1,4 @@
-"""Read files that nobody vouches for: whole, bounded, and only if they are plain files."""
+"""Read files that are not trusted: plain files of bounded size, read whole."""
 
 import hashlib
 import os
@@ -8,16 +8,16 @@ from pathlib import Path
 
 from recommit import Refusal
 
-# A file of a DVC cache, whose name is its contents' hash.
+# A file in a DVC cache: its name is the hash of its content.
 _CACHED = re.compile(r"/files/md5/([0-9a-f]{2})/([0-9a-f]{30})$")
 
 
 def read_bounded(path: Path, most: int) -> bytes:
-    """The bytes of a plain file of at most `most` bytes.
+    """Return the bytes of the plain file at `path`, which has at most `most` bytes.
 
-    A link is followed into a DVC cache only, as `cache.type symlink` makes them: what is read must be what its name
-    there says. Raises Refusal for any other link, and for a file that is missing, no plain file, or larger: of that, no
-    more is read.
+    A link is followed only into a DVC cache, as `cache.type symlink` makes them; the content must have the hash that is
+    its name there. Raises Refusal for another link, for a file that is missing or no plain file, and for a larger file,
+    which is not read.
     """
     link = os.readlink(path) if path.is_symlink() else ""
     cached = _CACHED.search(link)
@@ -26,7 +26,7 @@ def read_bounded(path: Path, most: int) -> bytes:
             f"{path} is a link to {link}, and only links into a DVC cache are followed: put the file itself there"
         )
     try:
-        # Without waiting: opening a pipe would otherwise wait for a writer for ever.
+        # O_NONBLOCK, because opening a pipe otherwise waits for a writer for ever.
         descriptor = os.open(path.parent / link if link else path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError:
         raise Refusal(f"{path} is missing: take the folder whole, with `dvc checkout` or `dvc pull`") from None
@@ -48,23 +48,23 @@ def read_bounded(path: Path, most: int) -> bytes:
 
 
 def demand(fits: bool, words: str) -> None:
-    """Raise ValueError with `words`, which say what was found, unless `fits`."""
+    """Raise ValueError with `words`, which say what was found and what is allowed, unless `fits`."""
     if not fits:
         raise ValueError(words)
 
 
 def reason(error: Exception) -> str:
-    """Why something failed, in a line that a terminal can show whatever was in the file."""
+    """Return the first line of what `error` says, at most 300 characters of it."""
     line = (str(error).splitlines() or [type(error).__name__])[0]
     return line if len(line) <= 300 else f"{line[:297]}..."
 
 
 def sha256(content: bytes) -> str:
-    """The hash of a content, in hexadecimal digits."""
+    """Return the SHA-256 of `content` in hexadecimal digits."""
     return hashlib.sha256(content).hexdigest()
 
 
 def sha256_of(path: Path) -> str:
-    """The hash of a file of any size, in hexadecimal digits. Raises FileNotFoundError."""
+    """Return the SHA-256 of the file at `path`, of any size, in hexadecimal digits. Raises FileNotFoundError."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

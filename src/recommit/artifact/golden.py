@@ -1,8 +1,8 @@
-"""Golden rows: some hundred inputs with the answers expected, kept beside a model and replayed when it is loaded.
+"""Golden rows: some hundred inputs with the expected answers, which a model must give again when it is loaded.
 
-`golden.json` holds the format and, by column, the list of values: the inputs, where a missing number is null, then why
-each row is there, and the probability and the set expected. A number is written with all its digits, so that it is read
-back as the very same float.
+`golden.json` holds the format and, for each column, the list of its values. The columns are the inputs, the kind of
+row, the expected probability, and whether each outcome is in the expected set. A missing number is null. A number is
+written with all its digits, so that the same float is read back.
 """
 
 import json
@@ -26,23 +26,23 @@ BOUNDARY = "boundary"
 MOST_BYTES = 16 * 2**20
 MOST_ROWS = 2000
 TOLERANCE = 1e-6
-"""A few steps of the float32 that a model computes in: what another processor's rounding may change."""
+"""The largest difference of a probability that passes: a few steps of float32, as another processor may round."""
 FORMAT = 1
 """Raised when a reader of the old format would misread the new one."""
-# By the kind of a column: the types of its values in JSON, and the type of the array that they become.
+# For each kind of column: the allowed types of its values in JSON, and the type of the array made of them.
 _KINDS: dict[str, tuple[set[type], Any]] = {
     "number": ({float, type(None)}, "float32"),
     "text": ({str}, object),
     "probability": ({float}, "float64"),
     "yes or no": ({bool}, "bool"),
 }
-# How many rows of each kind are kept.
+# At most so many rows of each kind are kept; more rows make the file larger and notice smaller changes of a model.
 _KEPT = {"usual": 200, "threshold": 90, "category": 60, "missing": 40, "unseen": 10, "extreme": 40}
 
 
 @dataclass(frozen=True)
 class Golden:
-    """Golden rows: the columns that the model reads, the probability expected, (n,), and the set, (n, 2) bool."""
+    """Golden rows: the columns that the model reads, the expected probability, (n,), and set, (n, 2) bool."""
 
     rows: pd.DataFrame
     probability: np.ndarray
@@ -50,10 +50,10 @@ class Golden:
 
 
 def choose(asked: pd.DataFrame, model: Model, sets: Conformal, seed: int) -> pd.DataFrame:
-    """Draw the golden rows from those of `recommit.artifact.probes`, some of each kind that the model answers.
+    """Return the golden rows: some of each kind in `asked`, from `recommit.artifact.probes`, that `model` can answer.
 
-    With them come the rows whose probabilities are nearest to where a set changes, one on either side: `BOUNDARY`.
-    Rows with an infinite number are left out: JSON has none.
+    Added, with the kind `BOUNDARY`, are the rows whose probability is nearest to where a set of `sets` changes, one on
+    either side. Rows with an infinite number are left out, because JSON has none. `seed` decides which rows are drawn.
     """
     numbers = asked[[name for name, kind in model.columns.items() if kind == "number"]]
     asked = asked[~np.isinf(numbers.to_numpy(dtype="float32")).any(axis=1)]
@@ -68,7 +68,7 @@ def choose(asked: pd.DataFrame, model: Model, sets: Conformal, seed: int) -> pd.
 
 
 def _beside(probability: np.ndarray, edge: float) -> list[int]:
-    """The places of the largest of (n,) numbers up to an edge, and of the smallest beyond; NaN is neither."""
+    """Return the places of the largest `probability` up to `edge` and of the smallest above it, if there are any."""
     below = np.where(probability <= edge, probability, -np.inf)
     above = np.where(probability > edge, probability, np.inf)
     return [
@@ -77,7 +77,7 @@ def _beside(probability: np.ndarray, edge: float) -> list[int]:
 
 
 def golden_bytes(rows: pd.DataFrame, model: Model, sets: Conformal) -> bytes:
-    """Return the file of `rows` that `choose` gave, with what `model` and `sets` answer: the same bytes each time."""
+    """Return the bytes of golden.json for `rows`, from `choose`, with the answers of `model` and `sets`."""
     probability = model.predict_proba(rows)
     held = sets.sets(probability)
     columns = {
@@ -90,9 +90,9 @@ def golden_bytes(rows: pd.DataFrame, model: Model, sets: Conformal) -> bytes:
 
 
 def read_golden(content: bytes, columns: Mapping[str, str]) -> Golden:
-    """Return the golden rows in `content`, the bytes of a file, for a model of `columns`: name to "number" or "text".
+    """Return the golden rows in `content`, the bytes of golden.json, for a model that reads `columns`.
 
-    Raises ValueError in one line when it is no such file.
+    `columns` maps each name to "number" or "text". Raises ValueError in one line for any other content.
     """
     said = parse(content)
     fits = isinstance(said, dict) and said.keys() == {"format", "columns"} and isinstance(said["columns"], dict)
@@ -122,12 +122,12 @@ def _array(name: str, values: Any, kind: str) -> np.ndarray:
 
 
 def _listed(numbers: np.ndarray) -> list[float | None]:
-    """The numbers, (n,) float32, as JSON holds them: the same floats, and null where one is missing."""
+    """Return `numbers`, (n,) float32, as a list of the same floats, with None for those that are missing."""
     return [None if math.isnan(number) else number for number in numbers.tolist()]
 
 
 def replay(golden: Golden, model: Model, sets: Conformal) -> str | None:
-    """What differs when the rows are predicted again, in a line; None when nothing does by more than `TOLERANCE`."""
+    """Predict the golden rows again, and return in one line what differs from the expected answers, or None."""
     try:
         probability = model.predict_proba(golden.rows)
     except ValueError as error:

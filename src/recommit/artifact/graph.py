@@ -1,7 +1,4 @@
-"""Check the graph of a model file, and say what it is made of.
-
-A model is data only as long as nothing in it can surprise what runs it.
-"""
+"""Check the graph of a model file before anything runs it, and describe it."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -18,36 +15,36 @@ from recommit.artifact.operators import FLOAT, INT64, OPERATORS, Column, Columns
 from recommit.artifact.wire import scan
 
 OPSETS = {"": 21, "ai.onnx.ml": 3}
-"""The newest version of each operator set that a model may use, which is the one that `export` asks for."""
+"""The newest version of each operator set that a model may use; `export` asks for it."""
 MOST_VALUES = 10_000_000
-"""Numbers and words in the attributes' lists: a million nodes of trees, each in ten lists."""
+"""Values in all lists of attributes together. A million nodes of trees need as many: ten lists have one of each."""
 MOST_WEIGHTS = 10_000
-"""Numbers in one tensor of weights; larger ones, such as trees, are attributes."""
+"""Numbers in one tensor of weights. Trees are not among them: they are attributes."""
 MOST_COLUMNS = 1_000_000
-"""Columns that all nodes are given and return, together: else a `Concat` of a value with itself could double it."""
+"""Columns that all nodes are given and return together. Without a limit, each of many `Concat` could double them."""
 _TYPES = {FLOAT: "number", 8: "text"}
 
 
 @dataclass(frozen=True)
 class Graph:
-    """What a checked model file is made of."""
+    """What a checked model file holds."""
 
     inputs: dict[str, str]
-    """Each input column, in order, to "number" or "text"."""
+    """Maps each input column, in order, to "number" or "text"."""
     operators: tuple[str, ...]
     opsets: dict[str, int]
     classifier: Node
     """The node that returns the probability."""
     categories: dict[str, tuple[str, ...]]
-    """Each text column to the values that the file tells apart."""
+    """Maps each text column to the values that the file distinguishes."""
     calibration: Line
 
 
 def read_graph(content: bytes) -> Graph:
-    """Check the bytes of a model file, and return what it is made of.
+    """Check `content`, the bytes of a model file, and return what it holds.
 
-    Raises ValueError in one line for a file that holds anything not listed in `wire` or `operators`, that
-    `onnx.checker` refuses, or whose parts do not fit together: shapes, sizes, trees.
+    Raises ValueError in one line for a file with a field that is not listed in `wire`, with an operator or attribute
+    that is not listed in `operators`, or with parts that do not fit together, and for one that `onnx.checker` refuses.
     """
     scan(content)
     try:
@@ -60,7 +57,7 @@ def read_graph(content: bytes) -> Graph:
 
 
 def _check_allowed(model: Any) -> None:
-    """Check the operator sets, operators and attributes of a parsed model, and how many values its lists hold."""
+    """Check that the operator sets, operators and attributes of `model` are allowed, and its lists not too long."""
     for opset in model.opset_import:
         demand(
             1 <= opset.version <= OPSETS.get(opset.domain, 0),
@@ -121,7 +118,7 @@ def _read(graph: Any, opsets: Mapping[str, int]) -> Graph:
 
 
 def _results(operator: Operator, node: Node) -> list[Columns]:
-    """Return the columns of each output of a node. Raises ValueError where it is not as its `operator` must be."""
+    """Return the columns of each output of `node`. Raises ValueError if it is not what `operator` allows."""
     given = "".join("c" if isinstance(part, tuple) else "w" for part in node.given)
     demand(
         bool(re.fullmatch(operator.given, given)), f"must be given {operator.given}, not {given}: c columns, w weights"
@@ -134,7 +131,7 @@ def _results(operator: Operator, node: Node) -> list[Columns]:
 
 
 def _categories(values: Iterable[Columns]) -> dict[str, tuple[str, ...]]:
-    """Each input to the categories that some column made of it stands for."""
+    """Map each input to the categories that the columns made of it stand for."""
     found: dict[str, dict[str, None]] = {}
     for column in (column for columns in values for column in columns):
         known = column.codes if column.category is None else (column.category,)

@@ -1,4 +1,4 @@
-"""Load a model: a folder of three files, of which nothing is believed until it has been checked."""
+"""Load a model: a folder of three files, each of which is checked before it is used."""
 
 import math
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ MODEL, MANIFEST, GOLDEN = "model.onnx", "manifest.json", "golden.json"
 
 @dataclass(frozen=True)
 class Artifact:
-    """A model that was checked: what it is, what predicts, and what turns a probability into a set of outcomes."""
+    """A checked model: its manifest, what predicts, what turns a probability into a set, and its golden rows."""
 
     manifest: Manifest
     model: Model
@@ -31,17 +31,17 @@ class Artifact:
 
 
 def load(folder: Path) -> Artifact:
-    """Load the model in a folder of model.onnx, manifest.json and golden.json.
+    """Load the model in `folder`, which holds model.onnx, manifest.json and golden.json.
 
-    Before anything takes model or golden rows apart, their sizes and hashes must be what the manifest says. Then the
-    file's fields, operators and shapes must be among those known, its inputs, their values and its calibration those of
-    the manifest, and its answers to the golden rows those expected. The very bytes that were checked are loaded.
+    The sizes and hashes of model and golden rows are compared with the manifest before they are parsed. Then the
+    model's fields, operators and shapes must be allowed; its inputs, their values and its calibration must be those of
+    the manifest; and its answers to the golden rows must be the expected ones. The same bytes are checked and loaded.
 
-    Raises Refusal in one line, or one for each error of the manifest: which file, what was found, what is due.
+    Raises Refusal in one line, or in one line per error of the manifest: which file, what was found, what is allowed.
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise Refusal(f"{folder} is no folder with a model in it")
+        raise Refusal(f"{folder} is not a folder with a model in it")
     manifest = read_manifest(folder / MANIFEST)
     content = _read(folder / MODEL, MOST_MODEL_BYTES, manifest.hashes.model)
     golden = _read(folder / GOLDEN, MOST_GOLDEN_BYTES, manifest.hashes.golden)
@@ -74,7 +74,7 @@ def _read(path: Path, most: int, due: str) -> bytes:
 
 
 def _agree(graph: Graph, manifest: Manifest) -> None:
-    """Check that `manifest` describes the model file of which `graph` was read. Raises ValueError where it does not."""
+    """Check that `manifest` describes the model file with this `graph`. Raises ValueError if it does not."""
     pairs: list[tuple[str, list[Any], list[Any]]] = [
         ("inputs", list(graph.inputs.items()), [(column.name, column.type) for column in manifest.inputs]),
         ("operators", list(graph.operators), manifest.operators),
@@ -94,7 +94,7 @@ def _agree(graph: Graph, manifest: Manifest) -> None:
 
 
 def _difference(found: list[Any], stated: list[Any]) -> str:
-    """What only the file has or only the manifest has, the first of each, in words."""
+    """Return in words the first entry that only `found`, of the file, has, and the first that only `stated` has."""
     ours, theirs = (
         [one for one in some if one not in set(others)][:1] for some, others in ((found, stated), (stated, found))
     )

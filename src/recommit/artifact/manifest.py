@@ -1,4 +1,4 @@
-"""The manifest of a model: what it is, takes and answers, and the hashes of what it was made from."""
+"""The manifest of a model: its inputs, what its answers mean, and the hashes of what it was made from."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -12,23 +12,23 @@ from recommit.artifact.closed import Closed, error_lines, parse
 from recommit.artifact.files import read_bounded, sha256
 
 FORMAT = 2
-"""Raised when a reader of the old format would misread the new one."""
+"""Raised when the files of a model change so that an older or newer reader cannot load them."""
 MOST_BYTES = 4 * 2**20
 _SEAL = "sha256"
-"""The key of the hash of all others. It shows a slip or a merge gone wrong; who wants to can compute it anew."""
+"""The key of the hash of all other keys. It shows an edit or a bad merge, not who wrote it: anyone can compute it."""
 RESERVED = "golden_"
-"""What no input's name may begin with: the golden rows' own columns do."""
+"""No input's name may begin with this, because the golden rows' other columns do."""
 
 Hash = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0, le=2**53)]
 Level = Annotated[float, Field(ge=0.5, lt=1)]
-"""Of sets and intervals: one that holds the truth less often than not says nothing."""
+"""The share of sets or intervals that hold the truth: at least one half."""
 
 
 class Prediction(Closed):
-    """When a prediction is asked for: in words, and how many hours before what is predicted."""
+    """When a prediction is asked for: `instant` in words, and how many hours before the predicted event."""
 
     instant: str
     horizon_hours: Annotated[float, Field(ge=0, le=20 * 366 * 24)]
@@ -36,12 +36,14 @@ class Prediction(Closed):
     @model_validator(mode="after")
     def _is_seconds(self) -> "Prediction":
         if 0 < self.horizon_hours < 1 / 3600:
-            raise ValueError(f"'prediction.horizon_hours' is {self.horizon_hours:g}: it is 0, or a second or more")
+            raise ValueError(
+                f"'prediction.horizon_hours' is {self.horizon_hours:g}: it must be 0, or at least a second (1/3600)"
+            )
         return self
 
 
 class Input(Closed):
-    """A column that the model reads: a number in `unit`, or text, one of `values` where they are listed."""
+    """A column that the model reads: a number in `unit`, or a text, which is one of `values` if they are listed."""
 
     name: Name
     type: Literal["number", "text"]
@@ -50,14 +52,14 @@ class Input(Closed):
 
 
 class Calibration(Closed):
-    """The straight line in log-odds that is part of the model file."""
+    """The straight line in the log-odds that is part of the model file."""
 
     slope: Annotated[float, Field(gt=0, le=1e6)]
     intercept: Annotated[float, Field(ge=-1e8, le=1e8)]
 
 
 class Sets(Closed):
-    """The level of the sets of outcomes, and the quantile that makes them: see `recommit.artifact.sets`."""
+    """The level of the sets of outcomes, and the quantile from which they follow: see `recommit.artifact.sets`."""
 
     level: Level
     quantile: Share
@@ -72,8 +74,8 @@ class Hashes(Closed):
     lock: Hash
 
 
-class Measured(Closed):
-    """A measured number and the interval that holds the true one in `level` of such measurements."""
+class Score(Closed):
+    """A measured number and its confidence interval, which holds the true number with probability `level`."""
 
     value: float
     low: float
@@ -83,14 +85,16 @@ class Measured(Closed):
     @model_validator(mode="after")
     def _is_near_its_interval(self) -> "Measured":
         width = self.high - self.low
-        # The measured value of a biased number, such as a calibration error, may lie outside, but not far.
+        # A biased estimate, such as that of a calibration error, may lie outside its interval, but not far.
         if not (width >= 0 and self.low - width <= self.value <= self.high + width):
-            raise ValueError(f"the score {self.value:g} has the interval {self.low:g} to {self.high:g}: low, then high")
+            raise ValueError(
+                f"the score {self.value:g} has the interval {self.low:g} to {self.high:g}: it must be near"
+            )
         return self
 
 
 class Manifest(Closed):
-    """What manifest.json holds beside model.onnx and golden.json."""
+    """What manifest.json holds: it describes the files model.onnx and golden.json beside it."""
 
     format: Literal[2]
     name: Annotated[str, Field(pattern="^[a-z][a-z0-9-]{0,62}$")]
@@ -104,16 +108,16 @@ class Manifest(Closed):
     features: Name
     params: dict[str, Any]
     inputs: Annotated[list[Input], Field(min_length=1, max_length=10_000)]
-    """In the order of the model file's."""
+    """In the order of the model file's inputs."""
     calibration: Calibration
     conformal: Sets
     threshold: Share
-    """From this probability on, a yes is made of it by whoever needs one."""
+    """The smallest probability that counts as a yes; a larger threshold gives fewer of them."""
     as_of: Name
     trained_rows: Count
     trained_until: Name
     parity: Share
-    """The largest difference between its probability and scikit-learn's: see `recommit.artifact.parity`."""
+    """The largest difference between the file's probability and scikit-learn's: see `recommit.artifact.parity`."""
     hashes: Hashes
     opsets: dict[str, Annotated[int, Field(ge=1)]]
     operators: list[str]
@@ -136,12 +140,12 @@ class Manifest(Closed):
 
 
 def read_manifest(path: Path) -> Manifest:
-    """Read a manifest.json. Raises Refusal, with a line for each error: what is wrong where, and what is due."""
+    """Read the manifest.json at `path`. Raises Refusal with one line per error: where it is, and what is allowed."""
     return parse_manifest(read_bounded(path, MOST_BYTES), path)
 
 
 def parse_manifest(content: bytes, path: Path) -> Manifest:
-    """The manifest in the bytes of the file `path`. Raises Refusal as `read_manifest` does."""
+    """Return the manifest in `content`, the bytes of the file at `path`. Raises Refusal as `read_manifest` does."""
     try:
         said = parse(content)
     except ValueError as error:
@@ -154,46 +158,51 @@ def parse_manifest(content: bytes, path: Path) -> Manifest:
     manifest = manifest_of({name: value for name, value in said.items() if name != _SEAL}, path)
     if said.get(_SEAL) != _seal(manifest):
         raise Refusal(
-            f"{path} was changed after it was written: what it says has not the {_SEAL} that it states; "
+            f"{path} was changed after it was written: its content does not have the {_SEAL} that it states; "
             "take the folder whole, with `dvc checkout`, or make it anew, with `dvc repro`"
         )
     return manifest
 
 
 def manifest_of(said: Mapping[str, Any], path: Path) -> Manifest:
-    """The manifest that says so, to be the file `path`. Raises Refusal as `read_manifest` does."""
+    """Return the manifest with the keys of `said`. Raises Refusal as `read_manifest` does, with `path` in it."""
     try:
         manifest = Manifest.model_validate(said)
         _seal(manifest)
     except ValidationError as error:
         raise Refusal("\n".join(f"{path}: {line}" for line in error_lines(error))) from None
-    except (ValueError, RecursionError):  # of what is written, in the one place that may hold anything, the parameters
+    except (ValueError, RecursionError):  # of the parameters, the only key that may hold anything
         raise Refusal(f"{path} is no manifest: nested too deep") from None
     return manifest
 
 
 def manifest_bytes(manifest: Manifest) -> bytes:
-    """The bytes of a manifest.json, the same each time: sealed by a hash of all that it says."""
+    """Return the bytes of manifest.json, the same each time, with a hash of all that `manifest` holds."""
     said = manifest.model_dump(mode="json") | {_SEAL: _seal(manifest)}
     return json.dumps(said, indent=1, ensure_ascii=False, allow_nan=False).encode() + b"\n"
 
 
 def write_manifest(path: Path, manifest: Manifest) -> None:
-    """Write a manifest.json. It appears whole or not at all."""
-    from recommit.project.files import write_whole
+    """Write `manifest` to the file at `path`. The file appears whole or not at all."""
+    from recommit.notebook.run import (
+        write_whole,
+    )  # here, because it imports what runs notebooks, which reading does not need
 
     write_whole(path, manifest_bytes(manifest))
 
 
 def _seal(manifest: Manifest) -> str:
-    """A hash of what a manifest says, however it is laid out."""
+    """Return a hash of what `manifest` holds, which does not depend on the file's layout."""
     return sha256(json.dumps(manifest.model_dump(mode="json"), sort_keys=True).encode())
 
 
 def inputs_of(
     columns: Mapping[str, str], units: Mapping[str, str], values: Mapping[str, Sequence[str]]
 ) -> list[dict[str, Any]]:
-    """The manifest's inputs: `columns` as the model names and types them, with the problem's units and categories."""
+    """Return the manifest's inputs, one per column of the model.
+
+    `columns` maps each name to "number" or "text", `units` to its unit, `values` to its categories, if it has any.
+    """
     return [
         {"name": name, "type": kind, "unit": units[name], "values": list(values[name]) if name in values else None}
         for name, kind in columns.items()
@@ -217,11 +226,11 @@ def describe(
     scores: Mapping[str, Any],
     lock: str,
 ) -> dict[str, Any]:
-    """What the manifest of a fit says, but for what `write_model` reads off the files.
+    """Return the keys and values of a manifest, without those that `write_model` takes from the files.
 
-    `fit` is what the stage `train` wrote of it: fit, model, features, params, trained_rows, trained_until, and the
-    SHA-256 of its table, train. `calibration` has a slope and an intercept, `conformal` a level and a quantile;
-    `inputs` is of `inputs_of`; `lock` is the SHA-256 of the lock file. The others are the manifest's own.
+    `fit` is what the stage `train` wrote: fit, model, features, params, trained_rows, trained_until, and in train the
+    SHA-256 of its table. `calibration` has a slope and an intercept, `conformal` a level and a quantile. `inputs` comes
+    from `inputs_of`. `lock` is the SHA-256 of the lock file. The others are keys of the manifest.
     """
     kept = ("fit", "model", "features", "params", "trained_rows", "trained_until")
     return {key: fit[key] for key in kept} | {
@@ -241,6 +250,6 @@ def describe(
 
 
 def about(manifest: Manifest) -> dict[str, Any]:
-    """What evidence says of a model: its fit and how it came about, without inputs, hashes and scores."""
+    """Return what evidence says of a model: its fit and how it was made, without inputs, hashes and scores."""
     kept = {"fit", "model", "features", "params", "calibration", "conformal", "threshold"}
     return manifest.model_dump(mode="json", include=kept | {"as_of", "trained_rows", "trained_until", "parity"})

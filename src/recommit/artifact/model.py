@@ -1,4 +1,4 @@
-"""A model file, ready to predict."""
+"""Predict with a model file, in the same bits whatever other rows are predicted with a row."""
 
 import os
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read when the library is loaded: nothing is collected, nothing sent
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read at import: the library then collects and sends nothing
 import onnxruntime
 
 from recommit import Refusal
@@ -15,16 +15,16 @@ from recommit.artifact.files import read_bounded, reason
 from recommit.artifact.graph import read_graph
 
 MOST_BYTES = 64 * 2**20
-"""Trees of a million nodes, which is as many as `read_graph` lets through, take about as much."""
+"""The largest model file. Trees of a million nodes, the most that `read_graph` allows, take about as much."""
 WIDTH = 16
-"""The runtime computes log and sigmoid of so many rows at once at most, and of those left over otherwise: rows are
-filled up to a multiple, and then each has the same bits whatever rows come with it."""
+"""The runtime computes log and sigmoid for at most so many rows at once, and differently for a remainder. So rows are
+filled up to a multiple of it: then each row has the same bits whatever rows come with it."""
 _ROWS = 8192 // WIDTH * WIDTH
-"""Rows given to the runtime at once: what it computes for them fits into a processor's cache."""
+"""Rows given to the runtime at once. More rows need more memory; these fit into a processor's cache."""
 
 
 class Unanswered(ValueError):
-    """Among the rows is one that the model has no answer for."""
+    """At least one of the rows is one that the model cannot answer."""
 
 
 class Model:
@@ -34,19 +34,19 @@ class Model:
     """
 
     def __init__(self, content: bytes) -> None:
-        """Read a model from the bytes of its file, which were checked. Raises ValueError when they are not ONNX."""
+        """Read a model from `content`, the checked bytes of its file. Raises ValueError if they are not ONNX."""
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         options.log_severity_level = 4  # errors are raised below, not printed as well
-        # Never the runtime's own format, which the bytes could be of too: it is not what was checked.
+        # Otherwise the bytes could also be of the runtime's own format, which was not checked.
         options.add_session_config_entry("session.load_model_format", "ONNX")
         try:
             self._session = onnxruntime.InferenceSession(
                 content,
                 sess_options=options,
                 providers=["CPUExecutionProvider"],
-                enable_fallback=0,  # else it prints what went wrong, and tries the same again
+                enable_fallback=0,  # otherwise it prints the error and tries the same again
             )
         except Exception as error:
             raise ValueError(f"not a readable ONNX model: {reason(error)}") from None
@@ -57,7 +57,7 @@ class Model:
 
     @classmethod
     def load(cls, path: Path) -> "Model":
-        """Read a model file that stands alone, checked as `read_graph` does. Raises Refusal in a line that names it."""
+        """Check the model file at `path` as `read_graph` does, and read it. Raises Refusal in one line."""
         content = read_bounded(Path(path), MOST_BYTES)
         try:
             read_graph(content)
@@ -66,10 +66,10 @@ class Model:
             raise Refusal(f"{path} is not loaded: {reason(error)}") from None
 
     def predict_proba(self, frame: pd.DataFrame) -> np.ndarray:
-        """Give the probability of the positive class, (rows,) float64, from a table.
+        """Return the probability of the positive class for each row of `frame`, (rows,) float64.
 
-        The table has at least `columns`; others are not read. Raises ValueError when one is absent or no such type, and
-        Unanswered for a category that the model was not told of and has no answer for.
+        The table has at least the columns in `columns`; others are not read. Raises ValueError if one is absent or of
+        another type, and Unanswered for a category that the model does not know and cannot answer.
         """
         absent = [name for name in self.columns if name not in frame]
         if absent:
@@ -79,9 +79,10 @@ class Model:
         return self.run({name: _tensor(frame[name], kind) for name, kind in self.columns.items()})
 
     def run(self, feed: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Give the probability of the positive class, (rows,) float64, from tensors, (rows, columns) each, never none.
+        """Return the probability of the positive class, (rows,) float64.
 
-        A row has the same bits whatever rows come with it. Raises Unanswered for rows that the model cannot answer.
+        `feed` maps each input to its values, (rows, 1), of at least one row. A row has the same bits whatever rows come
+        with it. Raises Unanswered for rows that the model cannot answer.
         """
         rows = len(next(iter(feed.values())))
         found = np.empty(rows)
@@ -96,7 +97,7 @@ class Model:
 
 
 def _filled(values: np.ndarray) -> np.ndarray:
-    """Rows up to a multiple of `WIDTH`: the last is repeated."""
+    """Return `values` with the last row repeated up to a multiple of `WIDTH` rows."""
     missing = -len(values) % WIDTH
     return np.concatenate([values, np.repeat(values[-1:], missing, axis=0)]) if missing else values
 

@@ -14,14 +14,15 @@ from recommit.artifact.files import demand
 from recommit.artifact.trees import check_trees
 
 FLOAT, INT64 = 1, 7
-"""ONNX's numbers of the two types that a model computes in."""
+"""The numbers by which ONNX names the two types of values that a model computes with."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column of numbers on its way through the graph: which input it comes from, if it is still in that unit.
+    """A column of numbers somewhere in the graph.
 
-    `codes` are the categories that 0, 1, 2, ... stand for; `category` is the one that 1 stands for.
+    `source` is the input that it comes from, if it is still in that input's unit. `codes` are the categories that
+    0, 1, 2, ... stand for; `category` is the one that 1 stands for.
     """
 
     source: str | None = None
@@ -34,26 +35,26 @@ Columns = tuple[Column, ...]
 
 @dataclass(frozen=True)
 class Node:
-    """A node of the graph: its attributes, and what it is given, each `Columns` or an array of weights."""
+    """A node of the graph: its attributes, and its inputs, each of which is `Columns` or an array of weights."""
 
     attributes: Mapping[str, Any]
     given: Sequence[Any]
 
     @cached_property
     def columns(self) -> Columns:
-        """All columns that the node is given, side by side."""
+        """All columns among the inputs, side by side."""
         return tuple(column for part in self.given if isinstance(part, tuple) for column in part)
 
-    def list(self, name: str, size: int | None = None) -> list[Any]:
-        """Return the attribute `name`, a list, of `size` values if that is given. Raises ValueError where it is not."""
+    def values(self, name: str, size: int | None = None) -> list[Any]:
+        """Return the list in the attribute `name`. Raises ValueError if it is absent or not of `size` values."""
         demand(name in self.attributes, f"lacks {name}")
-        values: list[Any] = self.attributes[name]
-        demand(size in (None, len(values)), f"has {len(values)} {name}, not {size}")
-        return values
+        found: list[Any] = self.attributes[name]
+        demand(size in (None, len(found)), f"has {len(found)} {name}, not {size}")
+        return found
 
     def finite(self, name: str, size: int) -> None:
-        """Check that the attribute `name` is a list of `size` finite numbers. Raises ValueError where it is not."""
-        demand(bool(np.isfinite(self.list(name, size)).all()), f"has {name} that are no numbers")
+        """Check that the list in the attribute `name` has `size` finite numbers. Raises ValueError if it does not."""
+        demand(bool(np.isfinite(self.values(name, size)).all()), f"has {name} that are no numbers")
 
 
 def _same(node: Node) -> list[Columns]:
@@ -85,40 +86,40 @@ def _gather(node: Node) -> list[Columns]:
 
 
 def _label_encoder(node: Node) -> list[Columns]:
-    codes = tuple(map(text, node.list("keys_strings")))
-    demand(node.list("values_int64s") == list(range(len(codes))), "must number its categories 0, 1, 2 and so on")
+    codes = tuple(map(text, node.values("keys_strings")))
+    demand(node.values("values_int64s") == list(range(len(codes))), "must number its categories 0, 1, 2 and so on")
     return [tuple(Column(column.source, codes) for column in node.columns)]
 
 
 def _one_hot_encoder(node: Node) -> list[Columns]:
     demand(len(node.columns) == 1, f"must be given one column, not {len(node.columns)}")
-    return [tuple(Column(node.columns[0].source, category=text(one)) for one in node.list("cats_strings"))]
+    return [tuple(Column(node.columns[0].source, category=text(one)) for one in node.values("cats_strings"))]
 
 
 def _imputer(node: Node) -> list[Columns]:
-    node.list("imputed_value_floats", len(node.columns))
+    node.values("imputed_value_floats", len(node.columns))
     return [node.columns]
 
 
 def _scaler(node: Node) -> list[Columns]:
-    node.list("offset", len(node.columns))
-    node.list("scale", len(node.columns))
+    node.values("offset", len(node.columns))
+    node.values("scale", len(node.columns))
     return _other_unit(node)
 
 
 def _linear_classifier(node: Node) -> list[Columns]:
-    classes = len(node.list("classlabels_ints"))
+    classes = len(node.values("classlabels_ints"))
     node.finite("coefficients", classes * len(node.columns))
     node.finite("intercepts", classes)
     return [(Column(),), (Column(),) * classes]
 
 
 def _tree_classifier(node: Node) -> list[Columns]:
-    classes = len(node.list("classlabels_int64s"))
+    classes = len(node.values("classlabels_int64s"))
     check_trees(node, "class", classes)
     if "base_values" in node.attributes:
         # With two classes, one value is for the second.
-        bases = len(node.list("base_values"))
+        bases = len(node.values("base_values"))
         node.finite("base_values", 1 if bases == 1 and classes == 2 else classes)
     return [(Column(),), (Column(),) * classes]
 

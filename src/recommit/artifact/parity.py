@@ -1,4 +1,4 @@
-"""Parity: does the model file say what the scikit-learn model says, on usual rows and on rows built to differ?"""
+"""Parity: whether a model file and its scikit-learn model agree, on usual rows and on rows built to differ."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -11,19 +11,19 @@ from recommit.artifact.model import Model, Unanswered
 from recommit.artifact.probes import KIND, probes
 
 TOLERANCE = 1e-5
-"""A difference that rounding to float32 explains is a tenth of it; a row on another branch of a tree is far over."""
+"""The largest difference that passes. Rounding to float32 makes a tenth of it; another branch of a tree far more."""
 TEST = "test"
 """The kind of the rows of the test month."""
 EXPECTED = "golden_scikit_learn"
-"""The column of what the scikit-learn model says, before calibration; NaN where it refuses the row."""
+"""The column of scikit-learn's probabilities before calibration; NaN where it refuses the row."""
 
 
 @dataclass(frozen=True)
 class Compared:
-    """How one kind of row went: how many, how many compared, the largest difference, how many beyond tolerance.
+    """The comparison of one kind of row: how many there are, and how many of them differ beyond the tolerance.
 
-    Not compared are the rows that scikit-learn refuses: `refused`, of which the file refuses `refused_by_both`. A row
-    that only the file refuses, or that it gives no probability, counts as the largest difference that there can be, 1.
+    Rows that scikit-learn refuses are not compared: `refused` counts them, and `refused_by_both` those that the file
+    refuses too. A row that only the file refuses, or to which it gives no probability, counts as a difference of 1.
     """
 
     kind: str
@@ -36,11 +36,10 @@ class Compared:
 
 
 def answered(fitted: Any, content: bytes, rows: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """The rows of `probes`, with what the fitted scikit-learn model says of each in the column `EXPECTED`.
+    """Return the rows of `probes` with the probability of `fitted`, a scikit-learn model, in the column `EXPECTED`.
 
-    `content` is the model file made of `fitted`, `rows` the usual ones, with the columns that it reads.
-
-    Raises ValueError when a column is absent or every usual row is refused: then it is no odd value that is refused.
+    `content` is the model file made of `fitted`; `rows` are usual rows with the columns that it reads. `seed` decides
+    which rows are built. Raises ValueError if a column is absent, or if scikit-learn refuses every usual row.
     """
     asked = probes(content, rows, seed)
     absent = [name for name in getattr(fitted, "feature_names_in_", ()) if name not in asked]
@@ -51,7 +50,7 @@ def answered(fitted: Any, content: bytes, rows: pd.DataFrame, seed: int) -> pd.D
     ]
     usual = next(part for part in parts if (part[KIND] == "usual").all())
     if usual[EXPECTED].isna().all():
-        fitted.predict_proba(usual.drop(columns=[KIND, EXPECTED]))  # says why
+        fitted.predict_proba(usual.drop(columns=[KIND, EXPECTED]))  # raises the reason
     return pd.concat(parts, ignore_index=True)
 
 
@@ -61,16 +60,16 @@ def _asked(fitted: Any, rows: pd.DataFrame, kind: str) -> pd.DataFrame:
 
 
 def with_test(asked: pd.DataFrame, fitted: Any, rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows that `answered` gave and, as a kind of their own, those of the test month, without their outcomes."""
+    """Return `asked`, from `answered`, with `rows` of the test month added as the kind `TEST`, answered by `fitted`."""
     return pd.concat([asked, _asked(fitted, rows, TEST)], ignore_index=True)
 
 
 def compare(model: Model, asked: pd.DataFrame, calibrate: Callable[[np.ndarray], np.ndarray]) -> list[Compared]:
-    """Hold a model file against scikit-learn's answers to the rows that `answered` gave, kind by kind.
+    """Compare the answers of `model` with scikit-learn's to the rows in `asked`, from `answered`: one result per kind.
 
-    `calibrate` is the calibration that the file has in it, (n,) to (n,): it is applied here in double precision.
+    `calibrate` is the calibration in the model file, (n,) to (n,); it is applied to scikit-learn's in double precision.
 
-    Raises ValueError when a column that the file reads is absent, or is of another type.
+    Raises ValueError if a column that the model reads is absent or of another type.
     """
     results = []
     for kind, rows in asked.groupby(KIND, sort=False):
@@ -86,9 +85,10 @@ def compare(model: Model, asked: pd.DataFrame, calibrate: Callable[[np.ndarray],
 
 
 def answers(predict: Callable[[pd.DataFrame], np.ndarray], rows: pd.DataFrame, refusal: type[ValueError]) -> np.ndarray:
-    """What `predict` says of each row, (n,), NaN for those that it refuses, which it does by raising `refusal`.
+    """Return what `predict` answers to each of `rows`, (n,), and NaN for a row for which it raises `refusal`.
 
-    A table with one such row is refused whole, so it is halved until that row is found. Other errors are raised.
+    One such row makes `predict` refuse the whole table, so the table is halved until the row is found. Other errors
+    are raised.
     """
     if rows.empty:
         return np.empty(0)
@@ -102,12 +102,12 @@ def answers(predict: Callable[[pd.DataFrame], np.ndarray], rows: pd.DataFrame, r
 
 
 def largest(compared: list[Compared]) -> float:
-    """The largest difference of all kinds."""
+    """Return the largest difference among all kinds of `compared`."""
     return max(one.largest for one in compared)
 
 
 def as_evidence(compared: list[Compared]) -> dict[str, Any]:
-    """The comparison as evidence keeps it."""
+    """Return `compared` as the evidence file holds it."""
     kinds = {one.kind: asdict(one) for one in compared}
     return {
         "tolerance": TOLERANCE,
@@ -120,7 +120,7 @@ def as_evidence(compared: list[Compared]) -> dict[str, Any]:
 
 
 def as_table(compared: list[Compared]) -> pd.DataFrame:
-    """The comparison for reading: a row a kind."""
+    """Return `compared` as a table to look at, with one row per kind."""
     rows = [asdict(one) | {"largest": f"{one.largest:.1e}", "beyond": one.beyond} for one in compared]
     words = {"refused": "refused by scikit-learn", "refused_by_both": "by both"}
     return pd.DataFrame(rows).rename(columns=words).set_index("kind")

@@ -1,4 +1,4 @@
-"""Rows that show whether a model file and the model it was made from agree: real ones, and ones built to differ."""
+"""Rows that show whether a model file and its scikit-learn model agree: real rows, and rows built to differ."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -10,7 +10,7 @@ from recommit.artifact.graph import read_graph
 from recommit.artifact.operators import Columns, Node
 
 KIND = "golden_kind"
-"""The column that says why a row is there: usual, threshold, category, missing, unseen or extreme."""
+"""The column with the kind of row: usual, threshold, category, missing, unseen or extreme."""
 UNSEEN = "(never seen)"
 _FLOAT32 = np.finfo("float32")
 EXTREMES = (0.0, 1e6, -1e6, float(_FLOAT32.max), float(_FLOAT32.min), float(_FLOAT32.smallest_subnormal))
@@ -18,11 +18,11 @@ Changes = dict[str, float | str]
 
 
 def probes(content: bytes, rows: pd.DataFrame, seed: int, most: int = 15_000) -> pd.DataFrame:
-    """All `rows`, and at most `most` rows at thresholds and a few hundred others that are built of them, with `KIND`.
+    """Return all `rows` and others built from them, with the column `KIND`.
 
-    `rows` has the columns that the model reads, float32 and text. Built from the model file in `content` are, for each
-    of its splits, three rows that come to it and have the threshold itself and the next float32 on either side; and a
-    row for each category. Then in each column nothing, a category never seen, and extremes. Seeded.
+    `rows` has the columns that the model reads, float32 and text. `content` is the model file. For each split of its
+    trees, three rows are built that come to it, with the threshold and the next float32 on either side: at most `most`
+    rows, drawn by `seed`. Further rows hold each category, a missing value, an unseen category and extreme numbers.
     """
     graph, draw = read_graph(content), np.random.default_rng(seed)
     rows = rows[list(graph.inputs)].reset_index(drop=True)
@@ -43,7 +43,7 @@ def probes(content: bytes, rows: pd.DataFrame, seed: int, most: int = 15_000) ->
 
 
 def _changed(usual: pd.DataFrame, changes: list[Changes]) -> pd.DataFrame:
-    """A usual row for each of `changes`, with them in it."""
+    """Return one row of `usual` per entry of `changes`, with that entry's values in it."""
     rows = usual.iloc[np.arange(len(changes)) % len(usual)].reset_index(drop=True)
     for name in map(str, rows.columns):
         places = [place for place, changed in enumerate(changes) if name in changed]
@@ -54,10 +54,13 @@ def _changed(usual: pd.DataFrame, changes: list[Changes]) -> pd.DataFrame:
 
 
 def _at_thresholds(classifier: Node, usual: pd.DataFrame, draw: np.random.Generator, most: int) -> list[Changes]:
-    """What to change in usual rows to come to `most` / 3 splits of the trees, at the threshold and on either side."""
+    """Return what to change in the rows of `usual`, one after the other, so that they come to the trees' thresholds.
+
+    At most `most` / 3 splits of the `classifier` are drawn, and three changes made for each.
+    """
     if "nodes_values" not in classifier.attributes:
         return []
-    # The n-th change is made to the n-th usual row, so what a path needs is compared with that row.
+    # The n-th change is made to the n-th usual row, so a path is compared with that row.
     usual_rows: list[Any] = usual.to_dict("records")
     changes: list[Changes] = []
     paths = list(_paths(classifier.attributes))
@@ -68,17 +71,17 @@ def _at_thresholds(classifier: Node, usual: pd.DataFrame, draw: np.random.Genera
             within = {**path, place: (float(np.nextafter(value, np.float32("-inf"))), float(value))}
             changes.append(_needs(classifier.columns, within, usual_rows[len(changes) % len(usual)]))
             if column.codes or column.category is not None:
-                break  # only whole codes can be had, and the two next to a threshold come with the paths below it
+                break  # codes are whole numbers, and those beside a threshold come with the paths below it
     return changes
 
 
 Path = Mapping[int, tuple[float, float]]
-"""The columns, by place, that are split on above a node: their values are over the first number, at most the second."""
+"""Maps the place of each column that is split on above a node to the interval of its values: above low, up to high."""
 _ANYWHERE = (-np.inf, np.inf)
 
 
 def _paths(trees: Mapping[str, Any]) -> Iterator[tuple[Path, int, float]]:
-    """Yield for each split of `trees`, a model file's attributes: the path to it, its column and its threshold."""
+    """Yield the path to each split of `trees`, the attributes of a node, with its column's place and its threshold."""
     needed: dict[tuple[int, int], Path] = {}
     lists = ("treeids", "nodeids", "modes", "featureids", "values", "truenodeids", "falsenodeids")
     for tree, node, mode, place, threshold, yes, no in zip(*(trees[f"nodes_{name}"] for name in lists), strict=True):
@@ -91,7 +94,7 @@ def _paths(trees: Mapping[str, Any]) -> Iterator[tuple[Path, int, float]]:
 
 
 def _needs(columns: Columns, path: Path, row: Mapping[str, float | str]) -> Changes:
-    """What to change in a row so that it goes down a path: nothing where it does already."""
+    """Return what to change in `row` so that it goes down `path`. `columns` are those that the trees read."""
     changes: Changes = {}
     for place, (low, high) in path.items():
         column = columns[place]

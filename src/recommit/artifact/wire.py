@@ -26,20 +26,19 @@ FIELDS: dict[str, set[str]] = {
     "TensorShapeProto": {"dim"},
     "Dimension": {"dim_value", "dim_param", "denotation"},
 }  # fmt: skip
-"""No functions, graphs inside graphs, tensors as attributes, sparse tensors, external data, training or device info."""
+"""The allowed fields of each message: no functions, no graphs in graphs, no tensors in attributes, no external data."""
 MOST_PARTS = 200_000
-"""Fields of all kinds, and each four bytes of a packed list; a model of 1,000 columns has some 30,000.
-
-Not counted are the runs below."""
-# An attribute's list is too long to walk in Python: for each value a tag, and a float of four bytes, a whole number, or
-# the kind of a tree's node. A run of them is skipped whole: the parser makes at most eight bytes of two.
+"""Fields of all kinds, and each four bytes of a packed list; a model of 1,000 columns has some 30,000."""
+# The lists of trees are too long to walk in Python. Each value is a tag and a float, a whole number or the kind of a
+# node. A run of them is skipped, and not counted: the parser makes at most eight bytes of two.
 _RUN = re.compile(rb"(?:\x3d[\x00-\xff]{4}|\x40[\x80-\xff]{0,9}[\x00-\x7f]|\x4a\x0aBRANCH_LEQ|\x4a\x04LEAF)++")
 
 
 def scan(content: bytes) -> None:
-    """Walk the fields of an ONNX file, and raise ValueError at the first that no model here holds.
+    """Walk the fields of an ONNX file in `content`, without parsing it.
 
-    The error says in one line which field that is, or that `content` is no such file, or has more than `MOST_PARTS`.
+    Raises ValueError in one line at the first field that is not allowed, if there are more than `MOST_PARTS`, or if it
+    is no ONNX file or cut short.
     """
     parts, todo = 0, [(0, len(content), onnx.ModelProto.DESCRIPTOR, "model")]
     while todo:
@@ -64,7 +63,7 @@ def scan(content: bytes) -> None:
 
 
 def _size(content: bytes, at: int, end: int, kind: int) -> tuple[int, int]:
-    """How many bytes a field's value takes, whose tag ends before `at`, and where it begins."""
+    """Return how many bytes the value of a field takes, and where it begins. `at` is the end of its tag."""
     match kind:
         case 0:
             return 0, _varint(content, at, end)[1]

@@ -1,4 +1,4 @@
-"""Write a model: the three files of its folder, only when they can be loaded again, the manifest last."""
+"""Write the three files of a model, if they can be loaded again."""
 
 import json
 from collections.abc import Mapping
@@ -14,15 +14,14 @@ from recommit.artifact.manifest import FORMAT, manifest_of, write_manifest
 
 
 def write_model(folder: Path, content: bytes, golden: bytes, said: Mapping[str, Any]) -> Artifact:
-    """Write model.onnx, golden.json and the manifest that describes both, and load them.
+    """Write model.onnx, golden.json and the manifest that describes them into `folder`, and return them loaded.
 
-    `content` and `golden` are the bytes of the first two; `said` is the manifest without what can be read off them:
-    format, opsets, operators and their hashes; its own hashes are of the training table and the lock.
+    `content` and `golden` are the bytes of the first two files. `said`, from `recommit.artifact.manifest.describe`, is
+    the manifest without what follows from them: format, operator sets, operators and their hashes.
 
-    Raises Refusal, and leaves the folder as it was, for a model that would not be loaded: the fit is named, with the
-    reason. Each file appears whole, one after the other, as DVC keeps what else is in the folder. Who is killed in
-    between leaves a manifest, or none, that the files before it do not fit: that is not loaded, and written over by
-    the next one.
+    Raises Refusal, which names the fit and the reason, for a model that would not be loaded; the folder then stays as
+    it was. Each file appears whole, the manifest last. A process killed in between leaves files that the old manifest
+    does not describe: they are not loaded, and the next call writes over them.
     """
     with TemporaryDirectory(dir=folder.parent) as place:
         unfinished = Path(place)

@@ -120,7 +120,7 @@ def test_files_of_another_model_are_refused(folder, made):
 
 
 def test_a_folder_that_is_none_is_refused(tmp_path):
-    assert "is no folder with a model in it" in refusal(tmp_path / "absent")
+    assert "is not a folder with a model in it" in refusal(tmp_path / "absent")
 
 
 # A change to the model file, as someone would make who also changes the hash; and the reason that must be said.

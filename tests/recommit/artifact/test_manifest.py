@@ -43,8 +43,11 @@ def test_what_is_written_is_read_and_is_the_same_bytes_each_time(folder, tmp_pat
         (lambda said: said["inputs"][0].update(values=["a"]), "the input 'wind' is a number"),
         (lambda said: said.update(format=1, new="key"), "is of format 1, and this version reads 2"),
         (lambda said: said["prediction"].update(horizon_hours=1e7), "'prediction.horizon_hours' is 10000000.0"),
-        (lambda said: said["prediction"].update(horizon_hours=1e-9), "'prediction.horizon_hours' is 1e-09: it is 0"),
-        (lambda said: said["scores"]["auc"].update(low=0.9, high=0.7), "the interval 0.9 to 0.7: low, then high"),
+        (
+            lambda said: said["prediction"].update(horizon_hours=1e-9),
+            "'prediction.horizon_hours' is 1e-09: it must be 0",
+        ),
+        (lambda said: said["scores"]["auc"].update(low=0.9, high=0.7), "the interval 0.9 to 0.7: it must be near"),
         (lambda said: said["scores"]["auc"].update(value=0.05), "the score 0.05 has the interval 0.7 to 0.9"),
         (lambda said: said["scores"]["auc"].update(level=0.01), "'scores.auc.level' is 0.01: input should be"),
         (lambda said: said["conformal"].update(level=0.01), "'conformal.level' is 0.01: input should be greater"),

@@ -78,7 +78,7 @@ def test_every_threshold_moved_by_one_float_is_seen_and_usual_rows_do_not_show_i
 
 
 def test_rows_come_to_the_splits_that_only_missing_values_come_to(table):
-    """The first split is on whether the wind is known: its threshold is infinite. The second is on rain, where it is not."""
+    """The first split, at infinity, is on whether the wind is known; the next, where it is not, is on rain."""
     rows = table[["wind", "rain"]]
     trees = HistGradientBoostingClassifier(max_iter=1, max_leaf_nodes=3, min_samples_leaf=5, learning_rate=1)
     model = make_pipeline(ColumnTransformer([("n", "passthrough", ["wind", "rain"])]), trees)
