@@ -42,7 +42,7 @@ def test_the_chain_back_is_the_one_that_dvc_runs(reproduced: Project, thing: str
 
 def test_what_was_just_run_agrees_with_its_commit(reproduced: Project) -> None:
     found = lineage(reproduced, PREDICTIONS)
-    assert found["beware"] == []
+    assert found["warnings"] == []
 
 
 def test_a_prediction_leads_to_its_features_and_its_model(reproduced: Project) -> None:

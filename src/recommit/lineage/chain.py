@@ -1,4 +1,4 @@
-"""The stages behind a path, or those that run again after it, as dvc.lock of one commit records them."""
+"""The stages that made a path, and those that run again when it changes, as dvc.lock of one commit records them."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -12,7 +12,7 @@ from recommit.project.files import REQUIREMENTS
 from recommit.project.lock import LockedStage, Recorded
 from recommit.project.pipeline import is_in
 
-Kept = Literal["git", "dvc", "outside"]
+Kept = Literal["git", "dvc", "outside", "nowhere"]
 _CODE = ("src/", "notebooks/", "install/", "locks/")
 
 
@@ -20,7 +20,8 @@ _CODE = ("src/", "notebooks/", "install/", "locks/")
 class Item:
     """A file or folder that a stage read or made: its path, the hash in dvc.lock, and the stages that made it.
 
-    `kept` says who keeps the contents. What is outside the project is named, and never read.
+    `kept` says who keeps the contents: "nowhere" if the commit does not have the path any more. What is outside the
+    project is named, and never read.
     """
 
     path: str
@@ -58,33 +59,33 @@ class Step:
 
 
 def makers(shot: Snapshot, path: str) -> list[LockedStage]:
-    """The stages that made `path`, the folder it lies in, or something in it; in dvc.lock's order."""
+    """Return the stages that made `path`, the folder it lies in, or something in it; in dvc.lock's order."""
     return [stage for stage in shot.locked if any(overlap(out.path, path) for out in stage.outs)]
 
 
 def readers(shot: Snapshot, path: str) -> list[LockedStage]:
-    """The stages that read `path`, the folder it lies in, or something in it; in dvc.lock's order."""
+    """Return the stages that read `path`, the folder it lies in, or something in it; in dvc.lock's order."""
     return [stage for stage in shot.locked if any(overlap(dep.path, path) for dep in stage.deps)]
 
 
 def declaring(shot: Snapshot, key: str) -> list[LockedStage]:
-    """The stages that declare the parameter `key`, one above it or one beneath it."""
+    """Return the stages that declare the parameter `key`, one above it or one beneath it."""
     path = key.replace(".", "/")
     return [stage for stage in shot.locked if any(overlap(own.replace(".", "/"), path) for own in stage.params)]
 
 
 def overlap(one: str, other: str) -> bool:
-    """Whether one of two paths is the other or lies in it."""
+    """Tell whether one of two paths is the other or lies in it."""
     return is_in(one, other) or is_in(other, one)
 
 
 def behind(shot: Snapshot, path: str) -> tuple[Step, ...]:
-    """All stages that `path` comes of, in an order in which they can run."""
+    """Return all stages that `path` depends on, in an order in which they can run."""
     return _reached(shot, makers(shot, path), lambda stage: _before(shot, stage))
 
 
 def in_front(shot: Snapshot, first: Iterable[LockedStage]) -> tuple[Step, ...]:
-    """The stages `first` and all that run again after them, in an order in which they can run."""
+    """Return the stages `first` and all that depend on them, in an order in which they can run."""
     return _reached(shot, first, lambda stage: [after for out in stage.outs for after in readers(shot, out.path)])
 
 
@@ -130,8 +131,10 @@ def _step(shot: Snapshot, stage: LockedStage) -> Step:
 
 
 def _item(shot: Snapshot, found: Recorded) -> Item:
-    kept: Kept = "outside" if found.is_outside else "git" if any(shot.beneath(found.path)) else "dvc"
-    return Item(found.path, found.md5, kept, tuple(maker.name for maker in makers(shot, found.path)))
+    made_by = tuple(maker.name for maker in makers(shot, found.path))
+    in_dvc = made_by or any(overlap(found.path, path) for path in shot.added)
+    in_place: Kept = "git" if any(shot.beneath(found.path)) else "dvc" if in_dvc else "nowhere"
+    return Item(found.path, found.md5, "outside" if found.is_outside else in_place, made_by)
 
 
 def _is_code(item: Item) -> bool:
@@ -140,21 +143,24 @@ def _is_code(item: Item) -> bool:
 
 
 def contradictions(shot: Snapshot, steps: Iterable[Step]) -> Iterator[str]:
-    """Where the commit contradicts itself, in words: inputs of `steps` that the commit holds with another hash."""
-    for path, md5 in dict.fromkeys((item.path, item.md5) for step in steps for item in (*step.code, *step.data)):
-        maker, made = shot.made.get(path, ("", ""))
-        known = {made} if made else {shot.added[path]} if path in shot.added else set(shot.hashes(path))
-        by_parts = any(is_in(out, path) and md5_made.endswith(".dir") for out, (_, md5_made) in shot.made.items())
-        if known and md5 not in known and (made or not by_parts):  # a folder of folders has a hash that only DVC knows
-            who = f"stage {maker} made" if maker else "the commit has"
-            yield f"{path}: a stage read {md5[:8]}, {who} {min(known)[:8]}: dvc.lock is older, or was edited by hand"
+    """Yield, in words, the inputs of `steps` that the commit holds with another hash than the stage read."""
+    for item in dict.fromkeys(item for step in steps for item in (*step.code, *step.data)):
+        maker, made = shot.made.get(item.path, ("", shot.added.get(item.path, "")))
+        known = {made} if made else {"nothing"} if item.kept == "nowhere" else set(shot.hashes(item.path))
+        # The hash of a folder with other folders of outs in it is known to DVC alone.
+        folders = [out for out, (_, md5) in shot.made.items() if md5.endswith(".dir") and is_in(out, item.path)]
+        if known and item.md5 not in known and (made or not folders):
+            yield (
+                f"{item.path}: a stage read {item.md5[:8]}, {f'stage {maker} made' if maker else 'the commit has'} "
+                f"{min(known)[:8]}: dvc.lock is older, or was edited by hand"
+            )
 
 
 def _packages(shot: Snapshot, code: Iterable[Item]) -> Iterator[Package]:
-    """The packages that raw data is read from.
+    """Yield the packages that a stage with the modules `code` reads raw data from.
 
-    Those are dependencies of the project that the stage's own modules name as a text and never import. `recommit`
-    itself is left out: it knows of no data set.
+    Such a package is a dependency of the project that the modules name in a string and never import. The modules of
+    `recommit` are left out: they name no data set.
     """
     files = {file for item in code for file in shot.beneath(item.path) if file.endswith((".py", ".ipynb"))}
     text = "\n".join(shot.text(file) for file in sorted(files) if not file.startswith("src/recommit/"))

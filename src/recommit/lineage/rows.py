@@ -38,7 +38,7 @@ class Row:
 
 
 def row_of(content: bytes, name: str, asked: str) -> Row:
-    """The row with the key `asked`, or `#NUMBER`, of a parquet or CSV file's contents; `name` tells which of them.
+    """Return the row with the key `asked`, or `#NUMBER`, from the contents of the parquet or CSV file `name`.
 
     A key is looked for in the columns of text, whole numbers, days and instants whose values are all different, in the
     table's order. An instant is asked for in ISO 8601; without an offset it is UTC where the column has a time zone.
@@ -60,7 +60,7 @@ def row_of(content: bytes, name: str, asked: str) -> Row:
 
 
 def inputs_of(content: bytes, name: str, row: Row) -> Mapping[str, Any] | None:
-    """The values of the row of another table that has the same key in the same column; None where there is none."""
+    """Return the values of the row of the table `name` that has the same key as `row`; None where none has."""
     table = _read(content, name)
     number = _index(table[row.key_column], str(row.key)) if row.key_column in table.column_names else -1
     return _row(table, number, row.key_column).values if number >= 0 else None
@@ -80,7 +80,7 @@ def _is_key(column: pa.ChunkedArray) -> bool:
 
 
 def _index(column: pa.ChunkedArray, asked: str) -> int:
-    """The number of the row of a column that holds `asked`, -1 where there is none."""
+    """Return the number of the first row of `column` that holds `asked`; -1 where none does."""
     if not pa.types.is_timestamp(column.type):
         return pc.index(pc.cast(column, pa.string()), asked).as_py()
     for text in (asked, f"{asked}Z") if column.type.tz else (asked,):
@@ -97,7 +97,7 @@ def _row(table: pa.Table, number: int, key: str) -> Row:
 
 
 def _plain(value: Any) -> Any:
-    """A value as JSON writes it."""
+    """Return a value that JSON can hold."""
     if isinstance(value, datetime | date):
         return value.isoformat()
     if isinstance(value, float) and not math.isfinite(value):
@@ -106,7 +106,7 @@ def _plain(value: Any) -> Any:
 
 
 def model_of(shot: Snapshot, row: Row, given: Sequence[str], registry: Registry | None) -> str | Version | None:
-    """The path in the commit, or the registered version, of the model behind `row`; None where none is known.
+    """Return the model that scored `row`: its path in the commit, or its registered version; None where none is known.
 
     The columns `model` and `version` of the row name a registered version, `model_sha256` the model file. Where it has
     none of them, its stage was given the model: `given` are the paths of the data that this stage read. Raises Refusal
@@ -145,7 +145,7 @@ def _registered(registry: Registry, number: str) -> set[str]:
 
 
 def _models(shot: Snapshot, path: str) -> Iterator[str]:
-    """The sha256 of each model file that the recorded `path` is or holds; that of no bytes where it is not here."""
+    """Yield the sha256 of each model file that `path` is or holds; the sha256 of b"" for one that is not here."""
     md5 = known(shot, path) or ""
     inside = (shot.listing(path, md5) or {}) if md5.endswith(".dir") else {}
     for name, hashed in ({path: md5} | {f"{path}/{name}": one for name, one in inside.items()}).items():

@@ -43,21 +43,21 @@ class Snapshot:
     added: Mapping[str, str] = field(repr=False)
 
     def text(self, path: str) -> str:
-        """A tracked text file, or "" where the commit has none of that name."""
+        """Return the text of the tracked file `path`, or "" where the commit has no such file."""
         return self.files.get(path, b"").decode(errors="replace")
 
     def beneath(self, path: str) -> Iterator[str]:
-        """The tracked files that are `path` or lie beneath it, sorted."""
-        return (file for file in sorted(self.files) if is_in(file, path))
+        """Return the tracked files that are `path` or lie beneath it, sorted."""
+        return (file for file in self.files if is_in(file, path))
 
     @cached_property
     def made(self) -> dict[str, tuple[str, str]]:
-        """What stages made, path to (stage, hash)."""
+        """What stages made: path to (stage, hash)."""
         return {out.path: (stage.name, out.md5) for stage in self.locked for out in stage.outs}
 
     @cached_property
     def recorded(self) -> dict[str, str]:
-        """All that DVC recorded, path to hash; what stages made is known by the hash that its stage recorded."""
+        """All that DVC recorded: path to hash. If stages read and made a path, the hash is that of the maker."""
         return (
             {dep.path: dep.md5 for stage in self.locked for dep in stage.deps}
             | dict(self.added)
@@ -65,10 +65,10 @@ class Snapshot:
         )
 
     def content(self, path: str, md5: str) -> bytes | None:
-        """The contents that DVC recorded for `path` by the hash `md5`; None where they are not here.
+        """Return the contents that DVC recorded for `path` by the hash `md5`; None where they are not here.
 
-        They are looked for in Git, in DVC's cache and in the working tree, never outside the project. Those of a folder
-        are DVC's list of its files.
+        They are looked for in Git, in DVC's cache and in the working tree, never outside the project. The contents of a
+        folder are DVC's list of its files.
         """
         if path in self.files and md5_of_bytes(self.files[path]) == md5:
             return self.files[path]
@@ -82,17 +82,20 @@ class Snapshot:
         return Path(dvc_config(self.project).get("cache", {}).get("dir") or self.project / ".dvc" / "cache")
 
     def listing(self, path: str, md5: str) -> dict[str, str] | None:
-        """The files of a recorded folder, path in it to hash; None where neither DVC's cache nor the commit tells."""
+        """Return the files of the folder `path` that DVC recorded by the hash `md5`: path in the folder to hash.
+
+        Return None where neither DVC's cache nor the commit knows them.
+        """
         listed = self.content(path, md5)
         if listed is None:
             return self.hashes(path).get(md5)
         return {entry["relpath"]: entry["md5"] for entry in json.loads(listed)}
 
     def hashes(self, path: str) -> dict[str, dict[str, str]]:
-        """The hashes that DVC can have recorded for `path`, each with the folder's files, path in it to hash.
+        """Return the hashes that DVC can have recorded for `path`, each with the folder's files: path in it to hash.
 
-        They are computed from what Git tracks and what stages made there one by one. A .gitignore, which is DVC's own,
-        counts only if it was there before the run, so a folder with one has two hashes.
+        They are computed from what Git tracks and what stages made there one by one. DVC writes a .gitignore, which
+        counts only if it was there before the run: a folder with one has two possible hashes.
         """
         if path in self.files:
             return {md5_of_bytes(self.files[path]): {}}
@@ -114,7 +117,7 @@ class Snapshot:
 
 
 def snapshot(project: Path, rev: str) -> Snapshot:
-    """The commit `rev` of the repository around `project`.
+    """Read the commit `rev` of the repository around `project`.
 
     Raises Refusal where there is no such commit, it holds no pipeline, its files are not here, or a path in it leads
     out of the project.
@@ -137,21 +140,20 @@ def snapshot(project: Path, rev: str) -> Snapshot:
             locked = tuple(one for one in read_lock(folder) if one.family in (pipeline.get("stages") or {}))
             added = dict(read_added(folder, files))
         except Refusal as refusal:
-            said_of = str(refusal).replace(f"{place}/", "")
-            raise Refusal(f"commit {sha[:10]}: {said_of}", refusal.status) from None
+            raise Refusal(f"commit {sha[:10]}: {refusal}".replace(f"{place}/", ""), refusal.status) from None
     date = datetime.fromtimestamp(int(seconds), UTC).isoformat()
     return Snapshot(project, sha, date, author, files, pipeline, params, locked, added)
 
 
 def _files(project: Path, sha: str) -> dict[str, bytes]:
-    """The contents of the project's files in the commit `sha`, path to contents, in two calls of Git."""
+    """Read the project's files in the commit `sha`, path to contents, in two calls of Git."""
     tree = run_raw(project, "ls-tree", "-r", "-z", sha)
     rows = (row.split("\t", 1) for row in filter(None, tree.stdout.decode(errors="surrogateescape").split("\0")))
-    blobs = {path: about.split()[2] for about, path in rows if about.split()[1] == "blob"}
+    blobs = dict(sorted((path, about.split()[2]) for about, path in rows if about.split()[1] == "blob"))
     astray = next((path for path in blobs if not stays_inside(path)), None)
     if astray is not None:
         raise Refusal(
-            f"commit {sha[:10]} holds the path {astray!r}, which leads out of the project: nothing is read of it"
+            f"commit {sha[:10]} holds the path {astray!r}, which leads out of the project: the commit is not read"
         )
     if "dvc.yaml" not in blobs and not tree.returncode:
         raise Refusal(f"commit {sha[:10]} has no dvc.yaml: there is no pipeline that could have made anything")

@@ -10,18 +10,23 @@ from recommit.lineage.chain import Item, Step, overlap
 from recommit.lineage.trace import Lineage
 
 _WIDTH = 116
-_MOST = 4  # things of one kind shown for a stage; with more of them the rest is counted
-_KEPT = {"git": "in Git", "dvc": "by `dvc add`", "outside": "outside the project, not read"}
+_MOST = 4  # files shown per line of a stage, the others are counted; a larger number shows more of them
+_KEPT = {
+    "git": "in Git",
+    "dvc": "by `dvc add`",
+    "outside": "outside the project, not read",
+    "nowhere": "not in the commit",
+}
 
 
 def lines(found: Lineage) -> Iterator[str]:
-    """The lines that the terminal shows. The items of a matrix stage are told together; JSON has everything."""
+    """Yield the lines that the terminal shows. The items of a matrix stage share an entry; long lists are cut."""
     thing = found.thing
     shown = f" = {_value(thing.value)}" if thing.kind in ("metric", "parameter") else ""
     yield f"{thing.name}{f': {thing.path}' if thing.kind == 'version' else ''}{shown}  {_short(thing.md5)}".rstrip()
     yield f"commit {found.shot.sha[:10]} of {found.shot.date}"
     yield from [thing.note] if thing.note else []
-    yield from (f"beware: {words}" for words in found.beware)
+    yield from (f"warning: {words}" for words in found.warnings)
     for path, version in found.same_as:
         yield f"{path} is byte for byte {version}: `recommit lineage {version}` leads on"
     if found.row:
@@ -72,7 +77,7 @@ def _input(item: Item, found: Lineage) -> str:
 
 
 def _code(steps: Iterable[Step]) -> str:
-    """The code that stages read: their notebooks, and how many other files and folders."""
+    """Return the notebooks that `steps` read, and the number of other files and folders of code."""
     paths = dict.fromkeys(f"{item.path} {_short(item.md5)}" for step in steps for item in step.code)
     notebooks = [path for path in paths if ".ipynb " in path]
     return _some([*notebooks, *(path for path in paths if path not in notebooks)], max(len(notebooks), 1))

@@ -40,7 +40,7 @@ class Thing:
 
 
 def named(shot: Snapshot, text: str) -> Thing:
-    """The file, folder, figure, metric or parameter that `text` names in the commit, or the row, not yet looked up.
+    """Return the file, folder, figure, metric or parameter that `text` names in the commit, or the row, not yet read.
 
     `text` is a path, `PATH:KEY`, or `PATH#NUMBER` of a table. Raises Refusal, with near names, where there is none.
     """
@@ -63,9 +63,9 @@ def named(shot: Snapshot, text: str) -> Thing:
 
 
 def known(shot: Snapshot, path: str) -> str | None:
-    """The recorded hash of a file or folder that the commit knows; None where it knows none.
+    """Return the hash of the file or folder `path` in the commit; None where the commit does not have it.
 
-    A stage's out or input, something that `dvc add` tracks, a file inside one of these, or a file that Git tracks.
+    The commit has outs and inputs of stages, what `dvc add` tracks, the files inside these, and what Git tracks.
     """
     if path in shot.recorded:
         return shot.recorded[path]
@@ -77,7 +77,7 @@ def known(shot: Snapshot, path: str) -> str | None:
 
 
 def content_of(shot: Snapshot, path: str, md5: str) -> bytes:
-    """The contents that the commit recorded for `path`. Raises Refusal where they are not here."""
+    """Return the contents that the commit recorded for `path`. Raises Refusal where they are not here."""
     found = shot.content(path, md5)
     if found is None:
         raise Refusal(
@@ -102,14 +102,14 @@ def _file(shot: Snapshot, path: str, md5: str) -> Thing:
 
 
 def _path(shot: Snapshot, text: str) -> str:
-    """A path as dvc.yaml writes it, from one that may be absolute, or relative to the current folder."""
+    """Return the path `text`, which may be absolute or relative to the current folder, as dvc.yaml writes it."""
     plain = posixpath.normpath(text)
     from_here = Path(os.path.relpath(Path.cwd().resolve() / text, shot.project)).as_posix()
     return from_here if Path(text).is_absolute() or (known(shot, from_here) and not known(shot, plain)) else plain
 
 
 def _value(shot: Snapshot, path: str, md5: str, key: str) -> Any:
-    """The value at the dotted `key` of a JSON or YAML file."""
+    """Return the value at the dotted `key` of the JSON or YAML file `path`."""
     if not path.endswith((".json", ".yaml", ".yml")):
         raise Refusal(f"{path} holds no keys: only JSON, YAML and, by row, parquet and CSV files are looked into")
     where = f"{path} of commit {shot.sha[:10]}"
@@ -131,7 +131,7 @@ def _read(content: bytes, path: str) -> Any:
 
 
 def value_at(found: Any, key: str) -> Any:
-    """The value at a dotted key of nested mappings and lists; raises KeyError with the keys that there are."""
+    """Return the value at the dotted `key` of mappings and lists; raises KeyError with the keys that there are."""
     if not key:
         return found
     within = dict(enumerate(found)) if isinstance(found, list) else found if isinstance(found, Mapping) else {}

@@ -1,4 +1,4 @@
-"""The lineage of a thing, put together: the thing, the stages behind or in front of it, and a row's model."""
+"""The lineage of a thing: the thing itself, the stages that made it or depend on it, and the model of a row."""
 
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -19,10 +19,9 @@ if TYPE_CHECKING:
 class Lineage:
     """All that `recommit lineage` tells: the commit that was read, the thing, and its chain of stages.
 
-    `steps` are in an order in which they can run. `same_as` are pairs of a path in the chain that no stage made and a
-    registered version with the very same bytes. `beware` says in words where the commit contradicts itself, and what is
-    not in order with the tags of the version that was followed. `model` is the lineage of the model that scored the row
-    `row`; it may be of another commit.
+    `steps` are in an order in which they can run. `same_as` are pairs: a path that no stage made, and the registered
+    version with the same bytes. `warnings` say where the commit contradicts itself, and what is not in order with the
+    tags of the version. `model` is the lineage of the model that scored the row `row`, perhaps of another commit.
     """
 
     direction: Literal["back", "forward"]
@@ -30,13 +29,15 @@ class Lineage:
     thing: Thing
     steps: tuple[Step, ...]
     same_as: tuple[tuple[str, str], ...] = ()
-    beware: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     row: "Row | None" = None
     model: "Lineage | None" = None
 
 
 def trace(project: Path, text: str, rev: str | None = None, forward: bool = False) -> Lineage:
-    """The lineage of what `text` names in the commit `rev` (default: HEAD) of the project in the folder `project`.
+    """Return the lineage of what `text` names in the commit `rev` (default: HEAD) of the project in `project`.
+
+    With `forward` the stages are those that depend on it, else those that made it.
 
     Raises Refusal where nothing is called so, or it cannot be read.
     """
@@ -51,8 +52,8 @@ def trace(project: Path, text: str, rev: str | None = None, forward: bool = Fals
         thing = named(shot, text)
     if forward:
         first = declaring(shot, thing.key) if thing.kind == "parameter" else readers(shot, thing.path)
-        return Lineage("forward", shot, thing, in_front(shot, first), beware=version.beware if version else ())
-    found = _back(shot, thing, registry, version.beware if version else ())
+        return Lineage("forward", shot, thing, in_front(shot, first), warnings=version.warnings if version else ())
+    found = _back(shot, thing, registry, version.warnings if version else ())
     return _with_row(found, registry) if thing.kind == "row" else found
 
 
@@ -65,14 +66,14 @@ def _of_version(project: Path, version: Version) -> tuple[Snapshot, Thing]:
     return shot, Thing("version", version.name, path, md5)
 
 
-def _back(shot: Snapshot, thing: Thing, registry: Registry | None, beware: tuple[str, ...] = ()) -> Lineage:
+def _back(shot: Snapshot, thing: Thing, registry: Registry | None, warnings: tuple[str, ...] = ()) -> Lineage:
     steps = () if thing.kind in ("parameter", "code") else behind(shot, thing.path)
     leaves = {item.path: item.md5 for step in steps for item in step.data if not item.made_by}
     if not steps and thing.kind != "parameter":
         leaves[thing.path] = thing.md5
     same = ((path, version_with(registry, path, md5)) for path, md5 in sorted(leaves.items()) if md5 and registry)
     same_as = tuple((path, version.name) for path, version in same if version)
-    return Lineage("back", shot, thing, steps, same_as, (*beware, *contradictions(shot, steps)))
+    return Lineage("back", shot, thing, steps, same_as, (*warnings, *contradictions(shot, steps)))
 
 
 def _with_row(found: Lineage, registry: Registry | None) -> Lineage:
@@ -94,19 +95,19 @@ def _with_row(found: Lineage, registry: Registry | None) -> Lineage:
         # A copy, as the champion is, leads on to the version with the same bytes.
         model = version_with(registry, model, known(shot, model) or "") or model
     if isinstance(model, Version):
-        return replace(found, row=row, model=_back(*_of_version(shot.project, model), registry, model.beware))
+        return replace(found, row=row, model=_back(*_of_version(shot.project, model), registry, model.warnings))
     return replace(found, row=row, model=_back(shot, named(shot, model), registry) if model else None)
 
 
 def as_json(found: Lineage) -> dict[str, Any]:
-    """The lineage as plain data, as `--format json` prints it; the same for the same commit on every machine."""
+    """Return the lineage as plain data, as `--format json` prints it: the same for a commit on every machine."""
     return {
         "direction": found.direction,
         "commit": {"sha": found.shot.sha, "date": found.shot.date},
         "thing": asdict(found.thing),
         "steps": [asdict(step) for step in found.steps],
         "same_as": dict(found.same_as),
-        "beware": list(found.beware),
+        "warnings": list(found.warnings),
         "row": asdict(found.row) if found.row else None,
         "model": as_json(found.model) if found.model else None,
     }

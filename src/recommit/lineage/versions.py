@@ -14,16 +14,16 @@ from recommit.registry.history import Registry, read_registry
 class Version:
     """A registered version: its name as people write it, NAME@v1.0.0, and the commit that its tag is on.
 
-    `beware` says in words what is not in order with the tags that led to it.
+    `warnings` says in words what is not in order with the tags that led to it.
     """
 
     name: str
     commit: str
-    beware: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 def registry_of(project: Path, text: str) -> Registry | None:
-    """The project's registry, or None where dvc.yaml names no model: there are no versions then.
+    """Return the project's registry, or None where dvc.yaml names no model: there are no versions then.
 
     Raises Refusal, with the reason, if `text` looks like the name of a version.
     """
@@ -36,19 +36,20 @@ def registry_of(project: Path, text: str) -> Registry | None:
 
 
 def model_name(registry: Registry) -> str:
-    """The model's name without the project's folder, which GTO puts before it below a repository's top."""
+    """Return the model's name without the project's folder, which GTO puts before it below a repository's top."""
     return registry.name.rpartition("=")[2]
 
 
 def version_of(registry: Registry, number: str, stage: str = "") -> Version:
-    """The registered version `number`, which may have been asked for by the stage that it has."""
-    problems = [*registry.against(number), *(registry.doubts(stage) if stage else ())]
-    beware = tuple(map(str, problems))
-    return Version(_model(registry), number, registry.versions[number].commit, beware)
+    """Return the registered version `number`; `stage` is the stage by which it was asked for, if it was."""
+    # A number that is missing has no name: it may have been this stage's.
+    of_stage = [one for one in registry.problems if stage and (parse(one.tag) or {"stage": stage})["stage"] == stage]
+    warnings = tuple(dict.fromkeys(map(str, [*registry.against(number), *of_stage])))
+    return Version(f"{model_name(registry)}@{number}", registry.versions[number].commit, warnings)
 
 
 def asked(registry: Registry, text: str) -> Version | None:
-    """The version that `text` names: NAME@v1.2.3, NAME@v1, or NAME@STAGE. None where it is not of this model.
+    """Return the version that `text` names: NAME@v1.2.3, NAME@v1, or NAME@STAGE; None where it names no model of ours.
 
     Raises Refusal, with what there is, where no version is called so or has the stage.
     """
@@ -65,7 +66,7 @@ def asked(registry: Registry, text: str) -> Version | None:
 
 
 def version_with(registry: Registry, path: str, md5: str) -> Version | None:
-    """The version that a model's folder, or the file of that name in it, is registered as with the hash `md5`.
+    """Return the version whose folder, or whose file with the name of `path`, is registered with the hash `md5`.
 
     Only tags that are in order count, and only those that record their files, as `recommit promote` makes them.
     """
@@ -78,7 +79,7 @@ def version_with(registry: Registry, path: str, md5: str) -> Version | None:
 
 
 def path_of(shot: Snapshot, version: Version) -> str:
-    """Where dvc.yaml's `artifacts:` says that the version's model is. Raises Refusal where it says nothing."""
+    """Return the path of the version's model by dvc.yaml's `artifacts:`. Raises Refusal where it names none."""
     model = version.name.partition("@")[0]
     entry = (shot.pipeline.get("artifacts") or {}).get(model)
     if not isinstance(entry, dict) or not entry.get("path"):

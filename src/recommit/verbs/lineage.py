@@ -60,8 +60,8 @@ def command(thing: str, rev: str | None, form: str, forward: bool, output: Path 
     elif form == "json":
         text = json.dumps(as_json(found), indent=1, ensure_ascii=False)
     else:
-        for words in (*found.beware, *(found.model.beware if found.model else ())):
-            click.echo(f"beware: {words}", err=True)
+        for words in (*found.warnings, *(found.model.warnings if found.model else ())):
+            click.echo(f"warning: {words}", err=True)
     if form == "openlineage":
         text = "\n".join(json.dumps(event, ensure_ascii=False, sort_keys=True) for event in events(found))
     if form == "rocrate" and output:

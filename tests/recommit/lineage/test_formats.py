@@ -188,9 +188,9 @@ def test_the_command_says_beside_every_format_that_a_tag_is_not_in_order(
 ) -> None:
     shop.tag("shop@v1.0.0")
     result = run(shop, monkeypatch, "shop@v1", "--format", "openlineage")
-    assert result.stderr.startswith("beware: shop@v1.0.0 holds no record")
-    assert "beware" not in result.stdout
-    assert "\nbeware: shop@v1.0.0 holds no record" in run(shop, monkeypatch, "shop@v1").stdout
+    assert result.stderr.startswith("warning: shop@v1.0.0 holds no record")
+    assert "warning" not in result.stdout
+    assert "\nwarning: shop@v1.0.0 holds no record" in run(shop, monkeypatch, "shop@v1").stdout
 
 
 def test_the_command_refuses_what_makes_no_sense(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -228,12 +228,21 @@ def test_a_file_that_people_wrote_leads_to_the_commit_that_changed_it_last(shop:
 
 
 def test_code_that_was_changed_after_the_run_is_told(shop: Shop) -> None:
-    assert "beware" not in text(trace(shop.folder, "models/fits/tree.onnx"))
+    assert "warning" not in text(trace(shop.folder, "models/fits/tree.onnx"))
     shop.write("notebooks/train.ipynb", json.dumps({"cells": []}))
     shop.git("commit", "--quiet", "--all", "--message", "not run again")
     said = text(trace(shop.folder, "models/fits/tree.onnx"))
-    assert "beware: notebooks/train.ipynb" in said
+    assert "warning: notebooks/train.ipynb" in said
     assert "dvc.lock is older" in said
+
+
+def test_an_input_that_the_commit_does_not_have_any_more_is_told(shop: Shop) -> None:
+    shop.git("rm", "--quiet", "-r", "src/shop")
+    shop.git("commit", "--quiet", "--all", "--message", "moved away")
+    said = text(trace(shop.folder, "models/fits/tree.onnx"))
+    assert "warning: src/shop: a stage read" in said
+    assert "the commit has nothing" in said
+    assert "/ (not in the commit)" in said
 
 
 def test_an_input_that_is_not_what_its_stage_made_is_told(shop: Shop) -> None:
@@ -249,7 +258,7 @@ def test_a_folder_that_is_not_what_stages_made_in_it_is_told(shop: Shop) -> None
     lock["stages"]["train@tree"]["outs"][0]["md5"] = "0" * 32
     shop.write("dvc.lock", yaml.safe_dump(lock, sort_keys=False))
     shop.git("commit", "--quiet", "--all", "--message", "by hand")
-    assert "beware: models/fits" in text(trace(shop.folder, "models/candidate"))
+    assert "warning: models/fits" in text(trace(shop.folder, "models/candidate"))
 
 
 def test_a_row_is_found_by_key_and_by_number_with_the_features_that_the_model_was_given(shop: Shop) -> None:

@@ -1,4 +1,4 @@
-"""Lineage in other programs' formats. Nothing else imports this; OpenLineage and RO-Crate need the extra `lineage`."""
+"""The lineage in the formats of OpenLineage and RO-Crate. It needs the extra `lineage`, and nothing else imports it."""
 
 import json
 import uuid
@@ -11,16 +11,16 @@ from recommit.lineage.trace import Lineage
 
 
 def refuse_without_runs(found: Lineage) -> None:
-    """Refuse the lineage of a thing that no stage made: there is nothing to tell of."""
+    """Raise Refusal for the lineage of a thing that no stage made."""
     if not found.steps and not (found.model and found.model.steps):
         raise Refusal(f"no stage made {found.thing.path}: there is no run to tell of")
 
 
 def run_id(shot: Snapshot, step: Step) -> str:
-    """The identifier of a stage's run: made of commit and stage, so the same everywhere."""
+    """Return the identifier of a stage's run, made from commit and stage: the same on every machine."""
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"urn:recommit:{shot.sha}:{step.stage}"))
 
 
 def as_text(value: Any) -> str:
-    """A parameter's value as text: JSON, but for what is text already."""
+    """Return a parameter's value as text: a text as it is, everything else as JSON."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)

@@ -23,10 +23,10 @@ _PRODUCER = "urn:recommit:lineage"
 
 
 def events(found: Lineage) -> Iterator[dict[str, Any]]:
-    """One COMPLETE event for each run of a stage in the chain, in an order in which they can have run.
+    """Yield one COMPLETE event for each run of a stage, in an order in which they can have run.
 
-    `eventTime` is the commit's: dvc.lock does not say when a stage ran. The same commit gives the same events
-    everywhere. A dataset's version is the hash that DVC knows it by. Raises Refusal where no stage was run.
+    `eventTime` is the commit's date, because dvc.lock does not say when a stage ran. The version of a dataset is its
+    hash in dvc.lock. The same commit gives the same events on every machine. Raises Refusal where no stage was run.
     """
     refuse_without_runs(found)
     if found.model and found.model.steps and found.model.shot.sha != found.shot.sha:

@@ -24,9 +24,9 @@ _PIPELINE = ("dvc.yaml", "dvc.lock", "params.yaml", "pyproject.toml", "locks/run
 
 
 def write_crate(found: Lineage, output: Path) -> None:
-    """Write the crate as the folder `output`, whole or not at all.
+    """Write the crate of the lineage `found` as the folder `output`, whole or not at all.
 
-    It holds the pipeline, and what Git keeps of inputs and results; what DVC keeps is described by its hash. Raises
+    It holds the pipeline, and what Git keeps of inputs and results. What DVC keeps is described by its hash. Raises
     Refusal where `output` is there already, no stage was run, or the row's model was made at another commit.
     """
     if output.exists():
@@ -45,7 +45,7 @@ def write_crate(found: Lineage, output: Path) -> None:
 
 
 class _Crate:
-    """The crate of a lineage: files and folders first, then the run of each stage, then what is said of the whole."""
+    """The crate of a lineage. Its entities are files and folders, the run of each stage, and the crate itself."""
 
     def __init__(self, found: Lineage) -> None:
         self.shot = found.shot
@@ -91,7 +91,7 @@ class _Crate:
             self.data[item.path] = add(base + quote(item.path, safe="" if outside else "/"), properties=about)
 
     def _file(self, path: str) -> Entity:
-        """The entity of a tracked file, whose contents are the commit's."""
+        """Return the entity of the tracked file `path`, with the contents that the commit has."""
         if path not in self.data:
             kind = ["File", "SoftwareSourceCode"] if path.endswith((".py", ".ipynb")) else "File"
             about = {"@type": kind, "name": path}
@@ -100,7 +100,7 @@ class _Crate:
         return self.data[path]
 
     def _run(self, step: Step) -> Entity:
-        """The run of a stage: its notebook or command, what it was given, what it made."""
+        """Add the run of a stage: its notebook or command, its inputs and parameters, its outs."""
         tool = next((self.data[item.path] for item in step.code if item.path in step.cmd.split()), None)
         given = [self.data[item.path] for item in (*step.code, *step.data)]
         for package in step.packages:
