@@ -20,6 +20,7 @@ METADATA = "ro-crate-metadata.json"
 _PROFILE = "https://w3id.org/ro/wfrun/process/0.5"
 # Terms of the profile's own context; RO-Crate 1.1 knows the others.
 _TERMS = {name: f"https://w3id.org/ro/terms/workflow-run#{name}" for name in ("md5", "sha256")}
+_KEPT = {"dvc": "Kept by DVC: `dvc pull` gets it", "outside": "Outside the project", "nowhere": "Not in the commit"}
 _PIPELINE = ("dvc.yaml", "dvc.lock", "params.yaml", "pyproject.toml", "locks/run.txt")
 
 
@@ -84,11 +85,12 @@ class _Crate:
         else:
             # Names a commit's files wherever they are: https://www.ietf.org/archive/id/draft-soilandreyes-arcp-03.html
             base = f"arcp://uuid,{uuid.uuid5(uuid.NAMESPACE_URL, f'urn:recommit:{self.shot.sha}')}/"
-            outside = item.kept == "outside"
-            about["description"] = "Outside the project: not read" if outside else "Kept by DVC: `dvc pull` gets it"
+            about["description"] = _KEPT[item.kept]
             add = self.crate.add_dataset if item.md5.endswith(".dir") else self.crate.add_file
             # A path that leads out of the project stays one part of the identifier: no reader walks up with it.
-            self.data[item.path] = add(base + quote(item.path, safe="" if outside else "/"), properties=about)
+            self.data[item.path] = add(
+                base + quote(item.path, safe="" if item.kept == "outside" else "/"), properties=about
+            )
 
     def _file(self, path: str) -> Entity:
         """Return the entity of the tracked file `path`, with the contents that the commit has."""
