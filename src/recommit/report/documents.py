@@ -86,10 +86,11 @@ class Document:
 
 
 def documents(folders: Sequence[Path], facts: Facts) -> list[Document]:
-    """The documents whose answers lie in one of the folders, `model_card.yaml` say, filled from `facts`.
+    """Return the documents, filled from `facts`, whose answers lie in one of `folders`, for example in model_card.yaml.
 
-    Where a folder holds one of them, those that are missing are made as well, of debts alone. Refusal for an answer to
-    a question that the outline does not ask, a typed figure that evidence holds, or a placeholder that nothing fills.
+    If a folder holds one of them, those that are missing are made as well: all their parts are debts. Raises Refusal
+    for an answer to a question that the outline does not ask, for a typed figure that evidence holds, and for a
+    placeholder that nothing fills.
     """
     folder = next((folder for folder in folders if any((folder / f"{name}.yaml").exists() for name in NAMES)), None)
     return [] if folder is None else [_document(name, folder / f"{name}.yaml", facts) for name in NAMES]
@@ -111,7 +112,7 @@ def _document(name: str, path: Path, facts: Facts) -> Document:
 
 
 def _section(key: str, entry: Mapping[str, Any], answer: Any, people: bool, facts: Facts, where: str) -> Section:
-    """The section `key` of an outline; one with a single question has one part, whose name is empty."""
+    """Return the section `key` of an outline. If it has a single question, it has one part, whose name is empty."""
     asked = entry.get("parts") or {"": entry}
     given = answer or {} if "parts" in entry else {"": answer}
     if not isinstance(given, Mapping):
@@ -134,7 +135,7 @@ def _section(key: str, entry: Mapping[str, Any], answer: Any, people: bool, fact
 
 
 def fill(text: str | None, facts: Facts, where: str) -> str:
-    """A text in Markdown as HTML, each placeholder filled: `{{ evidence.test.period.rows }}`, `{{ params.as_of }}`.
+    """Return the Markdown `text` as HTML, with placeholders such as `{{ evidence.test.period.rows }}` filled.
 
     A share may be shown in percent: `{{ evidence.test.period.positive_share | percent }}`. Raises
     Refusal, saying `where`, for a typed number and for a placeholder that nothing fills.
@@ -151,10 +152,10 @@ def fill(text: str | None, facts: Facts, where: str) -> str:
 
 
 def _copied(text: str, facts: Facts) -> str:
-    """What to say of a figure in `text` that was copied from the report; "" where there is none.
+    """Return what is wrong with a figure in `text` that was copied from the report; "" where there is none.
 
-    A copied figure stays when evidence changes. A figure of fewer than three significant digits, such as 0.5 or 200,
-    may be a definition that equals a figure of evidence by chance: it is nobody's business but the writer's.
+    A copied figure stays as it is when evidence changes. A figure with fewer than three significant digits, such as 0.5
+    or 200, is allowed: it can be a definition that equals a figure of evidence by chance.
     """
     plain = re.sub(r"\{\{.*?\}\}|`.*?`|https?://\S+", " ", text, flags=re.DOTALL)
     typed = {figure.replace(",", ""): figure for figure in re.findall(r"\d[\d,]*(?:\.\d+)?", plain)}
@@ -171,7 +172,7 @@ def _copied(text: str, facts: Facts) -> str:
 
 
 def _numbers(found: Any, place: str) -> Iterator[tuple[str, float]]:
-    """The numbers in evidence, each with how a placeholder names its place."""
+    """Yield each number in `found`, which is evidence, with the placeholder that names its place."""
     if is_dataclass(found) or isinstance(found, Mapping):
         for key, part in (found if isinstance(found, Mapping) else vars(found)).items():
             yield from _numbers(part, f"{place}.{key}" if str(key).isidentifier() else f'{place}["{key}"]')

@@ -10,8 +10,8 @@ from recommit.report.facts import Facts
 from recommit.report.tables import Table, listed
 
 
-def _from(name: str, *makers: Callable[[Any], Table | Sequence[Table]]) -> Callable[[Facts], list[Table]]:
-    """What makers make of the evidence called `name`; nothing where it is not there."""
+def _from(name: str, *makers: Callable[[judged.Evidence], Table | Sequence[Table]]) -> Callable[[Facts], list[Table]]:
+    """Return a function that makes the tables of `makers` from the evidence `name`, none where it is missing."""
 
     def make(facts: Facts) -> list[Table]:
         if name not in facts.evidence:
@@ -23,7 +23,7 @@ def _from(name: str, *makers: Callable[[Any], Table | Sequence[Table]]) -> Calla
 
 
 def _hashes(facts: Facts) -> list[Table]:
-    """The md5 sums of the evidence that this document was filled from."""
+    """Return a table with the md5 sums of the evidence files that the document was filled from."""
     found = [{"file": file, "md5": md5} for file, md5 in sorted(facts.hashes.items())]
     note = "md5 sums. DVC's lock file keeps the same sums for data, code and models of this commit."
     return [replace(listed("What this was filled from", found, note), folded=True)] if found else []

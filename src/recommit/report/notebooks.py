@@ -48,7 +48,7 @@ class Figure:
 
 
 def page(path: Path, stage: str) -> Page:
-    """The page of an executed notebook; its first Markdown cell gives the title and, below it, the summary."""
+    """Return the page of the executed notebook `path`. Its first Markdown cell holds the title and the summary."""
     notebook = nbformat.read(path, as_version=4)
     exporter = HTMLExporter(template_name="basic", embed_images=True)
     body, _ = exporter.from_notebook_node(notebook)
@@ -59,7 +59,10 @@ def page(path: Path, stage: str) -> Page:
 
 
 def metrics(files: Sequence[Path], of: Page | None) -> Table:
-    """The metrics in a stage's files, with its page's title: one row per item of its matrix, one column per metric."""
+    """Return a table of the metrics in a stage's `files`: one row per item of its matrix, one column per metric.
+
+    The table has the title of the page `of`.
+    """
     values = {row: found for path in files for row, found in _rows(path)}
     columns = tuple(dict.fromkeys(column for found in values.values() for column in found))
     rows = tuple(Row(row, tuple(Cell(shown(found.get(column))) for column in columns)) for row, found in values.items())
@@ -67,12 +70,12 @@ def metrics(files: Sequence[Path], of: Page | None) -> Table:
 
 
 def groups(pages: Sequence[Page]) -> list[tuple[str, list[Page]]]:
-    """The pages of each stage, a matrix being one stage."""
+    """Return the pages by stage: those of all items of a matrix belong to one stage."""
     return [(name, list(own)) for name, own in groupby(pages, key=lambda page: page.stage.partition("@")[0])]
 
 
 def _rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the rows of a metrics file: one of the file's name, and one per key that holds a mapping."""
+    """Yield the rows of a metrics file: one with the file's name, and one for each key that holds a mapping."""
     content = json.loads(path.read_text(encoding="utf-8"))
     plain = {key: value for key, value in content.items() if not isinstance(value, dict)}
     if plain:

@@ -65,7 +65,7 @@ def _texts(
     facts: Facts,
     written: Sequence[Document],
 ) -> dict[str, str]:
-    """The pages, and the index that leads to them, by their path under reports/."""
+    """Return the text of all pages, and of the index that leads to them, by their path under reports/."""
     templates = _templates()
     texts: dict[str, str] = {}
 
@@ -121,18 +121,19 @@ def _files(dep: Path) -> list[Path]:
 
 
 def _stage(dep: str, file: Path) -> str:
-    """The stage whose executed notebook the file is; one in a folder is that of an item."""
+    """Return the stage that the executed notebook `file` belongs to; in a folder it belongs to an item of a matrix."""
     return file.stem if dep.endswith(file.name) else f"{Path(dep).name}@{file.stem}"
 
 
-def _by_source(features: Sequence[Feature]) -> dict[str, list[Feature]]:
-    """The catalogue's features by where they come from, in its order."""
-    sources = dict.fromkeys(feature.source for feature in features)
-    return {source: [feature for feature in features if feature.source == source] for source in sources}
+def _by_source(features: Any) -> dict[str, list[Any]]:
+    """Return the catalogue's features by their source, in its order."""
+    with evidence.expecting("features"):
+        sources = dict.fromkeys(feature["source"] for feature in features)
+        return {source: [feature for feature in features if feature["source"] == source] for source in sources}
 
 
 def _flat(params: Any, above: str = "") -> dict[str, str]:
-    """The params as lines of text by their dotted keys."""
+    """Return each parameter's value as text, by its dotted key."""
     flat: dict[str, str] = {}
     for key, value in params.items():
         flat |= _flat(value, f"{above}{key}.") if isinstance(value, dict) else {f"{above}{key}": str(value)}

@@ -104,7 +104,7 @@ def better(interval: Interval) -> Cell:
 
 
 def listed(title: str, rows: Sequence[Mapping[str, Any]], note: str = "") -> Table:
-    """A table of mappings with about the same keys, which become the columns, the first one the rows' names."""
+    """Return a table with one row per mapping and one column per key; the values of the first key name the rows."""
     head, *columns = dict.fromkeys(key for row in rows for key in row)
     worded = {column for column in columns if any(cell(row.get(column)).look for row in rows)}
     made = tuple(
@@ -118,13 +118,13 @@ def listed(title: str, rows: Sequence[Mapping[str, Any]], note: str = "") -> Tab
 
 
 def paired(title: str, values: Mapping[str, Any], note: str = "") -> Table:
-    """A table of names and values, a row each."""
+    """Return a table with one row per name and value."""
     rows = tuple(Row(heading(name), (Cell(shown(value), "text"),)) for name, value in values.items())
     return Table(title, "", (), rows, note)
 
 
 def found_in(evidence: Mapping[str, Any], skip: Iterable[str] = ()) -> tuple[Table, ...]:
-    """Whatever a piece of evidence holds: its single values in one table, each list or group of rows in another."""
+    """Return tables of all that a piece of evidence holds: one of its single values, one for each list of rows."""
     single: dict[str, Any] = {}
     tables = []
     for key, value in ((key, value) for key, value in evidence.items() if key not in skip):
