@@ -113,7 +113,8 @@ def _first(error: ValidationError) -> str:
         return f"{where} is missing"
     if one["type"] == "unexpected_keyword_argument":
         return f"{where} is not known"
-    return f"{where} is {found[:40]}: {one['msg'][:1].lower()}{one['msg'][1:]}"
+    said = one["msg"].removeprefix("Value error, ")
+    return f"{where} is {found[:40]}: {said[:1].lower()}{said[1:]}"
 
 
 def _rounded(content: Any) -> Any:

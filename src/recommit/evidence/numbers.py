@@ -2,8 +2,10 @@
 
 from typing import Annotated
 
-from pydantic import AwareDatetime, ConfigDict, PlainSerializer
+from pydantic import AfterValidator, AwareDatetime, ConfigDict, PlainSerializer
 from pydantic.dataclasses import dataclass
+
+from recommit.evidence.scores import SCORES
 
 CLOSED = ConfigDict(extra="forbid")
 """No type of evidence takes a key that it does not declare."""
@@ -27,5 +29,13 @@ class Interval:
         return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
 
 
-Scores = dict[str, Interval]
-"""Measured numbers by the names of their scores: see `recommit.evidence.scores`."""
+def _is_score(name: str) -> str:
+    if name not in SCORES:
+        raise ValueError(f"there is no such score; there are {', '.join(SCORES)}")
+    return name
+
+
+ScoreName = Annotated[str, AfterValidator(_is_score)]
+"""A name of `recommit.evidence.scores.SCORES`."""
+Scores = dict[ScoreName, Interval]
+"""Measured numbers by the names of their scores."""

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import PlainSerializer
 from pydantic.dataclasses import dataclass
 
-from recommit.evidence.numbers import CLOSED, Decimals, Instant, Interval, Scores
+from recommit.evidence.numbers import CLOSED, Decimals, Instant, Interval, ScoreName, Scores
 
 
 @dataclass(frozen=True, config=CLOSED)
@@ -247,7 +247,7 @@ class Ranked:
 class Selection(File):
     """What `select` chose, by which score and rule, on which months."""
 
-    metric: str
+    metric: ScoreName
     rule: str
     months: tuple[str, ...]
     used_until: Instant

@@ -20,7 +20,8 @@ def decide(evidence: Evidence, bounds: Mapping[str, float], accepted: Sequence[M
     no. A number that is not one (NaN) never passes. The decision is no if a rule says no, unknown while a point is
     open, yes otherwise.
 
-    Raises ValueError where bounds and rules do not match, or where a line is not whole.
+    Raises ValueError where bounds and rules do not match, where a line is not whole, or where the evidence compares the
+    candidate with no model of the name that a rule needs.
     """
     wrong = [f"{name} is no rule" for name in bounds if name not in RULES]
     wrong += [f"{name} has no bound" for name in RULES if name not in bounds]
@@ -68,7 +69,10 @@ def _wrong_in(line: Any) -> Iterator[str]:
 
 
 def _ruling(name: str, evidence: Evidence, bound: float, lines: Mapping[tuple[str, str], Line]) -> Ruling:
-    found = RULES[name].judge(evidence, bound)
+    try:
+        found = RULES[name].judge(evidence, bound)
+    except KeyError as error:
+        raise ValueError(f"rule {name}: the evidence lacks {error}: `dvc repro` makes it anew") from None
     number, holds, reason = found.number, found.holds, found.reason
     value, low, high = (number.value, number.low, number.high) if isinstance(number, Interval) else (number, None, None)
     if any(end is not None and math.isnan(end) for end in (value, low, high)):

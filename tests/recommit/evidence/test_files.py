@@ -63,6 +63,7 @@ FAULTS = [
     (lambda content: content["period"].update(rows="9"), "period.rows is '9': input should be a valid integer"),
     (lambda content: content["period"].update(starts="2013-08-01 00:00"), "period.starts is '2013-08-01 00:00'"),
     (lambda content: content["calibration"]["gap"].pop("low"), "calibration.gap.low is missing"),
+    (lambda content: content["metrics"]["candidate"].update(luck={}), "there is no such score; there are auc, "),
 ]
 
 

@@ -267,6 +267,12 @@ def test_every_rule_has_its_bound_and_every_bound_its_rule(evidence: dict) -> No
         decided(evidence, bounds=BOUNDS | {"hope": 1})
 
 
+def test_a_model_that_the_candidate_was_not_compared_with_is_named(evidence: dict) -> None:
+    differences = {"baseline": evidence["test"]["differences"]["baseline"]}
+    with pytest.raises(ValueError, match="rule not_the_champion: the evidence lacks 'champion'"):
+        decided(evidence | {"test": evidence["test"] | {"differences": differences}})
+
+
 @pytest.mark.parametrize(
     ("rule", "place"),
     [
