@@ -523,18 +523,21 @@ NEEDS: Mapping[Need, str] = {
 
 @dataclass(frozen=True, config=CLOSED)
 class Worth:
-    """What some columns are worth: the added loss when they are permuted, or when a fit does not have them.
-
-    `columns` is how many there are; `source` and `cost` are what the catalogue says of a single feature.
-    """
+    """What so many columns are worth: the added loss when they are permuted, or when a fit does not have them."""
 
     name: str
     columns: int
     permuted: Interval
     left_out: Interval
     need: Need
-    source: str = ""
-    cost: str = ""
+
+
+@dataclass(frozen=True, config=CLOSED)
+class FeatureWorth(Worth):
+    """What a single feature is worth, beside its source and its cost in the catalogue."""
+
+    source: str
+    cost: str
 
 
 @dataclass(frozen=True, config=CLOSED)
@@ -578,7 +581,7 @@ class Importance(File):
     luck: float
     """The standard deviation of the loss between fits with all features."""
     costs: tuple[Worth, ...]
-    features: tuple[Worth, ...]
+    features: tuple[FeatureWorth, ...]
     explained: Explained
 
 

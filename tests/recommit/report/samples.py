@@ -179,7 +179,7 @@ def evidence() -> dict[str, Any]:
             "costs": [
                 {
                     **{"name": "weather feed", "columns": 14, "permuted": interval(0.01), "left_out": interval(0.03)},
-                    **{"need": "needed", "source": "", "cost": ""},
+                    "need": "needed",
                 }
             ],
             "features": [],
