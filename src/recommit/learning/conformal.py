@@ -15,13 +15,13 @@ def conformalize(outcome: ArrayLike, probability: ArrayLike, level: float) -> Co
     """
     truth, chance = np.asarray(outcome, dtype="int64"), np.asarray(probability, dtype="float64")
     if not 0 < level < 1:
-        raise ValueError(f"the level of a conformal set lies between 0 and 1, not at {level}")
+        raise ValueError(f"the level of a conformal set must be between 0 and 1, not {level}")
     if len(truth) < 1 / (1 - level):
         raise ValueError(f"{len(truth)} rows are too few for sets at level {level}")
     fitted = SplitConformalClassifier(_Given(), confidence_level=level, conformity_score="lac", prefit=True)
     _, sets = fitted.conformalize(chance[:, None], truth).predict_set(chance[:, None])
     held = sets[np.arange(len(truth)), truth, 0].astype(bool)
-    # MAPIE keeps its quantile to itself; it is the score of one of these rows, and the largest that is let in.
+    # MAPIE does not give its quantile: it is the largest score of a row whose set holds the outcome.
     scores = np.where(truth == 1, 1 - chance, chance)
     return Conformal(level, float(scores[held].max()))
 

@@ -17,7 +17,7 @@ from scipy.special import expit, logit
 
 from recommit.evidence.stages import Contribution, Explained, Others
 
-CLOSEST = 1e-7  # to 0 and 1: what single precision can still tell from them
+CLOSEST = 1e-7  # distance from 0 and 1 that single precision can still represent
 BATCH_ROWS = 100_000
 
 
@@ -73,7 +73,7 @@ def explain(
     names = list(features)
     if len(row) != 1 or len(background) < 2 or not names:
         found = f"{len(row)} rows, {len(background)} usual rows, {len(names)} features"
-        raise ValueError(f"to explain takes one row, two usual rows or more, and features, not {found}")
+        raise ValueError(f"an explanation needs one row, two usual rows or more, and a feature; there are {found}")
     orders = np.random.default_rng(seed).permuted(np.tile(np.arange(len(names)), (len(background), 1)), axis=1)
     steps = []
     at_once = max(1, BATCH_ROWS // (len(names) + 1))

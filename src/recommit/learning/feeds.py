@@ -12,11 +12,11 @@ import pandas as pd
 
 from recommit.learning.monthly import Monitored, Month, Number, exactly
 
-LEAST_READINGS = 24  # fewer say nothing of how two feeds agree, or of whether one stands still
+LEAST_READINGS = 24  # fewer do not tell whether two feeds agree, or whether one stands still
 _LEAST_DISTINCT = 5  # of a day's readings: days of fair weather are alike without being copies
 _DAY_HOURS = 24
 _LAG = 8
-_ALIKE = 0.6  # with a lower correlation, as of showers, where it peaks is chance
+_ALIKE = 0.6  # with a lower correlation, as of showers, the lag of the peak is chance
 _LAGS = range(-_LAG, _LAG + 1)
 _DAY = 24 * 3600 * 1_000_000  # microseconds
 

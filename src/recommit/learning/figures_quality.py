@@ -31,7 +31,7 @@ def shares(numbers: pd.DataFrame, whats: tuple[str, ...], flags: list[Flag], tit
         ax.set_xlim(-0.5, grid.shape[1] - 0.5)
         ax.annotate("0 % in every column and month", (0.5, 0.5), xycoords="axes fraction", ha="center", va="center")
         return ax
-    # Small shares are what one looks for: the square root keeps them visible beside a large one.
+    # The square root keeps small shares visible beside a large one.
     ax.imshow(grid, cmap=_LIGHT_TO_DARK, norm=PowerNorm(0.5, 0, max(grid.max().max(), 10)), aspect="auto")
     for (row, column), share in np.ndenumerate(grid.to_numpy()):
         if np.isfinite(share) and share > 0:

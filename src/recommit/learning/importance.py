@@ -98,7 +98,7 @@ def left_out(
     rest = [[column for column in columns if column not in set(gone)] for gone in groups.values()]
     kept = [columns] * fits + [names for names in rest for _ in range(each)]
     tasks = [_Fit(names, (seed, place), share) for place, names in enumerate(kept)]
-    batches = workers() * 2  # few, so that the tables travel seldom
+    batches = workers() * 2  # few batches, so that tables are seldom sent to workers
     done = Parallel(n_jobs=workers())(
         delayed(_losses)(build, train, test, target, tasks[start::batches]) for start in range(batches)
     )
@@ -143,7 +143,7 @@ def _need(permuted: Interval, left_out: Interval) -> Need:
 
 def _of_days(losses: np.ndarray, days: Blocks) -> list[Interval]:
     """Return the mean of each column of `losses`, (rows, groups), with simultaneous intervals."""
-    # Where no row's loss changes, the model does not read the columns: nothing is left to be unsure of.
+    # Where no row's loss changes, the model does not read the columns: the number is exact.
     found = zip(days.ratio(losses).simultaneous(), losses.T, strict=True)
     return [interval if column.any() else Interval(0.0, 0.0, 0.0) for interval, column in found]
 
@@ -191,7 +191,7 @@ def _losses(
 
 def _check(groups: Groups, rows: pd.DataFrame) -> None:
     if not groups:
-        raise ValueError("no columns to judge")
+        raise ValueError("there are no groups of columns to judge: give one or more")
     absent = sorted({column for columns in groups.values() for column in columns} - set(rows.columns))
     if absent:
         raise ValueError(f"there is no column {', '.join(absent)}")

@@ -39,7 +39,7 @@ What = Literal[
     "kept",
     "agreed",
 ]
-OUTER = 0.001  # what lies beyond the 0.1 % and 99.9 % quantiles of other months is outside their range
+OUTER = 0.001  # values beyond the 0.1 % and 99.9 % quantiles of other months are outside their range
 QUANTILES: dict[What, float] = {"low": 0.05, "median": 0.5, "high": 0.95}
 WEEK = 7
 NOTHING = Interval(np.nan, np.nan, np.nan)
@@ -117,7 +117,7 @@ class Sorted:
         value = self.values[int(level * (number - 1))]
         upto = slice(0, np.searchsorted(self.values, value, "right"))
         share = _ratio(drawn, self.counts(upto, drawn.number), self.counts(slice(None), drawn.number))
-        # Many equal values: the share up to the quantile is then above its level, and only its width is of use.
+        # With many equal values the share up to the quantile is above its level: only the width is used.
         reach = [np.clip(level + end - share.value, 0, 1) for end in (share.low, share.high)]
         low, high = (self.values[int(end * (number - 1))] for end in reach)
         return Interval(float(value), float(low), float(high))
@@ -286,7 +286,7 @@ def _freshness(month: Month, monitored: Monitored) -> Iterator[Number]:
     at = month.rows[monitored.at]
     feeds = month.rows[monitored.feed].astype("str") if monitored.feed else pd.Series("", index=at.index)
     names = month.values.get(monitored.feed, sorted(feeds.dropna().unique())) if monitored.feed else [""]
-    # A cut first month begins with its first record, whatever the hour of it.
+    # The first month begins with its first record, at whatever hour that is.
     starts = at.iloc[0] if len(at) and month.starts.day != 1 else month.starts
     for name in names:
         instants = at[feeds == name].to_numpy(dtype="datetime64[us]")

@@ -95,7 +95,7 @@ def _exchanged(table: pd.DataFrame, known: pd.DataFrame, key: str) -> pd.DataFra
         gone = (now.notna() & ~_same(now, then[column].set_axis(table.index))).to_numpy()
         if gone.any():
             facts = now[gone]
-            # Turned by half of them, so that facts of the near future become those of a farther one.
+            # Rotated by half their number, so that a fact of the near future becomes one of the far future.
             other = ~facts if pd.api.types.is_bool_dtype(facts) else facts.iloc[np.arange(len(facts)) - len(facts) // 2]
             changed.loc[gone, column] = other.array
     return changed

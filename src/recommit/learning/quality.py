@@ -44,7 +44,7 @@ from recommit.learning.intervals import blocks
 from recommit.learning.monthly import Monitored, Month, Number, What, describe, months, value_counts, weekly_medians
 from recommit.learning.reference import RELATIVE, Key, Measured, Series, Smallest
 
-LEAST_MONTHS = 3  # with fewer there is one difference between months or none, and no telling how months differ
+LEAST_MONTHS = 3  # with fewer there is at most one difference between months, too few to tell how months differ
 NUMBERS = ["table", "month", "column", "what", "of", "value", "low", "high"]
 _RATES = ("changes", "times")
 _BETWEEN = np.sqrt(3 / 4)
@@ -272,7 +272,9 @@ def credible(
     """
     others = [*before, *after]
     if len(others) < LEAST_MONTHS:
-        raise ValueError(f"how periods differ takes {LEAST_MONTHS} of them or more to tell, not {len(others)}")
+        raise ValueError(
+            f"{LEAST_MONTHS} periods or more are needed to tell how periods differ, there are {len(others)}"
+        )
     values = np.array([interval.value for interval in others])
     beside = [interval.value for interval in (*before[-1:], *after[:1])]
     centre, change = (0.0, values) if steps else (np.mean(beside), np.diff(values))

@@ -12,7 +12,7 @@ from recommit.learning.monthly import Month, What, exactly, outer
 RELATIVE = ("outside", "unseen", "new values", "jump")
 _UNJUDGED = ("low", "high")
 _CIRCLE_HOURS = 24
-_HALF = 0.5  # of the days: what is rare in honest months misses some days by chance, and half of them only by a fault
+_HALF = 0.5  # of the days: a rare value is missing on some days by chance, and on half of them only by a fault
 Key = tuple[str, What, str]
 
 
@@ -96,11 +96,11 @@ class Measured:
             column, what, of = key
             if what in _UNJUDGED or (what in ("share", "times", "days") and of not in set.union(*seen[column])):
                 continue
-            # A feed that was silent for a whole month was not yet, or no longer, there.
+            # A feed without a record in a whole month did not exist then.
             if what in ("silent", "longest gap", "feed volume") and of and of not in set.intersection(*seen[column]):
                 continue
             past = [self.own[self.found[other].name].get(key, exactly(np.nan)) for other in others]
-            # What is rare, once a week say, comes and goes honestly.
+            # A rare value, once a week say, may be missing without a fault.
             if what in ("times", "days") and self._rare((column, "times", of), others):
                 continue
             yield key, (number, past)

@@ -14,8 +14,8 @@ from recommit.learning.monthly import Monitored, Month, Number, exactly
 
 LEAST_ROWS = 100
 LEAST_DAYS = 14
-_SHRINKAGE = 0.005  # of the rows, as ridge penalty: overlapping features then share their weight
-_CLIP = 4.0  # standard deviations: a few extreme rows must not own a straight line
+_SHRINKAGE = 0.005  # ridge penalty as a share of the rows; a larger one spreads weight over overlapping features
+_CLIP = 4.0  # standard deviations: a few extreme rows must not determine the line
 
 
 def describe(month: Month, monitored: Monitored) -> Iterator[Number]:

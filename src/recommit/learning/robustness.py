@@ -95,7 +95,7 @@ def check_directions(
         return [], unread, untouched
     shares = days.ratio(np.column_stack(violating), np.column_stack(touching))
     together = [
-        # Of a share that no day changes, as of no violation at all, the interval is the share itself.
+        # Where no day changes the share, for instance without any violation, the interval is the share itself.
         one if influence.any() else Interval(one.value, one.value, one.value)
         for one, influence in zip(shares.simultaneous(), shares.influence.T, strict=True)
     ]

@@ -92,7 +92,9 @@ def search(
     days = pd.concat([test["predicted_at"] for _, test in tables]).dt.date
     means = blocks(days, seed).ratio(by_setting)
     gaps = means.less(0)
-    alike = (by_setting == by_setting[:, [0]]).all(axis=0)  # the first itself, and settings that change no forecast
+    alike = (by_setting == by_setting[:, [0]]).all(
+        axis=0
+    )  # true of the first itself, and of settings that change no forecast
     differences = [NONE if same else gap for same, gap in zip(alike, gaps.simultaneous(), strict=True)]
     rows = tuple(map(Tried, map(dict, tried), means.each(), differences))
     best = int(np.argmin(means.value))

@@ -27,7 +27,7 @@ def clock(as_of: str) -> pd.Timestamp:
     except ValueError:
         raise ValueError(f"as_of must be an ISO date like 2013-09-01, not {as_of!r}") from None
     if found.day != 1:
-        raise ValueError(f"as_of must be the first of a month, since months are what is split by, not {as_of!r}")
+        raise ValueError(f"as_of must be the first of a month, because splits are by month, not {as_of!r}")
     return found
 
 

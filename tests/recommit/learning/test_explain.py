@@ -108,5 +108,5 @@ def test_the_row_to_explain_is_the_first_of_the_likeliest():
     [(usual(2), usual(), NAMES), (ROW, usual(1), NAMES), (ROW, usual(), [])],
 )
 def test_what_cannot_be_explained_is_refused(row, background, names):
-    with pytest.raises(ValueError, match="to explain takes one row"):
+    with pytest.raises(ValueError, match="an explanation needs one row"):
         explain(additive, row, background, names, seed=7)

@@ -143,7 +143,7 @@ def test_columns_that_are_not_there_and_shares_out_of_range_are_refused(split):
         importance.left_out(build, split, FEATURES, "came", {"ghost": ["ghost"]}, seed=7)
     with pytest.raises(ValueError, match="not 0 and 8"):
         importance.left_out(build, split, FEATURES, "came", SINGLE, seed=7, share=0)
-    with pytest.raises(ValueError, match="no columns to judge"):
+    with pytest.raises(ValueError, match="no groups of columns to judge"):
         importance.permuted(lambda _: np.full(len(split.test), 0.3), split.test, split.test["came"], {}, seed=7)
 
 

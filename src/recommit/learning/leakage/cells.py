@@ -14,7 +14,7 @@ FINE, COARSE = 64, 16
 MISSING = 0
 # A number in more than this share of rows may stand for something else, as 999 does, and has a cell of its own.
 _COMMON = 1 / 512
-# A mean of few rows is pulled to the mean of all, as if that many more rows had it.
+# A mean of few rows is shrunk to the mean of all, as if so many more rows had that mean.
 _PULL = 5
 
 

@@ -33,7 +33,7 @@ def leaks_in_columns(
         for part, starts, ends in _months(rows, sampled[0].starts, sampled[-1].ends)
     ]
     last = folds(_sample(rows, _COUNTED * bounds.rows, seed), as_of, 1)
-    # The last month's own split sees what begins in it; that of a short month may be empty.
+    # The last month's own split shows what begins in that month; it may be empty if the month is short.
     alone = [split for split in apart[-1:] if len(split.train) and len(split.test)]
     found = target_in_columns([*sampled, *alone], columns, target, bounds)
     found += strong_against_shuffled(sampled[-1], _left(columns, found), target, bounds.worth, seed)

@@ -90,7 +90,7 @@ def _equal(was: Any, now: Any) -> bool:
         return was.equals(now)
     if isinstance(was, np.ndarray | np.generic | int | float | str | bool | None):
         return _equal_arrays(np.asarray(was), np.asarray(now))
-    return True  # an object whose meaning is not known, a fitted tree's inside say
+    return True  # an object of unknown meaning, such as the inside of a fitted tree
 
 
 def _equal_arrays(was: np.ndarray, now: np.ndarray) -> bool:

@@ -15,10 +15,10 @@ from recommit.learning.leakage.cells import cells, is_number, numbers
 from recommit.learning.splits import Split
 
 _CATEGORIES = 24
-# Directions with less than this share of the greatest variance are rounding; a difference of two clocks is well above.
+# Directions below this share of the largest variance are rounding errors; a difference of two clocks is above it.
 _RANK = 1e-12
-# Weights this near to whole numbers, as parts of the largest, may be those of a sum or a difference: it is tried, and
-# later rows tell. The weight of a part that varies little is measured badly.
+# Weights this near to whole multiples may be those of a sum or a difference: that rule is tried on later rows. The
+# weight of a column that varies little is estimated badly.
 _WHOLE = 0.4
 
 
@@ -86,7 +86,7 @@ def rules(split: Split, columns: Sequence[str], earlier: np.ndarray) -> list[tup
 def _cut(score: np.ndarray, truth: np.ndarray) -> float:
     order = np.argsort(score, kind="stable")
     ranked, true = score[order], truth[order]
-    # With the cut after the first k rows, wrong are those of them that are true and those after them that are not.
+    # With the cut after the first k rows, the errors are true rows among them and false rows after them.
     wrong = np.concatenate([[0], np.cumsum(true)]) + np.concatenate([np.cumsum(~true[::-1])[::-1], [0]])
     possible = np.concatenate([[True], ranked[1:] > ranked[:-1], [True]])
     best = int(np.flatnonzero(possible)[np.argmin(wrong[possible])])

@@ -14,7 +14,7 @@ SHARES = 4
 _SHOWN = 3
 # With fewer columns than this, rows agree in three sets of four by coincidence.
 _MANY = 12
-# A set's values that more rows than this have name no row.
+# Values of a set that more rows than this share do not identify a row.
 _COMMON = 3
 
 

@@ -101,7 +101,7 @@ def _risen(quick: "_Quick", before: Sequence["_Quick"], bound: float) -> Saving 
         if one.share.value <= bound or one.share.low <= 0:
             return None
         most = max(0.0, *(past.again(names).share.value for past in before))
-        # A leak of a few days makes days differ, and the interval wide: so that need clear but half of the bound.
+        # A leak of a few days makes days differ and the interval wide: its end must only exceed half of the bound.
         return one if one.share.value > most + bound and one.share.low > most + bound / 2 else None
 
     suspicious = quick.suspicious(bound)
@@ -191,7 +191,7 @@ class _Quick:
 
     def _worth(self, names: Sequence[str], model: HistGradientBoostingClassifier, refitted: bool) -> Saving:
         worse = self._losses(model, self._shuffled(self.later, self.later_spans, names))
-        # What one model loses by a shuffle within days is not alike on neighbouring days, as its loss itself is.
+        # The loss added by a shuffle within days is not alike on neighbouring days, unlike the loss itself.
         share = self.days.ratio(worse - self.plain, worse).interval(alike=False)
         return Saving(tuple(names), share, float((worse - self.plain).sum() / self.base.sum()), refitted)
 

@@ -5,7 +5,7 @@ import pandas as pd
 
 from recommit.learning.splits import Split
 
-# With fewer rows than this in a span, most of what a row knows would be taken for what its span knows.
+# With fewer rows per span, most of what a row knows would count as known from its span.
 LEAST = 20
 
 

@@ -16,9 +16,9 @@ from recommit.learning.leakage.leak import named
 from recommit.learning.leakage.spans import spans
 from recommit.learning.splits import Split
 
-# Below this many wrong answers by chance, and on fewer spans of time, a value without any may be luck.
+# With fewer expected errors, or fewer spans of time, a value without errors may be chance.
 _EXPECTED, _SPANS = 20, 10
-# Rows of a span are few: their rate is pulled to that of all, as if that many more rows had it.
+# A span has few rows: its rate is shrunk to the rate of all, as if so many more rows had that rate.
 _PULL = 5
 _PATTERNS, _CATEGORIES = 24, 64
 
@@ -34,7 +34,7 @@ def telling_values(split: Split, columns: Sequence[str], target: str, odds: floa
     parts = _Part.of(split.train, target), _Part.of(split.test, target)
     found: dict[frozenset[str], Leak] = {}
     for names, cut in _cuts(split, columns):
-        # What a part of these columns tells, they tell too.
+        # A set of columns tells whatever a part of it tells.
         if not any(fewer <= set(names) for fewer in found) and (leak := _worst(named(names), cut, parts, odds)):
             found[frozenset(names)] = leak
     return list(found.values())
