@@ -111,9 +111,9 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[dict[str
         ("changed-number", False, "text: line 1: 0.3343333333333333 became 0.3333333333333333 (relative difference"),
         ("changed-word", False, "text: line 1: 'shore 0.33"),
         ("swapped-figure", True, "image/png: pixels are "),
-        ("lost-figure", True, "shown as text/plain became shown as image/png, text/plain"),
-        ("lost-output", False, "1 output (display_data) became 2 outputs (display_data, display_data)"),
-        ("as-if-never-run", True, "0 outputs became 1 output (stream)"),
+        ("lost-figure", True, "output 1.data.image/png is new"),
+        ("lost-output", False, "output 2 is new"),
+        ("as-if-never-run", True, "output 1 is new"),
     ],
 )
 def test_what_nbval_sees_alone_and_with_the_plugin(judged: Any, name: str, alone: bool, plugin: str) -> None:

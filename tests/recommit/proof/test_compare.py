@@ -232,7 +232,7 @@ def test_edits_within_the_tolerance_are_equal(compared: Compared, values, by) ->
         ("late,day,p\n1,2013-09-01,nan\n0,2013-09-02,0.5\n", "column p, row 1: '0.25' became 'nan'"),
         ("late,day,p\n0,2013-09-02,0.5\n1,2013-09-01,0.25\n", "column late, row 1: '1' became '0'"),
         ("late,p,day\n1,0.25,2013-09-01\n0,0.5,2013-09-02\n", "column 2: 'day' became 'p'"),
-        ("late,day\n1,2013-09-01\n0,2013-09-02\n", "column 3: 'p' became no column"),
+        ("late,day\n1,2013-09-01\n0,2013-09-02\n", "column 3 is missing"),
         ("late,day,p\n1,2013-09-01,0.25\n", "2 rows became 1"),
         ("late,day,p\n0,2013-09-02,0.5\n", "2 rows became 1; column late, row 1: '1' became '0'"),
     ],
@@ -289,11 +289,11 @@ def with_cell(row: int, column: str, value: Any) -> pd.DataFrame:
             "column kind, categories[0]: 'y' became 'x'",
         ),
         (FRAME.assign(kind=FRAME["kind"].cat.add_categories(["z"])), "column kind, categories: 2 entries became 3"),
-        (FRAME.astype({"p": "float32"}), "column 1: p (double) became p (float)"),
-        (FRAME.astype({"late": "float64"}), "column 2: late (int64) became late (double)"),
-        (FRAME[["late", "p", "at", "carrier", "kind", "bins"]], "column 1: p (double) became late (int64)"),
-        (FRAME.drop(columns="bins"), "6 columns became 5"),
-        (FRAME.iloc[:3], "4 rows became 3"),
+        (FRAME.astype({"p": "float32"}), "column 1: 'p (double)' became 'p (float)'"),
+        (FRAME.astype({"late": "float64"}), "column 2: 'late (int64)' became 'late (double)'"),
+        (FRAME[["late", "p", "at", "carrier", "kind", "bins"]], "column 1: 'p (double)' became 'late (int64)'"),
+        (FRAME.drop(columns="bins"), "column 6 is missing"),
+        (FRAME.iloc[:3], "rows: 4 became 3"),
         (FRAME.iloc[[0, 2, 1, 3]].reset_index(drop=True), "column p, row 2: a missing value became '0.5'"),
         (FRAME.set_index(pd.RangeIndex(5, 9)), "index[0].start: 0 became 5"),
         (FRAME.set_index(pd.RangeIndex(4, name="n")), "index[0].name: null became 'n'"),
@@ -475,20 +475,20 @@ def changed(*edits: tuple[str, str]) -> bytes:
 @pytest.mark.parametrize(
     ("now", "where"),
     [
-        (notebook(share="0.26"), "cell 2 (share), output 1, text: line 2: 0.25 became 0.26 (relative difference 0.038"),
-        (changed(("rows 12", "rows 13")), "cell 2 (share), output 1, text: line 1: 'rows 12' became 'rows 13'"),
-        (changed(("<b>0.25", "<b>0.35")), "cell 2 (share), output 2, text/html: 0.25 became 0.35"),
-        (changed(("print(share)", "print(0.2)")), "cell 2 (share), source: 'print(share)' became 'print(0.2)'"),
-        (changed(("# Title", "# Titel")), "cell 1 (title), source: '# Title' became '# Titel'"),
-        (changed(('"id": "share"', '"id": "chare"')), "cell 2 (share), id: 'share' became 'chare'"),
-        (changed(('"stdout"', '"stderr"')), "cell 2 (share), output 1, name: 'stdout' became 'stderr'"),
-        (changed(('"text/html"', '"text/latex"')), "cell 2 (share), output 2, shown as text/html, text/plain became"),
-        (changed(('"execution_count": 2', '"execution_count": 3')), "cell 3 (draw), execution_count: 2 became 3"),
+        (notebook(share="0.26"), "cell 2 (share).output 1.text: line 2: 0.25 became 0.26 (relative difference 0.038"),
+        (changed(("rows 12", "rows 13")), "cell 2 (share).output 1.text: line 1: 'rows 12' became 'rows 13'"),
+        (changed(("<b>0.25", "<b>0.35")), "cell 2 (share).output 2.data.text/html: 0.25 became 0.35"),
+        (changed(("print(share)", "print(0.2)")), "cell 2 (share).source: 'print(share)' became 'print(0.2)'"),
+        (changed(("# Title", "# Titel")), "cell 1 (title).source: '# Title' became '# Titel'"),
+        (changed(('"id": "share"', '"id": "chare"')), "cell 2 (share) is missing"),
+        (changed(('"stdout"', '"stderr"')), "cell 2 (share).output 1.name: 'stdout' became 'stderr'"),
+        (changed(('"text/html"', '"text/latex"')), "cell 2 (share).output 2.data.text/html is missing"),
+        (changed(('"execution_count": 2', '"execution_count": 3')), "cell 3 (draw).execution_count: 2 became 3"),
         (changed(('"nbformat_minor": 5', '"nbformat_minor": 6')), "nbformat_minor: 5 became 6"),
-        (notebook(outputs=[]), "cell 2 (share), 2 outputs (stream, display_data) became 0 outputs"),
-        (notebook(metadata={"tags": ["parameters"]}), "cell 2 (share), metadata.tags is new"),
-        (notebook(dotted(3, 5)), "cell 3 (draw), output 1, image/png: pixels are 3.5 of 255 apart"),
-        (notebook(SQUARE[:9]), "cell 3 (draw), output 1, image/png: 60 x 40 pixels became 60 x 9 pixels"),
+        (notebook(outputs=[]), "cell 2 (share).output 1 is missing"),
+        (notebook(metadata={"tags": ["parameters"]}), "cell 2 (share).metadata.tags is new"),
+        (notebook(dotted(3, 5)), "cell 3 (draw).output 1.data.image/png: pixels are 3.5 of 255 apart"),
+        (notebook(SQUARE[:9]), "cell 3 (draw).output 1.data.image/png: 60 x 40 pixels became 60 x 9 pixels"),
     ],
 )
 def test_notebooks_that_differ(compared: Compared, now: bytes, where: str) -> None:
@@ -501,15 +501,15 @@ def test_a_cell_more_or_less_is_different(compared: Compared) -> None:
     short = nbformat.reads(notebook().decode(), 4)
     del short.cells[1]
     found = compared("a.ipynb", notebook(), nbformat.writes(short))
-    assert found.where.startswith("3 cells became 2; cell 2 (share), id: 'share' became 'draw'")
+    assert found.where.startswith("cell 2 (share) is missing")
     del short.cells[1]
-    assert compared("a.ipynb", nbformat.writes(short), notebook()).where == "1 cell became 3"
+    assert compared("a.ipynb", nbformat.writes(short), notebook()).where == "cell 2 (share) is new"
 
 
 def test_notebooks_that_are_equal(compared: Compared) -> None:
     found = compared("a.ipynb", notebook(), notebook(share="0.2500000000001"))
     assert found.verdict == "equal"
-    assert found.where.startswith("cell 2 (share), output 1, text: line 2: 0.25 became 0.2500000000001")
+    assert found.where.startswith("cell 2 (share).output 1.text: line 2: 0.25 became 0.2500000000001")
     assert compared("a.ipynb", notebook(), notebook(dotted(3, 5, 199))).verdict == "equal"
     dense = json.dumps(json.loads(notebook()))
     assert compared("a.ipynb", notebook(), dense).where == "the same values, written in another way"

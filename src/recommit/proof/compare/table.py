@@ -1,7 +1,6 @@
 """Compares two parquet files: columns and types first, then the cells, one column at a time."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
@@ -11,7 +10,6 @@ from recommit.proof.compare.comparison import (
     IDENTICAL,
     Comparison,
     at,
-    count,
     different,
     excerpt,
     first,
@@ -20,7 +18,7 @@ from recommit.proof.compare.comparison import (
     reading,
     within,
 )
-from recommit.proof.compare.values import ANOTHER_WAY, compare_values
+from recommit.proof.compare.values import ANOTHER_WAY, compare_values, numbered
 from recommit.proof.tolerance import EXACTLY, Tolerance, relative_difference
 
 
@@ -48,7 +46,7 @@ def compare_parquet(was: tuple[pa.Table, Any], now: tuple[pa.Table, Any], tolera
     writer notes of itself, or in how it lays out the same values.
     """
     (before, notes_before), (after, notes_after) = was, now
-    shape = first(_compare_shapes(before, after))
+    shape = compare_values(_shape(before), _shape(after), EXACTLY)
     if shape.verdict == "different":
         return shape
     columns = zip(before.column_names, before.columns, after.columns, strict=True)
@@ -58,23 +56,10 @@ def compare_parquet(was: tuple[pa.Table, Any], now: tuple[pa.Table, Any], tolera
     return first([cells, written])
 
 
-def _compare_shapes(before: pa.Table, after: pa.Table) -> Iterator[Comparison]:
-    old, new = (
-        [f"{field.name} ({field.type}{'' if field.nullable else ', never missing'})" for field in table.schema]
-        for table in (before, after)
-    )
-    for number, (was, now) in enumerate(zip(old, new, strict=False), 1):
-        if was != now:
-            yield at(f"column {number}", different(was, now))
-    if len(old) != len(new):
-        yield different(count(len(old), "column"), str(len(new)))
-    if before.num_rows != after.num_rows:
-        yield different(count(before.num_rows, "row"), str(after.num_rows))
-    yield compare_values(_index(before), _index(after), EXACTLY, "index")
-
-
-def _index(table: pa.Table) -> Any:
-    return (table.schema.pandas_metadata or {}).get("index_columns")
+def _shape(table: pa.Table) -> dict[str, Any]:
+    columns = [f"{field.name} ({field.type}{'' if field.nullable else ', never missing'})" for field in table.schema]
+    index = (table.schema.pandas_metadata or {}).get("index_columns")
+    return {**numbered("column", columns), "rows": table.num_rows, "index": index}
 
 
 def _compare_columns(was: pa.ChunkedArray, now: pa.ChunkedArray, tolerance: Tolerance) -> Comparison:

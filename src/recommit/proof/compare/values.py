@@ -2,10 +2,9 @@
 
 import csv
 import io
-import itertools
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from recommit.proof.compare.comparison import (
@@ -20,6 +19,7 @@ from recommit.proof.compare.comparison import (
     numbers,
     reading,
 )
+from recommit.proof.compare.figure import compare_encoded_figures
 from recommit.proof.compare.text import compare_text
 from recommit.proof.tolerance import Tolerance
 
@@ -50,8 +50,24 @@ def compare_json(before: Any, after: Any, tolerance: Tolerance) -> Comparison:
     return first([compare_values(before, after, tolerance), ANOTHER_WAY])
 
 
+class Text(str):
+    """A text whose decimal numbers and embedded figures may differ within the tolerance."""
+
+
+class Picture(str):
+    """A PNG file in base64."""
+
+
+def numbered(noun: str, things: Iterable[Any]) -> dict[str, Any]:
+    """Returns `things` by their places, from 1: `column 1`, `column 2`, where `noun` is column."""
+    return {f"{noun} {number}": thing for number, thing in enumerate(things, 1)}
+
+
 def compare_values(was: Any, now: Any, tolerance: Tolerance, place: str = "") -> Comparison:
-    """Compares two values as JSON has them: floats within tolerance, all else exactly. `place` is the path to them."""
+    """Compares two values as JSON has them: floats within tolerance, all else exactly. `place` is the path to them.
+
+    A Text is compared as a text, a Picture by its pixels.
+    """
     try:
         return first(_compare_values(was, now, tolerance, place))
     except RecursionError:
@@ -77,6 +93,10 @@ def _compare_values(was: Any, now: Any, tolerance: Tolerance, place: str) -> Ite
             yield at(here, different(f"{len(was)} entries", str(len(now))))
     elif isinstance(was, float):
         yield at(here, numbers(was, now, tolerance))
+    elif isinstance(was, Text):
+        yield at(here, compare_text(was, now, tolerance))
+    elif isinstance(was, Picture) and was != now:
+        yield at(here, compare_encoded_figures(was, now, tolerance))
     elif was != now:
         yield at(here, exactly(was, now) if isinstance(was, str) else different(_shown(was), _shown(now)))
 
@@ -100,17 +120,11 @@ def _read_csv(content: bytes) -> list[list[str]]:
 @reading("CSV", _read_csv)
 def compare_csv(before: list[list[str]], after: list[list[str]], tolerance: Tolerance) -> Comparison:
     """Compares two CSV files: the header's names, the number of rows, then each cell as a text. Rows count from 1."""
-    names = first(_compare_names(before[0], after[0]))
+    names = compare_values(numbered("column", before[0]), numbered("column", after[0]), tolerance)
     if names.verdict == "different":
         return names
     found = first(_compare_rows(before, after, tolerance))
     return first([counted(len(before) - 1, len(after) - 1, "row", found), ANOTHER_WAY])
-
-
-def _compare_names(was: list[str], now: list[str]) -> Iterator[Comparison]:
-    for number, pair in enumerate(itertools.zip_longest(was, now), 1):
-        if pair[0] != pair[1]:
-            yield at(f"column {number}", different(*("no column" if name is None else excerpt(name) for name in pair)))
 
 
 def _compare_rows(before: list[list[str]], after: list[list[str]], tolerance: Tolerance) -> Iterator[Comparison]:
