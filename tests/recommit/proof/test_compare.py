@@ -273,17 +273,17 @@ def with_cell(row: int, column: str, value: Any) -> pd.DataFrame:
     ("now", "where"),
     [
         (with_cell(2, "p", 0.5 + 1e-6), "column p, row 3: 0.5 became 0.500001 (relative difference 2e-06, allowed"),
-        (with_cell(2, "p", math.nan), "column p, row 3: '0.5' became a missing value"),
-        (with_cell(1, "p", 0.0), "column p, row 2: a missing value became '0.0'"),
-        (with_cell(3, "late", 2), "column late, row 4: '1' became '2'"),
+        (with_cell(2, "p", math.nan), "column p, row 3: 0.5 became null"),
+        (with_cell(1, "p", 0.0), "column p, row 2: null became 0.0"),
+        (with_cell(3, "late", 2), "column late, row 4: 1 became 2"),
         (
             with_cell(0, "at", pd.Timestamp("2013-09-01 00:00:00.000001Z")),
-            "column at, row 1: '2013-09-01 00:00:00+00:00'",
+            'column at, row 1: "2013-09-01 00:00:00+00:00"',
         ),
         (with_cell(1, "carrier", "B7"), "column carrier, row 2: 'B6' became 'B7'"),
-        (with_cell(2, "carrier", ""), "column carrier, row 3: a missing value became ''"),
+        (with_cell(2, "carrier", ""), "column carrier, row 3: null became ''"),
         (with_cell(1, "kind", "x"), "column kind, row 2: 'y' became 'x'"),
-        (with_cell(1, "bins", [0.2, 0.4]), "column bins, row 2: [1]: 0.3 became 0.4"),
+        (with_cell(1, "bins", [0.2, 0.4]), "column bins, row 2[1]: 0.3 became 0.4"),
         (
             FRAME.assign(kind=FRAME["kind"].cat.reorder_categories(["x", "y"])),
             "column kind, categories[0]: 'y' became 'x'",
@@ -294,7 +294,7 @@ def with_cell(row: int, column: str, value: Any) -> pd.DataFrame:
         (FRAME[["late", "p", "at", "carrier", "kind", "bins"]], "column 1: 'p (double)' became 'late (int64)'"),
         (FRAME.drop(columns="bins"), "column 6 is missing"),
         (FRAME.iloc[:3], "rows: 4 became 3"),
-        (FRAME.iloc[[0, 2, 1, 3]].reset_index(drop=True), "column p, row 2: a missing value became '0.5'"),
+        (FRAME.iloc[[0, 2, 1, 3]].reset_index(drop=True), "column p, row 2: null became 0.5"),
         (FRAME.set_index(pd.RangeIndex(5, 9)), "index[0].start: 0 became 5"),
         (FRAME.set_index(pd.RangeIndex(4, name="n")), "index[0].name: null became 'n'"),
     ],
@@ -321,7 +321,7 @@ def test_nan_that_is_not_a_missing_value_is_nan(compared: Compared) -> None:
 
     assert compared("a.parquet", table(math.nan, 1.0), table(math.nan, 1.0 + 1e-12)).verdict == "equal"
     assert compared("a.parquet", table(math.nan), table(1.0)).where.startswith("column a, row 1: nan became 1.0")
-    assert compared("a.parquet", table(math.nan), table(None)).where == "column a, row 1: 'nan' became a missing value"
+    assert compared("a.parquet", table(math.nan), table(None)).where == "column a, row 1: NaN became null"
     assert compared("a.parquet", table(0.0), table(-0.0)).verdict == "equal"
 
 

@@ -10,8 +10,6 @@ from recommit.proof.compare.comparison import (
     IDENTICAL,
     Comparison,
     at,
-    different,
-    excerpt,
     first,
     named,
     numbers,
@@ -71,18 +69,7 @@ def _compare_columns(was: pa.ChunkedArray, now: pa.ChunkedArray, tolerance: Tole
         return first([_compare_columns(was.cast(plain), now.cast(plain), tolerance), categories])
     if pa.types.is_floating(was.type) and was.is_null().equals(now.is_null()):
         return _compare_floats(was, now, tolerance)
-    pairs = enumerate(zip(was, now, strict=True), 1)
-    return first(at(f"row {row}", _compare_cells(old.as_py(), new.as_py(), tolerance)) for row, (old, new) in pairs)
-
-
-def _compare_cells(was: Any, now: Any, tolerance: Tolerance) -> Comparison:
-    if isinstance(was, float) and isinstance(now, float):
-        return numbers(was, now, tolerance)
-    if isinstance(was, list | dict) and now is not None:
-        return compare_values(was, now, tolerance)
-    if was == now:
-        return IDENTICAL
-    return different(*("a missing value" if value is None else excerpt(str(value)) for value in (was, now)))
+    return compare_values(numbered("row", was.to_pylist()), numbered("row", now.to_pylist()), tolerance)
 
 
 def _compare_floats(was: pa.ChunkedArray, now: pa.ChunkedArray, tolerance: Tolerance) -> Comparison:
