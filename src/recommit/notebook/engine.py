@@ -204,7 +204,9 @@ def _kernel(folder: Path, private: Path) -> Iterator[tuple[KernelManager, Blocki
     }
     client = None
     try:
-        manager.start_kernel(extra_arguments=["--HistoryManager.hist_file=:memory:"], cwd=str(folder), env=env)
+        # A tip would draw a random number for each client that asks for the kernel, which a slow start asks for again.
+        settings = ["--HistoryManager.hist_file=:memory:", "--InteractiveShell.enable_tip=False"]
+        manager.start_kernel(extra_arguments=settings, cwd=str(folder), env=env)
         client = manager.blocking_client()
         client.start_channels()
         client.wait_for_ready(timeout=_SECONDS_TO_START)

@@ -7,10 +7,12 @@ import subprocess
 import time
 from pathlib import Path
 
+import papermill  # noqa: F401 - first, since its entry points import the engine
 import psutil
 import pytest
 
-from recommit.project.hashes import md5_of
+from recommit.notebook import engine
+from recommit.notebook.hashes import md5_of
 from tests.recommit.notebook.conftest import DVC, PARAMETERS, WORK, TinyProject
 
 SHOW = """\
@@ -350,3 +352,14 @@ def test_odd_folders_do_not_matter(tiny: TinyProject) -> None:
     result = moved.run(TMPDIR=str(far))
     assert result.returncode == 0, result.stderr
     assert moved.read("reports/tree.ipynb") == before
+
+
+def test_a_kernel_that_is_asked_for_again_draws_no_random_number(tiny: TinyProject, tmp_path: Path) -> None:
+    """A slow start is asked for several times, and a seeded generator must not tell how often."""
+    with engine._kernel(tiny.folder, tmp_path) as (_, client):
+        found = set()
+        for _ in range(2):
+            client.kernel_info(reply=True, timeout=60)
+            reply = client.execute("import random", user_expressions={"state": "hash(random.getstate())"}, reply=True)
+            found.add(reply["content"]["user_expressions"]["state"]["data"]["text/plain"])
+    assert len(found) == 1
