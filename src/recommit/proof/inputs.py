@@ -2,16 +2,15 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
+from operator import getitem
 
 from recommit import Refusal
-from recommit.project.contents import Contents
-from recommit.project.hashes import files_in, ignored_by_dvc, md5_of_folder
-from recommit.project.lock import LockedStage
-from recommit.project.params import declared_values
-from recommit.project.pipeline import Stage, is_in, stages
-from recommit.project.yaml import read_params, read_yaml
-from recommit.proof.commit import Commit, unkept
+from recommit.notebook.hashes import files_in, ignored_by_dvc, md5_of_folder
+from recommit.notebook.parameters import declared_values
+from recommit.notebook.project import Stage, is_in, read_yaml, stages
+from recommit.proof.commit import Commit, LockedStage, unkept
+from recommit.proof.contents import Contents
 
 
 @dataclass(frozen=True)
@@ -150,18 +149,15 @@ def _stale_params(stage: LockedStage, declared: Stage, commit: Commit) -> Iterat
     if not declared.params and not stage.params:
         return
     try:
-        declared_values(declared, commit.folder)
-        params = read_params(commit.folder)
+        values = declared_values(declared, commit.folder)
     except Refusal as refusal:
         yield str(refusal).replace(f"{commit.folder}/", "")
         return
-    for key in sorted({*declared.params, *stage.params}):
-        value: object = params
-        for part in key.split("."):
-            value = value.get(part, {}) if isinstance(value, dict) else {}
-        if key not in stage.params or key not in declared.params:
-            yield f"dvc.lock is older than dvc.yaml: parameter {key} is declared in one of them only"
-        elif stage.params[key] != value:
+    for key in sorted({*declared.params} ^ {*stage.params}):
+        yield f"dvc.lock is older than dvc.yaml: parameter {key} is declared in one of them only"
+    for key in sorted({*declared.params} & {*stage.params}):
+        value = reduce(getitem, key.split("."), values)
+        if stage.params[key] != value:
             yield (
                 f"dvc.lock is older than params.yaml: {key} is {value!r} there, and the stage ran on "
                 f"{stage.params[key]!r}: `dvc repro`, then commit dvc.lock"

@@ -153,14 +153,12 @@ def _origins(chosen: Sequence[LockedStage], plan: Plan) -> list[str]:
 
 
 def _chosen(commit: Commit, names: Sequence[str]) -> list[LockedStage]:
-    if not names:
-        return list(commit.stages)
-    chosen = [stage for stage in commit.stages if {stage.name, stage.family} & set(names)]
-    for name in names:
-        if not any(name in (stage.name, stage.family) for stage in chosen):
-            known = ", ".join(stage.name for stage in commit.stages)
-            raise Refusal(f"dvc.lock of {commit.sha[:10]} has no stage {name}: it has {known}")
-    return chosen
+    """Returns the stages that are called like one of `names` in dvc.lock or in dvc.yaml; all if there are no names."""
+    known = {name for stage in commit.stages for name in (stage.name, stage.family)}
+    for name in (name for name in names if name not in known):
+        recorded = ", ".join(stage.name for stage in commit.stages)
+        raise Refusal(f"dvc.lock of {commit.sha[:10]} has no stage {name}: it has {recorded}")
+    return [stage for stage in commit.stages if not names or {stage.name, stage.family} & set(names)]
 
 
 def _uncommitted(project: Path, commit: Commit) -> list[str]:

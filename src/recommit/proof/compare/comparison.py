@@ -48,13 +48,8 @@ def numbers(was: float, now: float, tolerance: Tolerance) -> Comparison:
 
 
 def at(place: str, found: Comparison, mark: str = ": ") -> Comparison:
-    """Returns `found` with `place` before its own place, as in `line 3: …`."""
+    """Returns `found` with `place` and `mark` before its own place, as in `line 3: …` or `column late, row 17: …`."""
     return found if found == IDENTICAL else Comparison(found.verdict, f"{place}{mark}{found.where}")
-
-
-def within(place: str, found: Comparison) -> Comparison:
-    """Returns `found` with a wider `place` before the one that it names, as in `column late, row 17: …`."""
-    return at(place, found, ", ")
 
 
 def first(findings: Iterable[Comparison]) -> Comparison:

@@ -6,16 +6,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from recommit.proof.compare.comparison import (
-    IDENTICAL,
-    Comparison,
-    at,
-    first,
-    named,
-    numbers,
-    reading,
-    within,
-)
+from recommit.proof.compare.comparison import IDENTICAL, Comparison, at, first, named, numbers, reading
 from recommit.proof.compare.values import ANOTHER_WAY, compare_values, numbered
 from recommit.proof.tolerance import EXACTLY, Tolerance, relative_difference
 
@@ -48,7 +39,9 @@ def compare_parquet(was: tuple[pa.Table, Any], now: tuple[pa.Table, Any], tolera
     if shape.verdict == "different":
         return shape
     columns = zip(before.column_names, before.columns, after.columns, strict=True)
-    cells = first(within(f"column {named(name)}", _compare_columns(old, new, tolerance)) for name, old, new in columns)
+    cells = first(
+        at(f"column {named(name)}", _compare_columns(old, new, tolerance), ", ") for name, old, new in columns
+    )
     notes = compare_values(notes_before, notes_after, EXACTLY)
     written = Comparison("equal", f"the same values; {notes.where}") if notes.where else ANOTHER_WAY
     return first([cells, written])
