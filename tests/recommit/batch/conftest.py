@@ -41,7 +41,7 @@ Scored = Callable[..., tuple[Path, Summary]]
 
 @pytest.fixture
 def score(tmp_path: Path, history: Path) -> Scored:
-    """Score a table, given as one or as the text of a CSV file: where its predictions are, and the summary."""
+    """Scores a table, given as one or as the text of a CSV file; returns where its predictions are, and the summary."""
 
     def run(
         scorer: Scorer,

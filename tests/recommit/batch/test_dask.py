@@ -1,4 +1,4 @@
-"""On a Dask cluster rows get the same bits, and what goes wrong there is said in a line."""
+"""On a Dask cluster rows get the same bits, and what goes wrong there is told in a line."""
 
 import os
 import shutil
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.system
 
 @pytest.fixture
 def cluster() -> Iterator[LocalCluster]:
-    """A scheduler and one worker, which are there before us."""
+    """A scheduler and one worker, which were started before the test."""
     with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None, host="127.0.0.1") as started:
         yield started
 

@@ -1,4 +1,4 @@
-"""Tables are read with clear refusals, and an output appears whole or not at all."""
+"""A table that cannot be read is refused in a line, and an output appears whole or not at all."""
 
 import errno
 import fcntl
@@ -213,7 +213,7 @@ def test_a_table_without_rows_is_refused(boosting, score, tmp_path):
 
 
 def damaged(tmp_path):
-    """A table whose second row group is damaged."""
+    """Returns a table whose second row group is damaged."""
     table = tmp_path / "rows.parquet"
     world.features(2000).to_parquet(table, index=False, row_group_size=1000)
     content = bytearray(table.read_bytes())

@@ -1,4 +1,4 @@
-"""Tables as people have them: the same values in another form give the same predictions, or the same rejects."""
+"""The same values in another form of table give the same predictions, or the same rejects."""
 
 import codecs
 import errno
@@ -29,7 +29,7 @@ ROW = "1,2013-09-01T06:15:00Z,12,north\n"
 
 
 def scored(scorer, history: Path, table: Path, say: Callable[[str], None] = lambda _: None) -> tuple[bytes, str]:
-    """(the predictions, the text of the rejects) of a table in a file."""
+    """Returns the predictions of the table in a file, and the text of its rejects."""
     to = table.with_name(f"{table.name}.out.parquet")
     done = predict(world.PROBLEM, scorer, Request(table, to, history=history, workers=1), say)
     return to.read_bytes(), done.rejects.read_text() if done.rejects else ""

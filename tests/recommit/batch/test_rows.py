@@ -1,4 +1,4 @@
-"""Every row of a table is scored, in order, with the same bits whatever the way; what cannot be is told of."""
+"""Every row of a table is scored, in order, with the same bits in each way; a row that cannot be scored is told of."""
 
 import sys
 from dataclasses import replace
@@ -15,7 +15,7 @@ from tests.recommit.batch import world
 
 
 def left(folder):
-    """What a run leaves in a folder beside what it was given."""
+    """Returns what a run leaves in a folder beside what it was given."""
     return sorted(path.name for path in folder.iterdir() if not path.name.startswith(("rows", "history")))
 
 

@@ -1,4 +1,4 @@
-"""A value becomes a number, an instant or a fault by itself, whatever values come with it."""
+"""What a value becomes, a number, an instant or a fault, does not depend on the values beside it."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""A small problem: is a parcel late, by its weight, its road, and how the road did before."""
+"""A small problem: whether a parcel is late, by its weight, its road, and how the road did before."""
 
 from pathlib import Path
 
@@ -94,7 +94,7 @@ def history() -> Tables:
 
 
 def plan(rows: int, seed: int = 0) -> pd.DataFrame:
-    """Parcels to come: what is known of them beforehand."""
+    """Returns parcels to come: what is known of them beforehand."""
     draw = np.random.default_rng(seed)
     leaves = pd.Timestamp("2013-09-01", tz="UTC") + pd.to_timedelta(np.arange(rows), unit="min")
     return pd.DataFrame(
@@ -108,13 +108,13 @@ def plan(rows: int, seed: int = 0) -> pd.DataFrame:
 
 
 def features(rows: int, seed: int = 0) -> pd.DataFrame:
-    """The same parcels with their features, of which some are not known."""
+    """Returns the same parcels with their features, some of them missing."""
     asked = plan(rows, seed)
     return build(history(), asked, 2).assign(leaves=asked["leaves"])
 
 
 def fitted(kind: str):
-    """A model of the features."""
+    """Returns a model of the features."""
     rows = features(4000, seed=1)
     late = np.random.default_rng(2).random(4000) < 1 / (1 + np.exp(2 - rows["recent"] / 20 - rows["weight"] / 15))
     numbers = ("numbers", "passthrough" if kind == "boosting" else StandardScaler(), ["weight", "recent"])
@@ -129,7 +129,9 @@ def fitted(kind: str):
 
 
 def write_model(folder: Path, kind: str, listed: bool = True) -> Path:
-    """A model's folder: file, manifest and golden rows; `listed`: the manifest has the roads that it knows."""
+    """Writes a model's folder: file, manifest and golden rows. If `listed`, the manifest has the roads that the model
+    knows.
+    """
     estimator, rows = fitted(kind)
     content = with_calibration(export(estimator, rows), 1.1, -0.05, 1e-6)
     model, graph, sets = Model(content), read_graph(content), Conformal(0.9, 0.65)

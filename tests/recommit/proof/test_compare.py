@@ -1,4 +1,4 @@
-"""A result made again is told from the recorded one, whatever it holds, and the place of the difference is named."""
+"""A comparison tells a result made again from the recorded one, whatever it holds, and names the place that differs."""
 
 import base64
 import copy
@@ -37,7 +37,7 @@ def without_table(columns: object) -> None:
 
 @pytest.fixture(scope="module")
 def compared(tmp_path_factory: pytest.TempPathFactory) -> Compared:
-    """Compare two contents as the output `name`, from files that are named by something else."""
+    """Compares two contents as the output `name`, from files with other names."""
     folder = tmp_path_factory.mktemp("compared")
 
     def compared(name: str, was: Any, now: Any, inputs: Any = without_table) -> Comparison:
@@ -179,7 +179,7 @@ def leaves(value: Any, path: tuple = ()) -> list[tuple]:
 
 
 def edited(value: Any, path: tuple, factor: float) -> Any:
-    """A copy in which one leaf is another: a float times `factor`, anything else something else of its type."""
+    """Returns a copy in which one leaf differs: a float times `factor`, anything else as another value of its type."""
     if path:
         value = copy.copy(value)
         value[path[0]] = edited(value[path[0]], path[1:], factor)
@@ -450,7 +450,7 @@ def test_transparency_and_depth_count(compared: Compared) -> None:
 
 
 def notebook(figure: np.ndarray = SQUARE, share: str = "0.25", **replaced: Any) -> bytes:
-    """A notebook of a title, a cell that prints and one that draws; `replaced` are fields of the printing cell."""
+    """Returns a notebook of a title, a cell that prints and one that draws; `replaced` are fields of the printing cell."""
     v4 = nbformat.v4
     prints = v4.new_code_cell("print(share)", id="share", execution_count=1)
     prints.outputs = [
@@ -533,7 +533,7 @@ def model() -> bytes:
 
 
 def with_weights(model: bytes, factor: float) -> bytes:
-    """The same model with the last of its coefficients times `factor`."""
+    """Returns the same model with the last of its coefficients times `factor`."""
     changed = onnx.load_model_from_string(model)
     coefficients = next(a for node in changed.graph.node for a in node.attribute if a.name == "coefficients")
     coefficients.floats[-1] *= factor

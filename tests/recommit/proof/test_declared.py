@@ -1,4 +1,4 @@
-"""Each way in which the project can say other things than its code does is a line that names it."""
+"""Wherever the project declares something else than its code does, a line names the place."""
 
 import dataclasses
 import json
@@ -28,11 +28,11 @@ class Copy:
     folder: Path
 
     def found(self) -> list[str]:
-        """What there is to mend, a line each."""
+        """Returns one line for each thing to mend."""
         return [str(finding) for finding in check(Declared(self.folder))]
 
     def replace(self, name: str, old: str, new: str) -> None:
-        """Replace a text that must be there, the first time that it is."""
+        """Replaces the first place of a text that must be there."""
         text = (self.folder / name).read_text()
         assert old in text, f"{old!r} is not in {name}"
         (self.folder / name).write_text(text.replace(old, new, 1))

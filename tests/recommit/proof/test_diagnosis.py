@@ -1,4 +1,4 @@
-"""A diagnosis names the one thing that breaks a result, and owns up where there is none."""
+"""A diagnosis names the one thing that breaks a result, or says that there is none."""
 
 from collections.abc import Sequence
 from itertools import count
@@ -23,7 +23,7 @@ def outcome(result: str, status: int = 0) -> Outcome:
 
 
 def breaking(*broken: Variation) -> Replay:
-    """A stage whose result depends on some of what is varied."""
+    """Returns a stage whose result depends on `broken`."""
 
     def replay(varied: Sequence[Variation]) -> Outcome:
         return outcome(str([variation in varied for variation in broken]))

@@ -86,7 +86,7 @@ def test_a_record_is_whole_or_not_there(tmp_path: Path) -> None:
 
 
 def stale(readme: str, record: dict, lock_md5: str) -> list[str]:
-    """What is wrong with the README's line."""
+    """Returns what is wrong with the README's line."""
     found = []
     if badge(record) not in readme:
         found.append("the README's line is not the record's: make verify")

@@ -1,4 +1,4 @@
-"""The temporary place of a proof goes, with what runs in it; what a killed run left goes with the next."""
+"""The temporary place of a proof is removed with what runs in it; the next proof removes what a killed one left."""
 
 import subprocess
 import sys

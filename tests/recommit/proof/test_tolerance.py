@@ -1,4 +1,4 @@
-"""What pyproject.toml may say of tolerances, and how far two numbers are apart."""
+"""pyproject.toml sets tolerances, and the distance of two numbers is relative."""
 
 import math
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What code uses is read from its text, however it is written."""
+"""What code uses is read from its text, in whatever way it is written."""
 
 import ast
 import json

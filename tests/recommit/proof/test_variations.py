@@ -1,4 +1,4 @@
-"""What must not matter is varied for real, and nothing of it is left behind."""
+"""The date is varied for real, and nothing of that is left behind."""
 
 import datetime
 import json

@@ -1,4 +1,4 @@
-"""What strace saw is read as it was, and held against what a stage declares."""
+"""What strace saw is read rightly, and what a stage does not declare is named."""
 
 import subprocess
 import sys
@@ -24,7 +24,7 @@ def bounds(folder: Path, **changed: object) -> Bounds:
 
 
 def seen(code: str, folder: Path) -> Seen:
-    """What strace sees of a Python program."""
+    """Returns what strace sees of a Python program."""
     need("strace")
     log = folder / "opened"
     (folder / "sandbox/data").mkdir(parents=True, exist_ok=True)
