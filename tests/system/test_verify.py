@@ -31,14 +31,14 @@ RUN = [
 
 
 def verify(project: Project, *words: str, **environment: str) -> tuple[int, dict[str, Any]]:
-    """The exit status and the record of `recommit verify`."""
+    """Returns the exit status and the record of `recommit verify`."""
     result = project.run("recommit", "verify", "--json", *words, check=False, **environment)
     assert result.returncode in (0, 1), result.stderr
     return result.returncode, json.loads(result.stdout)
 
 
 def probe(project: Project, *words: str, **environment: str) -> dict[str, Any]:
-    """The verdict on the planted stage, which must not pass."""
+    """Returns the verdict on the planted stage, which must not pass."""
     status, record = verify(project, "--stage", "probe", *words, **environment)
     assert status == 1
     (stage,) = record["stages"]
@@ -46,7 +46,7 @@ def probe(project: Project, *words: str, **environment: str) -> dict[str, Any]:
 
 
 def declare(project: Project, name: str = "probe", **entry: Any) -> None:
-    """Add a stage to dvc.yaml."""
+    """Adds a stage to dvc.yaml."""
     yaml = YAML()
     content = yaml.load(project.read("dvc.yaml"))
     content["stages"][name] = {"desc": "A stage with a fault planted in it", **entry}
@@ -55,7 +55,7 @@ def declare(project: Project, name: str = "probe", **entry: Any) -> None:
 
 
 def script(project: Project, code: str, *deps: str, outs: list[Any] | None = None, **environment: str) -> None:
-    """A stage that is a plain script, run once and committed."""
+    """Adds a stage that is a plain script, runs it once and commits it."""
     (project.folder / "probe.py").write_text(code)
     declare(project, cmd="python probe.py", deps=["probe.py", *deps], outs=outs or ["data/probe.txt"])
     project.repro("probe", **environment)
@@ -63,7 +63,7 @@ def script(project: Project, code: str, *deps: str, outs: list[Any] | None = Non
 
 
 def notebook(project: Project, code: str, *deps: str, outs: list[Any] | None = None, **environment: str) -> None:
-    """A stage that is a notebook of one cell, run once and committed."""
+    """Adds a stage that is a notebook of one cell, runs it once and commits it."""
     new = nbformat.v4
     cells = [
         new.new_markdown_cell("# Probe", id="title"),
@@ -82,12 +82,12 @@ def notebook(project: Project, code: str, *deps: str, outs: list[Any] | None = N
 
 
 def write(expression: str, imports: str = "") -> str:
-    """Notebook code that writes an expression's text to the stage's out."""
+    """Returns notebook code that writes an expression's text to the stage's out."""
     return f"{imports}\nfrom recommit.notebook import path\npath('data/probe.txt').write_text(str({expression}));"
 
 
 def snapshot(folder: Path) -> dict[str, str]:
-    """Every file of a checkout by its content, but for the tool's own records."""
+    """Returns the hash of every file of a checkout, without the tool's own records."""
     files = (file for file in folder.rglob("*") if file.is_file() and not file.is_symlink())
     return {
         str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest()
@@ -545,7 +545,7 @@ def test_a_killed_verify_leaves_the_user_alone_and_the_next_run_clears_up(
     killed = subprocess.Popen(["recommit", "verify", "--stage", "predict"], cwd=project.folder, env=environment)
 
     def inside() -> list[str]:
-        """The command lines of what runs in the private place."""
+        """Returns the command lines of what runs in the temporary place."""
         found = []
         for process in psutil.process_iter():
             with suppress(psutil.Error, OSError):

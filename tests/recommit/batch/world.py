@@ -129,8 +129,9 @@ def fitted(kind: str):
 
 
 def write_model(folder: Path, kind: str, listed: bool = True) -> Path:
-    """Writes a model's folder: file, manifest and golden rows. If `listed`, the manifest has the roads that the model
-    knows.
+    """Writes a model's folder: file, manifest and golden rows.
+
+    If `listed`, the manifest lists the roads that the model knows.
     """
     estimator, rows = fitted(kind)
     content = with_calibration(export(estimator, rows), 1.1, -0.05, 1e-6)
