@@ -27,7 +27,7 @@ class Inputs:
 
 
 @dataclass(frozen=True)
-class Plan:
+class CommitInputs:
     """What the stages of `commit` read, as far as `contents` holds it. It holds more after each replay."""
 
     commit: Commit
@@ -41,7 +41,7 @@ class Plan:
         files = (file for path in paths for file in commit.beneath(path) if file == path or not ignored(file))
         return {file: self.contents.know(commit.folder / file) for file in files if (commit.folder / file).is_file()}
 
-    def inputs(self, stage: LockedStage) -> Inputs:
+    def of(self, stage: LockedStage) -> Inputs:
         """Returns what `stage` reads, as dvc.lock records it."""
         commit, contents, tree = self.commit, self.contents, self.tree
         made = {out.path: out.md5 for other in commit.stages for out in other.outs}

@@ -19,7 +19,7 @@ from recommit.project.yaml import read_yaml
 from recommit.proof import watch
 from recommit.proof.commit import Commit, head_of, lay_out
 from recommit.proof.earlier_proofs import earlier_seconds
-from recommit.proof.inputs import Plan, frozen_or_always_changed
+from recommit.proof.inputs import CommitInputs, frozen_or_always_changed
 from recommit.proof.machine import machine, unlike_the_lock
 from recommit.proof.replay import Prover
 from recommit.proof.sandbox import Sandbox
@@ -108,10 +108,10 @@ def _verify(project: Path, request: Request, say: Say, place: Path) -> Proof:
         programs = _rebuilt(commit.folder, say)
     cache = cache_of(project, programs)
     contents = Contents(place / "made", {"cache": cache} if cache else {})
-    plan = Plan(commit, contents)
+    commit_inputs = CommitInputs(commit, contents)
     outs = [out.md5 for stage in chosen for out in stage.outs]
-    if any(plan.inputs(stage).lacking for stage in chosen) or not all(map(contents.find, outs)):
-        _fetch(project, place / "fetched", programs, plan, say)
+    if any(commit_inputs.of(stage).lacking for stage in chosen) or not all(map(contents.find, outs)):
+        _fetch(project, place / "fetched", programs, commit_inputs, say)
     varied = () if request.as_is else tuple(surroundings())
     prover = Prover(
         sandbox=Sandbox(place, project.resolve(), programs, commit, contents, ignored_by_dvc(commit.folder)),
@@ -122,7 +122,7 @@ def _verify(project: Path, request: Request, say: Say, place: Path) -> Proof:
         say=say,
     )
     say(f"replaying {len(chosen)} stages of {commit.sha[:10]}, with {len(varied)} things varied")
-    found = _replay_all(chosen, plan, prover, request.jobs, earlier_seconds(project), say)
+    found = _replay_all(chosen, commit_inputs, prover, request.jobs, earlier_seconds(project), say)
     return Proof(
         commit=commit.sha,
         lock_md5=md5_of(commit.folder / "dvc.lock"),
@@ -130,26 +130,26 @@ def _verify(project: Path, request: Request, say: Say, place: Path) -> Proof:
         varied=varied,
         tolerance=prover.tolerance,
         rebuilt=request.rebuild,
-        inputs_from=tuple(_origins(chosen, plan)),
+        inputs_from=tuple(_origins(chosen, commit_inputs)),
         watched=watch.strace() or "strace",
         notes=tuple(notes),
-        stages=tuple(_with_record(found, plan, chosen, whole=not request.stages)),
+        stages=tuple(_with_record(found, commit_inputs, chosen, whole=not request.stages)),
         machine=machine(commit.folder, programs / "python"),
         seconds=round(time.monotonic() - started, 1),
     )
 
 
-def _fetch(project: Path, cache: Path, programs: Path, plan: Plan, say: Say) -> None:
+def _fetch(project: Path, cache: Path, programs: Path, commit_inputs: CommitInputs, say: Say) -> None:
     say("not everything is in the cache: asking the remote")
-    plan.contents.caches["remote"] = cache
-    reason = fetch(project, plan.commit.folder, cache, programs)
+    commit_inputs.contents.caches["remote"] = cache
+    reason = fetch(project, commit_inputs.commit.folder, cache, programs)
     if reason:
         say(f"no remote has it ({reason}): a stage whose inputs are nowhere waits for those that make them")
 
 
-def _origins(chosen: Sequence[LockedStage], plan: Plan) -> list[str]:
-    hashes = {md5 for stage in chosen for md5 in plan.inputs(stage).files.values()}
-    return sorted({plan.contents.origin(md5) for md5 in hashes if plan.contents.find(md5)})
+def _origins(chosen: Sequence[LockedStage], commit_inputs: CommitInputs) -> list[str]:
+    hashes = {md5 for stage in chosen for md5 in commit_inputs.of(stage).files.values()}
+    return sorted({commit_inputs.contents.origin(md5) for md5 in hashes if commit_inputs.contents.find(md5)})
 
 
 def _chosen(commit: Commit, names: Sequence[str]) -> list[LockedStage]:
@@ -180,7 +180,7 @@ def _rebuilt(folder: Path, say: Say) -> Path:
 
 def _replay_all(
     chosen: Sequence[LockedStage],
-    plan: Plan,
+    commit_inputs: CommitInputs,
     prover: Prover,
     jobs: int,
     took: Mapping[str, float],
@@ -202,7 +202,7 @@ def _replay_all(
         try:
             while waiting or running:
                 for stage in list(waiting):
-                    inputs = plan.inputs(stage)
+                    inputs = commit_inputs.of(stage)
                     if inputs.stale:
                         waiting.remove(stage)
                         done(_not_replayed(stage, inputs.stale))
@@ -214,7 +214,7 @@ def _replay_all(
                         running[pool.submit(prover.prove, stage, inputs.files, place, cpu)] = worker
                 if not running:
                     for stage in waiting:
-                        done(_not_replayed(stage, (_NOWHERE.format(plan.inputs(stage).lacking[0]),)))
+                        done(_not_replayed(stage, (_NOWHERE.format(commit_inputs.of(stage).lacking[0]),)))
                     break
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
                     free.append(running.pop(future))
@@ -234,10 +234,10 @@ def _not_replayed(stage: LockedStage, problems: tuple[str, ...]) -> StageVerdict
 
 
 def _with_record(
-    found: Mapping[str, StageVerdict], plan: Plan, chosen: Sequence[LockedStage], whole: bool
+    found: Mapping[str, StageVerdict], commit_inputs: CommitInputs, chosen: Sequence[LockedStage], whole: bool
 ) -> list[StageVerdict]:
     """Returns the verdicts in dvc.lock's order, each with what the commit's own record of its stage says against it."""
-    wrong, special = list(plan.contradictions()), list(frozen_or_always_changed(plan.commit))
+    wrong, special = list(commit_inputs.contradictions()), list(frozen_or_always_changed(commit_inputs.commit))
     verdicts = [found[stage.name] for stage in chosen]
     if whole:
         unrecorded = dict.fromkeys(name for name, _ in wrong if name not in found)

@@ -450,7 +450,7 @@ def test_transparency_and_depth_count(compared: Compared) -> None:
 
 
 def notebook(figure: np.ndarray = SQUARE, share: str = "0.25", **replaced: Any) -> bytes:
-    """Returns a notebook of a title, a cell that prints and one that draws; `replaced` are fields of the printing cell."""
+    """Returns a notebook of a title, a cell that prints (with the fields `replaced`) and one that draws."""
     v4 = nbformat.v4
     prints = v4.new_code_cell("print(share)", id="share", execution_count=1)
     prints.outputs = [
