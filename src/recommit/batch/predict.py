@@ -82,10 +82,8 @@ def _run(job: Job, source: Source, request: Request) -> Generator[Done]:
 
 
 def _told(job: Job, source: Source) -> str:
-    if job.rows == "features":
-        what = f"it has the {len(job.scorer.columns)} columns that the model reads"
-    else:
-        what = f"it is a plan: features are computed from {job.history}"
+    inputs = f"it has the {len(job.scorer.columns)} columns that the model reads"
+    what = inputs if job.rows == "features" else f"it is a plan: features are computed from {job.history}"
     return f"{source.path}{source.note}: {what}; model {job.scorer.name} {job.scorer.version}, from {job.scorer.folder}"
 
 

@@ -73,10 +73,8 @@ def _differences(given: MarkedJob) -> str:
     here = marks(given.job)
     found = [name for name, mark in given.marks.items() if here.get(name) != mark]
     begun = psutil.Process().create_time()
-    for package in _packages(given.job):
-        if any(source.stat().st_mtime > begun for source in _sources(package)):
-            found.append(f"what it may have read of {package} before that was changed")
-    return ", ".join(found)
+    changed = (name for name in _packages(given.job) if any(one.stat().st_mtime > begun for one in _sources(name)))
+    return ", ".join([*found, *(f"what it may have read of {name} before that was changed" for name in changed)])
 
 
 def _packages(job: Job) -> tuple[str, str]:

@@ -1,6 +1,8 @@
 """Reads columns of a file as the types that features are computed from, and tells which values are of another."""
 
+import math
 import re
+import string
 from collections.abc import Mapping
 from decimal import Decimal
 
@@ -51,7 +53,9 @@ def as_kind(values: pa.ChunkedArray, name: str, kind: Kind) -> tuple[pd.Series, 
     becomes does not depend on the other rows.
     """
     values, undecoded = _plain(values, name, kind)
-    convert = {"text": _text, "number": _number, "whole": _whole, "instant": _instant}[kind]
+    if kind == "text":
+        return values.to_pandas(), undecoded
+    convert = {"number": _number, "whole": _whole, "instant": _instant}[kind]
     found, faults = convert(values, name)
     told = {row for row, _ in undecoded}
     return found, undecoded + [fault for fault in faults if fault[0] not in told]
@@ -106,10 +110,6 @@ def _decoded(value: bytes | None) -> str | None:
         return None
 
 
-def _text(values: pa.ChunkedArray, name: str) -> tuple[pd.Series, list[Fault]]:
-    return values.to_pandas(), []
-
-
 def _number(values: pa.ChunkedArray, name: str) -> tuple[pd.Series, list[Fault]]:
     faults: list[Fault] = []
     if _is_string(values.type):
@@ -147,18 +147,21 @@ def _whole(values: pa.ChunkedArray, name: str) -> tuple[pd.Series, list[Fault]]:
 
 def _one_whole(value: str | float | None) -> int:
     """Returns a whole number of 64 bits. Raises ValueError that says what the value is instead."""
-    text = "nan" if value is None else str(value).strip()
+    text = "nan" if value is None else str(value).strip(string.whitespace)
     if not re.fullmatch(_NUMBER, text, re.ASCII):
         raise ValueError(f"{value!r}, not {_WORDS['whole']}")
-    number = Decimal(text)
-    if number.is_nan():
+    if text.lstrip("+-").isdigit():
+        digits = Decimal(text)  # int refuses thousands of them
+        if not -_MOST - 1 <= digits <= _MOST:
+            raise ValueError(f"{digits}, {f'above {_MOST}' if digits > 0 else f'below {-_MOST - 1}'}")
+        return int(digits)
+    number = float(text)
+    if math.isnan(number):
         raise ValueError("missing")
-    if not number.is_finite() or number != number.to_integral_value():
+    if not number.is_integer():
         raise ValueError(f"{value}, not {_WORDS['whole']}")
-    if not text.lstrip("+-").isdigit() and abs(number) >= 2**53:
+    if abs(number) >= 2**53:
         raise ValueError(f"{value}: beyond 2**53 a number of this type may have lost digits")
-    if not -_MOST - 1 <= number <= _MOST:
-        raise ValueError(f"{number}, {f'above {_MOST}' if number > 0 else f'below {-_MOST - 1}'}")
     return int(number)
 
 

@@ -10,6 +10,7 @@ from tests.recommit.batch import world
 
 NUMBERS = ["1", " 1 ", "1.", ".5", "+1", "-1e-3", "1e39", "1E400", "nan", "NaN", "-inf", "Infinity", None]
 NUMBERS += ["1.00000017881393432617187499", "x", "", "1e", "0x10", "1_000", "nan(1)", "\u0661", "NA", "1,5"]
+WHOLE = ["9007199254740993", "9007199254740993.0", "007.00", "1e3", "0e999999999999999999", "1e999999999999999999999"]
 INSTANTS = ["1600-01-01T00:00:00Z", "2013-09-01T06:15:00.123456789Z", "2013-09-01 06:15+02:00", "soon", None]
 
 
@@ -19,9 +20,7 @@ def each_alone(texts, kind):
     return pd.concat([values for values, _ in found], ignore_index=True), faults
 
 
-@pytest.mark.parametrize(
-    ("kind", "texts"), [("number", NUMBERS), ("whole", [*NUMBERS, "9007199254740993"]), ("instant", INSTANTS)]
-)
+@pytest.mark.parametrize(("kind", "texts"), [("number", NUMBERS), ("whole", [*NUMBERS, *WHOLE]), ("instant", INSTANTS)])
 def test_a_value_is_read_alike_alone_and_beside_others(kind, texts):
     values, faults = as_kind(pa.chunked_array([pa.array(texts, pa.string())]), "x", kind)
     alone, faults_alone = each_alone(texts, kind)
@@ -97,3 +96,9 @@ def test_numbers_that_are_kept_as_codes_are_numbers(boosting, score):
         boosting, rows.assign(weight=rows["weight"].astype("category"), parcel=rows["parcel"].astype("category"))
     )
     assert plain.read_bytes() == coded.read_bytes()
+
+
+def test_a_whole_number_may_be_written_with_a_point_or_an_exponent_as_far_as_no_digit_is_lost():
+    values, faults = as_kind(pa.chunked_array([[*WHOLE, "\u00a01"]]), "x", "whole")
+    assert values.tolist() == [9007199254740993, 0, 7, 1000, 0, 0, 0]
+    assert [row for row, _ in faults] == [1, 5, 6]
