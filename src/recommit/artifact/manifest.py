@@ -74,7 +74,7 @@ class Hashes(Closed):
     lock: Hash
 
 
-class Score(Closed):
+class Measured(Closed):
     """A measured number and its confidence interval, which holds the true number with probability `level`."""
 
     value: float
@@ -184,9 +184,7 @@ def manifest_bytes(manifest: Manifest) -> bytes:
 
 def write_manifest(path: Path, manifest: Manifest) -> None:
     """Write `manifest` to the file at `path`. The file appears whole or not at all."""
-    from recommit.notebook.run import (
-        write_whole,
-    )  # here, because it imports what runs notebooks, which reading does not need
+    from recommit.project.files import write_whole
 
     write_whole(path, manifest_bytes(manifest))
 

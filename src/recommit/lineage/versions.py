@@ -42,9 +42,8 @@ def model_name(registry: Registry) -> str:
 
 def version_of(registry: Registry, number: str, stage: str = "") -> Version:
     """Return the registered version `number`; `stage` is the stage by which it was asked for, if it was."""
-    # A number that is missing has no name: it may have been this stage's.
-    of_stage = [one for one in registry.problems if stage and (parse(one.tag) or {"stage": stage})["stage"] == stage]
-    warnings = tuple(dict.fromkeys(map(str, [*registry.against(number), *of_stage])))
+    problems = [*registry.against(number), *(registry.doubts(stage) if stage else ())]
+    warnings = tuple(dict.fromkeys(map(str, problems)))
     return Version(f"{model_name(registry)}@{number}", registry.versions[number].commit, warnings)
 
 

@@ -6,11 +6,13 @@ from functools import cached_property, reduce
 from operator import getitem
 
 from recommit import Refusal
-from recommit.notebook.hashes import files_in, ignored_by_dvc, md5_of_folder
-from recommit.notebook.parameters import declared_values
-from recommit.notebook.project import Stage, is_in, read_yaml, stages
-from recommit.proof.commit import Commit, LockedStage, unkept
-from recommit.proof.contents import Contents
+from recommit.project.contents import Contents
+from recommit.project.hashes import files_in, ignored_by_dvc, md5_of_folder
+from recommit.project.lock import LockedStage
+from recommit.project.params import declared_values
+from recommit.project.pipeline import Stage, is_in, stages
+from recommit.project.yaml import read_yaml
+from recommit.proof.commit import Commit, unkept
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, field_validator
 
 from recommit import Refusal
-from recommit.git import git
+from recommit.project.git import git
 
 FILES = ("model.onnx", "manifest.json", "golden.parquet")
 """What a model is."""

@@ -9,10 +9,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from recommit import Refusal
-from recommit.git import blob, git
-from recommit.notebook.hashes import md5_of
-from recommit.notebook.project import is_in
-from recommit.proof.commit import LockedStage, read_lock
+from recommit.project.git import blob, git
+from recommit.project.hashes import md5_of
+from recommit.project.lock import LockedStage, read_lock
+from recommit.project.pipeline import is_in
 
 
 @dataclass(frozen=True)

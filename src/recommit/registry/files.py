@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recommit import Refusal
-from recommit.notebook.hashes import md5_of, md5_of_folder
-from recommit.proof.remote import cache_of, fetch
+from recommit.project.dvc import cache_of, fetch
+from recommit.project.hashes import md5_of, md5_of_folder
 from recommit.registry.entry import FILES, File
 
 if TYPE_CHECKING:

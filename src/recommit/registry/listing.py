@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from recommit.proof.kept import kept_records
+from recommit.proof.earlier_proofs import earlier_records
 from recommit.registry.entry import Entry
 from recommit.registry.history import Event, Registry
 

@@ -29,7 +29,7 @@ def tried(root: Path) -> Tried:
     """Counts the candidates in this repository's ledger and commits, and judges this one as the best of that many.
 
     Candidates that were judged on different samples of one test month count together. That evidence is missing, or is
-    another candidate's, is an objection of `recommit.registry.evidence`, not of this function.
+    another candidate's, is an objection of `recommit.registry.objections`, not of this function.
     """
     try:
         content = (root / TEST).read_bytes()

@@ -4,13 +4,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recommit import Refusal
-from recommit.git import git
+from recommit.project.git import git
 from recommit.registry.change import PRODUCTION, Change
 from recommit.registry.entry import File, Interval, StageEntry, VersionEntry, check_reason, one_line, signature
-from recommit.registry.evidence import judged
 from recommit.registry.files import hashes, sound
 from recommit.registry.history import Registry, read_registry
 from recommit.registry.looks import tried
+from recommit.registry.objections import judged
 from recommit.registry.recorded import Recorded, records
 from recommit.registry.state import refuse_changes, refuse_no_branch, refuse_own, refuse_stale
 from recommit.registry.tags import CANDIDATE, check_stage

@@ -5,12 +5,16 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from recommit.git import blobs, prefix
-from recommit.notebook.hashes import md5_of_bytes
+from recommit import Refusal
+from recommit.evidence.decision import Decision
+from recommit.evidence.files import DECISION, parse
+from recommit.notebook.ledger import TEST
+from recommit.project.git import blobs, prefix
+from recommit.project.hashes import md5_of_bytes
 from recommit.registry.entry import FILES, Accepted, Interval, VersionEntry
-from recommit.registry.evidence import DECISION, TEST, TEST_NAME, accepted_in, metrics_in
+from recommit.registry.objections import TEST_NAME, accepted_in, metrics_in
 from recommit.registry.tags import CANDIDATE
 
 _OUT = re.compile(
@@ -60,22 +64,16 @@ def contradicted(entry: VersionEntry, found: Recorded) -> list[str]:
 
 
 def _recorded(lock: bytes | None, decision: bytes | None, test: bytes | None) -> Recorded:
-    decided = _object(decision or b"")
-    read, verdict = decided.get("evidence"), decided.get("verdict")
-    is_judged_by = test is not None and isinstance(read, dict) and read.get(TEST_NAME) == md5_of_bytes(test)
+    try:
+        decided = parse(decision or b"", Decision, DECISION)
+    except Refusal:
+        decided = None
+    judged_by = decided.evidence.get(TEST_NAME) if decided else None
     return Recorded(
         lock=md5_of_bytes(lock) if lock is not None else None,
         files=dict(_OUT.findall((lock or b"").decode("utf-8", "replace"))),
         evidence=hashlib.sha256(decision).hexdigest() if decision is not None else None,
-        decision=verdict if verdict in ("yes", "no", "unknown") else "none",
-        accepted=accepted_in(decision or b""),
-        metrics=metrics_in(test) if test is not None and is_judged_by else {},
+        decision=decided.answer if decided else "none",
+        accepted=accepted_in(decided) if decided else (),
+        metrics=metrics_in(test) if test is not None and md5_of_bytes(test) == judged_by else {},
     )
-
-
-def _object(content: bytes) -> dict[str, Any]:
-    try:
-        found = json.loads(content)
-    except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from recommit import Refusal
-from recommit.git import git, run
-from recommit.notebook.project import is_in
-from recommit.proof.commit import read_added, read_lock
-from recommit.proof.remote import dvc, reason_of
+from recommit.project.dvc import dvc, reason_of
+from recommit.project.git import git, run
+from recommit.project.lock import read_added, read_lock
+from recommit.project.pipeline import is_in
 from recommit.registry.entry import FILES
 from recommit.registry.files import CHAMPION, PROGRAMS
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from recommit import Refusal
-from recommit.git import common, git, prefix, signs
-from recommit.notebook.project import read_yaml
+from recommit.project.git import common, git, prefix, signs
+from recommit.project.yaml import read_yaml
 from recommit.registry.entry import Entry, as_message, one_line
 
 CANDIDATE = "models/candidate"

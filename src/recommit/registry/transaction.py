@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from recommit import Refusal
-from recommit.git import git, prefix, run
-from recommit.proof.remote import dvc, reason_of
+from recommit.project.dvc import dvc, reason_of
+from recommit.project.git import git, prefix, run
 from recommit.registry.entry import FILES, Entry
 from recommit.registry.files import CHAMPION, PROGRAMS, dvc_cache, scratch_project
 from recommit.registry.state import CHECK_OUT, POINTERS

@@ -10,7 +10,7 @@ from recommit.report.facts import Facts
 from recommit.report.tables import Table, listed
 
 
-def _from(name: str, *makers: Callable[[judged.Evidence], Table | Sequence[Table]]) -> Callable[[Facts], list[Table]]:
+def _from(name: str, *makers: Callable[[Any], Table | Sequence[Table]]) -> Callable[[Facts], list[Table]]:
     """Return a function that makes the tables of `makers` from the evidence `name`, none where it is missing."""
 
     def make(facts: Facts) -> list[Table]:

@@ -125,11 +125,10 @@ def _stage(dep: str, file: Path) -> str:
     return file.stem if dep.endswith(file.name) else f"{Path(dep).name}@{file.stem}"
 
 
-def _by_source(features: Any) -> dict[str, list[Any]]:
+def _by_source(features: Sequence[Feature]) -> dict[str, list[Feature]]:
     """Return the catalogue's features by their source, in its order."""
-    with evidence.expecting("features"):
-        sources = dict.fromkeys(feature["source"] for feature in features)
-        return {source: [feature for feature in features if feature["source"] == source] for source in sources}
+    sources = dict.fromkeys(feature.source for feature in features)
+    return {source: [feature for feature in features if feature.source == source] for source in sources}
 
 
 def _flat(params: Any, above: str = "") -> dict[str, str]:

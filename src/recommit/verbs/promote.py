@@ -20,7 +20,7 @@ def command(stage: str, reason: str, force: bool, as_json: bool) -> None:
       recommit promote --reason "clock moved to October"
     Exit status: 0 promoted, or it was already; 1 the evidence speaks against it; 2 it could not start.
     """
-    from recommit.notebook.project import root
+    from recommit.project.files import root
     from recommit.registry.change import report
     from recommit.registry.promote import promote
 

@@ -20,7 +20,7 @@ def command(to: str | None, stage: str, reason: str, as_json: bool) -> None:
       recommit rollback --reason "refuses every flight to Denver"
     Exit status: 0 it has the stage, 2 it could not be brought back.
     """
-    from recommit.notebook.project import root
+    from recommit.project.files import root
     from recommit.registry.change import report
     from recommit.registry.rollback import rollback
 

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from recommit.notebook import engine
-from recommit.notebook.hashes import md5_of
+from recommit.project.hashes import md5_of
 from tests.recommit.notebook.conftest import DVC, PARAMETERS, WORK, TinyProject
 
 SHOW = """\

@@ -14,7 +14,6 @@ import pytest
 from recommit.project.contents import Contents
 from recommit.project.hashes import ignored_by_dvc, md5_of
 from recommit.proof.commit import lay_out
-from recommit.proof.contents import Contents
 from recommit.proof.sandbox import Outcome, Sandbox
 from recommit.proof.variations import (
     SEEDED,

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from recommit import Refusal
-from recommit.notebook.hashes import md5_of
+from recommit.project.hashes import md5_of
 from recommit.registry.change import Change, report
 from recommit.registry.history import read_registry
 from recommit.registry.promote import promote
