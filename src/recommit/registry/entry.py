@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, 
 from recommit import Refusal
 from recommit.project.git import git
 
-FILES = ("model.onnx", "manifest.json", "golden.parquet")
+FILES = ("model.onnx", "manifest.json", "golden.json")
 """What a model is."""
 _BREAKS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
 """Control characters, ends of lines, halves of characters, and marks that turn the direction of what follows."""
