@@ -1,26 +1,17 @@
 """Whether a version that comes back still fits the features that this project computes now."""
 
 import tempfile
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from recommit import Refusal
-from recommit.project.git import blob, git
-from recommit.project.hashes import md5_of
-from recommit.project.lock import LockedStage, read_lock
-from recommit.project.pipeline import is_in
-
-
-@dataclass(frozen=True)
-class _Table:
-    path: str
-    md5: str
-    stage: str
-    columns: frozenset[str]
+from recommit.git import blob, git
+from recommit.notebook.hashes import md5_of
+from recommit.notebook.project import is_in
+from recommit.proof.commit import LockedStage, Recorded, read_lock
 
 
 def changed_code(root: Path, tag: str, commit: str, inputs: Sequence[str]) -> tuple[str, ...] | None:
@@ -33,22 +24,23 @@ def changed_code(root: Path, tag: str, commit: str, inputs: Sequence[str]) -> tu
         now = list(read_lock(root))
     except Refusal:  # whatever became of the present: the old model is wanted
         return None
-    tables = list(_tables(root, now))
-    table = max(tables, key=lambda found: len(found.columns.intersection(inputs)), default=None)
-    if table is None or not table.columns.intersection(inputs):
+    tables = _tables(root, now)
+    best = max(tables, key=lambda table: len(tables[table].intersection(inputs)), default=None)
+    if best is None or not tables[best].intersection(inputs):
         return None
-    code = sorted(_code(now, table.stage) | _code(_locked(root, commit), table.stage))
+    stage, table = best
+    code = sorted(_code(now, stage) | _code(_locked(root, commit), stage))
     # What is new since then is not in that commit, and could not be brought back from it.
     different = ("diff", "--name-only", "--no-renames", "--diff-filter=a", "--relative", "-z", commit, "--", *code)
     changed = tuple(filter(None, git(root, *different).split("\0"))) if code else ()
-    missing = sorted(set(inputs).difference(*(found.columns for found in tables)))
-    if missing and any(md5_of(root / found.path) != found.md5 for found in tables):
+    missing = sorted(set(inputs).difference(*tables.values()))
+    if missing and any(md5_of(root / made.path) != made.md5 for _, made in tables):
         return None
     if missing:
         back = f"`git checkout {tag} -- {' '.join(changed)}`, " if changed else ""
         raise Refusal(
-            f"{tag} needs {', '.join(missing)}, which no stage makes any more ({table.stage} makes {table.path}): "
-            f"bring its features back first: {back}`dvc repro {table.stage}`, then commit"
+            f"{tag} needs {', '.join(missing)}, which no stage makes any more ({stage} makes {table.path}): "
+            f"bring its features back first: {back}`dvc repro {stage}`, then commit"
         )
     return changed
 
@@ -60,13 +52,14 @@ def _locked(root: Path, commit: str) -> list[LockedStage]:
         return list(read_lock(Path(place)))
 
 
-def _tables(root: Path, locked: Sequence[LockedStage]) -> Iterator[_Table]:
-    """Yields the tables on this machine that stages made, but none in models, whose golden rows look like features."""
-    for stage in locked:
-        for out in stage.outs:
-            table = root / out.path
-            if out.path.endswith(".parquet") and not is_in(out.path, "models") and (columns := _columns(table)):
-                yield _Table(out.path, out.md5, stage.name, columns)
+def _tables(root: Path, locked: Sequence[LockedStage]) -> dict[tuple[str, Recorded], frozenset[str]]:
+    """Returns the columns of each table on this machine that a stage made, by the stage's name and the table.
+
+    Tables in models are left out: a model's golden rows look like features.
+    """
+    made = ((stage.name, out) for stage in locked for out in stage.outs if out.path.endswith(".parquet"))
+    columns = {(stage, out): _columns(root / out.path) for stage, out in made if not is_in(out.path, "models")}
+    return {table: names for table, names in columns.items() if names}
 
 
 def _code(locked: Sequence[LockedStage], name: str) -> set[str]:
