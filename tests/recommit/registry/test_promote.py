@@ -393,6 +393,24 @@ def test_what_the_user_ignores_beside_the_champion_stays_ignored(world: World) -
     assert (world.folder / "models/.gitignore").read_text() == "*.tmp\n/champion\n"
 
 
+def test_a_project_below_the_top_of_its_repository_changes_its_own_champion_alone(tmp_path: Path, world: World) -> None:
+    top, below = World(tmp_path / "top"), World(tmp_path / "top/toy")
+    world.copy(below.folder)
+    (below.folder / ".git").rename(top.folder / ".git")
+    top.git("rm", "-r", "--quiet", "--cached", ".")
+    below.run("dvc", "config", "cache.type", "symlink")
+    head = top.commit("below the top")
+    assert do(below).tags == ("toy=toy@v1.0.0", "toy=toy#prod#1")
+    assert below.model("models/champion") == "model one"
+    assert top.git("status", "--porcelain") == ""
+    below.run("dvc", "status", "--quiet", "models/champion.dvc")
+    changed = top.git("diff", "--name-only", head, "HEAD").split()
+    assert {name for name in changed if not name.startswith("toy/models/champion/")} == {
+        "toy/models/champion.dvc",
+        "toy/models/.gitignore",
+    }
+
+
 def test_a_version_off_the_pushed_branch_reaches_the_other_clone(world: World, tmp_path: Path) -> None:
     def publish(change: Change) -> None:
         for command in publishing(change):
