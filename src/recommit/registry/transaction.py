@@ -92,7 +92,9 @@ def _transact(root: Path, tags: Mapping[str, str], head: str, commit: str | None
     try:
         git(root, "update-ref", "-m", "recommit: new champion", "--stdin", given="\n".join([*lines, ""]))
     except Refusal as refusal:
-        raise Refusal(f"{refusal}; nothing has changed: if another command was changing it, do this again") from None
+        raise Refusal(
+            f"{refusal}; nothing has changed; if another command changed it meanwhile, run this again"
+        ) from None
 
 
 def _check_out(root: Path, place: Path) -> None:
