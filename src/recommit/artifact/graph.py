@@ -156,7 +156,10 @@ def _weights(tensor: Any) -> np.ndarray:
     fits = len(dims) <= 2 and all(0 <= size <= MOST_WEIGHTS for size in dims) and np.prod(dims) <= MOST_WEIGHTS
     demand(fits, f"its weights {tensor.name!r} have the shape {dims}: at most {MOST_WEIGHTS:,} numbers")
     demand(tensor.data_type in (FLOAT, INT64), f"its weights {tensor.name!r} are neither float32 nor int64")
-    return onnx.numpy_helper.to_array(tensor)
+    try:
+        return onnx.numpy_helper.to_array(tensor)
+    except ValueError as error:
+        raise ValueError(f"its weights {tensor.name!r} do not fill their shape: {reason(error)}") from None
 
 
 def _attributes(node: Any) -> dict[str, Any]:

@@ -294,6 +294,11 @@ def with_half_the_weights(model):
     weights.dims[:] = [2]
 
 
+def with_twice_the_weights(model):
+    weights = next(one for one in model.graph.initializer if one.raw_data)
+    weights.raw_data *= 2
+
+
 def with_weights_named_as_an_input(model):
     model.graph.initializer.append(onnx.numpy_helper.from_array(np.zeros(1, "float32"), "wind"))
 
@@ -366,6 +371,7 @@ HARM = [
     (with_negative_shape, "Negative dimension value (tensor name: shape_tensor)"),
     (with_huge_weights, "have the shape [20000]: at most 10,000 numbers"),
     (with_half_the_weights, "is too small for the declared shape"),
+    (with_twice_the_weights, "its weights 'calibration_slope' do not fill their shape"),
     (with_weights_named_as_an_input, "it has an input and weights of one name"),
     (with_wide_input, "its input 'wind' must be"),
     (with_whole_number_input, "its input 'wind' must be"),
