@@ -8,10 +8,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from recommit import Refusal
-from recommit.git import blob, git
-from recommit.notebook.hashes import md5_of
-from recommit.notebook.project import is_in
-from recommit.proof.commit import LockedStage, Recorded, read_lock
+from recommit.project.git import blob, git
+from recommit.project.hashes import md5_of
+from recommit.project.lock import LockedStage, Recorded, read_lock
+from recommit.project.pipeline import is_in
 
 
 def changed_code(root: Path, tag: str, commit: str, inputs: Sequence[str]) -> tuple[str, ...] | None:
