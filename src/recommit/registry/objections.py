@@ -1,14 +1,12 @@
 """List the objections to a promotion: the gate's decision says no, or is about other files than these."""
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from recommit import Refusal
-from recommit.evidence.decision import Answer, Decision
+from recommit.evidence.decision import Decision
 from recommit.evidence.files import DECISION, FOLDER, parse
 from recommit.evidence.stages import Test
 from recommit.notebook.ledger import TEST
@@ -22,14 +20,11 @@ TEST_NAME = TEST.removeprefix(f"{FOLDER}/")
 
 @dataclass(frozen=True)
 class Judged:
-    """The decision as found: its answer, its hash, what was measured, and all objections to promoting.
+    """What the gate's decision says of a promotion: all objections to it.
 
     `accepted` are the points that declared lines accepted; `unused` the lines that accepted none.
     """
 
-    decision: Answer | Literal["none"]
-    sha256: str | None
-    metrics: Mapping[str, Interval]
     objections: tuple[str, ...]
     accepted: tuple[Accepted, ...] = ()
     unused: tuple[str, ...] = ()
@@ -39,16 +34,14 @@ def judged(root: Path, files: Mapping[str, File]) -> Judged:
     """Read the decision of the project in `root` and compare it with the files; `files` are the candidate's."""
     path = root / DECISION
     if not path.is_file():
-        return Judged("none", None, {}, (f"{DECISION} is missing: `dvc repro gate` makes it",))
-    content = path.read_bytes()
-    digest = hashlib.sha256(content).hexdigest()
+        return Judged((f"{DECISION} is missing: `dvc repro gate` makes it",))
     try:
-        decision = parse(content, Decision, DECISION)
+        decision = parse(path.read_bytes(), Decision, DECISION)
     except Refusal as refusal:
-        return Judged("none", digest, {}, (str(refusal),))
+        return Judged((str(refusal),))
     objections = (*_no(decision), *_open(decision), *_other(root, decision, files))
     unused = tuple(f"rule {one_line(line.rule)}, about {one_line(line.about)}" for line in decision.unused)
-    return Judged(decision.answer, digest, _measured(root, decision), objections, accepted_in(decision), unused)
+    return Judged(objections, accepted_in(decision), unused)
 
 
 def _no(decision: Decision) -> Iterator[str]:
@@ -109,14 +102,6 @@ def _other(root: Path, decision: Decision, files: Mapping[str, File]) -> Iterato
             yield f"evidence {name} was not read by the decision: `dvc repro gate`"
         elif md5_of(root / FOLDER / name) != decision.evidence[name]:
             yield f"evidence {name} has changed since the decision: `dvc repro`"
-
-
-def _measured(root: Path, decision: Decision) -> dict[str, Interval]:
-    """Return the candidate's metrics on the test month, with intervals, from the evidence that the decision read."""
-    path = root / TEST
-    if not path.is_file() or md5_of(path) != decision.evidence.get(TEST_NAME):
-        return {}
-    return metrics_in(path.read_bytes())
 
 
 def metrics_in(evidence: bytes) -> dict[str, Interval]:
