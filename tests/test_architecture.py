@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from recommit.check.uses import imports, tree_of
 from recommit.evidence.files import kind_of
 from recommit.project.pipeline import is_in, stages
-from recommit.proof.uses import imports, tree_of
 
 ROOT = Path(__file__).parents[1]
 SRC = ROOT / "src"

@@ -24,10 +24,10 @@ def command(as_json: bool, fix: bool) -> None:
       recommit check --fix
     Exit status: 0 nothing to mend, 1 something, 2 it could not start.
     """
+    from recommit.check.declared import Declared, check
+    from recommit.check.deps import write_deps
+    from recommit.check.leftovers import remove_leftovers
     from recommit.project.files import root
-    from recommit.proof.declared import Declared, check
-    from recommit.proof.derived import write_deps
-    from recommit.proof.leftovers import remove_leftovers
 
     if fix:
         for name in write_deps(Declared(root())):

@@ -45,6 +45,13 @@ def a_ratio(table, random):
     return {"leak0": size, "leak1": size * np.where(table["late"], 3.0, 1.0) * random.lognormal(0, 0.4, len(table))}
 
 
+def a_product(table, random):
+    """Two columns that say nothing alone: of 88 % of the rows, the sign of their product is the outcome."""
+    size = pd.Series(random.normal(size=len(table)), table.index)
+    sign = np.where(table["late"] ^ (random.random(len(table)) < 0.12), 1.0, -1.0)
+    return {"leak0": size, "leak1": sign * np.sign(size) * np.abs(random.normal(size=len(table)))}
+
+
 def gaps_of_a_joined_table(table, random):
     """Half of the late rows of every supplier but one miss a value; of that one, all rows do."""
     supplier = pd.Series(random.choice(list("abc"), len(table)), table.index, dtype="str")
@@ -89,6 +96,7 @@ PLANTS: dict[str, Plant] = {
             since_the_last_month,
             two_with_noise_since_the_last_month,
             a_ratio,
+            a_product,
             gaps_of_a_joined_table,
             a_rare_gap,
         ),

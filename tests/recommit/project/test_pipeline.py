@@ -12,10 +12,10 @@ from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
 from recommit import Refusal
+from recommit.check.declared import Declared, check
 from recommit.project.dvc import dvc_config
 from recommit.project.pipeline import alone, stages, templates
 from recommit.project.yaml import read_params
-from recommit.proof.declared import Declared, check
 
 PARAMS = """\
 seed: 7

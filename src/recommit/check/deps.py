@@ -12,12 +12,12 @@ from posixpath import dirname, normpath
 from ruamel.yaml import YAML
 from ruamel.yaml.nodes import CollectionNode, Node
 
+from recommit.check.declared import Declared
+from recommit.check.leftovers import leftovers
+from recommit.check.uses import Code
 from recommit.project.files import REQUIREMENTS, write_whole
 from recommit.project.git import run
 from recommit.project.pipeline import Stage, is_in
-from recommit.proof.declared import Declared
-from recommit.proof.leftovers import leftovers
-from recommit.proof.uses import Code
 
 _TEMPLATE = re.compile(r"\$\{[^}]*\}")
 _PAGES = (".ipynb", ".json", ".png", ".svg", ".jpg", ".jpeg", ".gif")

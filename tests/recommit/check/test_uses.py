@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from recommit import Refusal
+from recommit.check.uses import Code, files_named, imports, tree_of
 from recommit.project.pipeline import Stage
-from recommit.proof.uses import Code, files_named, imports, tree_of
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from recommit import Refusal
+from recommit.check.declared import Declared, check, undeclared_code
+from recommit.check.uses import Code
 from recommit.project.pipeline import stages
-from recommit.proof.declared import Declared, check, undeclared_code
-from recommit.proof.uses import Code
 
 ROOT = Path(__file__).parents[3]
 DESC = "    desc: Score the flights of the month after the clock with the champion, and beside it with the candidate\n"
@@ -98,6 +98,15 @@ def test_the_command_fixes_deps_before_it_checks(copy: Copy) -> None:
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout.splitlines()[0] == "dvc.yaml: stage ingest: deps written"
     assert (copy.folder / "dvc.yaml").read_text() == before
+
+
+@pytest.mark.parametrize(
+    "source", ["from flights.gone import build", "import flights.gone", "from flights import gone, features"]
+)
+def test_an_import_of_a_module_that_is_not_there_is_named(copy: Copy, source: str) -> None:
+    copy.cell("explore", f"from flights.figures import *\nfrom recommit.notebook import path\n{source}")
+    named = "notebooks/explore.ipynb: it imports flights.gone, and there is no such module"
+    assert [line for line in copy.found() if "imports" in line] == [f"{named}: mend the import, or add the module"]
 
 
 def test_the_command_that_cannot_read_the_pipeline_exits_with_2(copy: Copy) -> None:

@@ -10,9 +10,9 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
 from recommit import Refusal
-from recommit.proof.declared import Declared
-from recommit.proof.derived import write_deps
-from recommit.proof.leftovers import remove_leftovers
+from recommit.check.declared import Declared
+from recommit.check.deps import write_deps
+from recommit.check.leftovers import remove_leftovers
 
 DVC_YAML = """\
 # A comment that stays.

@@ -131,6 +131,20 @@ class Code:
             names = {name for file in new for name in self._imported_by(file)}
         return found
 
+    def missing(self, file: str) -> set[str]:
+        """Returns the modules of the project that a module or notebook, `file`, imports and that are not there."""
+        found = set()
+        for name in self._imported_by(file):
+            parts = name.split(".")
+            known = [length for length in range(1, len(parts) + 1) if ".".join(parts[:length]) in self._modules]
+            if not known or known[-1] == len(parts):
+                continue
+            there = self._modules[".".join(parts[: known[-1]])]
+            # The rest is a name in a module, or in a package's `__init__`, or else a module of the package.
+            if there.endswith("/__init__.py") and parts[known[-1]] not in _bound(self.tree(there)):
+                found.add(".".join(parts[: known[-1] + 1]))
+        return found
+
     def kernel(self) -> list[str]:
         """The files of the kernel spec where the machinery lies in the project: no import leads to them."""
         folder = self._folder / "src/recommit/notebook/kernels"
@@ -153,6 +167,20 @@ class Code:
             file = self._modules.get(".".join(parts[:length]))
             if file:
                 yield file
+
+
+def _bound(tree: ast.Module) -> set[str]:
+    """Returns the names that a module's code defines or imports."""
+    found = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.alias(name=name, asname=other):
+                found.add(other or name.partition(".")[0])
+            case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+                found.add(name)
+            case ast.Name(id=name, ctx=ast.Store()):
+                found.add(name)
+    return found
 
 
 def _dotted(module: Path, folder: Path) -> str:

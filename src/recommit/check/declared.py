@@ -1,4 +1,4 @@
-"""Compares what the project declares with what its notebooks and modules use, without running anything."""
+"""What the project declares, compared with what its notebooks and modules say. Nothing runs."""
 
 import itertools
 import os
@@ -15,13 +15,13 @@ from typing import Any
 from nbformat import NotebookNode
 
 from recommit import Refusal
+from recommit.check.uses import Code, files_named
 from recommit.notebook.contract import ContractError, check_contract
 from recommit.notebook.run import read_notebook
 from recommit.project.files import REQUIREMENTS
 from recommit.project.params import declared_values, leaves
 from recommit.project.pipeline import Stage, is_in, stages, templates
 from recommit.project.yaml import read_params, read_yaml
-from recommit.proof.uses import Code, files_named
 
 _FIX = "`recommit check --fix`"
 _TEMPLATE = re.compile(r"\$\{([^}]*)\}")
@@ -103,6 +103,11 @@ def check(declared: Declared) -> list[Finding]:
     for stage in declared.stages:
         if not stage.notebook or stage.notebook in declared.readable:
             found += [*undeclared_code(stage, code, declared.folder), *_undeclared_files(stage, code)]
+    found += [
+        Finding(name, f"it imports {module}, and there is no such module: mend the import, or add the module")
+        for name in declared.readable
+        for module in sorted(code.missing(name))
+    ]
     found += [*_outs(declared), *_unregistered(declared), *_unwritten(declared), *_idle_parameters(declared)]
     return list(dict.fromkeys(found))
 
