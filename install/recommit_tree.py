@@ -38,5 +38,5 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if error.name not in ("recommit", "recommit.cli"):
             raise
-        sys.exit(f"recommit: no project (dvc.yaml and src/recommit) at or above {os.getcwd()}: go into one")
+        sys.exit(f"recommit: no project (a folder with dvc.yaml and src) at or above {os.getcwd()}: go into one")
     command()
