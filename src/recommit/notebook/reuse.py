@@ -49,6 +49,8 @@ class Earlier:
     cache: Path
     key: str
     """The hash of all that the stage declares."""
+    deps: Mapping[str, str]
+    """The hash of each dep, as the key has it."""
     stamps: Mapping[str, tuple[int, int, int]]
     """When each file of the deps was last changed, as the key was made."""
 
@@ -76,10 +78,17 @@ class Earlier:
                 (self._beside / name).replace(self.folder / name)
         shutil.rmtree(self._beside, ignore_errors=True)
 
+    def changed(self) -> list[str]:
+        """The deps whose content is not what it was before the run: DVC would record the new one beside old results."""
+        if _stamps(self.folder, self.stage) == self.stamps:
+            return []
+        now = _hashes(self.folder, self.stage)
+        return [dep for dep, md5 in self.deps.items() if now.get(dep) != md5]
+
     def keep(self) -> str:
         """Record what the run wrote, instead of an earlier record; why it cannot be, or "".
 
-        Nothing is recorded where a dep was changed meanwhile: it is not known which content the run read.
+        Nothing is recorded where a dep was changed and set back meanwhile: it is not known which content the run read.
         """
         try:
             if _stamps(self.folder, self.stage) != self.stamps:
@@ -164,7 +173,8 @@ def earlier(folder: Path, stage: Stage, values: Mapping[str, Any]) -> Earlier | 
         return None
     cache = Path(dvc_config(folder).get("cache", {}).get("dir") or folder / ".dvc" / "cache")
     stamps = _stamps(folder, stage)  # first: what changes while it is hashed is seen
-    return Earlier(folder, stage, cache, _key(folder, stage, values), stamps)
+    deps = _hashes(folder, stage)
+    return Earlier(folder, stage, cache, _key(stage, values, deps), deps, stamps)
 
 
 def by_force() -> bool:
@@ -194,14 +204,19 @@ def _files(folder: Path, name: str, ignored: Ignored) -> list[str]:
     return [f"{name}/{file}" for file in files_in(inside, name, ignored)] if inside.is_dir() else [name]
 
 
-def _key(folder: Path, stage: Stage, values: Mapping[str, Any]) -> str:
-    """The hash of all that a stage declares. The order of values counts: the executed notebook shows them in it."""
+def _hashes(folder: Path, stage: Stage) -> dict[str, str]:
+    """The hash of each dep that is there."""
     ignored = ignored_by_dvc(folder)
+    return {dep: hash_of(folder / dep, dep, ignored) for dep in _deps(stage) if (folder / dep).exists()}
+
+
+def _key(stage: Stage, values: Mapping[str, Any], deps: Mapping[str, str]) -> str:
+    """The hash of all that a stage declares. The order of values counts: the executed notebook shows them in it."""
     declared = {
         "format": _FORMAT,
         "cmd": stage.cmd,
         "values": values,
-        "deps": {dep: hash_of(folder / dep, dep, ignored) for dep in _deps(stage)},
+        "deps": deps,
         "outs": sorted(stage.outs),
     }
     return hashlib.sha256(json.dumps(declared).encode()).hexdigest()

@@ -6,9 +6,10 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from warnings import catch_warnings
 
 import nbformat
@@ -19,9 +20,10 @@ from recommit import Refusal
 from recommit.notebook.canonical import INJECTED_ID, as_bytes
 from recommit.notebook.contract import check_contract
 from recommit.notebook.ledger import note
-from recommit.notebook.reuse import by_force, earlier
+from recommit.notebook.reuse import Earlier, by_force, earlier
 from recommit.project.files import root, write_whole
 from recommit.project.hashes import hash_of, ignored_by_dvc
+from recommit.project.params import declared_values
 from recommit.project.pipeline import Stage, find_stage, refuse_strays, stages
 from recommit.project.text import is_encodable
 from recommit.project.yaml import read_yaml
@@ -96,8 +98,23 @@ def run(notebook: Path, name: str | None = None, fresh: bool = False) -> None:
                 "write it, or take it out of outs; earlier results stay",
                 1,
             )
-        if before and (said := before.keep()):
-            _progress(said, last=True)
+        if before:
+            _refuse_changed(before, values)
+            if said := before.keep():
+                _progress(said, last=True)
+
+
+def _refuse_changed(before: Earlier, values: Mapping[str, Any]) -> None:
+    """Refuse results whose inputs changed while they were made: DVC hashes deps and reads params.yaml at the end."""
+    changed = before.changed()
+    if declared_values(before.stage, before.folder) != values:
+        changed.append("params.yaml")
+    if changed:
+        raise Refusal(
+            f"{', '.join(changed)} changed while stage {before.stage.name} ran, and dvc.lock would say that the new "
+            "content gave these results: run it again; earlier results stay",
+            1,
+        )
 
 
 def _from_dvc(siblings: list[Stage]) -> str | None:

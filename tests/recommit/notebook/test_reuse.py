@@ -297,6 +297,26 @@ def test_recommit_run_restores_what_it_ran_before_and_says_so(tiny: TinyProject)
     assert "cell 3 of 3" in fresh.stderr
 
 
+@pytest.mark.parametrize(
+    ("name", "new"), [("notebooks/fit.ipynb", "read_text() + ' '"), ("params.yaml", "read_text().replace('7', '8')")]
+)
+def test_results_whose_inputs_changed_while_they_were_made_are_refused(tiny: TinyProject, name: str, new: str) -> None:
+    (tiny.folder / ".dvc").mkdir()
+    assert tiny.run().returncode == 0
+    made = {name: tiny.read(name) for name in ("reports/tree.ipynb", "models/tree.txt")}
+    tiny.notebook(WORK, f"file = Path({name!r})\nfile.write_text(file.{new})")
+    result = tiny.run()
+    assert result.returncode == 1
+    assert f"{name} changed while stage fit@tree ran, and dvc.lock would say" in result.stderr
+    assert {name: tiny.read(name) for name in made} == made
+
+
+def test_a_dep_that_was_written_again_as_it_was_is_no_change(tiny: TinyProject) -> None:
+    (tiny.folder / ".dvc").mkdir()
+    tiny.notebook(WORK, "file = Path('notebooks/fit.ipynb')\nfile.write_text(file.read_text())")
+    assert tiny.run().returncode == 0
+
+
 def test_a_stage_that_failed_is_run_again(tiny: TinyProject) -> None:
     (tiny.folder / ".dvc").mkdir()
     tiny.notebook(WORK, 'assert not Path("broken").exists()')
