@@ -61,7 +61,7 @@ hooks: .venv/dev.stamp ## install the Git hooks that call these targets
 	@touch $@
 
 wheel: env ## build the machinery as a wheel, in dist; the same tree gives the same bytes
-	@rm -rf dist && $(BIN)/python -m hatchling build -t wheel
+	@rm -rf dist && $(BIN)/hatchling build -t wheel
 
 lock: $(UV) ## resolve pyproject.toml anew into the lock files
 	$(RESOLVE) pyproject.toml --extra flights -o locks/run.txt

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
+from itertools import chain
 from typing import Any, Literal
 
 from recommit import Refusal
@@ -163,14 +164,13 @@ def _packages(shot: Snapshot, code: Iterable[Item]) -> Iterator[Package]:
     `recommit` are left out: they name no data set.
     """
     files = {file for item in code for file in shot.beneath(item.path) if file.endswith((".py", ".ipynb"))}
+    extras = shot.project_table.get("optional-dependencies", {}).values()
+    asked = [*shot.project_table.get("dependencies", []), *chain.from_iterable(extras)]
     text = "\n".join(shot.text(file) for file in sorted(files) if not file.startswith("src/recommit/"))
     for entry in re.split(r"\n(?=\S)", shot.text(REQUIREMENTS).replace("\\\n", " ")):
         if match := re.match(r"([A-Za-z0-9._-]+)==([^\s;]+)", entry):
             name = "[-_.]+".join(re.split(r"[-_.]+", match[1]))
-            is_asked = any(
-                re.match(rf"{name}(?![\w.-])", line, re.IGNORECASE)
-                for line in shot.project_table.get("dependencies", [])
-            )
+            is_asked = any(re.match(rf"{name}(?![\w.-])", line, re.IGNORECASE) for line in asked)
             is_named = re.search(rf"""["']{name}\\?["'](?!:)""", text, re.IGNORECASE)  # no key of a notebook's JSON
             if is_asked and is_named and not re.search(rf"\b(import|from) {name}\b", text, re.IGNORECASE):
                 yield Package(match[1], match[2], tuple(sorted(re.findall(r"sha256:([0-9a-f]{64})", entry))))

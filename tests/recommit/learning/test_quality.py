@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from recommit.evidence.stages import Checks
 from recommit.learning import figures_quality, quality
 from recommit.learning.intervals import Interval, blocks
 from recommit.learning.monthly import Monitored, Sorted, months
@@ -23,6 +24,7 @@ STATIONS = Monitored(
 )
 JULY, AUGUST = "2013-07", "2013-08"
 MONTHS = [f"2013-{month:02d}" for month in range(1, 9)]
+NO_MONTHS = quality.without_months({})
 
 
 def honest(seed: int) -> pd.DataFrame:
@@ -309,24 +311,19 @@ def test_months_are_cut_at_midnight_utc_and_none_is_skipped(table: pd.DataFrame)
 
 def test_evidence_says_what_was_judged_and_found(table: pd.DataFrame) -> None:
     report = judged(half_missing(table, AUGUST))
-    evidence = quality.evidence({"stations": report}, AUGUST, 0.95)
-    assert evidence["judged"] == AUGUST
-    assert evidence["checked"] == report.checks[AUGUST]
-    assert [(flag["month"], flag["table"], flag["column"], flag["what"]) for flag in evidence["flags"]] == [
-        (AUGUST, "stations", "gust", "missing")
-    ]
-    assert evidence["flags"][0]["found"]["low"] > evidence["flags"][0]["expected"]["high"]
-    assert evidence["flags"][0]["about"] == "stations 2013-08 gust missing"
-    assert evidence["unjudged"] == {}
+    evidence = quality.evidence({"stations": report}, AUGUST, 0.95, {}, NO_MONTHS)
+    assert evidence.judged == AUGUST
+    assert evidence.checked == report.checks[AUGUST]
+    [flag] = evidence.flags
+    assert (flag.month, flag.table, flag.column, flag.what) == (AUGUST, "stations", "gust", "missing")
+    assert flag.found.low > flag.high
+    assert flag.about == "stations 2013-08 gust missing"
+    assert evidence.unjudged == {}
     short = judged(table[table["at"] >= "2013-05-01"])
-    assert quality.evidence({"stations": short}, AUGUST, 0.95)["unjudged"] == {"stations": ["2013-05", "2013-06", JULY]}
-    assert evidence["checks"][-1] == {
-        "table": "stations",
-        "month": AUGUST,
-        "checks": report.checks[AUGUST],
-        "flags": 1,
-    }
-    assert len(evidence["volume"]) == 8
+    unjudged = quality.evidence({"stations": short}, AUGUST, 0.95, {}, NO_MONTHS).unjudged
+    assert {name: list(months) for name, months in unjudged.items()} == {"stations": ["2013-05", "2013-06", JULY]}
+    assert evidence.checks[-1] == Checks("stations", AUGUST, report.checks[AUGUST], 1)
+    assert len(evidence.volume) == 8
     read = quality.table_of(report.flags)
     assert read[["month", "where", "what"]].to_numpy().tolist() == [[AUGUST, "stations.gust", "missing"]]
 
