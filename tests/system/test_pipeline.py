@@ -84,7 +84,8 @@ def test_a_fit_that_was_taken_away_is_not_selected_from(project: Project) -> Non
     refused = project.run("dvc", "repro", check=False)
     assert refused.returncode
     assert "is no stage's out any more, and stage select would read it: `recommit check --fix`" in refused.stderr
-    said = project.run("recommit", "check", "--fix").stdout
+    # What is left to mend: the parameters cell of train.ipynb still names the fit.
+    said = project.run("recommit", "check", "--fix", check=False).stdout
     assert "dvc.lock: took out stage train@boosting-full, which dvc.yaml no longer declares" in said
     left_over = ("models/fits/*-full*", "data/folds/*-full*", "data/parity/*-full*", "reports/**/*-full.*")
     assert not [left for pattern in left_over for left in project.folder.glob(pattern) if left.suffix != ".log"]
