@@ -87,7 +87,12 @@ def test_a_fit_that_was_taken_away_is_not_selected_from(project: Project) -> Non
     # What is left to mend: the parameters cell of train.ipynb still names the fit.
     said = project.run("recommit", "check", "--fix", check=False).stdout
     assert "dvc.lock: took out stage train@boosting-full, which dvc.yaml no longer declares" in said
-    left_over = ("models/fits/*-full*", "data/*/*-full*", "reports/metrics/*/*-full*", "reports/notebooks/*/*-full.ipynb")
+    left_over = (
+        "models/fits/*-full*",
+        "data/*/*-full*",
+        "reports/metrics/*/*-full*",
+        "reports/notebooks/*/*-full.ipynb",
+    )
     assert not [left for pattern in left_over for left in project.folder.glob(pattern)]
     project.repro()
     assert "-full" not in project.read("reports/plots/folds.csv")
