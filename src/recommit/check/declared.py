@@ -129,7 +129,7 @@ def undeclared_code(stage: Stage, code: Code, folder: Path) -> list[Finding]:
         needed += [stage.notebook, *code.kernel()]
     deps = [normpath(dep) for dep in stage.deps]
     missing = [file for file in needed if not any(is_in(file, dep) for dep in deps)]
-    modules = [dep for dep in deps if dep.startswith("src/") and _holds_modules(folder / dep)]
+    modules = [dep for dep in deps if dep.startswith("src/") and holds_modules(folder / dep)]
     idle = [dep for dep in modules if not any(is_in(file, dep) for file in used)]
     return [
         *(Finding(_entry(stage), f"uses {file} and does not declare it: {_FIX} adds it") for file in missing),
@@ -306,6 +306,6 @@ def _entry(stage: Stage) -> str:
     return f"dvc.yaml: stage {stage.family}"
 
 
-def _holds_modules(dep: Path) -> bool:
+def holds_modules(dep: Path) -> bool:
     """Returns whether `dep` is code, so that imports tell whether it is used; other files beside modules are data."""
     return dep.suffix == ".py" or not dep.exists() or any(dep.rglob("*.py"))

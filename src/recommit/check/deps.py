@@ -1,18 +1,18 @@
 """Write into dvc.yaml what outs, notebooks and modules already say: the deps of every stage."""
 
 import ast
+import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from itertools import product
-from pathlib import Path
 from posixpath import dirname, normpath
 
-from ruamel.yaml import YAML
+from ruamel.yaml import YAML, YAMLError
 from ruamel.yaml.nodes import CollectionNode, Node
 
-from recommit.check.declared import Declared
+from recommit.check.declared import Declared, holds_modules
 from recommit.check.leftovers import leftovers
 from recommit.check.uses import Code
 from recommit.project.files import REQUIREMENTS, write_whole
@@ -37,38 +37,41 @@ def write_deps(declared: Declared) -> list[str]:
     text = path.read_text(encoding="utf-8")
     code = Code(declared.folder)
     stages = {stage.family: stage for stage in declared.stages if len(stage.words) > 1}
-    wanted = {name: deps_of(stage, declared, code) for name, stage in stages.items()}
+    # Files in Git, that a notebook may read though no stage writes them; and outs of stages that were taken away.
+    tracked = run(declared.folder, "ls-files", "--", "data", "models").stdout.splitlines()
+    gone = [out.path for stage in leftovers(declared.folder, declared.stages) for out in stage.outs]
+    wanted = {name: deps_of(stage, declared, code, tracked, gone) for name, stage in stages.items()}
     changed = [name for name, deps in wanted.items() if deps != (declared.entries[name].get("deps") or [])]
     lines = text.splitlines(keepends=True)
     for name, first, last, indent in reversed(list(_places(text))):
         if name in changed:
-            lines[first:last] = [f"{indent}deps:\n", *(f"{indent}  - {dep}\n" for dep in wanted[name])]
+            lines[first:last] = [f"{indent}deps:\n", *(f"{indent}  - {_as_yaml(dep)}\n" for dep in wanted[name])]
     if changed:
         write_whole(path, "".join(lines).encode())
     return changed
 
 
-def deps_of(stage: Stage, declared: Declared, code: Code) -> list[str]:
+def deps_of(stage: Stage, declared: Declared, code: Code, tracked: Sequence[str], gone: Sequence[str]) -> list[str]:
     """Returns every dep of `stage` as dvc.yaml writes it: notebook, data, modules and lock file, in this order.
 
     The data are the outs of other stages, and the files in Git under data/ and models/, that the notebook names; of
     several items of a matrix their folder, and of a model's file its folder, since they are read together. The report
-    reads what the stages before it show. A declared dep that is neither code nor derived stays, unless a stage wrote it
-    that dvc.yaml declares no more.
+    reads what the stages before it show. `tracked` are the files in Git, `gone` the outs of stages that were taken out
+    of dvc.yaml. A declared dep that is neither code nor derived stays, unless it is in `gone` and not in the notebook.
     """
     folder = declared.folder
-    made = _made(declared, stage.family)
+    made = _made(declared, stage.family, tracked)
     derived = list(_shown(declared, stage) if stage.words[1] == "report" else _named(declared, stage, code, made))
     written = [normpath(str(dep)) for dep in declared.entries[stage.family].get("deps") or []]
     own = [stage.notebook] if stage.notebook else []
-    left = leftovers(folder, declared.stages)
+    lost = [out for out in gone if not any(_dep(pattern, out) == out for pattern in _named_by(stage, declared, code))]
     kept = [
         dep
         for dep in written
         if dep not in (*own, REQUIREMENTS)
         and not any(is_in(dep, other) or is_in(other, dep) for other in derived)
-        and not (dep.startswith("src/") and _is_code(folder / dep))
-        and not any(is_in(dep, out.path) for gone in left for out in gone.outs)
+        and not (dep.startswith("src/") and holds_modules(folder / dep))
+        and not any(is_in(dep, out) for out in lost)
     ]
     data = [*derived, *kept]
     if stage.words[1] != "report":  # its deps are in reading order
@@ -78,10 +81,9 @@ def deps_of(stage: Stage, declared: Declared, code: Code) -> list[str]:
     return [*own, *data, *_modules(stage, declared, code), REQUIREMENTS]
 
 
-def _made(declared: Declared, reader: str) -> list[str]:
+def _made(declared: Declared, reader: str, tracked: Sequence[str]) -> list[str]:
     """The outs of the stages other than `reader` as dvc.yaml writes them, then Git's files under data/ and models/."""
     outs = [out for name in declared.entries if name != reader for out in _outs(declared, name)]
-    tracked = run(declared.folder, "ls-files", "--", "data", "models").stdout.splitlines()
     own = _outs(declared, reader)
     return [*outs, *(file for file in tracked if not file.endswith(".gitignore") and file not in (*outs, *own))]
 
@@ -95,12 +97,17 @@ def _outs(declared: Declared, name: str) -> list[str]:
 
 
 def _named(declared: Declared, stage: Stage, code: Code, made: list[str]) -> Iterator[str]:
-    if not stage.notebook or stage.notebook not in declared.readable:
-        return
-    own = _outs(declared, stage.family)
-    patterns = set(_patterns(code.tree(stage.notebook), set(stage.item))) - {*own}
-    found = (dep for out in made for pattern in sorted(patterns) if (dep := _dep(pattern, out)))
+    patterns = _named_by(stage, declared, code)
+    found = (dep for out in made for pattern in patterns if (dep := _dep(pattern, out)))
     yield from dict.fromkeys(found)
+
+
+def _named_by(stage: Stage, declared: Declared, code: Code) -> list[str]:
+    """What the notebook of `stage` names that is not one of its own outs; nothing where it has no readable notebook."""
+    if not stage.notebook or stage.notebook not in declared.readable:
+        return []
+    named = set(_patterns(code.tree(stage.notebook), set(stage.item)))
+    return sorted(named - {*_outs(declared, stage.family)})
 
 
 def _dep(pattern: str, out: str) -> str | None:
@@ -188,10 +195,6 @@ def _modules(stage: Stage, declared: Declared, code: Code) -> list[str]:
     return sorted(found, key=lambda dep: (dep.startswith("src/recommit"), dep))
 
 
-def _is_code(path: Path) -> bool:
-    return path.suffix == ".py" or not path.exists() or any(path.rglob("*.py"))
-
-
 def _places(text: str) -> Iterator[tuple[str, int, int, str]]:
     """(stage, first line, line after the last, indent) of the deps of each stage, or of where they belong."""
     [stages] = [value for key, value in YAML().compose(text).value if key.value == "stages"]
@@ -200,6 +203,14 @@ def _places(text: str) -> Iterator[tuple[str, int, int, str]]:
         key, value = values.get("deps") or values.get("params") or values["cmd"]
         last = max(key.start_mark.line + 1, _line_after(value))
         yield name.value, key.start_mark.line if "deps" in values else last, last, " " * key.start_mark.column
+
+
+def _as_yaml(dep: str) -> str:
+    """`dep` as an entry of a YAML list: in quotes where YAML would read it as something else."""
+    try:
+        return dep if YAML(typ="safe", pure=True).load(f"- {dep}\n") == [dep] else json.dumps(dep)
+    except YAMLError:
+        return json.dumps(dep)
 
 
 def _line_after(node: Node) -> int:

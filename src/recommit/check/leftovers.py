@@ -12,15 +12,21 @@ from recommit.project.pipeline import Stage, is_in, stages
 def remove_leftovers(folder: Path) -> Iterator[str]:
     """Remove what stages that dvc.yaml in `folder` no longer declares have left, and yield a line for each removal.
 
-    An out is removed from disk where it is as dvc.lock records it, so that DVC's cache or Git holds its content, and
-    where no declared stage writes it; an out that was edited since stays, and the line says so.
+    An out is removed from disk where it is as dvc.lock records it. It stays where a declared stage writes it, where a
+    stage reads that very file as a dep of its own or `dvc add` tracks it, so that it became raw data, and where it was
+    edited since its stage ran.
     """
     declared = stages(folder)
     left = leftovers(folder, declared)
     written = [out for stage in declared for out in stage.outs]
+    read = {dep for stage in declared for dep in stage.deps}
     for stage in left:
         for out in stage.outs:
-            if not out.is_outside and not any(is_in(out.path, other) or is_in(other, out.path) for other in written):
+            if out.is_outside or any(is_in(out.path, other) or is_in(other, out.path) for other in written):
+                continue
+            if out.path in read or (folder / f"{out.path}.dvc").is_file():
+                yield f"{out.path}: kept, since it is raw data now: `dvc add` it, or commit it"
+            else:
                 yield from _remove(folder, out)
         yield f"dvc.lock: took out stage {stage.name}, which dvc.yaml no longer declares"
     _take_out(folder / "dvc.lock", left)

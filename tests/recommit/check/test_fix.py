@@ -1,6 +1,7 @@
 """What `recommit check --fix` writes and removes, in a small project of its own."""
 
 import hashlib
+import json
 import re
 import subprocess
 from pathlib import Path
@@ -136,6 +137,30 @@ def test_a_dep_on_a_stage_that_was_taken_away_goes_with_it(shop: Path) -> None:
     (shop / "dvc.yaml").write_text(more)
     fix(shop)
     assert (shop / "dvc.yaml").read_text() == DVC_YAML
+
+
+@pytest.mark.parametrize("tracked", [False, True])
+def test_what_a_removed_stage_wrote_and_is_raw_data_now_is_not_deleted(shop: Path, tracked: bool) -> None:
+    lock(shop, {"ingest": {"data/orders.parquet": b"orders"}, "train@linear": {"models/fits/linear.onnx": b"linear"}})
+    without = re.sub(r"  ingest:\n(.+\n)+\n", "", DVC_YAML)
+    (shop / "dvc.yaml").write_text(without)
+    if tracked:
+        (shop / "data/orders.parquet.dvc").touch()
+    said = fix(shop)
+    assert "data/orders.parquet: kept, since it is raw data now: `dvc add` it, or commit it" in said
+    assert (shop / "data/orders.parquet").read_bytes() == b"orders"
+    assert (shop / "dvc.yaml").read_text().count("      - data/orders.parquet\n") == 2
+
+
+@pytest.mark.parametrize("name", ["data/a: b.csv", "data/day #1.csv", "data/it's.csv"])
+def test_a_dep_that_yaml_would_read_as_something_else_is_quoted(shop: Path, name: str) -> None:
+    quoted = f"      - {json.dumps(name)}\n      - src/shop/features.py\n"
+    (shop / "dvc.yaml").write_text(DVC_YAML.replace("      - src/shop/features.py\n", quoted))
+    (shop / "src/shop/more.py").write_text("MORE = 1\n")
+    (shop / "src/shop/features.py").write_text("from shop.more import MORE\nfrom shop.sources import read\n")
+    assert "train" in fix(shop)
+    [deps] = {stage.deps for stage in Declared(shop).stages if stage.family == "train"}
+    assert {name, "src/shop/more.py"} <= {*deps}
 
 
 def test_a_module_that_is_not_python_is_refused_and_nothing_is_written(shop: Path) -> None:

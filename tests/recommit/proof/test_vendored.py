@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import subprocess
 import zipfile
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from recommit import Refusal
 from recommit.proof.vendored import unlike_the_wheels
+from recommit.proof.verify import Request, verify
 
 WHEEL = "vendor/shop-1.0-py3-none-any.whl"
 FILES = {
@@ -73,3 +75,12 @@ def test_another_wheel_than_the_locked_one_is_refused(project: Path) -> None:
     (project / WHEEL).unlink()
     with pytest.raises(Refusal, match="which is not there"):
         unlike(project)
+
+
+def test_verify_proves_nothing_where_the_machinery_is_not_the_wheels(project: Path) -> None:
+    (project / "dvc.yaml").write_text("stages:\n  price:\n    cmd: echo\n")
+    (project / "dvc.lock").write_text("schema: '2.0'\nstages:\n  price:\n    cmd: echo\n")
+    for words in (["init", "-q"], ["add", "."], ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "made"]):
+        subprocess.run(["git", *words], cwd=project, check=True)
+    with pytest.raises(Refusal, match=r"shop is not installed.*nothing would be proved: `make env`"):
+        verify(project, Request(), lambda line: None)
