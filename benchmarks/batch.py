@@ -135,14 +135,15 @@ def score_in_child(folder: Path) -> Measured:
 
 
 def score_plainly(folder: Path) -> None:
-    from flights import catalogue, models
+    from flights.problem import PROBLEM
     from recommit.learning.calibrate import Platt
+    from recommit.learning.models import builder
 
     about = fitted()
-    names = catalogue.names(about["features"])
+    names = PROBLEM.catalogue.names(about["features"])
     train = pd.read_parquet("data/features/train.parquet", columns=[*names, "late"])
     seed = int(YAML(typ="safe").load(Path("params.yaml"))["seed"])
-    pipeline = models.build(about["model"], about["params"], names, seed).fit(train[names], train["late"])
+    pipeline = builder(PROBLEM, seed)(about["model"], about["params"], names).fit(train[names], train["late"])
     calibrate = Platt(about["calibration"]["slope"], about["calibration"]["intercept"])
     del train
     peak = Peak()

@@ -12,7 +12,7 @@ import pandas as pd
 import yaml
 from pipeline import ROOT
 
-from flights import catalogue
+from flights.catalogue import CATALOGUE
 from recommit.evidence.stages import Leak
 from recommit.learning.leakage.bounds import Bounds
 from recommit.learning.leakage.shuffled import strong_against_shuffled, stronger_lately
@@ -46,7 +46,7 @@ def main(data: Path, draws: int, seed: int) -> None:
     params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     kept = {name: value for name, value in params["leakage"].items() if name not in ("coincidences", "groups")}
     bounds, as_of = Bounds(**kept), params["as_of"]
-    columns = catalogue.names("schedule")
+    columns = CATALOGUE.names("schedule")
     needed = ["predicted_at", "label_known_at", "late", *columns]
     rows = pd.read_parquet(data / "features/train.parquet", columns=needed)
     looks = _looks(as_of, bounds, params["split"]["folds"], seed)

@@ -10,6 +10,7 @@ import pandas as pd
 from ruamel.yaml import YAML
 
 from flights import expectations, sources
+from flights.problem import PROBLEM
 from recommit.learning.quality import Smallest, report
 
 ROOT = Path(__file__).parents[1]
@@ -87,7 +88,7 @@ def main() -> None:
         return {flag.month for flag in found.flags}, len(found.checks)
 
     now = pd.Timestamp(params["as_of"], tz="UTC")
-    known = sources.as_known_at(tables, now)
+    known = PROBLEM.as_known_at(tables, now)
     known["flights"] = known["flights"][known["flights"]["scheduled_departure"] < now]
     results = {
         "smallest_found": {
@@ -111,7 +112,7 @@ def _smallest(
 
 def _honest(clock: str, tables: dict[str, pd.DataFrame], flagged: Callable) -> dict[str, object]:
     now = pd.Timestamp(clock, tz="UTC")
-    known = sources.as_known_at(tables, now)
+    known = PROBLEM.as_known_at(tables, now)
     months = {name: flagged(name, known[name], now) for name in ("flights", "weather")}
     return {
         "as_of": clock,

@@ -1,13 +1,12 @@
 """What each feature means, where it comes from and from when it is known; and which make a set."""
 
 from dataclasses import dataclass
-from functools import cache
 from typing import Literal, get_args
 
-import pandas as pd
+from flights.vocabulary import CARRIERS, DESTINATIONS, HOURS, ORIGINS, WEEKDAYS
+from recommit.catalogue import Catalogue, Feature
 
-from flights.vocabulary import CARRIERS, DESTINATIONS, HOURS, ORIGINS, UNKNOWN, WEEKDAYS
-
+OWNER = "flights"
 _PLAN = "months ahead, with the schedule"
 _READING = "at the end of the hour of the reading; none older than 3 hours is used"
 _DEPARTURES = "as soon as a flight has left"
@@ -32,26 +31,6 @@ _AVAILABLE: dict[Log, str] = {
     "due_in": "15 minutes after the scheduled arrival: by then it has landed or is late",
     "outcomes": _OUTCOMES,
 }
-
-
-@dataclass(frozen=True)
-class Feature:
-    """One column of the feature table, and what a reader must know to trust it.
-
-    `available` says from when its value is known, `cost` what it takes to have it when a prediction
-    is asked for. A category is text from `vocabulary`, or "unknown"; a number is float32, NaN where
-    nothing is known.
-    """
-
-    name: str
-    description: str
-    source: str
-    unit: str
-    available: str
-    cost: Cost
-    owner: str = "flights"
-    kind: Literal["number", "category"] = "number"
-    vocabulary: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -85,6 +64,7 @@ class Recent:
             unit,
             _AVAILABLE[self.log],
             self._cost(),
+            OWNER,
         )
 
     def _cost(self) -> Cost:
@@ -94,15 +74,16 @@ class Recent:
 
 
 def _category(name: str, description: str, vocabulary: tuple[str, ...]) -> Feature:
-    return Feature(name, description, "flights", "-", _PLAN, "in the request", kind="category", vocabulary=vocabulary)
+    where = (name, description, "flights", "-", _PLAN, "in the request", OWNER)
+    return Feature(*where, kind="category", vocabulary=vocabulary)
 
 
 def _planned(name: str, description: str, unit: str, cost: Cost = "in the request") -> Feature:
-    return Feature(name, description, "flights", unit, _PLAN, cost)
+    return Feature(name, description, "flights", unit, _PLAN, cost, OWNER)
 
 
 def _reading(name: str, description: str, unit: str) -> Feature:
-    return Feature(name, description, "weather", unit, _READING, "weather feed")
+    return Feature(name, description, "weather", unit, _READING, "weather feed", OWNER)
 
 
 GROUPS: dict[str, tuple[str, ...]] = {
@@ -193,6 +174,7 @@ OVERDUE = tuple(
         unit,
         _DEPARTURES,
         "live feed of departures",
+        OWNER,
     )
     for group in QUEUES
     for name, what, unit in (
@@ -203,27 +185,11 @@ OVERDUE = tuple(
 )
 
 FEATURES: tuple[Feature, ...] = SCHEDULE + WEATHER + tuple(recent.feature() for recent in RECENT) + OVERDUE
-FEATURE_SETS: dict[str, list[str]] = {
-    "schedule": [feature.name for feature in SCHEDULE],
-    "weather": [feature.name for feature in SCHEDULE + WEATHER],
-    "full": [feature.name for feature in FEATURES],
-}
-
-
-def names(feature_set: str) -> list[str]:
-    """Return the features of a set, in order. Raises ValueError for an unknown set."""
-    if feature_set not in FEATURE_SETS:
-        raise ValueError(f"no feature set {feature_set!r}; there are {', '.join(FEATURE_SETS)}")
-    return list(FEATURE_SETS[feature_set])
-
-
-@cache
-def categories() -> dict[str, tuple[str, ...]]:
-    """Map each category feature to its vocabulary, "unknown" last."""
-    return {f.name: (*f.vocabulary, UNKNOWN) for f in FEATURES if f.kind == "category"}
-
-
-def describe() -> pd.DataFrame:
-    """List the features for reading: name, description, source, unit, available, cost, owner, kind."""
-    columns = ["name", "description", "source", "unit", "available", "cost", "owner", "kind"]
-    return pd.DataFrame([[getattr(f, column) for column in columns] for f in FEATURES], columns=columns)
+CATALOGUE = Catalogue(
+    FEATURES,
+    sets={
+        "schedule": tuple(feature.name for feature in SCHEDULE),
+        "weather": tuple(feature.name for feature in SCHEDULE + WEATHER),
+        "full": tuple(feature.name for feature in FEATURES),
+    },
+)

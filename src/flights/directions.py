@@ -1,6 +1,6 @@
 """Which way the risk of a late flight must not move when one thing alone gets worse."""
 
-from recommit.learning.robustness import Change, Direction
+from recommit.directions import Change, Direction
 
 # What a planner would not notice: two flights in a hundred.
 TOLERANCE = 0.02

@@ -7,10 +7,6 @@ LONE_JUMP_F = 30
 _LAST_READING_STALE = pd.Timedelta(hours=4)
 
 
-class DataError(ValueError):
-    """The data is missing, unreadable or not what it must be."""
-
-
 def lone_temperatures(weather: pd.DataFrame) -> pd.Series:
     """Mark readings more than 30 °F from each of the two before them at the same station (bool, same index).
 

@@ -3,12 +3,11 @@
 from dataclasses import replace
 
 from flights import rules
-from flights.catalogue import FEATURES, Feature, categories
+from flights.catalogue import CATALOGUE, FEATURES
 from flights.columns import FLIGHTS, YEARS
+from recommit.catalogue import Feature
 from recommit.columns import ALWAYS, Column, Table, since
 
-# What only rows to learn from have.
-LABEL = ("label_known_at", "late")
 _WITHIN = {"share": (0, 1), "flights": (0, 1000), "min": (-120, 1440)}
 
 
@@ -16,7 +15,7 @@ def _column(feature: Feature) -> Column:
     """Whatever a feature's `available` says, its value is there when the prediction is asked for."""
     known = since("predicted_at")
     if feature.kind == "category":
-        return Column(feature.name, "text", known, values=categories()[feature.name])
+        return Column(feature.name, "text", known, values=CATALOGUE.categories()[feature.name])
     within = _WITHIN.get(feature.unit, (-1000, 10_000))
     return Column(feature.name, "number", known, feature.unit, within, missing="may be")
 

@@ -10,22 +10,10 @@ import numpy as np
 import pandas as pd
 
 from flights import windows
-from flights.catalogue import (
-    FEATURE_SETS,
-    FEATURES,
-    GROUPS,
-    QUEUES,
-    RECENT,
-    Feature,
-    Recent,
-    categories,
-    describe,
-    names,
-)
+from flights.catalogue import CATALOGUE, GROUPS, QUEUES, RECENT, Recent
 from flights.columns import FLIGHTS, WEATHER
-from flights.vocabulary import UNKNOWN, WEEKDAYS, ZONE
-
-__all__ = ["FEATURES", "FEATURE_SETS", "Feature", "build", "categories", "describe", "labelled", "names", "upcoming"]
+from flights.vocabulary import WEEKDAYS, ZONE
+from recommit.catalogue import UNKNOWN
 
 ASKED = FLIGHTS.given
 LATE_MINUTES = 15
@@ -44,7 +32,7 @@ def build(tables: dict[str, pd.DataFrame], flights_to_score: pd.DataFrame, horiz
     read.
 
     Returns one row per row asked, in that order: flight_id, predicted_at (UTC, horizon_hours before
-    scheduled departure), then `FEATURES`: float32, or text for a category. Only departures,
+    scheduled departure), then every feature of `catalogue`: float32, or text for a category. Only departures,
     outcomes and readings known at or before predicted_at count; the schedule is known throughout.
 
     Raises ValueError for a missing column, instants without a time zone or a negative horizon.
@@ -63,31 +51,8 @@ def build(tables: dict[str, pd.DataFrame], flights_to_score: pd.DataFrame, horiz
         | _recent(flights, plan, now)
         | _overdue(flights, plan, now)
     )
-    order = ["flight_id", "predicted_at", *FEATURE_SETS["full"]]
+    order = ["flight_id", "predicted_at", *CATALOGUE.all]
     return pd.DataFrame({name: columns[name] for name in order})
-
-
-def labelled(features: pd.DataFrame, flights: pd.DataFrame) -> pd.DataFrame:
-    """Add scheduled_departure, label_known_at (both UTC) and late (bool) to built features.
-
-    Raises ValueError when a flight is not in `flights` or it is not known there whether it was late.
-    """
-    truth = flights[["flight_id", "scheduled_departure", "label_known_at", "late"]]
-    table = features.merge(truth, on="flight_id", how="left", validate="many_to_one")
-    unknown = table["late"].isna()
-    if unknown.any():
-        raise ValueError(f"{unknown.sum()} of {len(table)} flights have no known outcome to learn")
-    first = ["flight_id", "scheduled_departure", "predicted_at", "label_known_at", "late"]
-    rest = [column for column in features.columns if column not in first]
-    return table[first + rest].astype({"late": "bool"})
-
-
-def upcoming(features: pd.DataFrame, flights: pd.DataFrame) -> pd.DataFrame:
-    """Add scheduled_departure (UTC) to the built features of flights to come; no outcomes."""
-    plan = flights[["flight_id", "scheduled_departure"]]
-    table = features.merge(plan, on="flight_id", how="left", validate="many_to_one")
-    first = ["flight_id", "scheduled_departure", "predicted_at"]
-    return table[first + [column for column in table.columns if column not in first]]
 
 
 def _asked(flights: pd.DataFrame) -> pd.DataFrame:
@@ -127,8 +92,9 @@ def _schedule(rows: pd.DataFrame, flights: pd.DataFrame, plan: pd.DataFrame) -> 
         "departure_hour": local.dt.strftime("%H"),
         "weekday": local.dt.day_of_week.map(dict(enumerate(WEEKDAYS))),
     }
+    vocabulary = CATALOGUE.categories()
     columns: dict[str, np.ndarray | pd.Series] = {
-        name: values.where(values.isin(categories()[name]), UNKNOWN).astype("str") for name, values in text.items()
+        name: values.where(values.isin(vocabulary[name]), UNKNOWN).astype("str") for name, values in text.items()
     }
     speed = (rows["distance"] / minutes.where(minutes > 0) * 60).astype("float32")
     leaves = windows.seconds(rows["scheduled_departure"])

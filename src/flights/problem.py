@@ -1,18 +1,42 @@
 """What the machinery is told of the flights: see `recommit.problem`."""
 
-from flights import feature_table, features, subject
-from flights.columns import FLIGHTS, WEATHER
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from flights import feature_table, features, schema, slices
+from flights.catalogue import CATALOGUE
+from flights.columns import FLIGHTS, TABLES, WEATHER
+from flights.directions import DIRECTIONS
 from recommit.problem import Problem
 
+if TYPE_CHECKING:
+    from recommit.learning.monthly import Monitored
+
+
+def _monitored() -> "Mapping[str, Monitored]":
+    from flights.expectations import MONITORED  # it needs what serving does not
+
+    return MONITORED
+
+
 PROBLEM = Problem(
-    name=subject.NAME,
-    target=subject.TARGET,
-    outcomes=subject.OUTCOMES,
+    name="flights",
+    question="Will a flight out of New York be late?",
+    target="late",
+    outcomes=("punctual", "late"),
     rows=FLIGHTS,
     features=feature_table.TABLE,
+    catalogue=CATALOGUE,
+    build=features.build,
+    tables=tuple(TABLES.values()),
+    history=(FLIGHTS, WEATHER),
     beside=("scheduled_departure",),
     instant="predicted_at",
-    horizon="horizon_hours",
-    history=(FLIGHTS, WEATHER),
-    build=features.build,
+    known="label_known_at",
+    event="scheduled_departure",
+    when="before scheduled departure",
+    across=schema.across,
+    monitored=_monitored,
+    slices=slices.slices,
+    directions=DIRECTIONS,
 )

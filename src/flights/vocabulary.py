@@ -1,6 +1,5 @@
-"""The values that a category can take (anything else is "unknown"), and the clock that New York goes by."""
+"""The values that a category can take, and the clock that New York goes by."""
 
-UNKNOWN = "unknown"
 ZONE = "America/New_York"
 ORIGINS = ("EWR", "JFK", "LGA")
 CARRIERS = ("9E", "AA", "AS", "B6", "DL", "EV", "F9", "FL", "HA", "MQ", "OO", "UA", "US", "VX", "WN", "YV")

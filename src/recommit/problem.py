@@ -2,25 +2,40 @@
 
 import importlib
 import tomllib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from recommit import Refusal
-from recommit.columns import Kind, Table, Tables
+from recommit.catalogue import Catalogue
+from recommit.columns import Kind, Table, Tables, as_known_at
+from recommit.directions import Direction
+
+if TYPE_CHECKING:
+    from recommit.learning.monthly import Monitored
+
+Failure = tuple[str, str, str, int, str]
+"""A broken rule: table, column ("" for the whole row), rule, number of rows, the first of them as text."""
+
+
+def _no_rules(tables: Mapping[str, pd.DataFrame], share: float, clock: pd.Timestamp | None) -> Iterator[Failure]:
+    return iter(())
 
 
 @dataclass(frozen=True)
 class Problem:
     """A problem: what is predicted, of which rows, from what.
 
-    Its function is one of a module, so that a worker process finds it by name.
+    Its functions are those of a module, so that a worker process finds them by name.
     """
 
     name: str
     """The model's name in the registry."""
+    question: str
+    """What is asked of each row, in one sentence."""
     target: str
     """The column that is predicted, true or false."""
     outcomes: tuple[str, str]
@@ -28,31 +43,65 @@ class Problem:
     rows: Table
     """The declared table that rows to score are of: its given columns come with them, its first key names one."""
     features: Table
-    """The declared table that `build` gives: the model's inputs are among its columns."""
-    beside: tuple[str, ...]
-    """Given columns that go with a row's prediction, after its key."""
-    instant: str
-    """The column of the built features that says at which instant the prediction is asked for."""
-    horizon: str
-    """The parameter, in hours, that `build` takes."""
-    history: tuple[Table, ...]
-    """The declared tables that features are computed from: NAME.parquet in a folder."""
+    """The declared table that `build` gives, with `known` and the target: the model's inputs are among its columns."""
+    catalogue: Catalogue
+    """Every feature, and the sets of features that a model may be given."""
     build: Callable[[Tables, pd.DataFrame, float], pd.DataFrame]
     """`build(history, rows, horizon_hours)` returns the key, the prediction instant and every feature.
 
     One row per input row, in the same order.
     """
+    tables: tuple[Table, ...]
+    """Every raw table that `ingest` writes, as data/raw/NAME.parquet: `rows` first."""
+    history: tuple[Table, ...] = ()
+    """Those of the tables that features are computed from; none where a row's own columns are its features."""
+    beside: tuple[str, ...] = ()
+    """Given columns that go with a row's prediction, after its key."""
+    instant: str | None = None
+    """The column of the built features that says when the prediction is asked for (UTC); None: rows have no time."""
+    known: str | None = None
+    """The column of `rows` that says from when the target is known (UTC); None where rows have no time."""
+    event: str | None = None
+    """The column of `rows` by which one is still to come: its instant is at or after the clock."""
+    when: str = "when it is asked for"
+    """At which instant a prediction is asked for, in words."""
+    horizon: str = "horizon_hours"
+    """The parameter, in hours, that `build` takes."""
+    across: Callable[[Mapping[str, pd.DataFrame], float, pd.Timestamp | None], Iterator[Failure]] = _no_rules
+    """`across(tables, share, clock)` yields the rules across rows and tables that are broken.
+
+    `share` is the parameter `sample`. What is known only from `clock` on (UTC) is not judged.
+    """
+    monitored: "Callable[[], Mapping[str, Monitored]] | None" = None
+    """What is looked at in each table, period by period; None: what the tables declare."""
+    slices: Callable[[pd.DataFrame], pd.DataFrame] | None = None
+    """`slices(features)` says of each row which parts it is judged among, a column a kind; None: by each category."""
+    directions: tuple[Direction, ...] = ()
+    """Which way the answer must not move when one thing alone gets worse."""
+    _declared: Mapping[str, Table] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Raise ValueError where the tables do not declare what is said of them."""
+        object.__setattr__(self, "_declared", {table.name: table for table in self.tables})
         if len(self.rows.keys[0]) > 1:
             raise ValueError(f"the first key of {self.rows.name} must be one column, which names a row")
         if absent := [name for name in (self.key, *self.beside) if name not in self.rows.given]:
             raise ValueError(f"{self.rows.name} declares no given column {', '.join(absent)}")
-        if self.instant not in self.features.names:
-            raise ValueError(f"{self.features.name} declares no column {self.instant}")
+        if absent := [name for name in (self.instant, self.known, self.target) if name and name not in self.asked_of]:
+            raise ValueError(f"{self.features.name} declares no column {', '.join(absent)}")
+        if absent := [name for name in self.catalogue.all if name not in self.asked_of]:
+            raise ValueError(f"{self.features.name} declares no column {', '.join(absent)}")
+        if absent := [table.name for table in (self.rows, *self.history) if table.name not in self._declared]:
+            raise ValueError(f"{', '.join(absent)} is none of the problem's tables")
+        if len({self.instant is None, self.known is None, self.event is None}) > 1:
+            raise ValueError("instant, known and event are all given, where rows have a time, or none of them is")
         if untold := [name for name, kind in self.asked.items() if kind == "boolean"]:
             raise ValueError(f"{untold[0]} is given and a boolean, which no table to score is read for: take a text")
+
+    @property
+    def asked_of(self) -> tuple[str, ...]:
+        """The columns of the feature table."""
+        return self.features.names
 
     @property
     def key(self) -> str:
@@ -67,13 +116,23 @@ class Problem:
     @property
     def kept(self) -> dict[str, Kind]:
         """Columns that go with a row's prediction where there are such, in order: the key first, the instant last."""
-        return {name: self.rows[name].kind for name in (self.key, *self.beside)} | {self.instant: "instant"}
+        kept = {name: self.rows[name].kind for name in (self.key, *self.beside)}
+        return kept | ({self.instant: "instant"} if self.instant else {})
+
+    @property
+    def unlabelled(self) -> list[str]:
+        """The columns that a row of the feature table has before its outcome is known."""
+        return [name for name in self.features.names if name not in (self.known, self.target)]
+
+    def as_known_at(self, tables: Tables, instant: pd.Timestamp) -> Tables:
+        """Return `tables`, raw ones by name, as they were known at `instant` (tz-aware): see `columns.as_known_at`."""
+        return {name: as_known_at(table, self._declared[name], instant) for name, table in tables.items()}
 
 
-def load_problem(root: Path) -> Problem:
-    """The problem that the project in `root` names in pyproject.toml: [tool.recommit] problem = "MODULE:NAME".
+def named_problem(root: Path) -> tuple[str, str]:
+    """The module and the name in it of the problem that the project in `root` names in pyproject.toml.
 
-    Raises `Refusal` where it is not named, not there, or no `Problem`.
+    It is [tool.recommit] problem = "MODULE:NAME". Raises `Refusal` where it is not named.
     """
     file = Path(root) / "pyproject.toml"
     wanted = 'it needs [tool.recommit] problem = "PACKAGE.problem:PROBLEM"'
@@ -88,11 +147,21 @@ def load_problem(root: Path) -> Problem:
     module, colon, name = named.partition(":") if isinstance(named, str) else ("", "", "")
     if not (module and colon and name):
         raise Refusal(f"{file} names the problem {named!r}: {wanted}")
+    return module, name
+
+
+def load_problem(root: Path) -> Problem:
+    """The problem that the project in `root` names in pyproject.toml: [tool.recommit] problem = "MODULE:NAME".
+
+    Raises `Refusal` where it is not named, not there, or no `Problem`.
+    """
+    module, name = named_problem(root)
+    said = f"the problem '{module}:{name}' of {Path(root) / 'pyproject.toml'}"
     try:
         found = getattr(importlib.import_module(module), name, None)
     except ImportError as error:
-        raise Refusal(f"the problem {named} of {file} cannot be imported: {error}") from None
+        raise Refusal(f"{said} cannot be imported: {error}") from None
     if not isinstance(found, Problem):
         what = "is not there" if found is None else f"is a {type(found).__name__}"
-        raise Refusal(f"the problem {named} of {file} {what}: it must be a recommit.problem.Problem")
+        raise Refusal(f"{said} {what}: it must be a recommit.problem.Problem")
     return found

@@ -5,8 +5,11 @@ import pandas as pd
 import pytest
 from hypothesis import strategies as st
 
-from flights import features, sources
+from flights import sources
+from flights.problem import PROBLEM
+from recommit.learning import parts
 
+FAR = pd.Timestamp("2015-01-01", tz="UTC")  # everything is known by then
 START = pd.Timestamp("2013-05-01T06:00", tz="UTC")
 
 
@@ -34,7 +37,7 @@ def winter(tables) -> dict[str, pd.DataFrame]:
 @pytest.fixture(scope="session")
 def table(winter) -> pd.DataFrame:
     """Labelled features of the first six weeks."""
-    return features.labelled(features.build(winter, winter["flights"], 2), winter["flights"])
+    return parts.settled(PROBLEM, winter, FAR, 2)
 
 
 def world(plans: list[dict], readings: list[dict]) -> dict[str, pd.DataFrame]:

@@ -7,11 +7,13 @@ import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal, assert_series_equal
 
-from flights import features, schema, sources
-from flights.catalogue import FEATURES
+from flights import features, sources
+from flights.catalogue import CATALOGUE, FEATURES
 from flights.columns import FLIGHTS, SOURCES, TABLES, WEATHER
 from flights.feature_table import TABLE
+from flights.problem import PROBLEM
 from recommit.columns import ALWAYS, Column, Table, as_known_at, clocks_of, outcome_in_gaps, since
+from recommit.validation import check
 
 INSTANTS = [pd.Timestamp(at, tz="UTC") for at in ("2013-01-20T15:00", "2013-01-20T15:37", "2013-02-09T04:00")]
 
@@ -24,7 +26,7 @@ def test_the_tables_have_the_declared_columns_in_order(tables, name):
 @pytest.mark.parametrize("instant", INSTANTS)
 def test_a_column_is_blank_before_the_instant_it_is_known_from_and_as_it_is_from_then_on(winter, instant):
     flights = winter["flights"]
-    known = sources.as_known_at(winter, instant)["flights"]
+    known = PROBLEM.as_known_at(winter, instant)["flights"]
     for column in FLIGHTS.columns:
         come = pd.Series(column.known == ALWAYS, index=flights.index)
         for clock in clocks_of(column):
@@ -36,7 +38,7 @@ def test_a_column_is_blank_before_the_instant_it_is_known_from_and_as_it_is_from
 
 @pytest.mark.parametrize("instant", INSTANTS)
 def test_readings_come_when_they_are_taken(winter, instant):
-    known = sources.as_known_at(winter, instant)["weather"]
+    known = PROBLEM.as_known_at(winter, instant)["weather"]
     assert_frame_equal(known, winter["weather"].query("taken_at <= @instant").reset_index(drop=True))
 
 
@@ -46,7 +48,7 @@ def test_a_planted_column_is_in_no_world_as_it_was_known(winter, name):
     with pytest.raises(
         ValueError, match=f"{name} has the column taxi_in_minutes, and nothing declares when it is known"
     ):
-        sources.as_known_at(planted, INSTANTS[0])
+        PROBLEM.as_known_at(planted, INSTANTS[0])
 
 
 @pytest.mark.parametrize("name", SOURCES)
@@ -81,17 +83,22 @@ def test_every_column_of_the_raw_files_is_declared(raw):
     }
 
 
+def declaring(flights):
+    """The problem, with another declaration of the flights."""
+    history = (flights, *PROBLEM.history[1:])
+    return replace(PROBLEM, rows=flights, tables=(flights, *PROBLEM.tables[1:]), history=history)
+
+
 def test_the_gaps_of_no_column_known_beforehand_tell_the_outcome(tables):
     assert outcome_in_gaps(tables["flights"], FLIGHTS, "late") == []
 
 
-def test_a_tail_number_declared_as_known_beforehand_would_be_caught(winter, monkeypatch):
+def test_a_tail_number_declared_as_known_beforehand_would_be_caught(winter):
     """It is missing for cancelled flights only."""
     columns = [replace(one, known=ALWAYS) if one.name == "tailnum" else one for one in FLIGHTS.columns]
     wrong = replace(FLIGHTS, columns=tuple(columns))
     assert outcome_in_gaps(winter["flights"], wrong, "late") == ["tailnum"]
-    monkeypatch.setattr(schema, "FLIGHTS", wrong)
-    (found,) = schema.check({"flights": winter["flights"]}).to_dict("records")
+    (found,) = check(declaring(wrong), {"flights": winter["flights"]}).to_dict("records")
     assert (found["column"], found["rule"]) == ("tailnum", "is missing whatever the outcome")
 
 
@@ -104,10 +111,11 @@ def test_a_planted_column_declared_as_known_beforehand_would_be_caught(winter):
     assert outcome_in_gaps(planted, wrong, "late") == ["taxi_in_minutes"]
 
 
-def test_a_landing_declared_as_known_on_departure_would_be_caught(winter, monkeypatch):
+def test_a_landing_declared_as_known_on_departure_would_be_caught(winter):
     columns = [replace(one, known=since("departed_at")) if one.name == "landed_at" else one for one in FLIGHTS.columns]
-    monkeypatch.setitem(schema._DECLARED, "flights", replace(FLIGHTS, columns=tuple(columns)))
-    (found,) = schema.check({"flights": winter["flights"]}).to_dict("records")
+    (found,) = check(declaring(replace(FLIGHTS, columns=tuple(columns))), {"flights": winter["flights"]}).to_dict(
+        "records"
+    )
     assert found["rule"] == "landed_at is not later than departed_at, from which it is known"
     assert found["rows"] > 30_000
 
@@ -132,7 +140,7 @@ def test_every_feature_comes_from_a_declared_table_and_is_known_when_it_is_asked
     assert {feature.source for feature in FEATURES} <= set(TABLES)
     assert {TABLE[feature.name].known for feature in FEATURES} == {since("predicted_at")}
     early = as_known_at(table, TABLE, table["predicted_at"].min() - pd.Timedelta(minutes=1))
-    assert early[features.names("full")].isna().all(axis=None)
+    assert early[CATALOGUE.names("full")].isna().all(axis=None)
     assert early["late"].isna().all()
 
 

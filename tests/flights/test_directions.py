@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flights import models
 from flights.catalogue import FEATURES
 from flights.directions import DIRECTIONS
+from flights.problem import PROBLEM
 from recommit.learning.intervals import blocks
+from recommit.learning.models import builder
 from recommit.learning.robustness import check_directions
 from recommit.project.yaml import read_yaml
 
@@ -38,7 +39,7 @@ def test_a_direction_changes_numbers_of_the_catalogue_within_what_can_be(directi
 def test_a_model_fitted_to_punctual_instead_of_late_violates_them(table):
     columns = list(dict.fromkeys(change.feature for direction in DIRECTIONS for change in direction.changes))
     build = {"max_iter": 30, "min_samples_leaf": 100}
-    model = models.build("boosting", build, columns, 7).fit(table[columns], ~table["late"])
+    model = builder(PROBLEM, 7)("boosting", build, columns).fit(table[columns], ~table["late"])
     rows = table[columns].iloc[-6000:]
     days = blocks(table["predicted_at"].iloc[-6000:].dt.date, 7)
     moved, *untested = check_directions(lambda frame: model.predict_proba(frame)[:, 1], rows, DIRECTIONS, days)

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from flights import expectations, sources
+from flights import expectations
 from flights.expectations import READINGS
-from flights.schema import SCHEMAS
+from flights.problem import PROBLEM
 from recommit.learning.quality import Flag, Smallest, report
 
 CLOCK = pd.Timestamp("2013-08-01", tz="UTC")
@@ -19,13 +19,13 @@ SHIPPED = pd.Timestamp("2013-09-01", tz="UTC")
 @pytest.fixture(scope="module")
 def shipped(tables) -> dict[str, pd.DataFrame]:
     """The raw tables as they were known at the clock that ships: August is judged, seven months are learned from."""
-    return sources.as_known_at(tables, SHIPPED)
+    return PROBLEM.as_known_at(tables, SHIPPED)
 
 
 @pytest.fixture(scope="module")
 def known(tables) -> dict[str, pd.DataFrame]:
     """The raw tables as they were known when July ended."""
-    return sources.as_known_at(tables, CLOCK)
+    return PROBLEM.as_known_at(tables, CLOCK)
 
 
 def flags(name: str, table: pd.DataFrame, clock: pd.Timestamp = CLOCK) -> list[Flag]:
@@ -39,10 +39,11 @@ def july(table: pd.DataFrame, at: str) -> pd.Series:
 @pytest.mark.parametrize("name", expectations.MONITORED)
 def test_every_column_is_monitored_and_the_label_of_the_features_is_not(name):
     monitored = expectations.MONITORED[name]
-    every = set(SCHEMAS[name].columns) - {"flight_id"}
+    declared = {table.name: table for table in (*PROBLEM.tables, PROBLEM.features)}[name]
+    every = set(declared.names) - {"flight_id"}
     if name == "features":
         every -= {"late", "label_known_at"}
-        assert not {"late", "label_known_at"} & set(expectations.unlabelled())
+        assert not {"late", "label_known_at"} & set(PROBLEM.unlabelled)
     assert sorted(monitored.columns) == sorted(every)
     assert "late" not in monitored.numbers + monitored.categories
     assert monitored.feed in monitored.categories

@@ -8,7 +8,11 @@ from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
 from flights import catalogue, features, sources
+from flights.catalogue import CATALOGUE
+from flights.problem import PROBLEM
 from flights.vocabulary import ZONE
+from recommit.catalogue import Feature
+from recommit.learning import parts
 from tests.flights.conftest import START, world, worlds
 
 # Without shrinking: a build takes long enough that it would turn a failure into a wait of minutes.
@@ -69,7 +73,7 @@ def test_nothing_dated_after_the_prediction_changes_a_feature(tables, data):
 def test_the_world_as_known_then_gives_the_same_features(tables, data, horizon_hours):
     place = data.draw(st.integers(0, len(tables["flights"]) - 1))
     expected = build_one(tables, place, horizon_hours)
-    then = sources.as_known_at(tables, expected["predicted_at"].iloc[0])
+    then = PROBLEM.as_known_at(tables, expected["predicted_at"].iloc[0])
     assert_frame_equal(build_one(then, place, horizon_hours), expected, check_exact=True)
 
 
@@ -89,9 +93,9 @@ def test_real_flights_get_the_same_features_from_the_world_as_known_then(winter,
     instants = table["predicted_at"].drop_duplicates().sample(6, random_state=1)
     for instant in instants:
         expected = table[table["predicted_at"] == instant].reset_index(drop=True)
-        then = sources.as_known_at(winter, instant)
+        then = PROBLEM.as_known_at(winter, instant)
         asked = winter["flights"][winter["flights"]["flight_id"].isin(expected["flight_id"])]
-        columns = ["flight_id", "predicted_at", *features.names("full")]
+        columns = ["flight_id", "predicted_at", *CATALOGUE.names("full")]
         assert_frame_equal(features.build(then, asked, 2), expected[columns], check_exact=True)
 
 
@@ -189,16 +193,16 @@ def test_weather_is_the_last_reading_taken_and_no_older_than_three_hours():
 
 def test_the_table_has_the_declared_columns_and_types(table):
     assert list(table.columns[:5]) == ["flight_id", "scheduled_departure", "predicted_at", "label_known_at", "late"]
-    assert list(table.columns[5:]) == features.names("full")
-    for feature in features.FEATURES:
+    assert list(table.columns[5:]) == CATALOGUE.names("full")
+    for feature in CATALOGUE.features:
         if feature.kind == "category":
-            assert set(table[feature.name]) <= set(features.categories()[feature.name])
+            assert set(table[feature.name]) <= set(CATALOGUE.categories()[feature.name])
         else:
             assert table[feature.name].dtype == np.float32
 
 
 def test_feature_sets_grow_and_every_feature_is_described():
-    schedule, weather, full = (features.FEATURE_SETS[name] for name in ("schedule", "weather", "full"))
+    schedule, weather, full = (CATALOGUE.names(name) for name in ("schedule", "weather", "full"))
     assert schedule == weather[: len(schedule)]
     assert weather == full[: len(weather)]
     assert len(set(full)) == len(full)
@@ -206,19 +210,19 @@ def test_feature_sets_grow_and_every_feature_is_described():
 
 
 def test_no_feature_lacks_an_owner_a_description_a_source_a_unit_an_availability_or_a_cost():
-    described = features.describe()
-    assert list(described["name"]) == features.names("full")
+    described = CATALOGUE.describe()
+    assert list(described["name"]) == CATALOGUE.names("full")
     assert set(described) >= {"owner", "description", "source", "unit", "available", "cost"}
     assert described.map(lambda text: isinstance(text, str) and text.strip() != "").all(axis=None)
     assert set(described["cost"]) == set(catalogue.COSTS)
     with pytest.raises(TypeError, match="cost"):
-        catalogue.Feature("wind", "wind speed", "weather", "mph", "at the end of the hour")
+        Feature("wind", "wind speed", "weather", "mph", "at the end of the hour")
 
 
 def test_the_cost_grows_with_the_feature_set():
-    cost = features.describe().set_index("name")["cost"]
-    assert set(cost[features.names("schedule")]) == {"in the request", "schedule of all flights"}
-    assert set(cost[features.names("weather")]) == {"in the request", "schedule of all flights", "weather feed"}
+    cost = CATALOGUE.describe().set_index("name")["cost"]
+    assert set(cost[CATALOGUE.names("schedule")]) == {"in the request", "schedule of all flights"}
+    assert set(cost[CATALOGUE.names("weather")]) == {"in the request", "schedule of all flights", "weather feed"}
     assert cost["origin_left_late_1h"] == cost["origin_overdue_share"] == "live feed of departures"
     assert cost["origin_late_3h"] == "live feed of outcomes"
     assert cost["flight_late_28d"] == "four weeks of outcomes"
@@ -232,7 +236,7 @@ def test_what_is_not_in_the_vocabulary_is_unknown():
 
 def test_no_rows_asked_give_no_rows_and_all_columns(winter):
     empty = features.build(winter, winter["flights"].iloc[:0], 2)
-    assert list(empty.columns) == ["flight_id", "predicted_at", *features.names("full")]
+    assert list(empty.columns) == ["flight_id", "predicted_at", *CATALOGUE.names("full")]
     assert empty.empty
 
 
@@ -245,7 +249,7 @@ def test_a_flight_that_the_tables_do_not_hold_can_be_scored():
 
 def test_upcoming_rows_carry_no_outcome(winter):
     ahead = winter["flights"][winter["flights"]["scheduled_departure"] >= pd.Timestamp("2013-02-01", tz="UTC")]
-    rows = features.upcoming(features.build(winter, ahead, 2), ahead)
+    rows = parts.to_come(PROBLEM, winter, pd.Timestamp("2013-02-01", tz="UTC"), 2)
     assert list(rows["flight_id"]) == list(ahead["flight_id"])
     assert list(rows["scheduled_departure"]) == list(ahead["scheduled_departure"])
     assert not {"late", "label_known_at", "outcome_known_at"} & set(rows.columns)
@@ -254,7 +258,7 @@ def test_upcoming_rows_carry_no_outcome(winter):
 def test_wrong_requests_are_refused_in_one_line(winter):
     flights = winter["flights"].iloc[:3]
     with pytest.raises(ValueError, match="no feature set 'all'; there are schedule, weather, full"):
-        features.names("all")
+        CATALOGUE.names("all")
     with pytest.raises(ValueError, match="lack the columns carrier, dest"):
         features.build(winter, flights.drop(columns=["carrier", "dest"]), 2)
     with pytest.raises(ValueError, match="horizon_hours must be 0 or more"):
@@ -262,7 +266,6 @@ def test_wrong_requests_are_refused_in_one_line(winter):
     naive = flights.assign(scheduled_arrival=START.tz_localize(None))
     with pytest.raises(ValueError, match="instants with a time zone"):
         features.build(winter, naive, 2)
-    unknown = sources.as_known_at(winter, START - pd.Timedelta(days=900))["flights"]
-    built = features.build(winter, flights, 2)
-    with pytest.raises(ValueError, match="3 of 3 flights have no known outcome"):
-        features.labelled(built, unknown)
+    unknown = winter | {"flights": flights.assign(late=pd.NA).astype({"late": "boolean"})}
+    with pytest.raises(ValueError, match="3 of 3 rows have no known outcome"):
+        parts.settled(PROBLEM, unknown, pd.Timestamp("2015-01-01", tz="UTC"), 2)

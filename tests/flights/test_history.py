@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal
 
-from flights import features, sources
+from flights import features
 from flights.columns import FLIGHTS, WEATHER
 from flights.problem import PROBLEM
 from recommit import Refusal
@@ -21,7 +21,7 @@ def known(winter) -> dict[str, pd.DataFrame]:
     flights, weather = winter["flights"], winter["weather"]
     flights = flights[flights["scheduled_departure"].between(first, last)].reset_index(drop=True)
     weather = weather[weather["taken_at"] >= first].reset_index(drop=True)
-    return sources.as_known_at({"flights": flights, "weather": weather}, NOW)
+    return PROBLEM.as_known_at({"flights": flights, "weather": weather}, NOW)
 
 
 def read(tmp_path, tables):
@@ -161,7 +161,7 @@ def test_history_that_only_looks_otherwise_gives_the_same_features(tmp_path, kno
 def test_what_history_tells_of_the_future_of_a_row_changes_nothing(tmp_path, known, winter):
     asked = known["flights"][known["flights"]["scheduled_departure"].between(NOW, NOW + pd.Timedelta(hours=2))]
     later = read(tmp_path, {name: winter[name] for name in known}).tables
-    cut = read(tmp_path, sources.as_known_at({name: winter[name] for name in known}, NOW)).tables
+    cut = read(tmp_path, PROBLEM.as_known_at({name: winter[name] for name in known}, NOW)).tables
     assert_frame_equal(features.build(later, asked, 2), features.build(cut, asked, 2), check_exact=True)
 
 

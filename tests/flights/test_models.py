@@ -5,10 +5,11 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from flights import features, models
-from flights.catalogue import categories
+from flights.catalogue import CATALOGUE
+from flights.problem import PROBLEM
 from recommit.artifact.export import export
 from recommit.artifact.model import Model
+from recommit.learning import models
 
 SMALL = {
     "baseline": {},
@@ -23,13 +24,13 @@ def rows(table) -> pd.DataFrame:
 
 
 def fit(name, rows, columns, seed=7):
-    return models.build(name, SMALL[name], columns, seed).fit(rows[columns], rows["late"])
+    return models.builder(PROBLEM, seed)(name, SMALL[name], columns).fit(rows[columns], rows["late"])
 
 
 @pytest.mark.parametrize("feature_set", ["schedule", "full"])
 @pytest.mark.parametrize("name", models.MODELS)
 def test_a_model_says_the_same_as_onnx_and_gives_the_same_file_again(name, feature_set, rows):
-    columns = features.names(feature_set)
+    columns = CATALOGUE.names(feature_set)
     model = fit(name, rows.iloc[:4000], columns)
     content = export(model, rows[columns])
     assert content == export(model, rows[columns])
@@ -40,12 +41,12 @@ def test_a_model_says_the_same_as_onnx_and_gives_the_same_file_again(name, featu
 
 @pytest.mark.parametrize("name", models.MODELS)
 def test_a_model_copes_with_nothing_known_and_unknown_categories(name, rows):
-    columns = features.names("full")
+    columns = CATALOGUE.names("full")
     model = fit(name, rows, columns)
     blank = rows[columns].iloc[:2].copy()
     for column in columns:
-        blank[column] = "unknown" if column in categories() else np.float32("nan")
-    blank = blank.astype(dict.fromkeys(categories(), "str"))
+        blank[column] = "unknown" if column in CATALOGUE.categories() else np.float32("nan")
+    blank = blank.astype(dict.fromkeys(CATALOGUE.categories(), "str"))
     expected = model.predict_proba(blank)[:, 1]
     assert np.isfinite(expected).all()
     np.testing.assert_allclose(Model(export(model, blank)).predict_proba(blank), expected, atol=1e-5)
@@ -53,9 +54,9 @@ def test_a_model_copes_with_nothing_known_and_unknown_categories(name, rows):
 
 @pytest.mark.parametrize("name", models.MODELS)
 def test_a_model_has_an_answer_far_out_of_range(name, rows):
-    columns = features.names("full")
+    columns = CATALOGUE.names("full")
     model = fit(name, rows, columns)
-    numbers = [column for column in columns if column not in categories()]
+    numbers = [column for column in columns if column not in CATALOGUE.categories()]
     for extreme in (np.finfo("float32").max, np.finfo("float32").min):
         far = rows[columns].iloc[:50].assign(**dict.fromkeys(numbers, np.float32(extreme)))
         probability = Model(export(model, far)).predict_proba(far)
@@ -65,7 +66,7 @@ def test_a_model_has_an_answer_far_out_of_range(name, rows):
 # Boosting cannot: scikit-learn finds no bins. The schema refuses such a training table beforehand.
 @pytest.mark.parametrize("name", sorted({*models.MODELS} - {"boosting"}))
 def test_a_model_copes_with_a_column_that_is_empty_in_training(name, rows):
-    columns = features.names("weather")
+    columns = CATALOGUE.names("weather")
     empty = rows.assign(pressure=np.float32("nan"))
     model = fit(name, empty, columns)
     expected = model.predict_proba(rows[columns])[:, 1]
@@ -73,7 +74,7 @@ def test_a_model_copes_with_a_column_that_is_empty_in_training(name, rows):
 
 
 def test_the_baseline_is_the_share_of_late_flights(rows):
-    columns = features.names("schedule")
+    columns = CATALOGUE.names("schedule")
     np.testing.assert_allclose(fit("baseline", rows, columns).predict_proba(rows[columns])[:, 1], rows["late"].mean())
 
 
@@ -82,7 +83,7 @@ def test_a_model_learns_and_more_features_help(name, rows):
     train, test = rows.iloc[:4500], rows.iloc[4500:]
     auc = {}
     for feature_set in ("schedule", "full"):
-        columns = features.names(feature_set)
+        columns = CATALOGUE.names(feature_set)
         probability = fit(name, train, columns).predict_proba(test[columns])[:, 1]
         auc[feature_set] = roc_auc_score(test["late"], probability)
     assert auc["schedule"] > 0.52
@@ -97,8 +98,8 @@ def test_one_feature_of_either_kind_is_enough(rows):
 
 def test_wrong_requests_are_refused_in_one_line():
     with pytest.raises(ValueError, match="no model 'magic'; there are baseline, logistic, boosting"):
-        models.build("magic", {}, ["distance"], 7)
+        models.builder(PROBLEM, 7)("magic", {}, ["distance"])
     with pytest.raises(ValueError, match=r"model boosting: .*tree_count"):
-        models.build("boosting", {"tree_count": 3}, ["distance"], 7)
+        models.builder(PROBLEM, 7)("boosting", {"tree_count": 3}, ["distance"])
     with pytest.raises(ValueError, match="given no features"):
-        models.build("boosting", {}, [], 7)
+        models.builder(PROBLEM, 7)("boosting", {}, [])

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from flights import features
-from flights.catalogue import categories
+from flights.catalogue import CATALOGUE
 from flights.problem import PROBLEM
 from recommit.schema import broken_rows
 
@@ -20,7 +20,7 @@ def check_asked(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def check_features(rows: pd.DataFrame) -> pd.DataFrame:
-    names = [name for name in features.names("full") if name in rows]
+    names = [name for name in CATALOGUE.names("full") if name in rows]
     return broken_rows(rows, PROBLEM.features, names)
 
 
@@ -94,7 +94,7 @@ def test_a_bad_row_of_features_is_found_by_its_place(table, column, value, reaso
 
 
 def test_categories_come_as_codes_too(table):
-    rows = table.head(50).astype(dict.fromkeys(categories(), "category"))
+    rows = table.head(50).astype(dict.fromkeys(CATALOGUE.categories(), "category"))
     assert check_features(rows).empty
     assert check_features(rows.assign(dest=pd.Categorical(["XXX"] * 50)))["row"].tolist() == list(range(50))
 

@@ -4,12 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from flights import schema, sources
-from flights.faults import DataError
+from flights import sources
+from flights.problem import PROBLEM
+from recommit.validation import DataError, check, check_features, stop_on_failure
 
 
 def broken(tables, **changed):
-    return schema.check({**tables, **changed})
+    return check(PROBLEM, {**tables, **changed})
 
 
 def spoil(table, row, column, value):
@@ -19,9 +20,9 @@ def spoil(table, row, column, value):
 
 
 def test_the_real_tables_and_features_pass(tables, winter, table):
-    assert schema.check(tables).empty
-    assert schema.check({"flights": winter["flights"], "features": table}).empty
-    schema.check_features({"train": table, "upcoming": table.drop(columns=["late", "label_known_at"])})
+    assert check(PROBLEM, tables).empty
+    assert check(PROBLEM, {"flights": winter["flights"], "features": table}).empty
+    check_features(PROBLEM, {"train": table, "upcoming": table.drop(columns=["late", "label_known_at"])})
 
 
 @pytest.mark.parametrize(
@@ -106,11 +107,11 @@ def test_weather_known_too_early_is_caught(winter):
 def test_a_month_that_is_half_there_or_doubled_is_caught(tables):
     flights = tables["flights"]
     march = flights["scheduled_departure"].dt.strftime("%m") == "03"
-    failures = schema.check({"flights": flights[~march | (flights["flight_id"] % 2 == 0)]})
+    failures = check(PROBLEM, {"flights": flights[~march | (flights["flight_id"] % 2 == 0)]})
     assert failures["first_rows"].tolist() == ["2013-03"]
     doubled = flights[march].assign(flight_id=lambda t: t["flight_id"] + 10**6)
     doubled["scheduled_departure"] += pd.Timedelta(seconds=1)
-    failures = schema.check({"flights": pd.concat([flights, doubled], ignore_index=True)})
+    failures = check(PROBLEM, {"flights": pd.concat([flights, doubled], ignore_index=True)})
     assert failures["rule"].tolist() == ["has 20000 to 35000 rows a month"]
 
 
@@ -125,14 +126,14 @@ def test_a_month_of_implausible_outcomes_is_caught(tables):
         landed_at=landed,
         outcome_known_at=flights["outcome_known_at"].mask(landed_march, landed),
     )
-    failures = schema.check({"flights": flights})
+    failures = check(PROBLEM, {"flights": flights})
     assert failures[["column", "first_rows"]].to_numpy().tolist() == [["late", "2013-03"]]
 
 
 def test_a_sample_is_held_to_its_share_of_rows(tables):
     sampled = sources.sample(tables, 0.1, seed=7)
-    assert schema.check(sampled, share=0.1).empty
-    assert not schema.check(sampled).empty
+    assert check(PROBLEM, sampled, share=0.1).empty
+    assert not check(PROBLEM, sampled).empty
 
 
 def test_a_row_that_refers_to_nothing_is_caught(winter, table):
@@ -140,7 +141,7 @@ def test_a_row_that_refers_to_nothing_is_caught(winter, table):
     failures = broken(winter, airlines=airlines)
     assert failures[["column", "rule"]].to_numpy().tolist() == [["carrier", "is in airlines"]]
     stranger = spoil(table, 0, "flight_id", 10**6)
-    failures = schema.check({"flights": winter["flights"], "features": stranger})
+    failures = check(PROBLEM, {"flights": winter["flights"], "features": stranger})
     assert failures[["column", "rule", "rows"]].to_numpy().tolist() == [["flight_id", "is in flights", 1]]
 
 
@@ -154,7 +155,7 @@ def test_a_row_that_refers_to_nothing_is_caught(winter, table):
 )
 def test_a_broken_feature_stops_and_says_which_part(table, column, value, rule):
     with pytest.raises(DataError) as caught:
-        schema.check_features({"train": table, "test": spoil(table, 4, column, value)})
+        check_features(PROBLEM, {"train": table, "test": spoil(table, 4, column, value)})
     assert f"test.{column} {rule}" in str(caught.value) or f"test {rule}" in str(caught.value)
 
 
@@ -172,32 +173,31 @@ def test_a_broken_feature_stops_and_says_which_part(table, column, value, rule):
 )
 def test_a_batch_to_score_is_held_to_the_rules_of_the_rows_that_were_learnt_from(table, change, said):
     batch = table.drop(columns=["late", "label_known_at"])
-    schema.check_features({"batch": batch})
+    check_features(PROBLEM, {"batch": batch})
     with pytest.raises(DataError) as caught:
-        schema.check_features({"batch": change(batch)})
+        check_features(PROBLEM, {"batch": change(batch)})
     assert f"batch.{said}" in str(caught.value)
 
 
 def test_a_feature_that_is_never_known_is_caught_where_it_is_to_be_learnt_from(table):
     empty = table.assign(pressure=np.float32("nan"))
     with pytest.raises(DataError, match=r"train\.pressure is known in some row: not so in"):
-        schema.check_features({"train": empty})
-    schema.check_features({"upcoming": empty.drop(columns=["late", "label_known_at"])})
+        check_features(PROBLEM, {"train": empty})
+    check_features(PROBLEM, {"upcoming": empty.drop(columns=["late", "label_known_at"])})
 
 
 def test_what_stops_the_pipeline_says_what_where_and_what_to_do(winter):
     failures = broken(winter, weather=spoil(winter["weather"], 5, "wind_speed", 1048.0))
     with pytest.raises(DataError) as caught:
-        schema.stop_on_failure(failures)
+        stop_on_failure(failures)
     assert str(caught.value).splitlines() == [
         "1 rules on the tables do not hold:",
         "  weather.wind_speed is within 0 to 150: not so in 1 rows (first: 5)",
-        "Mend the data in src/flights/sources.py, or change the rule in src/flights/columns.py, rules.py or schema.py "
-        "if the world has changed.",
+        "Mend the data in notebooks/ingest.ipynb, or what columns.py declares if the world has changed.",
     ]
-    schema.stop_on_failure(failures.iloc[:0])
+    stop_on_failure(failures.iloc[:0])
 
 
 def test_a_table_without_schema_is_refused(winter):
-    with pytest.raises(ValueError, match="no schema for trains"):
-        schema.check({"trains": winter["flights"]})
+    with pytest.raises(ValueError, match="no table trains is declared"):
+        check(PROBLEM, {"trains": winter["flights"]})

@@ -7,6 +7,7 @@ import pytest
 from pandas.testing import assert_frame_equal
 
 from flights import sources
+from flights.problem import PROBLEM
 
 
 def utc(text):
@@ -134,7 +135,7 @@ def test_a_destination_without_time_zone_is_refused(raw):
 
 def test_the_world_as_known_has_no_later_fact(tables):
     instant = utc("2013-06-01T15:00")
-    known = sources.as_known_at(tables, instant)
+    known = PROBLEM.as_known_at(tables, instant)
     flights = known["flights"]
     assert len(flights) == len(tables["flights"])
     for clock in ("departed_at", "landed_at", "outcome_known_at"):
@@ -154,7 +155,7 @@ def test_the_world_as_known_has_no_later_fact(tables):
 
 
 def test_knowledge_only_grows(tables):
-    earlier, later = (sources.as_known_at(tables, utc(day))["flights"] for day in ("2013-06-01", "2013-06-02"))
+    earlier, later = (PROBLEM.as_known_at(tables, utc(day))["flights"] for day in ("2013-06-01", "2013-06-02"))
     for column in ("departed_at", "late", "tailnum"):
         known = earlier[column].notna()
         assert (later.loc[known, column] == earlier.loc[known, column]).all()
@@ -162,7 +163,7 @@ def test_knowledge_only_grows(tables):
 
 def test_an_instant_without_time_zone_is_refused(tables):
     with pytest.raises(ValueError, match="no time zone"):
-        sources.as_known_at(tables, pd.Timestamp("2013-06-01"))
+        PROBLEM.as_known_at(tables, pd.Timestamp("2013-06-01"))
 
 
 def test_until_cuts_what_lies_beyond(tables):

@@ -11,8 +11,11 @@ from typing import Any
 
 from recommit import Refusal
 from recommit.notebook.contract import Unreadable, parse
+from recommit.problem import named_problem
 from recommit.project.pipeline import Stage
 
+_PROBLEM = "recommit.notebook.problem"
+"""What a notebook imports to be given the project's problem: the modules of that are then used too."""
 _IMPORTING = ("importlib.import_module", "import_module", "__import__")
 
 
@@ -124,6 +127,8 @@ class Code:
         names = {"recommit.cli", f"recommit.verbs.{stage.words[1]}"}
         if stage.notebook:
             names |= self._imported_by(stage.notebook)
+        if _PROBLEM in names:
+            names.add(named_problem(self._folder)[0])
         found: set[str] = set()
         while names:
             new = {file for name in names for file in self._files_of(name)} - found

@@ -5,14 +5,13 @@ the answer must not go, and count the rows where it goes there. No outcome is ne
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 from numpy.typing import ArrayLike
 
+from recommit.directions import Direction
 from recommit.evidence.numbers import Interval
 from recommit.evidence.stages import Blanked, Broken, Moved
 from recommit.learning.intervals import Blocks
@@ -29,37 +28,6 @@ EXTREMES = {
     "the lowest float32": float(FLOAT32.min),
     "the smallest float32": float(FLOAT32.smallest_subnormal),
 }
-
-
-@dataclass(frozen=True)
-class Change:
-    """A change of a feature: set to `amount` where below ("at least") or above ("at most"), or raised by it ("plus").
-
-    A missing value stays missing. `amount` is in the feature's own unit.
-    """
-
-    feature: str
-    how: Literal["at least", "at most", "plus"]
-    amount: float
-
-    def apply(self, values: pd.Series) -> pd.Series:
-        """Return the changed values, of the same dtype."""
-        if self.how == "plus":
-            changed = values + self.amount
-        else:
-            changed = values.clip(lower=self.amount) if self.how == "at least" else values.clip(upper=self.amount)
-        return changed.astype(values.dtype)
-
-
-@dataclass(frozen=True)
-class Direction:
-    """A change of inputs after which no row's probability may `fall` (or `rise`) by more than `tolerance`."""
-
-    name: str
-    changes: tuple[Change, ...]
-    must_not: Literal["fall", "rise"]
-    why: str
-    tolerance: float
 
 
 def check_directions(

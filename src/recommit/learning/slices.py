@@ -13,6 +13,7 @@ from recommit.evidence.numbers import Interval
 from recommit.evidence.stages import Slice
 from recommit.learning.intervals import LEAST_BLOCKS, LEAST_ROWS, Blocks
 from recommit.learning.scores import log_losses
+from recommit.problem import Problem
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,11 @@ class Scored:
     probability: ArrayLike
     reference: ArrayLike
     covered: ArrayLike
+
+
+def columns_of(problem: Problem, features: pd.DataFrame) -> pd.DataFrame:
+    """Return the parts that each row of `features` is judged among: as `problem.slices` says, or by each category."""
+    return problem.slices(features) if problem.slices else features[list(problem.catalogue.categories())]
 
 
 def search(columns: pd.DataFrame, scored: Scored, days: Blocks) -> list[Slice]:

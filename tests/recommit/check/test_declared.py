@@ -58,7 +58,7 @@ class Copy:
 def copy(tmp_path: Path) -> Copy:
     folder = tmp_path / "project"
     folder.mkdir()
-    for name in ("dvc.yaml", "params.yaml"):
+    for name in ("dvc.yaml", "params.yaml", "pyproject.toml"):
         shutil.copy(ROOT / name, folder)
     shutil.copytree(ROOT / "notebooks", folder / "notebooks", ignore=shutil.ignore_patterns(".*"))
     shutil.copytree(ROOT / "src", folder / "src", ignore=shutil.ignore_patterns("__pycache__"))
@@ -157,12 +157,12 @@ def test_a_dep_that_is_not_used_is_found(copy: Copy) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["from . import windows", "import importlib\nimportlib.import_module('flights.windows')"]
+    "line", ["from . import figures", "import importlib\nimportlib.import_module('flights.figures')"]
 )
 def test_a_module_imported_otherwise_is_found(copy: Copy, line: str) -> None:
-    with (copy.folder / "src/flights/models.py").open("a") as module:
+    with (copy.folder / "src/flights/problem.py").open("a") as module:
         module.write(f"{line}\n")
-    expected = "uses src/flights/windows.py and does not declare it: `recommit check --fix` adds it"
+    expected = "uses src/flights/figures.py and does not declare it: `recommit check --fix` adds it"
     assert f"dvc.yaml: stage train: {expected}" in copy.found()
 
 
@@ -177,10 +177,10 @@ def test_data_beside_modules_is_no_superfluous_dep(copy: Copy) -> None:
 
 
 def test_a_module_that_is_not_python_is_found_once(copy: Copy) -> None:
-    with (copy.folder / "src/flights/models.py").open("a") as module:
+    with (copy.folder / "src/flights/windows.py").open("a") as module:
         module.write("if\n")
     [line] = copy.found()
-    assert re.match(r"src/flights/models\.py: line \d+ is not Python", line)
+    assert re.match(r"src/flights/windows\.py: line \d+ is not Python", line)
 
 
 @pytest.mark.parametrize(
