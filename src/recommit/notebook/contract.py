@@ -189,20 +189,17 @@ def _mistyped(defaults: Mapping[str, _Default], values: Mapping[str, Any]) -> It
 def _unlike(
     defaults: Mapping[str, _Default], values: Mapping[str, Any], stage: Stage, siblings: list[Stage]
 ) -> Iterator[str]:
-    named = {name: default.value for name, default in defaults.items() if name in stage.item}
-    if _FROM_PARAMS in named.values():
-        yield f"{' and '.join(named)}: the default of a matrix value is a literal, the item to see in Jupyter"
-        return
-    fitting = [sibling for sibling in siblings if dict(sibling.item) == named]
-    if stage.item and set(named) == set(stage.item) and not fitting:
+    literals = {name: default.value for name, default in defaults.items() if default.value is not _FROM_PARAMS}
+    named = {name: value for name, value in literals.items() if name in stage.item}
+    fitting = [sibling for sibling in siblings if named.items() <= dict(sibling.item).items()]
+    if named and not fitting:
         yield f"the defaults {named} are no item of the stage's matrix"
     # What another item declares otherwise is that item's to compare, not this stage's to read.
     elsewhere = {key.split(".")[0] for sibling in fitting for key in set(sibling.params) ^ set(stage.params)}
-    for name, default in defaults.items():
-        literal = default.value is not _FROM_PARAMS and name in values and name not in {*stage.item, *elsewhere}
-        if literal and default.value != values[name]:
+    for name, value in literals.items():
+        if name in values and name not in {*stage.item, *elsewhere} and value != values[name]:
             yield (
-                f"default of {name} is unlike params.yaml: {default.value!r} in the cell, {values[name]!r} there: "
+                f"default of {name} is unlike params.yaml: {value!r} in the cell, {values[name]!r} there: "
                 f'write `{name}: {type(values[name]).__name__} = params["{name}"]`, so that it stands in one place'
             )
 

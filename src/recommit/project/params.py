@@ -15,11 +15,16 @@ class Params(Mapping[str, Any]):
     """`params.yaml` of the project around the current folder, as it is now.
 
     A notebook's parameters cell takes its defaults from here, so that a value stands in one place:
-    `seed: int = params["seed"]`. In a pipeline run the stage's own values then replace them.
+    `seed: int = params["seed"]`. In a pipeline run the stage's own values then replace them. Of a matrix, it is
+    the last value under `fits`: `model: str = params["model"]` takes the last model there.
     """
 
     def __getitem__(self, key: str) -> Any:
-        return read_params(root())[key]
+        content = read_params(root())
+        fits = content.get("fits")
+        if key not in content and isinstance(fits, Mapping) and fits.get(key):
+            return fits[key][-1]
+        return content[key]
 
     def __iter__(self) -> Iterator[str]:
         return iter(read_params(root()))

@@ -1,9 +1,11 @@
 """Each way in which a notebook can disagree with its stage is its own error, before the first cell runs."""
 
 import re
+from contextlib import chdir
 
 import pytest
 
+from recommit.notebook import params
 from tests.recommit.notebook.conftest import DVC, PARAMETERS, WORK, TinyProject
 
 
@@ -101,7 +103,6 @@ def test_what_jupyter_runs_is_not_called_broken(tiny: TinyProject, cell: str) ->
     ("parameters", "message"),
     [
         (PARAMETERS + "seed: int = 7\n", "sets seed a second time"),
-        (PARAMETERS.replace('"tree"', 'params["model"]'), "the default of a matrix value is a literal"),
     ],
 )
 def test_a_doubtful_default_is_refused(tiny: TinyProject, parameters: str, message: str) -> None:
@@ -162,6 +163,18 @@ def test_every_disagreement_is_said_at_once(tiny: TinyProject) -> None:
 def test_a_literal_default_that_agrees_is_fine(tiny: TinyProject) -> None:
     tiny.notebook(WORK, parameters='seed: int = 7\nmodel: str = "line"\n')
     assert tiny.run().returncode == 0
+
+
+def test_the_default_of_a_matrix_value_may_be_the_last_under_fits(tiny: TinyProject) -> None:
+    (tiny.folder / "params.yaml").write_text(
+        (tiny.folder / "params.yaml").read_text() + "fits: {model: [tree, line]}\n"
+    )
+    tiny.notebook(WORK, parameters=PARAMETERS.replace('"tree"', 'params["model"]'))
+    assert tiny.run().returncode == 0
+    with chdir(tiny.folder):
+        assert params["model"] == "line"
+        with pytest.raises(KeyError, match="colour"):
+            params["colour"]
 
 
 def test_a_stage_that_does_not_exist_is_refused_with_those_that_do(tiny: TinyProject) -> None:
