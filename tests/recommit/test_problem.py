@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from recommit import Refusal
+from recommit.catalogue import Feature
 from recommit.columns import ALWAYS, Column
 from recommit.problem import load_problem
 from tests.recommit.batch import world
@@ -51,6 +52,7 @@ def test_what_is_asked_and_kept_follows_from_the_declared_columns():
     assert world.PROBLEM.kept == {"parcel": "whole", "leaves": "instant", "predicted_at": "instant"}
 
 
+WITH_AGE = (*world.CATALOGUE.features, Feature("age", "age", "parcels", "days", "with the parcel", "in the request"))
 WITH_GIFT = (*world.PARCELS.columns, Column("gift", "boolean", ALWAYS, given=True))
 
 
@@ -60,6 +62,9 @@ WITH_GIFT = (*world.PARCELS.columns, Column("gift", "boolean", ALWAYS, given=Tru
         ({"beside": ("late",)}, "parcels declares no given column late"),
         ({"beside": ("town",)}, "parcels declares no given column town"),
         ({"instant": "asked_at"}, "features declares no column asked_at"),
+        ({"catalogue": replace(world.CATALOGUE, features=WITH_AGE)}, "features declares no column age"),
+        ({"history": (replace(world.DELAYS, name="roads"),)}, "roads is none of the problem's tables"),
+        ({"event": None}, "instant, known and event are all given"),
         ({"rows": replace(world.PARCELS, keys=(("parcel", "road"),))}, "first key of parcels must be one column"),
         ({"rows": replace(world.PARCELS, columns=WITH_GIFT)}, "gift is given and a boolean"),
     ],

@@ -39,7 +39,7 @@ def test_a_candidate_that_is_the_champion_already_is_refused(project: Project) -
 
 def test_a_candidate_that_becomes_another_file_when_fitted_again_is_refused(project: Project) -> None:
     before = set(refusals(project))
-    project.replace("notebooks/parity.ipynb", '\\"late\\", *columns])', '\\"late\\", *columns]).iloc[9:]')
+    project.replace("notebooks/parity.ipynb", "problem.target, *columns])", "problem.target, *columns]).iloc[9:]")
     assert {"parity", "gate"} <= set(project.repro("gate"))
     found = refusals(project)
     assert set(found) - before == {"parity"}

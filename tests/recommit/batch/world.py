@@ -18,6 +18,7 @@ from recommit.artifact.manifest import Manifest, inputs_of, write_manifest
 from recommit.artifact.model import Model
 from recommit.artifact.probes import probes
 from recommit.artifact.sets import Conformal
+from recommit.catalogue import Catalogue, Feature
 from recommit.columns import ALWAYS, NEVER, Column, Heard, Table, Tables, since
 from recommit.problem import Problem
 
@@ -49,6 +50,7 @@ PARCELS = Table(
         Column("leaves", "instant", ALWAYS, given=True),
         Column("grams", "whole", ALWAYS, "g", given=True),
         Column("road", "text", ALWAYS, values=tuple(ROADS), given=True),
+        Column("known_at", "instant", ALWAYS),
         Column("late", "boolean", NEVER),
     ),
 )
@@ -58,11 +60,22 @@ FEATURES = Table(
     columns=(
         Column("parcel", "whole", ALWAYS),
         Column("predicted_at", "instant", ALWAYS),
+        Column("known_at", "instant", ALWAYS),
+        Column("late", "boolean", NEVER),
         Column("weight", "number", ALWAYS, "kg", within=(0, None), missing="may be"),
         Column("recent", "number", ALWAYS, "min", missing="may be"),
         Column("road", "text", ALWAYS, missing="may be"),
         Column("size", "text", ALWAYS, missing="may be"),
     ),
+)
+CATALOGUE = Catalogue(
+    (
+        Feature("weight", "weight", "parcels", "kg", "with the parcel", "in the request"),
+        Feature("recent", "delay on the road before", "delays", "min", "hourly", "feed of delays"),
+        Feature("road", "road", "parcels", "-", "with the parcel", "in the request", "post", "category", tuple(ROADS)),
+        Feature("size", "size", "parcels", "-", "with the parcel", "in the request", "post", "category", tuple(SIZES)),
+    ),
+    sets={"own": ("weight", "road", "size"), "all": ("weight", "recent", "road", "size")},
 )
 DELAYS = Table(
     "delays",
@@ -76,13 +89,17 @@ DELAYS = Table(
 )
 PROBLEM = Problem(
     name="parcels",
+    question="Will a parcel be late?",
     target="late",
     outcomes=("punctual", "late"),
     rows=PARCELS,
     features=FEATURES,
+    catalogue=CATALOGUE,
+    tables=(PARCELS, DELAYS),
     beside=("leaves",),
     instant="predicted_at",
-    horizon="horizon_hours",
+    known="known_at",
+    event="leaves",
     history=(DELAYS,),
     build=build,
 )
