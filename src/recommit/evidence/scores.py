@@ -1,4 +1,4 @@
-"""The scores of a binary forecast: what each is called, which way it points, its unit, and what it says."""
+"""The scores of an answer: what each is called, which way it points, its unit, and what it says."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -23,7 +23,7 @@ class Score:
         return candidate - other if self.higher_is_better else other - candidate
 
 
-SCORES = {
+BINARY = {
     "auc": Score(
         *("ROC AUC", True, "share of pairs"),
         "the chance that a row that came true got the higher probability of two; a guess has 0.5",
@@ -38,8 +38,28 @@ SCORES = {
     ),
     "brier": Score("Brier score", False, "squared probability", "the mean squared distance of probability and outcome"),
     "calibration_error": Score(
-        *("Calibration error", False, "probability"),
-        "how far a stated probability is, on average, from the share that then came true",
+        *("Calibration error", False, "the answer's unit"),
+        "how far an answer is, on average, from the mean of what then came",
     ),
 }
+"""The scores of a probability, by their names in evidence."""
+
+NUMBER = {
+    "squared_error": Score(
+        *("Squared error", False, "the target's unit, squared"),
+        "the mean squared distance of the predicted and the true number",
+    ),
+    "absolute_error": Score(
+        *("Absolute error", False, "the target's unit"),
+        "the mean distance of the predicted and the true number",
+    ),
+    "explained": Score(
+        *("Explained variance", True, "share of the variance"),
+        "by how much the squared error is below that of always answering the mean of these rows (R squared)",
+    ),
+    "calibration_error": BINARY["calibration_error"],
+}
+"""The scores of a predicted number, by their names in evidence."""
+
+SCORES = BINARY | NUMBER
 """Every score by its name in evidence, in the order in which they are shown."""
