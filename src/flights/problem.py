@@ -8,6 +8,7 @@ from flights.catalogue import CATALOGUE
 from flights.columns import FLIGHTS, TABLES, WEATHER
 from flights.directions import DIRECTIONS
 from recommit.problem import Problem
+from recommit.task import Binary
 
 if TYPE_CHECKING:
     from recommit.learning.monthly import Monitored
@@ -22,8 +23,8 @@ def _monitored() -> "Mapping[str, Monitored]":
 PROBLEM = Problem(
     name="flights",
     question="Will a flight out of New York be late?",
+    task=Binary(("punctual", "late")),
     target="late",
-    outcomes=("punctual", "late"),
     rows=FLIGHTS,
     features=feature_table.TABLE,
     catalogue=CATALOGUE,

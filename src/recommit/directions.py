@@ -28,7 +28,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Direction:
-    """A change of inputs after which no row's probability may `fall` (or `rise`) by more than `tolerance`."""
+    """A change of inputs after which no row's answer may `fall` (or `rise`) by more than `tolerance`, in its unit."""
 
     name: str
     changes: tuple[Change, ...]

@@ -16,6 +16,7 @@ from recommit.directions import Direction
 
 if TYPE_CHECKING:
     from recommit.learning.monthly import Monitored
+    from recommit.task import Task
 
 Failure = tuple[str, str, str, int, str]
 """A broken rule: table, column ("" for the whole row), rule, number of rows, the first of them as text."""
@@ -36,10 +37,10 @@ class Problem:
     """The model's name in the registry."""
     question: str
     """What is asked of each row, in one sentence."""
+    task: "Task"
+    """What kind of answer is asked for: see `recommit.task`."""
     target: str
-    """The column that is predicted, true or false."""
-    outcomes: tuple[str, str]
-    """The words for false and true."""
+    """The column that is predicted, of the type that the task has for it."""
     rows: Table
     """The declared table that rows to score are of: its given columns come with them, its first key names one."""
     features: Table

@@ -36,7 +36,7 @@ def test_a_model_says_the_same_as_onnx_and_gives_the_same_file_again(name, featu
     assert content == export(model, rows[columns])
     assert content == export(fit(name, rows.iloc[:4000], columns), rows[columns])
     expected = model.predict_proba(rows[columns])[:, 1]
-    np.testing.assert_allclose(Model(content).predict_proba(rows), expected, atol=1e-5)
+    np.testing.assert_allclose(Model(content).answer(rows), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", models.MODELS)
@@ -49,7 +49,7 @@ def test_a_model_copes_with_nothing_known_and_unknown_categories(name, rows):
     blank = blank.astype(dict.fromkeys(CATALOGUE.categories(), "str"))
     expected = model.predict_proba(blank)[:, 1]
     assert np.isfinite(expected).all()
-    np.testing.assert_allclose(Model(export(model, blank)).predict_proba(blank), expected, atol=1e-5)
+    np.testing.assert_allclose(Model(export(model, blank)).answer(blank), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", models.MODELS)
@@ -59,7 +59,7 @@ def test_a_model_has_an_answer_far_out_of_range(name, rows):
     numbers = [column for column in columns if column not in CATALOGUE.categories()]
     for extreme in (np.finfo("float32").max, np.finfo("float32").min):
         far = rows[columns].iloc[:50].assign(**dict.fromkeys(numbers, np.float32(extreme)))
-        probability = Model(export(model, far)).predict_proba(far)
+        probability = Model(export(model, far)).answer(far)
         assert ((probability >= 0) & (probability <= 1)).all()
 
 
@@ -70,7 +70,7 @@ def test_a_model_copes_with_a_column_that_is_empty_in_training(name, rows):
     empty = rows.assign(pressure=np.float32("nan"))
     model = fit(name, empty, columns)
     expected = model.predict_proba(rows[columns])[:, 1]
-    np.testing.assert_allclose(Model(export(model, rows[columns])).predict_proba(rows), expected, atol=1e-5)
+    np.testing.assert_allclose(Model(export(model, rows[columns])).answer(rows), expected, atol=1e-5)
 
 
 def test_the_baseline_is_the_share_of_late_flights(rows):

@@ -12,6 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from recommit.artifact.answers import BinaryAnswers
 from recommit.artifact.export import export
 from recommit.artifact.files import sha256
 from recommit.artifact.golden import choose, golden_bytes
@@ -20,7 +21,6 @@ from recommit.artifact.load import load
 from recommit.artifact.manifest import Manifest, write_manifest
 from recommit.artifact.model import Model
 from recommit.artifact.probes import probes
-from recommit.artifact.sets import Conformal
 from recommit.registry.history import read_registry
 from recommit.registry.resolve import resolve
 from tests.recommit.registry.world import World, new_world
@@ -40,16 +40,17 @@ def train(folder: Path, auc: float, as_of: str) -> None:
     frame = rows(500)
     scaled = make_column_transformer((StandardScaler(), list(frame.columns)))
     estimator = make_pipeline(scaled, LogisticRegression(C=auc)).fit(frame, frame["delay"] + frame["wind"] * auc > 0)
-    content, sets = export(estimator, frame), Conformal(0.9, 0.8)
+    content = export(estimator, frame)
+    said = {"outcomes": ["punctual", "late"], "threshold": 0.5, "conformal": {"level": 0.9, "quantile": 0.8}}
+    task = BinaryAnswers.model_validate(said | {"calibration": {"slope": 1.0, "intercept": 0.0}})
     model, graph = Model(content), read_graph(content)
-    golden = golden_bytes(choose(probes(content, frame, 7), model, sets, 7), model, sets)
+    golden = golden_bytes(choose(probes(content, frame, 7), model, task, 7), model, task)
     manifest = {
-        "format": 2, "name": "toy", "problem": "is it late?", "target": "late",
+        "format": 3, "name": "toy", "problem": "is it late?", "target": "late",
         "prediction": {"instant": "2 hours before departure", "horizon_hours": 2.0},
         "fit": "logistic-full", "model": "logistic", "features": "full", "params": {"C": auc},
         "inputs": [{"name": name, "type": "number", "unit": "m/s", "values": None} for name in model.columns],
-        "calibration": {"slope": 1.0, "intercept": 0.0}, "conformal": {"level": 0.9, "quantile": 0.8},
-        "threshold": 0.5, "as_of": as_of, "trained_rows": 500, "trained_until": as_of, "parity": 0.0,
+        "task": task.model_dump(), "as_of": as_of, "trained_rows": 500, "trained_until": as_of, "parity": 0.0,
         "hashes": {"model": sha256(content), "golden": sha256(golden), "train": "0" * 64, "lock": "0" * 64},
         "opsets": graph.opsets, "operators": list(graph.operators),
         "scores": {"auc": {"value": auc, "low": auc - 0.05, "high": auc + 0.05, "level": 0.95}},
@@ -83,7 +84,7 @@ class Life(World):
         """On the production machine: pull, and load what has the stage prod; the clock of it."""
         self.git("pull", "--quiet", "--tags")
         artifact = load(resolve(self.folder, "toy@prod"))
-        assert np.isfinite(artifact.model.predict_proba(rows(3))).all()
+        assert np.isfinite(artifact.model.answer(rows(3))).all()
         return artifact.manifest.as_of
 
 

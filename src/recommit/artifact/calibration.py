@@ -1,11 +1,16 @@
-"""Calibration in a model file: the last nodes of its graph, which are a straight line in the log-odds."""
+"""Calibration: what turns a model's raw answers into those that its file gives."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import onnx
+from numpy.typing import ArrayLike
+from scipy.special import expit, logit
 
+SMALLEST = 1e-6
+"""Probabilities are kept this far from 0 and 1 before their log-odds are taken."""
 _STEPS: tuple[tuple[str, tuple[str, ...], str, dict[str, Any]], ...] = (
     ("Clip", ("uncalibrated", "least", "most"), "inside", {}),
     # Both probabilities are taken from the model: 1 - p loses digits for a float32 p near 1.
@@ -22,43 +27,78 @@ _STEPS: tuple[tuple[str, tuple[str, ...], str, dict[str, Any]], ...] = (
 _PLACES = {"negative": 0, "positive": 1}
 
 
-class Line(NamedTuple):
-    """The calibration that turns a probability p into expit(slope * logit(p) + intercept)."""
+@dataclass(frozen=True)
+class AsItIs:
+    """The calibration that changes nothing: the one of numbers."""
+
+    def __call__(self, answer: ArrayLike) -> np.ndarray:
+        """Return `answer`, (n,)."""
+        return np.asarray(answer, dtype="float64")
+
+    def into(self, content: bytes) -> bytes:
+        """Return the model file in `content`."""
+        return content
+
+
+@dataclass(frozen=True)
+class Platt:
+    """A straight line in log-odds that calibrates probabilities (Platt 1999). (1, 0) changes nothing."""
 
     slope: float
     intercept: float
 
+    def __call__(self, probability: ArrayLike) -> np.ndarray:
+        """Return the calibrated probabilities, (n,), of `probability`, (n,)."""
+        clipped = np.clip(np.asarray(probability, dtype="float64"), SMALLEST, 1 - SMALLEST)
+        return expit(self.slope * logit(clipped) + self.intercept)
 
-AS_IT_IS = Line(1.0, 0.0)
-"""The line of a model file without calibration: it changes no probability."""
+    def into(self, content: bytes) -> bytes:
+        """Return the model file in `content`, from `export`, with nodes appended that calibrate its probabilities.
+
+        The outputs keep their names.
+        """
+        model = onnx.load_model_from_string(content)
+        graph = model.graph
+        for node in graph.node:
+            node.output[:] = ["uncalibrated" if name == "probabilities" else name for name in node.output]
+        constants = {**asdict(self), "least": SMALLEST, "most": 1 - SMALLEST, "one": 1.0}
+        graph.initializer.extend(
+            onnx.numpy_helper.from_array(np.array(value, dtype="float32"), _own(name))
+            for name, value in constants.items()
+        )
+        graph.initializer.extend(
+            onnx.numpy_helper.from_array(np.array([place], dtype="int64"), _own(name))
+            for name, place in _PLACES.items()
+        )
+        graph.node.extend(_nodes())
+        return model_bytes(model)
 
 
-def append_calibration(graph: Any, line: Line, smallest: float) -> None:
-    """Append the nodes of `line` to an ONNX `graph`. They first keep probabilities `smallest` away from 0 and 1."""
-    for node in graph.node:
-        node.output[:] = ["uncalibrated" if name == "probabilities" else name for name in node.output]
-    constants = {**line._asdict(), "least": smallest, "most": 1 - smallest, "one": 1.0}
-    graph.initializer.extend(
-        onnx.numpy_helper.from_array(np.array(value, dtype="float32"), _own(name)) for name, value in constants.items()
-    )
-    graph.initializer.extend(
-        onnx.numpy_helper.from_array(np.array([place], dtype="int64"), _own(name)) for name, place in _PLACES.items()
-    )
-    graph.node.extend(_nodes())
+UNCALIBRATED = Platt(1.0, 0.0)
 
 
-def calibration_of(graph: Any, constants: Mapping[str, np.ndarray]) -> Line:
-    """Return the line that `append_calibration` put at the end of a checked `graph`, or `AS_IT_IS` if it put none.
+def calibration_of(graph: Any, constants: Mapping[str, np.ndarray]) -> Platt:
+    """Return the line that `Platt.into` put at the end of a checked `graph`, or `UNCALIBRATED` if it put none.
 
     `constants` are the arrays of the graph's initializers, by name.
     """
     nodes = _nodes()
     # Such a name may also be that of an input column.
-    line = [constants[_own(name)] for name in Line._fields if _own(name) in constants]
+    line = [constants[_own(name)] for name in ("slope", "intercept") if _own(name) in constants]
     places = {name: constants[_own(name)].tolist() for name in _PLACES if _own(name) in constants}
     if list(graph.node[-len(nodes) :]) != nodes or places != {name: [place] for name, place in _PLACES.items()}:
-        return AS_IT_IS
-    return Line(*(float(value.item()) for value in line)) if len(line) == len(Line._fields) else AS_IT_IS
+        return UNCALIBRATED
+    return Platt(*(float(value.item()) for value in line)) if len(line) == 2 else UNCALIBRATED
+
+
+def model_bytes(model: Any) -> bytes:
+    """Return the bytes of an ONNX `model`, the same in every process."""
+    # The converter lists the operator sets in an order that changes from run to run.
+    versions = sorted((opset.domain, opset.version) for opset in model.opset_import)
+    del model.opset_import[:]
+    for domain, version in versions:
+        model.opset_import.add(domain=domain, version=version)
+    return model.SerializeToString(deterministic=True)
 
 
 def _nodes() -> list[Any]:

@@ -2,11 +2,16 @@
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from recommit.artifact.files import reason
+
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Level = Annotated[float, Field(ge=0.5, lt=1)]
+"""The share of sets or intervals that hold the truth: at least one half."""
 
 
 class Closed(BaseModel):
@@ -27,13 +32,17 @@ def parse(content: bytes) -> Any:
 
 def error_lines(error: ValidationError) -> Iterator[str]:
     """Yield one line for each error of a `Closed` file: which key, what was found, what is allowed."""
-    for one in error.errors(include_url=False, include_context=False):
+    for one in error.errors(include_url=False):
         where = ".".join(str(part)[:60] for part in one["loc"])
         match one["type"]:
             case "extra_forbidden":
                 yield f"unknown key {where!r}: take it out"
             case "missing":
                 yield f"the key {where!r} is missing"
+            case "union_tag_not_found":
+                yield f"the key '{where}.kind' is missing"
+            case "union_tag_invalid":
+                yield f"'{where}.kind' is {one['ctx']['tag']!r:.40}: allowed are {one['ctx']['expected_tags']}"
             case "value_error":
                 yield one["msg"].removeprefix("Value error, ")
             case _:

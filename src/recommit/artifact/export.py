@@ -5,19 +5,22 @@ from copy import deepcopy
 from typing import Any
 
 import numpy as np
-import onnx
 import pandas as pd
 from skl2onnx import convert_sklearn
 from skl2onnx.common.data_types import FloatTensorType, StringTensorType
+from sklearn.base import is_classifier
 from sklearn.pipeline import Pipeline
 
-from recommit.artifact.calibration import Line, append_calibration
-from recommit.artifact.files import reason
+from recommit.artifact.calibration import model_bytes
+from recommit.artifact.files import demand, reason
 from recommit.artifact.graph import OPSETS, read_graph
+
+_LOST = ("poisson", "gamma")
+"""Losses for which boosting predicts the exponential of its trees' sum, which the converter leaves out."""
 
 
 def export(estimator: Any, frame: pd.DataFrame) -> bytes:
-    """Return the bytes of an ONNX file of `estimator`, a fitted binary classifier: the same bytes each time.
+    """Return the bytes of an ONNX file of `estimator`, a fitted classifier or regressor: the same bytes each time.
 
     `frame` is a table with the columns that it was fitted on; its rows are not read. Each column becomes an input,
     (n, 1) of float32 or text. The file holds all its weights and refers to no other file.
@@ -26,7 +29,10 @@ def export(estimator: Any, frame: pd.DataFrame) -> bytes:
     be converted or needs an operator that is not allowed in a model file.
     """
     inputs = [(name, _type(name, dtype)) for name, dtype in frame.dtypes.items()]
+    last = estimator[-1] if isinstance(estimator, Pipeline) else estimator
     try:
+        loss = getattr(last, "loss", None)
+        demand(loss not in _LOST, f"with loss={loss!r} its file would give wrong numbers: take squared_error")
         with warnings.catch_warnings():
             # An error with protobuf 7, which pyproject.toml therefore leaves out.
             warnings.filterwarnings("ignore", "Field onnx.AttributeProto", DeprecationWarning)
@@ -34,35 +40,14 @@ def export(estimator: Any, frame: pd.DataFrame) -> bytes:
                 _with_float32_thresholds(estimator),
                 name="model",
                 initial_types=inputs,
-                options={"zipmap": False},
+                options={"zipmap": False} if is_classifier(last) else None,
                 target_opset=OPSETS,
             )
-        content = _as_bytes(model)
+        content = model_bytes(model)
         read_graph(content)
     except Exception as error:
-        last = estimator[-1] if isinstance(estimator, Pipeline) else estimator
         raise ValueError(f"{type(last).__name__} cannot become ONNX: {reason(error)}") from error
     return content
-
-
-def with_calibration(content: bytes, slope: float, intercept: float, smallest: float) -> bytes:
-    """Return the ONNX file in `content`, from `export`, with each probability p calibrated.
-
-    It becomes expit(`slope` * logit(p) + `intercept`), where p is first kept `smallest` away from 0 and 1. The outputs
-    keep their names.
-    """
-    model = onnx.load_model_from_string(content)
-    append_calibration(model.graph, Line(slope, intercept), smallest)
-    return _as_bytes(model)
-
-
-def _as_bytes(model: Any) -> bytes:
-    # The converter lists the operator sets in an order that changes from run to run.
-    versions = sorted((opset.domain, opset.version) for opset in model.opset_import)
-    del model.opset_import[:]
-    for domain, version in versions:
-        model.opset_import.add(domain=domain, version=version)
-    return model.SerializeToString(deterministic=True)
 
 
 def _with_float32_thresholds(estimator: Any) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 from google.protobuf.message import DecodeError
 
-from recommit.artifact.calibration import Line, calibration_of
+from recommit.artifact.calibration import Platt, calibration_of
 from recommit.artifact.files import demand, reason
 from recommit.artifact.operators import FLOAT, INT64, OPERATORS, Column, Columns, Node, Operator, text
 from recommit.artifact.wire import scan
@@ -22,6 +22,8 @@ MOST_WEIGHTS = 10_000
 """Numbers in one tensor of weights. Trees are not among them: they are attributes."""
 MOST_COLUMNS = 1_000_000
 """Columns that all nodes are given and return together. Without a limit, each of many `Concat` could double them."""
+OUTPUTS = {"binary": {"label": (INT64, 1), "probabilities": (FLOAT, 2)}, "number": {"variable": (FLOAT, 1)}}
+"""For each kind of task, maps the outputs of its model files to their type and number of columns."""
 _TYPES = {FLOAT: "number", 8: "text"}
 
 
@@ -33,11 +35,13 @@ class Graph:
     """Maps each input column, in order, to "number" or "text"."""
     operators: tuple[str, ...]
     opsets: dict[str, int]
-    classifier: Node
-    """The node that returns the probability."""
+    kind: str
+    """The kind of task, a key of `OUTPUTS`."""
+    predictor: Node
+    """The node that returns the answer: a probability, or a number."""
     categories: dict[str, tuple[str, ...]]
     """Maps each text column to the values that the file distinguishes."""
-    calibration: Line
+    calibration: Platt
 
 
 def read_graph(content: bytes) -> Graph:
@@ -99,19 +103,21 @@ def _read(graph: Any, opsets: Mapping[str, int]) -> Graph:
         values |= zip(one.output, results, strict=True)
         if operator.predicts:
             models.append(node)
-    demand(len(models) == 1, f"it has {len(models)} classifiers, not one")
+    demand(len(models) == 1, f"it has {len(models)} models, not one")
     found = {
         tensor.name: (tensor.type.tensor_type.elem_type, len(values.get(tensor.name, ()))) for tensor in graph.output
     }
+    kind = next((kind for kind, due in OUTPUTS.items() if found == due), "")
     demand(
-        found == {"label": (INT64, 1), "probabilities": (FLOAT, 2)},
-        "its outputs must be one label, a whole number, and two probabilities, float32, a row",
+        bool(kind),
+        "its outputs must be one label, a whole number, and two probabilities, float32, a row, or one float32 variable",
     )
     return Graph(
         inputs=inputs,
         operators=tuple(sorted({_operator(one) for one in graph.node})),
         opsets=dict(sorted(opsets.items())),
-        classifier=models[0],
+        kind=kind,
+        predictor=models[0],
         categories=_categories(values.values()),
         calibration=calibration_of(graph, weights),
     )

@@ -1,7 +1,7 @@
 """Load a model: a folder of three files, each of which is checked before it is used."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +13,16 @@ from recommit.artifact.graph import Graph, read_graph
 from recommit.artifact.manifest import Manifest, read_manifest
 from recommit.artifact.model import MOST_BYTES as MOST_MODEL_BYTES
 from recommit.artifact.model import Model
-from recommit.artifact.sets import Conformal
 
 MODEL, MANIFEST, GOLDEN = "model.onnx", "manifest.json", "golden.json"
 
 
 @dataclass(frozen=True)
 class Artifact:
-    """A checked model: its manifest, what predicts, what turns a probability into a set, and its golden rows."""
+    """A checked model: its manifest, what predicts, and its golden rows."""
 
     manifest: Manifest
     model: Model
-    sets: Conformal
     content: bytes
     """The bytes of the model file."""
     golden: Golden
@@ -34,8 +32,9 @@ def load(folder: Path) -> Artifact:
     """Load the model in `folder`, which holds model.onnx, manifest.json and golden.json.
 
     The sizes and hashes of model and golden rows are compared with the manifest before they are parsed. Then the
-    model's fields, operators and shapes must be allowed; its inputs, their values and its calibration must be those of
-    the manifest; and its answers to the golden rows must be the expected ones. The same bytes are checked and loaded.
+    model's fields, operators and shapes must be allowed; its inputs, their values, its kind of task and its calibration
+    must be those of the manifest; and its answers to the golden rows must be the expected ones. The same bytes are
+    checked and loaded.
 
     Raises Refusal in one line, or in one line per error of the manifest: which file, what was found, what is allowed.
     """
@@ -51,15 +50,14 @@ def load(folder: Path) -> Artifact:
         model = Model(content)
     except ValueError as error:
         raise Refusal(f"{folder / MODEL} ({manifest.model}) is not loaded: {reason(error)}") from None
-    sets = Conformal(manifest.conformal.level, manifest.conformal.quantile)
     try:
-        rows = read_golden(golden, graph.inputs)
+        rows = read_golden(golden, graph.inputs, manifest.task)
     except ValueError as error:
         raise Refusal(f"{folder / GOLDEN} is not loaded: {reason(error)}") from None
-    differs = replay(rows, model, sets)
+    differs = replay(rows, model, manifest.task)
     if differs:
         raise Refusal(f"{folder / MODEL} ({manifest.model}) does not answer as expected: {differs}")
-    return Artifact(manifest, model, sets, content, rows)
+    return Artifact(manifest, model, content, rows)
 
 
 def _read(path: Path, most: int, due: str) -> bytes:
@@ -87,8 +85,9 @@ def _agree(graph: Graph, manifest: Manifest) -> None:
     ]
     for what, found, stated in pairs:
         demand(found == stated, f"its {what} are not the manifest's: {_difference(found, stated)}")
-    for name, value in graph.calibration._asdict().items():
-        stated = getattr(manifest.calibration, name)
+    demand(graph.kind == manifest.task.kind, f"its answers are of the kind {graph.kind}, not {manifest.task.kind}")
+    for name, stated in asdict(manifest.task.calibrate).items():
+        value = getattr(graph.calibration, name)
         fits = math.isclose(value, stated, rel_tol=1e-7, abs_tol=1e-37)  # the file has it as a float32
         demand(fits, f"its calibration has the {name} {value:.7g}, and the manifest's is {stated:.7g}")
 

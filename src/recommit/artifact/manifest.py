@@ -8,10 +8,11 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from recommit import Refusal
-from recommit.artifact.closed import Closed, error_lines, parse
+from recommit.artifact.answers import Answers
+from recommit.artifact.closed import Closed, Level, Name, Share, error_lines, parse
 from recommit.artifact.files import read_bounded, sha256
 
-FORMAT = 2
+FORMAT = 3
 """Raised when the files of a model change so that an older or newer reader cannot load them."""
 MOST_BYTES = 4 * 2**20
 _SEAL = "sha256"
@@ -20,11 +21,7 @@ RESERVED = "golden_"
 """No input's name may begin with this, because the golden rows' other columns do."""
 
 Hash = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-Name = Annotated[str, Field(min_length=1, max_length=200)]
-Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0, le=2**53)]
-Level = Annotated[float, Field(ge=0.5, lt=1)]
-"""The share of sets or intervals that hold the truth: at least one half."""
 
 
 class Prediction(Closed):
@@ -49,20 +46,6 @@ class Input(Closed):
     type: Literal["number", "text"]
     unit: str
     values: list[str] | None
-
-
-class Calibration(Closed):
-    """The straight line in the log-odds that is part of the model file."""
-
-    slope: Annotated[float, Field(gt=0, le=1e6)]
-    intercept: Annotated[float, Field(ge=-1e8, le=1e8)]
-
-
-class Sets(Closed):
-    """The level of the sets of outcomes, and the quantile from which they follow: see `recommit.artifact.sets`."""
-
-    level: Level
-    quantile: Share
 
 
 class Hashes(Closed):
@@ -96,7 +79,7 @@ class Measured(Closed):
 class Manifest(Closed):
     """What manifest.json holds: it describes the files model.onnx and golden.json beside it."""
 
-    format: Literal[2]
+    format: Literal[3]
     name: Annotated[str, Field(pattern="^[a-z][a-z0-9-]{0,62}$")]
     """The model's name in the registry."""
     problem: str
@@ -109,20 +92,18 @@ class Manifest(Closed):
     params: dict[str, Any]
     inputs: Annotated[list[Input], Field(min_length=1, max_length=10_000)]
     """In the order of the model file's inputs."""
-    calibration: Calibration
-    conformal: Sets
-    threshold: Share
-    """The smallest probability that counts as a yes; a larger threshold gives fewer of them."""
+    task: Annotated[Answers, Field(discriminator="kind")]
+    """What its answers are."""
     as_of: Name
     trained_rows: Count
     trained_until: Name
     parity: Share
-    """The largest difference between the file's probability and scikit-learn's: see `recommit.artifact.parity`."""
+    """The largest distance between an answer of the file and scikit-learn's: see `recommit.artifact.parity`."""
     hashes: Hashes
     opsets: dict[str, Annotated[int, Field(ge=1)]]
     operators: list[str]
     scores: dict[str, Measured]
-    """On the last validation month."""
+    """On the last validation fold."""
 
     @model_validator(mode="after")
     def _fits_together(self) -> "Manifest":
@@ -217,9 +198,7 @@ def describe(
     horizon_hours: float,
     as_of: str,
     inputs: list[dict[str, Any]],
-    calibration: Any,
-    conformal: Any,
-    threshold: float,
+    task: Answers,
     parity: float,
     scores: Mapping[str, Any],
     lock: str,
@@ -227,8 +206,8 @@ def describe(
     """Return the keys and values of a manifest, without those that `write_model` takes from the files.
 
     `fit` is what the stage `train` wrote: fit, model, features, params, trained_rows, trained_until, and in train the
-    SHA-256 of its table. `calibration` has a slope and an intercept, `conformal` a level and a quantile. `inputs` comes
-    from `inputs_of`. `lock` is the SHA-256 of the lock file. The others are keys of the manifest.
+    SHA-256 of its table. `inputs` comes from `inputs_of`. `lock` is the SHA-256 of the lock file. The others are keys
+    of the manifest.
     """
     kept = ("fit", "model", "features", "params", "trained_rows", "trained_until")
     return {key: fit[key] for key in kept} | {
@@ -238,9 +217,7 @@ def describe(
         "prediction": {"instant": instant, "horizon_hours": horizon_hours},
         "as_of": as_of,
         "inputs": inputs,
-        "calibration": {"slope": calibration.slope, "intercept": calibration.intercept},
-        "conformal": {"level": conformal.level, "quantile": conformal.quantile},
-        "threshold": threshold,
+        "task": task.model_dump(),
         "parity": parity,
         "scores": dict(scores),
         "hashes": {"train": fit["train"], "lock": lock},
@@ -249,5 +226,5 @@ def describe(
 
 def about(manifest: Manifest) -> dict[str, Any]:
     """Return what evidence says of a model: its fit and how it was made, without inputs, hashes and scores."""
-    kept = {"fit", "model", "features", "params", "calibration", "conformal", "threshold"}
-    return manifest.model_dump(mode="json", include=kept | {"as_of", "trained_rows", "trained_until", "parity"})
+    kept = {"fit", "model", "features", "params", "task", "as_of", "trained_rows", "trained_until", "parity"}
+    return manifest.model_dump(mode="json", include=kept)

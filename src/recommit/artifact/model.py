@@ -50,6 +50,8 @@ class Model:
             )
         except Exception as error:
             raise ValueError(f"not a readable ONNX model: {reason(error)}") from None
+        names = (tensor.name for tensor in self._session.get_outputs())
+        self._output = next((name for name in names if name != "label"), "")
         self.columns = {
             tensor.name: "text" if tensor.type == "tensor(string)" else "number"
             for tensor in self._session.get_inputs()
@@ -65,8 +67,8 @@ class Model:
         except ValueError as error:
             raise Refusal(f"{path} is not loaded: {reason(error)}") from None
 
-    def predict_proba(self, frame: pd.DataFrame) -> np.ndarray:
-        """Return the probability of the positive class for each row of `frame`, (rows,) float64.
+    def answer(self, frame: pd.DataFrame) -> np.ndarray:
+        """Return the answer to each row of `frame`, (rows,) float64: the positive class's probability, or a number.
 
         The table has at least the columns in `columns`; others are not read. Raises ValueError if one is absent or of
         another type, and Unanswered for a category that the model does not know and cannot answer.
@@ -79,7 +81,7 @@ class Model:
         return self.run({name: _tensor(frame[name], kind) for name, kind in self.columns.items()})
 
     def run(self, feed: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Return the probability of the positive class, (rows,) float64.
+        """Return the answers, (rows,) float64.
 
         `feed` maps each input to its values, (rows, 1), of at least one row. A row has the same bits whatever rows come
         with it. Raises Unanswered for rows that the model cannot answer.
@@ -89,10 +91,10 @@ class Model:
         for at in range(0, rows, _ROWS):
             some = {name: _filled(values[at : at + _ROWS]) for name, values in feed.items()}
             try:
-                (probabilities,) = self._session.run(["probabilities"], some)
+                (answers,) = self._session.run([self._output], some)
             except Exception as error:  # the runtime's own kinds, which share no base
                 raise Unanswered(f"the model has no answer: {reason(error)}") from None
-            found[at : at + _ROWS] = probabilities[: rows - at, 1]
+            found[at : at + _ROWS] = answers[: rows - at, -1]  # of two probabilities, the positive class's
         return found
 
 

@@ -124,6 +124,19 @@ def _tree_classifier(node: Node) -> list[Columns]:
     return [(Column(),), (Column(),) * classes]
 
 
+def _linear_regressor(node: Node) -> list[Columns]:
+    node.finite("coefficients", len(node.columns))
+    node.finite("intercepts", 1)
+    return [(Column(),)]
+
+
+def _tree_regressor(node: Node) -> list[Columns]:
+    check_trees(node, "target", 1)
+    if "base_values" in node.attributes:
+        node.finite("base_values", 1)
+    return [(Column(),)]
+
+
 def text(value: Any) -> str:
     """Return a word in an attribute, which is bytes, or a number's digits, as text."""
     return value.decode("utf-8") if isinstance(value, bytes) else str(value)
@@ -147,6 +160,11 @@ def _any(*names: str) -> dict[str, Sequence[Any]]:
     return dict.fromkeys(names, ())
 
 
+_TREES: dict[str, Sequence[Any]] = _any(
+    "base_values", "nodes_falsenodeids", "nodes_featureids", "nodes_hitrates", "nodes_missing_value_tracks_true",
+    "nodes_nodeids", "nodes_treeids", "nodes_truenodeids", "nodes_values",
+) | {"nodes_modes": (b"BRANCH_LEQ", b"LEAF")}  # fmt: skip
+
 OPERATORS: dict[str, Operator] = {
     # Preparing the columns:
     "Cast": Operator("c", _same, {"to": (FLOAT, INT64)}),
@@ -166,15 +184,23 @@ OPERATORS: dict[str, Operator] = {
         | {"post_transform": (b"NONE", b"LOGISTIC")},
         predicts=True,
     ),
+    "ai.onnx.ml.LinearRegressor": Operator(
+        "c", _linear_regressor, _any("coefficients", "intercepts"), predicts=True
+    ),
     "ai.onnx.ml.TreeEnsembleClassifier": Operator(
         "c",
         _tree_classifier,
-        _any(
-            "base_values", "class_ids", "class_nodeids", "class_treeids", "class_weights", "classlabels_int64s",
-            "nodes_falsenodeids", "nodes_featureids", "nodes_hitrates", "nodes_missing_value_tracks_true",
-            "nodes_nodeids", "nodes_treeids", "nodes_truenodeids", "nodes_values",
-        )
-        | {"nodes_modes": (b"BRANCH_LEQ", b"LEAF"), "post_transform": (b"NONE", b"LOGISTIC")},
+        _TREES
+        | _any("class_ids", "class_nodeids", "class_treeids", "class_weights", "classlabels_int64s")
+        | {"post_transform": (b"NONE", b"LOGISTIC")},
+        predicts=True,
+    ),
+    "ai.onnx.ml.TreeEnsembleRegressor": Operator(
+        "c",
+        _tree_regressor,
+        _TREES
+        | _any("target_ids", "target_nodeids", "target_treeids", "target_weights")
+        | {"n_targets": (1,), "post_transform": (b"NONE",)},
         predicts=True,
     ),
     # Calibration:

@@ -7,15 +7,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from recommit.artifact.answers import distance
 from recommit.artifact.model import Model, Unanswered
 from recommit.artifact.probes import KIND, probes
 
 TOLERANCE = 1e-5
-"""The largest difference that passes. Rounding to float32 makes a tenth of it; another branch of a tree far more."""
+"""The largest `distance` that passes. Rounding to float32 makes a tenth of it; another branch of a tree far more."""
 TEST = "test"
 """The kind of the rows of the test month."""
 EXPECTED = "golden_scikit_learn"
-"""The column of scikit-learn's probabilities before calibration; NaN where it refuses the row."""
+"""The column of scikit-learn's answers before calibration; NaN where it refuses the row."""
+Predict = Callable[[pd.DataFrame], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class Compared:
     """The comparison of one kind of row: how many there are, and how many of them differ beyond the tolerance.
 
     Rows that scikit-learn refuses are not compared: `refused` counts them, and `refused_by_both` those that the file
-    refuses too. A row that only the file refuses, or to which it gives no probability, counts as a difference of 1.
+    refuses too. A row that only the file refuses, or to which it gives no number, counts as a difference of 1.
     """
 
     kind: str
@@ -36,7 +38,7 @@ class Compared:
 
 
 def answered(fitted: Any, content: bytes, rows: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """Return the rows of `probes` with the probability of `fitted`, a scikit-learn model, in the column `EXPECTED`.
+    """Return the rows of `probes` with the answer of `fitted`, a scikit-learn model, in the column `EXPECTED`.
 
     `content` is the model file made of `fitted`; `rows` are usual rows with the columns that it reads. `seed` decides
     which rows are built. Raises ValueError if a column is absent, or if scikit-learn refuses every usual row.
@@ -50,12 +52,17 @@ def answered(fitted: Any, content: bytes, rows: pd.DataFrame, seed: int) -> pd.D
     ]
     usual = next(part for part in parts if (part[KIND] == "usual").all())
     if usual[EXPECTED].isna().all():
-        fitted.predict_proba(usual.drop(columns=[KIND, EXPECTED]))  # raises the reason
+        _predict(fitted)(usual.drop(columns=[KIND, EXPECTED]))  # raises the reason
     return pd.concat(parts, ignore_index=True)
 
 
+def _predict(fitted: Any) -> Predict:
+    return (lambda part: fitted.predict_proba(part)[:, 1]) if hasattr(fitted, "predict_proba") else fitted.predict
+
+
 def _asked(fitted: Any, rows: pd.DataFrame, kind: str) -> pd.DataFrame:
-    expected = answers(lambda part: fitted.predict_proba(part)[:, 1], rows, ValueError)
+    expected = answers(_predict(fitted), rows, ValueError)
+    expected = np.where(np.abs(expected) > np.finfo("float32").max, np.nan, expected)  # no file could say so
     return rows.assign(**{KIND: kind}).assign(**{EXPECTED: expected})
 
 
@@ -64,10 +71,13 @@ def with_test(asked: pd.DataFrame, fitted: Any, rows: pd.DataFrame) -> pd.DataFr
     return pd.concat([asked, _asked(fitted, rows, TEST)], ignore_index=True)
 
 
-def compare(model: Model, asked: pd.DataFrame, calibrate: Callable[[np.ndarray], np.ndarray]) -> list[Compared]:
+def compare(
+    model: Model, asked: pd.DataFrame, calibrate: Callable[[np.ndarray], np.ndarray], spread: float = 1.0
+) -> list[Compared]:
     """Compare the answers of `model` with scikit-learn's to the rows in `asked`, from `answered`: one result per kind.
 
     `calibrate` is the calibration in the model file, (n,) to (n,); it is applied to scikit-learn's in double precision.
+    Differences are a share of `spread`, as in `recommit.artifact.answers.distance`: 1 for probabilities.
 
     Raises ValueError if a column that the model reads is absent or of another type.
     """
@@ -75,16 +85,15 @@ def compare(model: Model, asked: pd.DataFrame, calibrate: Callable[[np.ndarray],
     for kind, rows in asked.groupby(KIND, sort=False):
         expected = calibrate(rows[EXPECTED].to_numpy(dtype="float64"))
         known = ~np.isnan(expected)
-        found = answers(model.predict_proba, rows, Unanswered)
-        said = found[known]
-        difference = np.abs(np.where((said >= 0) & (said <= 1), said, np.inf) - expected[known]).clip(max=1)
+        found = answers(model.answer, rows, Unanswered)
+        difference = distance(found[known], expected[known], spread).clip(max=1)
         largest, beyond = float(difference.max(initial=0)), int((difference > TOLERANCE).sum())
-        refused, both = int((~known).sum()), int((~known & np.isnan(found)).sum())
+        refused, both = int((~known).sum()), int((~known & ~np.isfinite(found)).sum())
         results.append(Compared(str(kind), len(rows), int(known.sum()), refused, both, largest, beyond))
     return results
 
 
-def answers(predict: Callable[[pd.DataFrame], np.ndarray], rows: pd.DataFrame, refusal: type[ValueError]) -> np.ndarray:
+def answers(predict: Predict, rows: pd.DataFrame, refusal: type[ValueError]) -> np.ndarray:
     """Return what `predict` answers to each of `rows`, (n,), and NaN for a row for which it raises `refusal`.
 
     One such row makes `predict` refuse the whole table, so the table is halved until the row is found. Other errors

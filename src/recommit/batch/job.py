@@ -19,8 +19,6 @@ from recommit.history import History, read_history
 from recommit.problem import Problem
 from recommit.schema import broken_rows
 
-_UNANSWERED = "the model gives no probability: what it needs is missing"
-
 
 @dataclass(frozen=True)
 class Done:
@@ -73,15 +71,16 @@ class Job:
             faults += unanswerable
             frame = _without(unanswerable, frame)
         try:
-            probability = self.scorer.probability(frame)
+            answer = self.scorer.answer(frame)
         except ValueError as error:
             rows = f"{batch.numbers[0]} to {batch.numbers[-1]}"
             raise Refusal(f"rows {rows}: {error}; the schema let through what the model does not know", 1) from None
-        unanswered = np.flatnonzero(~np.isfinite(probability))
-        nothing = [(int(row), _UNANSWERED) for row in frame.index[unanswered]]
-        faults, frame, probability = faults + nothing, _without(nothing, frame), np.delete(probability, unanswered)
+        unanswered = np.flatnonzero(~np.isfinite(answer))
+        why = f"the model gives no {self.scorer.task.column}: what it needs is missing"
+        nothing = [(int(row), why) for row in frame.index[unanswered]]
+        faults, frame, answer = faults + nothing, _without(nothing, frame), np.delete(answer, unanswered)
         kept = {name: _written(frame[name]) for name in self.kept}
-        table = pa.table(kept | self.scorer.written(probability, self.problem.outcomes))
+        table = pa.table(kept | self.scorer.written(answer))
         return table, _rejects(faults, batch, self.problem.key)
 
     def _typed(self, table: pa.Table) -> tuple[pd.DataFrame, list[Fault]]:
@@ -101,8 +100,7 @@ class Job:
 
     def _with_features(self, asked: pd.DataFrame) -> tuple[pd.DataFrame, list[Fault]]:
         """Returns the rows with their features, under the same index, and the rows that history does not answer."""
-        assert self.history is not None
-        history = _history(self.problem, self.history)
+        history = _history(self.problem, self.history or Path())
         places, asked = asked.index, asked.reset_index(drop=True)
         try:
             built = self.problem.build(history.tables, asked, self.scorer.horizon_hours)
@@ -112,10 +110,9 @@ class Job:
             raise Refusal(f"the features cannot be computed from {self.history}: {why}", 1) from None
         if not np.array_equal(built[self.problem.key], asked[self.problem.key]):
             raise Refusal("the problem's build gave other rows than it was asked for: one for each is due, in order", 1)
-        unanswerable = [
-            *history.contradicted(asked, self.problem.rows),
-            *history.unheard(asked, built[self.problem.instant]).items(),
-        ]
+        unanswerable = [*history.contradicted(asked, self.problem.rows)]
+        if self.problem.instant:
+            unanswerable += history.unheard(asked, built[self.problem.instant]).items()
         others = {name: asked[name] for name in self.kept if name not in built}
         return built.assign(**others).set_index(places), [(int(places[row]), why) for row, why in unanswerable]
 
@@ -164,11 +161,10 @@ def plan(problem: Problem, scorer: Scorer, source: Source, history: Path | None)
     Raises `Refusal` when it has neither, and names what is missing; when a column is of the wrong type; when the model
     is of another problem.
     """
-    if (scorer.name, scorer.target) != (problem.name, problem.target):
-        raise Refusal(
-            f"{scorer.folder} holds the model {scorer.name}, which predicts {scorer.target}; this project's is "
-            f"{problem.name}, which predicts {problem.target}: name a model of this problem"
-        )
+    theirs, ours = (scorer.name, scorer.target, scorer.task.kind), (problem.name, problem.target, problem.task.kind)
+    if theirs != ours:
+        its, due = (f"{name}, which predicts {target} ({kind})" for name, target, kind in (theirs, ours))
+        raise Refusal(f"{scorer.folder} holds the model {its}; this project's is {due}: name a model of this problem")
     there = source.schema.names
     inputs: dict[str, Kind] = {name: "number" if kind == "number" else "text" for name, kind in scorer.columns.items()}
     absent = [name for name in inputs if name not in there]
@@ -178,11 +174,11 @@ def plan(problem: Problem, scorer: Scorer, source: Source, history: Path | None)
             f"{source.path} is neither a plan, whose features are computed (it lacks {_some(unasked)}), "
             f"nor a table of the model's inputs (it lacks {_some(absent)})"
         )
-    if absent and history is None:
+    if absent and history is None and problem.history:
         raise Refusal(f"{source.path} is a plan, and no folder of history is given to compute its features from")
     if problem.key not in there:
         raise Refusal(f"{source.path} has no column {problem.key}, which says what row a prediction is of")
-    computed = [problem.instant] if absent else []
+    computed = [problem.instant] if absent and problem.instant else []
     kept = tuple(name for name in problem.kept if name in there or name in computed)
     read = {name: kind for name, kind in problem.kept.items() if name in kept and name not in computed}
     read |= problem.asked if absent else inputs

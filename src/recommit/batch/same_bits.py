@@ -40,12 +40,12 @@ class MarkedJob:
 def marks(job: Job) -> dict[str, str]:
     """Returns what decides the bits of a prediction in this process, by name.
 
-    These are hashes of the sources, of the probabilities of the golden rows and of the history's tables, and versions
+    These are hashes of the sources, of the answers to the golden rows and of the history's tables, and versions
     of libraries.
     """
     found = {f"the code of {package}": _code(package) for package in _packages(job)}
     found |= {name: version(name) for name in _LIBRARIES} | {"Python": platform.python_version()}
-    found["the model's answer to its golden rows"] = sha256(job.scorer.probability(job.scorer.golden).tobytes())
+    found["the model's answer to its golden rows"] = sha256(job.scorer.answer(job.scorer.golden).tobytes())
     if job.rows == "asked" and job.history is not None:
         files = [job.history / f"{table.name}.parquet" for table in job.problem.history]
         found |= {f"the table {file}": sha256_of(file) if file.is_file() else "absent" for file in files}

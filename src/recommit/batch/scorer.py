@@ -9,18 +9,17 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from recommit.artifact.answers import Answers
 from recommit.artifact.load import load
 from recommit.artifact.model import Model
-from recommit.artifact.sets import Conformal
-from recommit.batch.outcome import set_words
 
 
 @dataclass(frozen=True, eq=False)
 class Scorer:
     """The bytes of a model file that was checked, and what names it.
 
-    `version` is what it was registered as, or else its hash; `folder` is where it was. `values` maps a text input to
-    its known values; `golden` are the golden rows.
+    `version` is what it was registered as, or else its hash; `folder` is where it was. `task` says what its answers
+    are. `values` maps a text input to its known values; `golden` are the golden rows.
     """
 
     content: bytes
@@ -29,7 +28,7 @@ class Scorer:
     version: str
     folder: Path
     sha256: str
-    sets: Conformal
+    task: Answers
     horizon_hours: float
     values: Mapping[str, tuple[str, ...]]
     golden: pd.DataFrame
@@ -39,25 +38,21 @@ class Scorer:
         """The columns that the model reads: "number" or "text"."""
         return _model(self.content).columns
 
-    def probability(self, rows: pd.DataFrame) -> np.ndarray:
-        """Returns the probability of each row, (rows,) float64.
+    def answer(self, rows: pd.DataFrame) -> np.ndarray:
+        """Returns the answer to each row, (rows,) float64: a probability or a number, as `task` says.
 
         A row has the same bits, whatever the other rows and the process. Raises ValueError for rows that the model has
         no answer for.
         """
-        return _model(self.content).predict_proba(rows)
+        return _model(self.content).answer(rows)
 
-    def written(self, probability: np.ndarray, outcomes: tuple[str, str]) -> dict[str, pa.Array]:
-        """Returns what is written beside a row's key: probability, set (in words), model, version, model_sha256."""
-        held = self.sets.sets(probability)
-        words = pa.array(set_words(outcomes))
-        code = pa.array((held[:, 0] + 2 * held[:, 1]).astype("int8"))
-        always = pa.array(np.zeros(len(probability), "int8"))
+    def written(self, answer: np.ndarray) -> dict[str, pa.Array]:
+        """Returns what is written beside a row's key: the columns of its `task`, model, version, model_sha256."""
+        always = pa.array(np.zeros(len(answer), "int8"))
         told = {"model": self.name, "version": self.version, "model_sha256": self.sha256}
-        return {
-            "probability": pa.array(probability),
-            "set": pa.DictionaryArray.from_arrays(code, words),
-        } | {name: pa.DictionaryArray.from_arrays(always, pa.array([value])) for name, value in told.items()}
+        return self.task.columns(answer) | {
+            name: pa.DictionaryArray.from_arrays(always, pa.array([value])) for name, value in told.items()
+        }
 
 
 def load_scorer(folder: Path, version: str | None = None) -> Scorer:
@@ -74,7 +69,7 @@ def load_scorer(folder: Path, version: str | None = None) -> Scorer:
         version=version or f"sha256:{manifest.hashes.model[:10]}",
         folder=folder,
         sha256=manifest.hashes.model,
-        sets=artifact.sets,
+        task=manifest.task,
         horizon_hours=float(manifest.prediction.horizon_hours),
         values={one.name: tuple(one.values) for one in manifest.inputs if one.values is not None},
         golden=artifact.golden.rows,

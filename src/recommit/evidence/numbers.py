@@ -28,6 +28,33 @@ class Interval:
     def __str__(self) -> str:
         return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
 
+    def over(self, scale: float) -> "Interval":
+        """The number and its ends, divided by `scale`; NaN where that is 0."""
+        value, low, high = (end / scale if scale else float("nan") for end in (self.value, self.low, self.high))
+        return Interval(value, low, high, self.level)
+
+
+@dataclass(frozen=True, config=CLOSED)
+class Scale:
+    """By what losses and answers are divided before the gate holds them against its bounds, and their units then.
+
+    Bounds on losses of numbers are shares of the baseline's loss, and bounds on answers are standard deviations of the
+    target; those on log losses and probabilities are held as they are, so that both scales are 1.
+    """
+
+    loss: float
+    answer: float
+    loss_in: str
+    answer_in: str
+
+    def of_loss(self, number: Interval) -> Interval:
+        """A loss, or a difference of two, in the unit of the gate's bounds."""
+        return number.over(self.loss)
+
+    def of_answer(self, number: Interval) -> Interval:
+        """An answer, or a difference of two, in the unit of the gate's bounds."""
+        return number.over(self.answer)
+
 
 def _is_score(name: str) -> str:
     if name not in SCORES:

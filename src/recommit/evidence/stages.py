@@ -1,7 +1,8 @@
 """What each stage found: one type per file, with the meaning and the unit of every number.
 
-A loss is the mean log loss in nats per row; an added loss above 0 is worse, an improvement above 0 is better. A month
-is written like 2013-08. A share lies between 0 and 1.
+A loss is the mean row loss of the task: log loss in nats, or the squared error of a number. An added loss above 0 is
+worse, an improvement above 0 is better. An answer is a probability, or a number in the target's unit; the mean of the
+target is the share that came true, or the mean number. A month is written like 2013-08. A share lies between 0 and 1.
 """
 
 from collections.abc import Mapping
@@ -12,7 +13,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import PlainSerializer
 from pydantic.dataclasses import dataclass
 
-from recommit.evidence.numbers import CLOSED, Decimals, Instant, Interval, ScoreName, Scores
+from recommit.evidence.numbers import CLOSED, Decimals, Instant, Interval, Scale, ScoreName, Scores
 
 
 @dataclass(frozen=True, config=CLOSED)
@@ -102,10 +103,10 @@ class Volume:
 
 @dataclass(frozen=True, config=CLOSED)
 class Label:
-    """The share of a month's training rows that came true."""
+    """The mean of the target over a month's training rows."""
 
     month: str
-    positive_share: Interval
+    mean: Interval
 
 
 @dataclass(frozen=True, config=CLOSED)
@@ -263,7 +264,7 @@ class Selection(File):
 class Compared:
     """One kind of rows: how many there are, were compared with scikit-learn, and were refused by it, or by both.
 
-    `largest` is the largest difference between the two probabilities; `beyond` counts the rows above the tolerance.
+    `largest` is the largest difference between the two answers; `beyond` counts the rows above the tolerance.
     """
 
     rows: int
@@ -292,7 +293,7 @@ class Parity(File):
 
 @dataclass(frozen=True, config=CLOSED)
 class Period:
-    """The rows of the test month: when it starts and ends, how many days and rows it has, how many rows came true.
+    """The rows of the test month: when it starts and ends, how many days and rows it has, and the target's mean.
 
     `keys` is the SHA-256 of the rows' keys.
     """
@@ -301,7 +302,7 @@ class Period:
     ends: Instant
     days: int
     rows: int
-    positive_share: float
+    mean: float
     keys: str
 
 
@@ -342,7 +343,7 @@ class JudgedModel:
 
 @dataclass(frozen=True, config=CLOSED)
 class Miscalibration:
-    """`gap`: mean probability less the share that came. `error`: the mean distance of the two over bins of rows."""
+    """`gap`: mean answer less the mean of what came. `error`: the mean distance of the two over bins of rows."""
 
     gap: Interval
     error: Interval
@@ -350,16 +351,15 @@ class Miscalibration:
 
 @dataclass(frozen=True, config=CLOSED)
 class Coverage:
-    """The share of conformal sets that held what came: of all rows, and of the rows that came true and that did not.
+    """The share of conformal sets that held what came: of all rows, and `of` groups of rows by what came.
 
-    `both` is the share of sets that hold both outcomes; `level` is what the sets promise.
+    `size` is how large sets are on average, by what that means; `level` is what the sets promise.
     """
 
     level: float
     overall: Interval
-    positive: Interval
-    negative: Interval
-    both: Interval
+    of: dict[str, Interval]
+    size: dict[str, Interval]
 
 
 @dataclass(frozen=True, config=CLOSED)
@@ -378,6 +378,9 @@ class Test(File):
     __test__ = False  # pytest looks for tests in what is called so
 
     period: Period
+    loss: ScoreName
+    """The name of the mean row loss among the scores: the gate judges by it."""
+    scale: Scale
     candidate: JudgedModel
     champion: JudgedModel
     metrics: dict[str, Scores]
@@ -392,16 +395,16 @@ class Test(File):
 class Slice:
     """A part of the rows: those with `value` in the column `by`, or with both in a pair, written `a x b`.
 
-    `improvement` is the loss of the reference less that of the forecast: below 0, the forecast is worse there. Its
-    interval holds for all slices of a search together; those of `gap` (mean probability less share that came) and
-    `coverage` (share of conformal sets that hold the outcome) are each slice's own.
+    `improvement` is the loss of the reference less that of the forecast: below 0, the answers are worse there. Its
+    interval holds for all slices of a search together; those of `gap` (mean answer less mean of the target) and
+    `coverage` (share of conformal sets that hold the truth) are each slice's own.
     """
 
     by: str
     value: str
     rows: int
-    positive_share: float
-    log_loss: Interval
+    mean: float
+    loss: Interval
     gap: Interval
     coverage: Interval
     improvement: Interval
@@ -429,8 +432,7 @@ class Aged:
     trained_from: date
     trained_until: date
     rows: int
-    log_loss: Interval
-    auc: Interval
+    loss: Interval
     added_loss: Interval
 
 
@@ -456,7 +458,7 @@ class Staleness(File):
 class Moved:
     """How a direction test went over the `rows` that the change touched, on `days`: mean change and share violating.
 
-    A row that gets no probability at all violates, and is not in the mean, which is None when no row gets one. The
+    A row that gets no answer at all violates, and is not in the mean, which is None when no row gets one. The
     intervals of the shares hold for all directions together, since the worst of many looks bad by chance.
     """
 
@@ -472,9 +474,9 @@ class Moved:
 
 @dataclass(frozen=True, config=CLOSED)
 class Blanked:
-    """Columns without values: the mean distance that probabilities moved, and the added loss.
+    """Columns without values: the mean distance that answers moved, and the added loss.
 
-    Both are over the rows that get a probability at all; `broken` counts the others. None where all are broken.
+    Both are over the rows that get an answer at all; `broken` counts the others. None where all are broken.
     """
 
     name: str
@@ -486,7 +488,7 @@ class Blanked:
 
 @dataclass(frozen=True, config=CLOSED)
 class Broken:
-    """An input for which the model gave no probability: what was put into which columns, and in how many rows."""
+    """An input for which the model gave no answer: what was put into which columns, and in how many rows."""
 
     name: str
     value: str
@@ -508,7 +510,7 @@ class Robustness(File):
     missing: tuple[Blanked, ...]
     tried: int
     finite: bool
-    """Whether every input gives a probability."""
+    """Whether every input gives an answer."""
     broken: tuple[Broken, ...]
 
 
@@ -542,29 +544,29 @@ class FeatureWorth(Worth):
 
 @dataclass(frozen=True, config=CLOSED)
 class Contribution:
-    """How far a feature's value moved one prediction, in log-odds, and the standard error of that."""
+    """How far a feature's value moved one prediction, in log-odds or its unit, and the standard error of that."""
 
     feature: str
     value: str | Decimals | None
-    log_odds: Decimals
+    moved: Decimals
     error: Decimals
 
 
 @dataclass(frozen=True, config=CLOSED)
 class Others:
-    """The features that are not listed, and how far they moved the prediction together, in log-odds."""
+    """The features that are not listed, and how far they moved the prediction together."""
 
     features: int
-    log_odds: Decimals
+    moved: Decimals
 
 
 @dataclass(frozen=True, config=CLOSED)
 class Explained:
-    """One prediction, of the row `key`: from the usual log-odds, `base`, by contributions to its `probability`."""
+    """One prediction, of the row `key`: from the usual one, `base`, by contributions to its `answer`."""
 
     key: str
     base: Decimals
-    probability: Decimals
+    answer: Decimals
     contributions: tuple[Contribution, ...]
     others: Others
 

@@ -3,26 +3,32 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 
 from recommit.learning.parallel import workers
 from recommit.learning.splits import Split
+from recommit.task import Task
 
 
 def fit_in_time(
-    build: Callable[[], Any], train: pd.DataFrame, folds: Sequence[Split], features: Sequence[str], target: str
+    task: Task,
+    build: Callable[[], Any],
+    train: pd.DataFrame,
+    folds: Sequence[Split],
+    features: Sequence[str],
+    target: str,
 ) -> tuple[Any, pd.DataFrame]:
     """Fit on all of `train`, and predict each fold's test rows by a fit on its training rows: (model, predictions).
 
-    `build` gives an unfitted scikit-learn classifier; `features` and `target` (bool) are columns of `train` and of the
+    `build` gives an unfitted scikit-learn model; `features` and `target` are columns of `train` and of the
     folds. Predictions have one row per test row, oldest fold first: fold (its month, as 2013-05),
-    predicted_at, label_known_at (UTC), the target, and the probability by the fold's own fit.
+    predicted_at, label_known_at (UTC), the target, and the answer of the fold's own fit.
     """
     longest_first = [(train, None), *((fold.train, fold.test) for fold in reversed(folds))]
     model, *scored = Parallel(n_jobs=workers())(
         delayed(_fit)(
+            task,
             build(),
             rows[[target, *features]],
             None if test is None else test[list(features)],
@@ -32,14 +38,14 @@ def fit_in_time(
         for rows, test in longest_first
     )
     tables = [
-        fold.test[["predicted_at", "label_known_at", target]].assign(
-            fold=f"{fold.starts:%Y-%m}", probability=probability
-        )
-        for fold, probability in zip(folds, reversed(scored), strict=True)
+        fold.test[["predicted_at", "label_known_at", target]].assign(fold=f"{fold.starts:%Y-%m}", answer=answer)
+        for fold, answer in zip(folds, reversed(scored), strict=True)
     ]
     return model, pd.concat(tables, ignore_index=True)
 
 
-def _fit(model: Any, train: pd.DataFrame, test: pd.DataFrame | None, features: list[str], target: str) -> Any:
+def _fit(
+    task: Task, model: Any, train: pd.DataFrame, test: pd.DataFrame | None, features: list[str], target: str
+) -> Any:
     fitted = model.fit(train[features], train[target])
-    return fitted if test is None else np.asarray(fitted.predict_proba(test)[:, 1])
+    return fitted if test is None else task.answer(fitted, test)

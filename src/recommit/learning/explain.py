@@ -1,4 +1,4 @@
-"""Explain one prediction: how far each feature moved it, in log-odds, from the mean of usual rows.
+"""Explain one prediction: how far each feature moved it from the mean of usual rows, in log-odds or its unit.
 
 Shapley values by sampling: start from a usual row, put in the explained row's values one by one in random order, and
 book each step to its feature (Castro, Gómez and Tejada 2009; for predictions, with usual rows drawn too, Štrumbelj and
@@ -13,21 +13,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from scipy.special import expit, logit
 
 from recommit.columns import Tables
 from recommit.evidence.stages import Contribution, Explained, Others
 from recommit.problem import Problem
+from recommit.task import Task
 
-CLOSEST = 1e-7  # distance from 0 and 1 that single precision can still represent
 BATCH_ROWS = 100_000
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """What moved one prediction: `base` + the sum of `contributions` is its log-odds.
+    """What moved one prediction: `base` + the sum of `contributions` is `Task.moved` of its answer.
 
-    `base` is the mean log-odds of the usual rows. `contributions` and `errors` are (features,); an error is the
+    `base` is the mean of that over the usual rows. `contributions` and `errors` are (features,); an error is the
     standard error of its contribution over the orders and usual rows drawn.
     """
 
@@ -36,14 +35,14 @@ class Explanation:
     contributions: np.ndarray
     errors: np.ndarray
     base: float
-    probability: float
+    answer: float
 
     def table(self) -> pd.DataFrame:
-        """Return one row per feature, largest absolute contribution first: value, log_odds, error."""
+        """Return one row per feature, largest absolute contribution first: value, moved, error."""
         order = np.argsort(-np.abs(self.contributions), kind="stable")
         columns = {
             "value": [self.values[place] for place in order],
-            "log_odds": self.contributions[order],
+            "moved": self.contributions[order],
             "error": self.errors[order],
         }
         return pd.DataFrame(columns, index=pd.Index([self.features[place] for place in order], name="feature"))
@@ -55,11 +54,12 @@ class Explanation:
             Contribution(name, value if isinstance(value, str) else _number(value), moved, error)
             for name, value, moved, error in rows.head(most).itertuples()
         )
-        others = Others(max(len(rows) - most, 0), float(rows["log_odds"][most:].sum()))
-        return Explained(key, self.base, self.probability, first, others)
+        others = Others(max(len(rows) - most, 0), float(rows["moved"][most:].sum()))
+        return Explained(key, self.base, self.answer, first, others)
 
 
 def explain(
+    task: Task,
     predict: Callable[[pd.DataFrame], np.ndarray],
     row: pd.DataFrame,
     background: pd.DataFrame,
@@ -68,7 +68,7 @@ def explain(
 ) -> Explanation:
     """Explain the prediction for `row`, a table of one row, against the usual rows of `background`.
 
-    `predict` gives probabilities, (rows,), from a table of `features`. For each usual row one order of the features is
+    `predict` gives answers, (rows,), from a table of `features`. For each usual row one order of the features is
     drawn, and walked forwards and backwards. Raises ValueError unless there is one row, a feature and two usual rows or
     more.
     """
@@ -82,7 +82,8 @@ def explain(
     for start in range(0, len(background), at_once):
         usual, ranks = background.iloc[start : start + at_once], orders[start : start + at_once]
         back = len(names) - 1 - ranks
-        steps.append((_walk(predict, row, usual, names, ranks), _walk(predict, row, usual, names, back), ranks, back))
+        walked = [_walk(task, predict, row, usual, names, order) for order in (ranks, back)]
+        steps.append((*walked, ranks, back))
     forth_path, back_path, ranks, back = (np.concatenate(parts) for parts in zip(*steps, strict=True))
     forth = np.take_along_axis(np.diff(forth_path, axis=1), ranks, axis=1)
     backward = np.take_along_axis(np.diff(back_path, axis=1), back, axis=1)
@@ -93,23 +94,24 @@ def explain(
         contributions=moved.mean(axis=0),
         errors=moved.std(axis=0, ddof=1) / np.sqrt(len(moved)),
         base=float(forth_path[:, 0].mean()),
-        probability=float(expit(forth_path[0, -1])),
+        answer=float(predict(row[names])[0]),
     )
 
 
-def likeliest(probability: ArrayLike) -> int:
-    """Return the index of the highest value of `probability`, (n,), the first of equal ones: the row to explain."""
-    return int(np.argmax(np.asarray(probability, dtype="float64")))
+def highest(answer: ArrayLike) -> int:
+    """Return the index of the highest value of `answer`, (n,), the first of equal ones: the row to explain."""
+    return int(np.argmax(np.asarray(answer, dtype="float64")))
 
 
 def _walk(
+    task: Task,
     predict: Callable[[pd.DataFrame], np.ndarray],
     row: pd.DataFrame,
     usual: pd.DataFrame,
     names: list[str],
     ranks: np.ndarray,
 ) -> np.ndarray:
-    """Return the log-odds of each usual row after 0, 1, ... all values were replaced: (usual rows, features + 1).
+    """Return `Task.moved` of each usual row after 0, 1, ... all values were replaced: (usual rows, features + 1).
 
     `ranks`, (usual rows, features), says which step changes each feature.
     """
@@ -119,8 +121,7 @@ def _walk(
         changed = ranks[:, [place]] < steps
         values = np.where(changed, row[name].to_numpy()[0], usual[name].to_numpy()[:, None]).ravel()
         columns[name] = pd.Series(values).astype(row[name].dtype)
-    probability = np.clip(predict(pd.DataFrame(columns)), CLOSEST, 1 - CLOSEST)
-    return logit(probability).reshape(len(usual), len(steps))
+    return task.moved(predict(pd.DataFrame(columns))).reshape(len(usual), len(steps))
 
 
 def _number(value: Any) -> float | None:

@@ -8,20 +8,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.axes import Axes
 
+from recommit.evidence.scores import SCORES
 from recommit.figures import ACCENT, INK, SECOND, SOFT, axes
 
 if TYPE_CHECKING:  # a figure of one kind is not drawn anew when another kind's module changes
     from recommit.evidence.numbers import Interval
     from recommit.evidence.stages import Aged, Blanked, Moved, Worth
     from recommit.learning.explain import Explanation
+    from recommit.task import Task
 
 
-def worth(found: Sequence[Worth], title: str, cost: Mapping[str, str] | None = None) -> Axes:
-    """Draw the log loss that permuting and leaving out add, with intervals, the first of `found` on top.
+def worth(task: Task, found: Sequence[Worth], title: str, cost: Mapping[str, str] | None = None) -> Axes:
+    """Draw the loss that permuting and leaving out add, with intervals, the first of `found` on top.
 
     `cost` maps names to a text that is written beside each.
     """
-    ax = axes(title, "added log loss, nats a row", "", height=0.36 * len(found) + 1.3)
+    ax = axes(title, _added(task), "", height=0.36 * len(found) + 1.3)
     rows = np.arange(len(found), dtype="float64")[::-1]
     ax.axvline(0, color=INK, linewidth=0.8)
     _spans(ax, [one.permuted for one in found], rows + 0.14, ACCENT, "values permuted: what the model leans on")
@@ -33,20 +35,20 @@ def worth(found: Sequence[Worth], title: str, cost: Mapping[str, str] | None = N
     return ax
 
 
-def waterfall(explanation: Explanation, name: str, most: int = 12) -> Axes:
-    """Draw the `most` largest steps from the usual log-odds to those of the explained prediction."""
+def waterfall(task: Task, explanation: Explanation, target: str, most: int = 12) -> Axes:
+    """Draw the `most` largest steps from the usual answer to the explained one, in log-odds or in the target's unit."""
     rows = explanation.table()
     shown = rows.head(most)
     labels = [f"{feature} = {_said(value)}" for feature, value in shown["value"].items()]
-    steps = shown["log_odds"].tolist()
+    steps = shown["moved"].tolist()
     if len(rows) > most:
         labels.append(f"the other {len(rows) - most} features")
-        steps.append(float(rows["log_odds"][most:].sum()))
+        steps.append(float(rows["moved"][most:].sum()))
     ends = explanation.base + np.cumsum(steps)
     starts = ends - steps
     ax = axes(
-        f"Why a probability of {explanation.probability:.0%}",
-        f"log-odds of {name}",
+        f"Why {task.shown(explanation.answer)}",
+        task.words(target).moved,
         "",
         height=0.3 * len(steps) + 1.5,
     )
@@ -64,28 +66,28 @@ def waterfall(explanation: Explanation, name: str, most: int = 12) -> Axes:
     return ax
 
 
-def decay(curve: Sequence[Aged], month: str) -> Axes:
-    """Draw the log loss in `month` less the freshest fit's, with intervals, by months since training ended."""
+def decay(task: Task, curve: Sequence[Aged], month: str) -> Axes:
+    """Draw the loss in `month` less the freshest fit's, with intervals, by months since training ended."""
     ax = axes(
         f"Fits of {_months(curve[0])} months' training, judged on {month}",
         "months between the end of training and the month judged",
-        "added log loss, nats a row",
+        _added(task),
     )
     ages = [aged.months_old for aged in curve]
     values, errors = _errors([aged.added_loss for aged in curve])
     ax.axhline(0, color=SOFT, linestyle="--", linewidth=1)
     ax.errorbar(ages, values, yerr=errors, color=ACCENT, marker="o", capsize=3, linewidth=1.2)
-    ax.set_xticks(ages, [f"{aged.months_old}\nAUC {aged.auc.value:.3f}" for aged in curve])
+    ax.set_xticks(ages, [f"{aged.months_old}\nloss {aged.loss.value:.4g}" for aged in curve])
     ax.margins(x=0.15)
     return ax
 
 
-def directions(results: Sequence[Moved], name: str) -> Axes:
-    """Draw how far each direction test moved the mean probability of `name`, with intervals."""
+def directions(task: Task, results: Sequence[Moved], target: str) -> Axes:
+    """Draw how far each direction test moved the mean answer, with intervals."""
     shown = [result for result in results if result.mean_change is not None]
     ax = axes(
-        "Worse conditions, higher risk?",
-        f"mean change of the probability of {name}",
+        "Does the answer move the way it must?",
+        f"mean change of the {task.words(target).said}",
         "",
         height=0.34 * len(shown) + 1.2,
     )
@@ -98,15 +100,19 @@ def directions(results: Sequence[Moved], name: str) -> Axes:
     return ax
 
 
-def missing(results: Sequence[Blanked]) -> Axes:
-    """Draw the log loss that missing values of each feature or source add, with intervals."""
+def missing(task: Task, results: Sequence[Blanked]) -> Axes:
+    """Draw the loss that missing values of each feature or source add, with intervals."""
     shown = [result for result in results if result.added_loss is not None]
-    ax = axes("What it costs when values are missing", "added log loss, nats a row", "", height=0.3 * len(shown) + 1.2)
+    ax = axes("What it costs when values are missing", _added(task), "", height=0.3 * len(shown) + 1.2)
     rows = np.arange(len(shown), dtype="float64")[::-1]
     ax.axvline(0, color=INK, linewidth=0.8)
     _spans(ax, [result.added_loss for result in shown if result.added_loss], rows, ACCENT, None)
     ax.set_yticks(rows, [result.name for result in shown], fontsize=8)
     return ax
+
+
+def _added(task: Task) -> str:
+    return f"added {SCORES[task.loss].name.lower()}, {task.loss_unit} a row"
 
 
 def _spans(ax: Axes, intervals: Sequence[Interval], places: np.ndarray, color: str, label: str | None) -> None:

@@ -1,4 +1,4 @@
-"""Measure what a feature is worth: how much worse the forecast of a later month gets without it.
+"""Measure what a feature is worth: how much worse the answers for a later month gets without it.
 
 There are two measures. Permuting a column within the month shows how far the fitted model leans on it (Breiman 2001,
 section 10). A fit without it shows what is lost when the feature is given up: far less, where other columns say the
@@ -24,8 +24,8 @@ from recommit.evidence.numbers import LEVEL, Interval
 from recommit.evidence.stages import Need, Worth
 from recommit.learning.intervals import REPLICATES, Blocks
 from recommit.learning.parallel import workers
-from recommit.learning.scores import log_losses
 from recommit.learning.splits import Split
+from recommit.task import Task
 
 Predict = Callable[[pd.DataFrame], np.ndarray]
 Groups = Mapping[str, Sequence[str]]
@@ -34,9 +34,9 @@ FITS = 8
 
 @dataclass(frozen=True)
 class LeftOut:
-    """The log loss that fits without some columns add, (test rows, groups), in nats, and how far fits vary by chance.
+    """The loss that fits without some columns add, (test rows, groups), and how far fits vary by chance.
 
-    `luck` is the standard deviation of the mean log loss of `fits` fits with all columns, on as many draws of rows;
+    `luck` is the standard deviation of the mean loss of `fits` fits with all columns, on as many draws of rows;
     `each` is the number of fits without each group.
     """
 
@@ -47,16 +47,15 @@ class LeftOut:
 
 
 def permuted(
-    predict: Predict, rows: pd.DataFrame, outcome: ArrayLike, groups: Groups, seed: int, repeats: int = 3
+    task: Task, predict: Predict, rows: pd.DataFrame, truth: ArrayLike, groups: Groups, seed: int, repeats: int = 3
 ) -> np.ndarray:
-    """Return the log loss that permuting all columns of a group adds to each row: (rows, groups), in nats.
+    """Return the loss that permuting all columns of a group adds to each row: (rows, groups).
 
-    `predict` gives probabilities, (rows,), for a table; it is called from several threads. Each group is permuted
+    `predict` gives answers, (rows,), for a table; it is called from several threads. Each group is permuted
     `repeats` times, by draws of its own, and the mean taken. Raises ValueError for a column that `rows` lacks.
     """
     _check(groups, rows)
-    truth = np.asarray(outcome)
-    before = log_losses(truth, predict(rows))
+    before = task.losses(truth, predict(rows))
 
     def added(place: int, columns: Sequence[str]) -> np.ndarray:
         draws = np.random.default_rng([seed, place])
@@ -64,15 +63,16 @@ def permuted(
         for _ in range(repeats):
             order = draws.permutation(len(rows))
             shuffled = rows.assign(**{column: rows[column].array[order] for column in columns})
-            total += log_losses(truth, predict(shuffled)) - before
+            total += task.losses(truth, predict(shuffled)) - before
         return total / repeats
 
     # Threads: the model file's runtime lets others run, and no table is copied.
-    tasks = (delayed(added)(place, columns) for place, columns in enumerate(groups.values()))
-    return np.column_stack(Parallel(n_jobs=workers(), prefer="threads")(tasks))
+    calls = (delayed(added)(place, columns) for place, columns in enumerate(groups.values()))
+    return np.column_stack(Parallel(n_jobs=workers(), prefer="threads")(calls))
 
 
 def left_out(
+    task: Task,
     build: Callable[[list[str]], Any],
     split: Split,
     features: Sequence[str],
@@ -85,8 +85,8 @@ def left_out(
 ) -> LeftOut:
     """Fit `each` times without each group's columns, and `fits` times with all of them, and compare the mean losses.
 
-    `build` gives an unfitted classifier for a list of columns. Every fit learns from its own draw of a `share` of the
-    training rows. A fit that has no column left predicts the share of positives.
+    `build` gives an unfitted model for a list of columns. Every fit learns from its own draw of a `share` of the
+    training rows. A fit that has no column left answers with the mean of the target.
 
     Raises ValueError for a column that is not in `features`, a share that is not between 0 and 1, or too few fits.
     """
@@ -97,12 +97,12 @@ def left_out(
     train, test = split.train[[target, *columns]], split.test[[target, *columns]]
     rest = [[column for column in columns if column not in set(gone)] for gone in groups.values()]
     kept = [columns] * fits + [names for names in rest for _ in range(each)]
-    tasks = [_Fit(names, (seed, place), share) for place, names in enumerate(kept)]
+    wanted = [_Fit(names, (seed, place), share) for place, names in enumerate(kept)]
     batches = workers() * 2  # few batches, so that tables are seldom sent to workers
     done = Parallel(n_jobs=workers())(
-        delayed(_losses)(build, train, test, target, tasks[start::batches]) for start in range(batches)
+        delayed(_losses)(task, build, train, test, target, wanted[start::batches]) for start in range(batches)
     )
-    losses = np.empty((len(test), len(tasks)))
+    losses = np.empty((len(test), len(wanted)))
     for start, results in enumerate(done):
         losses[:, start::batches] = results
     whole = losses[:, :fits]
@@ -174,18 +174,23 @@ class _Fit:
 
 
 def _losses(
-    build: Callable[[list[str]], Any], train: pd.DataFrame, test: pd.DataFrame, target: str, tasks: Sequence[_Fit]
+    task: Task,
+    build: Callable[[list[str]], Any],
+    train: pd.DataFrame,
+    test: pd.DataFrame,
+    target: str,
+    fits: Sequence[_Fit],
 ) -> np.ndarray:
-    """Return the log loss of each test row by each fit: (test rows, tasks)."""
-    losses = np.empty((len(test), len(tasks)))
-    for place, task in enumerate(tasks):
-        rows = train[np.random.default_rng(task.seed).uniform(size=len(train)) < task.share]
-        if task.columns:
-            model = build(task.columns).fit(rows[task.columns], rows[target])
-            probability = model.predict_proba(test[task.columns])[:, 1]
+    """Return the loss of each test row by each fit: (test rows, fits)."""
+    losses = np.empty((len(test), len(fits)))
+    for place, fit in enumerate(fits):
+        rows = train[np.random.default_rng(fit.seed).uniform(size=len(train)) < fit.share]
+        if fit.columns:
+            model = build(fit.columns).fit(rows[fit.columns], rows[target])
+            answer = task.answer(model, test[fit.columns])
         else:
-            probability = np.full(len(test), rows[target].mean())
-        losses[:, place] = log_losses(test[target], probability)
+            answer = np.full(len(test), rows[target].mean())
+        losses[:, place] = task.losses(test[target], answer)
     return losses
 
 

@@ -1,7 +1,6 @@
-"""Judge probability forecasts of the same rows: every score, and every difference, with its interval."""
+"""Judge answers for the same rows: every score, and every difference, with its interval."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -9,69 +8,25 @@ from numpy.typing import ArrayLike
 
 from recommit.evidence.numbers import Interval
 from recommit.evidence.scores import SCORES
+from recommit.evidence.stages import Coverage
 from recommit.learning.intervals import Blocks, Estimate
-from recommit.learning.scores import log_losses
-
-BINS = 15
+from recommit.task import Task
 
 
-@dataclass(frozen=True)
-class Ranking:
-    """Outcomes sorted by probability: ranking scores under many weights then need one sort only.
-
-    `order` (rows,) sorts by falling probability, `outcome` is sorted so, `ends` are the last places of equal ones.
-    """
-
-    order: np.ndarray
-    outcome: np.ndarray
-    ends: np.ndarray
-
-    def auc(self, weights: np.ndarray) -> float:
-        """Return the area under the ROC curve by row `weights`; ties count half. NaN if an outcome has no weight."""
-        positive, negative = self._cumulated(weights)
-        if positive[-1] == 0 or negative[-1] == 0:
-            return float("nan")
-        area = np.sum(np.diff(negative, prepend=0) * (positive + np.concatenate([[0], positive[:-1]])) / 2)
-        return float(area / positive[-1] / negative[-1])
-
-    def average_precision(self, weights: np.ndarray) -> float:
-        """Return the precision at each threshold, weighted by the recall added. NaN if positives have no weight."""
-        positive, negative = self._cumulated(weights)
-        if positive[-1] == 0:
-            return float("nan")
-        found = positive + negative
-        precision = np.divide(positive, found, out=np.ones_like(found), where=found > 0)
-        return float(np.sum(np.diff(positive, prepend=0) * precision) / positive[-1])
-
-    def _cumulated(self, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        sorted_weights = weights[self.order]
-        positive = np.cumsum(sorted_weights * self.outcome)[self.ends]
-        return positive, np.cumsum(sorted_weights)[self.ends] - positive
+def scores(task: Task, truth: ArrayLike, answer: ArrayLike) -> dict[str, float]:
+    """Return each score of the task, without its interval; NaN for one that these rows cannot give."""
+    one_block = Blocks(np.zeros(len(np.asarray(truth)), dtype="int64"), 1, 0)
+    return values(task.judge(truth, answer, one_block))
 
 
-def ranking(outcome: ArrayLike, probability: ArrayLike) -> Ranking:
-    """Sort `outcome`, (n,) of 0 and 1, by falling `probability`, (n,)."""
-    chance = np.asarray(probability, dtype="float64")
-    order = np.argsort(-chance, kind="stable")
-    ends = np.append(np.flatnonzero(np.diff(chance[order])), len(chance) - 1)
-    return Ranking(order, np.asarray(outcome, dtype="float64")[order], ends)
-
-
-def judge(outcome: ArrayLike, probability: ArrayLike, days: Blocks) -> dict[str, Estimate]:
-    """Return each score of `probability`, (n,), for `outcome`, (n,) of 0 and 1, with `days` as blocks.
-
-    auc and average_precision rank (higher is better); log_loss (nats) and brier judge the probabilities, and so does
-    calibration_error, the mean distance of predicted and observed shares in bins of equal size (lower is better).
-    """
-    truth, chance = np.asarray(outcome, dtype="float64"), np.asarray(probability, dtype="float64")
-    ranked = ranking(truth, chance)
-    return {
-        "auc": days.statistic(ranked.auc, (0, 1)),
-        "average_precision": days.statistic(ranked.average_precision, (0, 1)),
-        "log_loss": days.ratio(log_losses(truth, chance)),
-        "brier": days.ratio((chance - truth) ** 2),
-        "calibration_error": calibration_error(truth, chance, days),
+def by_group(task: Task, truth: pd.Series, answer: pd.Series, group: pd.Series) -> pd.DataFrame:
+    """Return the `scores` of each group, one row per group in their order; `rows` says how many rows it has."""
+    table = pd.DataFrame({"truth": truth, "answer": answer})
+    found = {
+        name: {"rows": len(part), **scores(task, part["truth"], part["answer"])}
+        for name, part in table.groupby(group.to_numpy())
     }
+    return pd.DataFrame(found).T.astype({"rows": "int64"}).rename_axis(str(group.name))
 
 
 def differences(candidate: Mapping[str, Estimate], other: Mapping[str, Estimate]) -> dict[str, Estimate]:
@@ -79,38 +34,24 @@ def differences(candidate: Mapping[str, Estimate], other: Mapping[str, Estimate]
     return {name: SCORES[name].gain(candidate[name], other[name]) for name in other}
 
 
-def calibration_gap(outcome: ArrayLike, probability: ArrayLike, days: Blocks) -> Estimate:
-    """Return the mean probability less the share of positives: above 0, the forecast is too high on average."""
-    return days.ratio(np.asarray(probability, dtype="float64") - np.asarray(outcome, dtype="float64"))
+def coverage(task: Task, truth: ArrayLike, covered: ArrayLike, sizes: ArrayLike, blocks: Blocks) -> dict[str, Estimate]:
+    """Return how often sets held the truth, overall and in each group of `Task.groups`, and last their mean size.
 
-
-def calibration_error(outcome: ArrayLike, probability: ArrayLike, days: Blocks, bins: int = BINS) -> Estimate:
-    """Return the mean of |mean probability - share of positives| over bins of equal size, weighted by rows.
-
-    The expected calibration error of Naeini, Cooper and Hauskrecht (2015), with equally filled bins. Chance alone makes
-    it positive: for a perfect forecast, too, the interval lies above 0.
+    `covered` says of each row whether its set held the truth, (n,).
     """
-    truth, chance = np.asarray(outcome, dtype="float64"), np.asarray(probability, dtype="float64")
-    edges = np.unique(np.quantile(chance, np.linspace(0, 1, bins + 1)[1:-1]))
-    code = np.searchsorted(edges, chance, side="left")
-    width = len(edges) + 1
-    cells = np.bincount(days.codes * width + code, weights=chance - truth, minlength=days.number * width)
-    gaps = cells.reshape(days.number, width)
-    rows = np.bincount(days.codes, minlength=days.number).astype("float64")
-    value = np.abs(gaps.sum(axis=0)).sum() / rows.sum()
-    without = np.abs(gaps.sum(axis=0) - gaps).sum(axis=1) / (rows.sum() - rows)
-    return Estimate(value, without, days.seed, (0, np.inf))
-
-
-def coverage(outcome: ArrayLike, covered: ArrayLike, sets: np.ndarray, days: Blocks) -> dict[str, Estimate]:
-    """Return how often `sets`, (n, 2) bool, held the outcome: overall, by outcome, and the share that hold both."""
-    truth, held = np.asarray(outcome, dtype="float64"), np.asarray(covered, dtype="float64")
+    held = np.asarray(covered, dtype="float64")
+    groups = {name: group.astype("float64") for name, group in task.groups(truth).items()}
     return {
-        "overall": days.ratio(held),
-        "positive": days.ratio(held * truth, truth),
-        "negative": days.ratio(held * (1 - truth), 1 - truth),
-        "both": days.ratio(sets.all(axis=1)),
+        "overall": blocks.ratio(held),
+        **{name: blocks.ratio(held * group, group) for name, group in groups.items()},
+        task.size: blocks.ratio(np.asarray(sizes, dtype="float64")),
     }
+
+
+def as_coverage(level: float, found: Mapping[str, Estimate]) -> Coverage:
+    """Return what `coverage` found as evidence; `level` is what the sets promise."""
+    (_, overall), *groups, size = intervals(found).items()
+    return Coverage(level, overall, dict(groups), dict([size]))
 
 
 def as_table(judged: Mapping[str, Mapping[str, Estimate | Interval]]) -> pd.DataFrame:

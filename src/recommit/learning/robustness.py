@@ -16,7 +16,7 @@ from recommit.evidence.numbers import Interval
 from recommit.evidence.stages import Blanked, Broken, Moved
 from recommit.learning.intervals import Blocks
 from recommit.learning.parallel import workers
-from recommit.learning.scores import log_losses
+from recommit.task import Task
 
 Predict = Callable[[pd.DataFrame], np.ndarray]
 UNKNOWN, UNSEEN = "unknown", "(never seen)"
@@ -31,12 +31,12 @@ EXTREMES = {
 
 
 def check_directions(
-    predict: Predict, rows: pd.DataFrame, directions: Sequence[Direction], days: Blocks
+    task: Task, predict: Predict, rows: pd.DataFrame, directions: Sequence[Direction], days: Blocks
 ) -> tuple[list[Moved], list[str], list[str]]:
     """Test each direction on `rows`: (results, names of unread directions, names of those that touch no row).
 
     `rows` holds the columns that the model reads: a direction that changes only other columns is unread. `predict`
-    gives probabilities, (rows,).
+    gives answers, (rows,).
     """
     before = predict(rows)
     tested: list[tuple[Direction, Interval | None]] = []
@@ -55,7 +55,7 @@ def check_directions(
             continue
         after = predict(rows.assign(**changed))
         rise = after - before if direction.must_not == "fall" else before - after
-        broken = ~(is_probability(before) & is_probability(after))
+        broken = ~(task.sound(before) & task.sound(after))
         violating.append(touched & (broken | (rise < -direction.tolerance)))
         touching.append(touched)
         tested.append((direction, _mean(after - before, touched & ~broken, days)))
@@ -83,30 +83,37 @@ def blank(rows: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
 
 
 def missing(
-    predict: Predict, rows: pd.DataFrame, outcome: ArrayLike, groups: Mapping[str, Sequence[str]], days: Blocks
+    task: Task,
+    predict: Predict,
+    rows: pd.DataFrame,
+    truth: ArrayLike,
+    groups: Mapping[str, Sequence[str]],
+    days: Blocks,
 ) -> list[Blanked]:
     """Return what blanking each group's columns in all rows does, the costliest first.
 
-    `predict` gives probabilities, (rows,), and is called from several threads; `outcome` is (rows,) of 0 and 1.
+    `predict` gives answers, (rows,), and is called from several threads; `truth` is (rows,).
     """
-    truth, before = np.asarray(outcome), predict(rows)
+    came, before = np.asarray(truth), predict(rows)
 
     def compare(name: str, columns: Sequence[str]) -> Blanked:
         after = predict(blank(rows, columns))
-        sound = is_probability(after) & is_probability(before)
+        sound = task.sound(after) & task.sound(before)
         added = np.zeros(len(rows))
         if sound.any():
-            added[sound] = log_losses(truth[sound], after[sound]) - log_losses(truth[sound], before[sound])
+            added[sound] = task.losses(came[sound], after[sound]) - task.losses(came[sound], before[sound])
         moved, loss = _mean(np.abs(after - before), sound, days), _mean(added, sound, days)
         return Blanked(name, len(columns), moved, loss, int((~sound).sum()))
 
-    tasks = (delayed(compare)(name, columns) for name, columns in groups.items())
-    found = Parallel(n_jobs=workers(), prefer="threads")(tasks)
+    calls = (delayed(compare)(name, columns) for name, columns in groups.items())
+    found = Parallel(n_jobs=workers(), prefer="threads")(calls)
     return sorted(found, key=lambda one: (one.added_loss is not None, -_value(one.added_loss), one.name))
 
 
-def stress(predict: Predict, rows: pd.DataFrame, groups: Mapping[str, Sequence[str]]) -> tuple[int, list[Broken]]:
-    """Try inputs that no training row held: (number tried, those for which a row got no probability).
+def stress(
+    task: Task, predict: Predict, rows: pd.DataFrame, groups: Mapping[str, Sequence[str]]
+) -> tuple[int, list[Broken]]:
+    """Try inputs that no training row held: (number tried, those for which a row got no sound answer).
 
     Tried are: everything missing; in each group's columns nothing, a category never seen, and numbers far out of range
     up to the ends of float32; and each of these in all columns at once. Infinities are for the schema to refuse.
@@ -114,7 +121,7 @@ def stress(predict: Predict, rows: pd.DataFrame, groups: Mapping[str, Sequence[s
     tried, broken = 0, []
     for name, value, frame in _hostile(rows, {**groups, "all columns": list(rows.columns)}):
         tried += 1
-        rows_broken = int((~is_probability(predict(frame))).sum())
+        rows_broken = int((~task.sound(predict(frame))).sum())
         if rows_broken:
             broken.append(Broken(name, value, rows_broken))
     return tried, broken
@@ -131,12 +138,6 @@ def as_table(results: Sequence[Moved] | Sequence[Blanked]) -> pd.DataFrame:
         for result in results
     ]
     return pd.DataFrame(rows, index=pd.Index([result.name for result in results], name="what changes"))
-
-
-def is_probability(values: ArrayLike) -> np.ndarray:
-    """Return whether each value, (n,), is a finite number within 0 to 1."""
-    numbers = np.asarray(values, dtype="float64")
-    return (numbers >= 0) & (numbers <= 1)
 
 
 def _hostile(rows: pd.DataFrame, groups: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, str, pd.DataFrame]]:

@@ -11,6 +11,7 @@ import numpy as np
 from recommit.evidence.decision import Point
 from recommit.evidence.files import Evidence
 from recommit.evidence.numbers import Interval
+from recommit.evidence.scores import SCORES
 from recommit.evidence.stages import Compared, Flag, Leak, Moved
 from recommit.learning.intervals import LEAST_BLOCKS, LEAST_ROWS
 
@@ -105,16 +106,15 @@ def _test_untouched(evidence: Evidence, bound: float) -> Found:
 
 
 def _better_than_baseline(evidence: Evidence, bound: float) -> Found:
-    gain = evidence.test.differences["baseline"]["log_loss"]
+    gain = _gain(evidence, "baseline")
     holds = gain.low > bound
-    return Found(
-        gain, holds, f"log loss, baseline less candidate: {'surely' if holds else 'not surely'} better by the margin"
-    )
+    said = f"{'surely' if holds else 'not surely'} better by the margin"
+    return Found(gain, holds, f"{_loss(evidence)}, baseline less candidate: {said}")
 
 
 def _not_the_champion(evidence: Evidence, bound: float) -> Found:
     test = evidence.test
-    gain = test.differences["champion"]["log_loss"]
+    gain = _gain(evidence, "champion")
     alike = gain.value == gain.low == gain.high == 0
     same = int(alike or test.candidate.md5 == test.champion.md5)
     words = "the candidate is the champion itself: comparing them says nothing" if same else "they predict otherwise"
@@ -122,25 +122,36 @@ def _not_the_champion(evidence: Evidence, bound: float) -> Found:
 
 
 def _not_worse_than_champion(evidence: Evidence, bound: float) -> Found:
-    gain = evidence.test.differences["champion"]["log_loss"]
+    gain = _gain(evidence, "champion")
     holds = gain.low >= -bound
-    return Found(
-        gain,
-        holds,
-        f"log loss, champion less candidate: {'surely' if holds else 'not surely'} no worse by the margin",
-    )
+    said = f"{'surely' if holds else 'not surely'} no worse by the margin"
+    return Found(gain, holds, f"{_loss(evidence)}, champion less candidate: {said}")
+
+
+def _gain(evidence: Evidence, other: str) -> Interval:
+    """Return by how much the candidate's loss is below that of another model, in the unit of the gate's bounds."""
+    test = evidence.test
+    return test.scale.of_loss(test.differences[other][test.loss])
+
+
+def _loss(evidence: Evidence) -> str:
+    """Return the name of the loss with the unit of the gate's bounds."""
+    test = evidence.test
+    return f"{SCORES[test.loss].name.lower()} ({test.scale.loss_in})"
 
 
 def _calibration(evidence: Evidence, bound: float) -> Found:
-    gap = evidence.test.calibration.gap
+    scale = evidence.test.scale
+    gap = scale.of_answer(evidence.test.calibration.gap)
     holds, words = _within(gap, 0, bound)
-    return Found(gap, holds, f"mean probability less share that came: {words}")
+    return Found(gap, holds, f"mean answer less mean of what came ({scale.answer_in}): {words}")
 
 
 def _calibration_error(evidence: Evidence, bound: float) -> Found:
-    error = evidence.test.calibration.error
+    scale = evidence.test.scale
+    error = scale.of_answer(evidence.test.calibration.error)
     holds, words = _within(error, 0, bound)
-    return Found(error, holds, f"mean distance of forecast and share: {words}")
+    return Found(error, holds, f"mean distance of answers and what came ({scale.answer_in}): {words}")
 
 
 def _coverage(evidence: Evidence, bound: float) -> Found:
@@ -153,10 +164,10 @@ def _worst_slice(evidence: Evidence, bound: float) -> Found:
     part = evidence.slices.worst
     if part is None:
         return Found(None, None, "no part has enough rows and days to be judged")
-    gain = part.improvement
+    gain = evidence.test.scale.of_loss(part.improvement)
     holds = gain.high >= -bound
     where = f"{part.by} = {part.value}, {part.rows} rows, the worst of {evidence.slices.searched}"
-    said = f"log loss, baseline less candidate: {'not surely' if holds else 'surely'} worse on {where}"
+    said = f"{_loss(evidence)}, baseline less candidate: {'not surely' if holds else 'surely'} worse on {where}"
     return Found(gain, holds if math.isfinite(gain.high) or not holds else None, said)
 
 
@@ -168,7 +179,7 @@ def _staleness(evidence: Evidence, bound: float) -> Found:
 def _directions(evidence: Evidence, bound: float) -> Found:
     robust = evidence.robustness
     if not robust.finite:
-        return Found(1, False, "some input gives no probability at all")
+        return Found(1, False, "some input gives no answer at all")
     tested = robust.directions
     if not tested:
         return Found(None, None, "no stated direction changes anything that the model reads")
@@ -204,7 +215,7 @@ def _parity(evidence: Evidence, bound: float) -> Found:
     if beyond:
         return Found(parity.largest, False, f"{beyond} rows differ by more than {parity.tolerance:g}")
     differences = [parity.largest, *(one.largest for one in kinds.values() if one.compared)]
-    words = f"largest difference between the model file's and scikit-learn's probability in {parity.compared} rows"
+    words = f"largest difference between the model file's and scikit-learn's answers in {parity.compared} rows"
     return Found(parity.largest, all(0 <= difference <= bound for difference in differences), words)
 
 

@@ -18,8 +18,8 @@ from recommit.evidence.numbers import Interval
 from recommit.evidence.stages import FINDS, Advice, Find, Tried
 from recommit.learning.intervals import blocks
 from recommit.learning.parallel import workers
-from recommit.learning.scores import log_losses
 from recommit.learning.splits import Split
+from recommit.task import Task
 
 Params = Mapping[str, Any]
 NONE = Interval(0.0, 0.0, 0.0)
@@ -29,7 +29,7 @@ NONE = Interval(0.0, 0.0, 0.0)
 class Found:
     """What a search found: every setting tried, that of params.yaml first, and the best of them.
 
-    `confirmation` is the best's mean log loss less the first's in a month that the search did not see; None where the
+    `confirmation` is the best's mean loss less the first's in a month that the search did not see; None where the
     first is the best. `months` are those searched, `confirmed_in` that one, each as 2013-05.
     """
 
@@ -66,6 +66,7 @@ def settings(current: Params, space: Mapping[str, Sequence[Any]], most: int, see
 
 
 def search(
+    task: Task,
     build: Callable[[Params], Any],
     tried: Sequence[Params],
     folds: Sequence[Split],
@@ -76,7 +77,7 @@ def search(
 ) -> Found:
     """Try settings, that of params.yaml first, on all folds but the last, and judge the best of them on the last.
 
-    `build` gives an unfitted classifier for a setting; a `share` of each fold's training rows, drawn with `seed`, is
+    `build` gives an unfitted model for a setting; a `share` of each fold's training rows, drawn with `seed`, is
     fitted on, the same rows for every setting. Raises ValueError for fewer than two folds, or a share outside 0 to 1.
     """
     if len(folds) < 2:
@@ -86,7 +87,9 @@ def search(
     *searched, last = folds
     tables = [_cut(fold, features, target, share, seed) for fold in searched]
     losses = Parallel(n_jobs=workers())(
-        delayed(_losses)(build(setting), train, test, features, target) for setting in tried for train, test in tables
+        delayed(_losses)(task, build(setting), train, test, features, target)
+        for setting in tried
+        for train, test in tables
     )
     by_setting = np.concatenate(losses).reshape(len(tried), -1).T
     days = pd.concat([test["predicted_at"] for _, test in tables]).dt.date
@@ -102,7 +105,7 @@ def search(
     if best:
         train, test = _cut(last, features, target, share, seed)
         first, other = Parallel(n_jobs=workers())(
-            delayed(_losses)(build(setting), train, test, features, target) for setting in (tried[0], tried[best])
+            delayed(_losses)(task, build(setting), train, test, features, target) for setting in (tried[0], tried[best])
         )
         confirmation = blocks(test["predicted_at"].dt.date, seed).ratio(other - first).interval()
     months = tuple(f"{fold.starts:%Y-%m}" for fold in searched)
@@ -133,7 +136,7 @@ def advice(found: Found, model: str) -> str:
     return "\n".join(
         [
             f"{model}: {setting}",
-            f"log loss less that of params.yaml's setting in {searched}: {_five(found.best.difference)}, the best of "
+            f"loss less that of params.yaml's setting in {searched}: {_five(found.best.difference)}, the best of "
             f"{others}: it was picked by these months, so expect less than this; the interval allows for the {others}",
             f"in {found.confirmed_in}, which was not searched: {_five(found.confirmation)}, {FINDS[found.find]}",
             f"to adopt it{'' if found.find == 'confirmed' else ' all the same'}: {line}",
@@ -147,9 +150,9 @@ def _five(number: Interval) -> str:
 
 
 def as_table(found: Found) -> pd.DataFrame:
-    """Return one row per setting, best first: parameters, log loss, and difference to params.yaml's, with intervals."""
+    """Return one row per setting, best first: parameters, loss, and difference to params.yaml's, with intervals."""
     rows = [
-        {**one.params, "log loss": str(one.mean), "less params.yaml's": _five(one.difference)}
+        {**one.params, "loss": str(one.mean), "less params.yaml's": _five(one.difference)}
         for one in sorted(found.tried, key=lambda one: one.mean.value)
     ]
     return pd.DataFrame(rows)
@@ -182,6 +185,8 @@ def _cut(
     return train, fold.test[columns]
 
 
-def _losses(model: Any, train: pd.DataFrame, test: pd.DataFrame, features: Sequence[str], target: str) -> np.ndarray:
+def _losses(
+    task: Task, model: Any, train: pd.DataFrame, test: pd.DataFrame, features: Sequence[str], target: str
+) -> np.ndarray:
     fitted = model.fit(train[list(features)], train[target])
-    return log_losses(test[target], fitted.predict_proba(test[list(features)])[:, 1])
+    return task.losses(test[target], task.answer(fitted, test[list(features)]))

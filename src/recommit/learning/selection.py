@@ -9,13 +9,13 @@ import pandas as pd
 from recommit.evidence.numbers import Scores
 from recommit.evidence.stages import Ranked, Selection
 from recommit.learning.intervals import blocks
-from recommit.learning.scores import log_losses
+from recommit.task import Task
 
 
 def predictions_of(folder: Path, fits: Sequence[str], target: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Read what each fit predicted for the rows of the folds, from FIT.parquet in `folder`: (rows, probabilities).
+    """Read what each fit predicted for the rows of the folds, from FIT.parquet in `folder`: (rows, answers).
 
-    Rows has fold, predicted_at, label_known_at (UTC) and the target; probabilities has one column per fit, in that
+    Rows has fold, predicted_at, label_known_at (UTC) and the target; answers has one column per fit, in that
     order. Raises ValueError where a file is missing, or where two fits did not predict the same rows.
     """
     rows: pd.DataFrame | None = None
@@ -28,21 +28,21 @@ def predictions_of(folder: Path, fits: Sequence[str], target: str) -> tuple[pd.D
         keys = table[["fold", "predicted_at", "label_known_at", target]]
         if rows is not None and not keys.equals(rows):
             raise ValueError(f"{fit} did not predict the same rows as {fits[0]}: `dvc repro` makes both anew")
-        rows, columns[fit] = keys, table["probability"]
+        rows, columns[fit] = keys, table["answer"]
     if rows is None:
         raise ValueError("no fits to choose among: name some under fits in params.yaml")
     return rows, pd.DataFrame(columns)
 
 
-def choose(outcome: pd.Series, days: pd.Series, probabilities: pd.DataFrame, seed: int) -> list[Ranked]:
-    """Return the fits, lowest mean log loss first, one of them chosen by the one-standard-error rule.
+def choose(task: Task, truth: pd.Series, days: pd.Series, answers: pd.DataFrame, seed: int) -> list[Ranked]:
+    """Return the fits, lowest mean loss first, one of them chosen by the one-standard-error rule.
 
-    `probabilities` is (rows, fits), the simplest fit first. The rule of Breiman et al. (1984) takes the simplest that
+    `answers` is (rows, fits), the simplest fit first. The rule of Breiman et al. (1984) takes the simplest that
     is within a standard error of the best. The error here is that of the paired difference by days: days differ far
     more than fits do, and all fits saw the same ones.
     """
     drawn = blocks(days, seed)
-    losses = np.column_stack([log_losses(outcome, probabilities[fit]) for fit in probabilities])
+    losses = np.column_stack([task.losses(truth, answers[fit]) for fit in answers])
     means = drawn.ratio(losses)
     best = int(np.argmin(means.value))
     gaps = means.less(best)
@@ -51,26 +51,26 @@ def choose(outcome: pd.Series, days: pd.Series, probabilities: pd.DataFrame, see
     scored = [
         Ranked(fit, mean, gap, float(error), place == chosen)
         for place, (fit, mean, gap, error) in enumerate(
-            zip(map(str, probabilities), means.each(), gaps.each(), errors, strict=True)
+            zip(map(str, answers), means.each(), gaps.each(), errors, strict=True)
         )
     ]
     return sorted(scored, key=lambda fit: (fit.mean.value, fit.fit))
 
 
-def monthly(outcome: pd.Series, fold: pd.Series, probabilities: pd.DataFrame) -> pd.DataFrame:
-    """Return the mean log loss of each fit in each fold: columns fit, fold, log_loss."""
-    losses = pd.DataFrame({fit: log_losses(outcome, probabilities[fit]) for fit in probabilities})
+def by_fold(task: Task, truth: pd.Series, fold: pd.Series, answers: pd.DataFrame) -> pd.DataFrame:
+    """Return the mean loss of each fit in each fold: columns fit, fold, loss."""
+    losses = pd.DataFrame({fit: task.losses(truth, answers[fit]) for fit in answers})
     means = losses.groupby(fold.to_numpy()).mean().rename_axis("fold").reset_index()
-    return means.melt(id_vars="fold", var_name="fit", value_name="log_loss")
+    return means.melt(id_vars="fold", var_name="fit", value_name="loss")
 
 
 def as_table(scored: Sequence[Ranked]) -> pd.DataFrame:
-    """Return one row per fit, best first: log loss, difference to the best, its standard error, whether chosen."""
+    """Return one row per fit, best first: loss, difference to the best, its standard error, whether chosen."""
     return pd.DataFrame(
         [
             {
                 "fit": one.fit,
-                "log loss": str(one.mean),
+                "loss": str(one.mean),
                 "more than the best's": str(one.difference),
                 "standard error": round(one.standard_error, 4),
                 "chosen": "chosen" if one.chosen else "",
@@ -80,10 +80,10 @@ def as_table(scored: Sequence[Ranked]) -> pd.DataFrame:
     )
 
 
-def as_evidence(ranked: Sequence[Ranked], rows: pd.DataFrame, by_month: Mapping[str, Scores]) -> Selection:
+def as_evidence(task: Task, ranked: Sequence[Ranked], rows: pd.DataFrame, by_month: Mapping[str, Scores]) -> Selection:
     """Return the choice as evidence: `rows` are those that were predicted, `by_month` the chosen fit's scores."""
     return Selection(
-        metric="log_loss",
+        metric=task.loss,
         rule="the simplest within a standard error of the best",
         months=tuple(sorted(rows["fold"].unique())),
         used_until=rows["label_known_at"].max(),

@@ -1,4 +1,4 @@
-"""Judge a forecast on parts of the rows, and find the part on which it does worst."""
+"""Judge answers on parts of the rows, and find the part on which they do worst."""
 
 import itertools
 from collections.abc import Iterator, Sequence
@@ -12,16 +12,16 @@ from numpy.typing import ArrayLike
 from recommit.evidence.numbers import Interval
 from recommit.evidence.stages import Slice
 from recommit.learning.intervals import LEAST_BLOCKS, LEAST_ROWS, Blocks
-from recommit.learning.scores import log_losses
 from recommit.problem import Problem
+from recommit.task import Task
 
 
 @dataclass(frozen=True)
 class Scored:
-    """Of each row, (n,): outcome (0 or 1), forecast, a reference forecast, and whether its set held the outcome."""
+    """Of each row, (n,): truth, answer, a reference's answer, and whether its set held the truth."""
 
-    outcome: ArrayLike
-    probability: ArrayLike
+    truth: ArrayLike
+    answer: ArrayLike
     reference: ArrayLike
     covered: ArrayLike
 
@@ -31,16 +31,16 @@ def columns_of(problem: Problem, features: pd.DataFrame) -> pd.DataFrame:
     return problem.slices(features) if problem.slices else features[list(problem.catalogue.categories())]
 
 
-def search(columns: pd.DataFrame, scored: Scored, days: Blocks) -> list[Slice]:
+def search(task: Task, columns: pd.DataFrame, scored: Scored, days: Blocks) -> list[Slice]:
     """Return a slice for each value of a column, and each pair of values of two columns, with enough rows and days.
 
     `columns` are categories, (n, columns), in the order of `scored`. Slices with fewer than 200 rows or 10 days, or
     without an interval, are left out: they can say nothing. Worst improvement first.
     """
-    truth, chance = np.asarray(scored.outcome, dtype="float64"), np.asarray(scored.probability, dtype="float64")
-    loss, reference = log_losses(truth, chance), log_losses(truth, scored.reference)
+    truth, answer = np.asarray(scored.truth, dtype="float64"), np.asarray(scored.answer, dtype="float64")
+    loss, reference = task.losses(truth, answer), task.losses(truth, scored.reference)
     covered = np.asarray(scored.covered, dtype="float64")
-    values = np.column_stack([np.ones(len(truth)), truth, loss, chance - truth, covered, reference - loss])
+    values = np.column_stack([np.ones(len(truth)), truth, loss, answer - truth, covered, reference - loss])
     names, sums = zip(*_sums(columns, values, days), strict=True)
     by_day = np.concatenate(sums, axis=1)
     enough = (by_day[:, :, 0].sum(axis=0) >= LEAST_ROWS) & ((by_day[:, :, 0] > 0).sum(axis=0) >= LEAST_BLOCKS)
@@ -49,12 +49,12 @@ def search(columns: pd.DataFrame, scored: Scored, days: Blocks) -> list[Slice]:
         return []
     rows = by_day[:, :, 0]
     measured = [days.ratio_of_sums(by_day[:, :, kind], rows) for kind in range(1, values.shape[1])]
-    share, log_loss, gap, coverage, improvement = measured
-    columns_of = zip(log_loss.each(), gap.each(), coverage.each(), improvement.simultaneous(), strict=True)
+    mean, losses, gap, coverage, improvement = measured
+    columns_of = zip(losses.each(), gap.each(), coverage.each(), improvement.simultaneous(), strict=True)
     kept = [name for name, keep in zip(itertools.chain(*names), enough, strict=True) if keep]
     found = [
         Slice(by, value, int(count), float(part), *intervals)
-        for (by, value), count, part, intervals in zip(kept, rows.sum(axis=0), share.value, columns_of, strict=True)
+        for (by, value), count, part, intervals in zip(kept, rows.sum(axis=0), mean.value, columns_of, strict=True)
     ]
     found = [part for part in found if np.isfinite(part.improvement.high)]
     return sorted(found, key=lambda part: (part.improvement.value, part.by, part.value))
@@ -62,7 +62,7 @@ def search(columns: pd.DataFrame, scored: Scored, days: Blocks) -> list[Slice]:
 
 def numbers(part: Slice) -> dict[str, Interval]:
     """Return what was measured on a part, by name."""
-    return {"log_loss": part.log_loss, "gap": part.gap, "coverage": part.coverage, "improvement": part.improvement}
+    return {"loss": part.loss, "gap": part.gap, "coverage": part.coverage, "improvement": part.improvement}
 
 
 def worst(found: Sequence[Slice]) -> Slice | None:

@@ -15,10 +15,9 @@ from joblib import Parallel, delayed
 
 from recommit.evidence.stages import Age, Aged
 from recommit.learning.intervals import blocks
-from recommit.learning.judging import ranking
 from recommit.learning.parallel import workers
-from recommit.learning.scores import log_losses
 from recommit.learning.splits import Split
+from recommit.task import Task
 
 
 @dataclass(frozen=True)
@@ -57,29 +56,34 @@ def windows(table: pd.DataFrame, starts: pd.Timestamp, months: int, ages: Sequen
 
 
 def decay(
-    build: Callable[[], Any], found: Sequence[Window], split: Split, features: Sequence[str], target: str, seed: int
+    task: Task,
+    build: Callable[[], Any],
+    found: Sequence[Window],
+    split: Split,
+    features: Sequence[str],
+    target: str,
+    seed: int,
 ) -> list[Aged]:
     """Fit on each window and score the split's test rows, with UTC days of `predicted_at` as blocks: freshest first.
 
-    `build` gives an unfitted classifier; `features` and `target` are columns. Differences are paired, row by row. There
+    `build` gives an unfitted model; `features` and `target` are columns. Differences are paired, row by row. There
     is one fit per age: the intervals do not allow for how much a single fit varies by chance. Raises ValueError as
-    `blocks` and `log_losses` do, and when a window reaches into the test.
+    `blocks` and `Task.losses` do, and when a window reaches into the test.
     """
     late = [window for window in found if window.ends > split.starts]
     if late:
         raise ValueError(f"a window ends {late[0].ends:%Y-%m-%d}, after the test begins {split.starts:%Y-%m-%d}")
     columns, test = list(features), split.test
-    probabilities = Parallel(n_jobs=workers())(
-        delayed(_probability)(build(), window.rows[[target, *columns]], test[columns], target) for window in found
+    answers = Parallel(n_jobs=workers())(
+        delayed(_answer)(task, build(), window.rows[[target, *columns]], test[columns], target) for window in found
     )
     days = blocks(test["predicted_at"].dt.date, seed)
     truth = test[target].to_numpy()
-    losses = np.column_stack([log_losses(truth, probability) for probability in probabilities])
+    losses = np.column_stack([task.losses(truth, answer) for answer in answers])
     mean, added = days.ratio(losses).each(), days.ratio(losses - losses[:, [0]]).each()
-    areas = [days.statistic(ranking(truth, probability).auc, (0, 1)).interval() for probability in probabilities]
     return [
         Aged(window.months_old, window.starts.date(), window.ends.date(), len(window.rows), *measured)
-        for window, *measured in zip(found, mean, areas, added, strict=True)
+        for window, *measured in zip(found, mean, added, strict=True)
     ]
 
 
@@ -95,8 +99,7 @@ def as_table(curve: Sequence[Aged]) -> pd.DataFrame:
             "trained from": str(aged.trained_from),
             "until": str(aged.trained_until),
             "rows": aged.rows,
-            "log loss": str(aged.log_loss),
-            "AUC": str(aged.auc),
+            "loss": str(aged.loss),
             "added loss": str(aged.added_loss),
         }
         for aged in curve
@@ -104,5 +107,5 @@ def as_table(curve: Sequence[Aged]) -> pd.DataFrame:
     return pd.DataFrame(rows, index=pd.Index([aged.months_old for aged in curve], name="months old"))
 
 
-def _probability(model: Any, train: pd.DataFrame, test: pd.DataFrame, target: str) -> np.ndarray:
-    return np.asarray(model.fit(train[list(test.columns)], train[target]).predict_proba(test)[:, 1])
+def _answer(task: Task, model: Any, train: pd.DataFrame, test: pd.DataFrame, target: str) -> np.ndarray:
+    return task.answer(model.fit(train[list(test.columns)], train[target]), test)

@@ -26,7 +26,7 @@ would make milder.
 
 @dataclass(frozen=True)
 class Shortfall:
-    """A rule that fails after so many `looks`: the interval at their level, and the bound that it misses."""
+    """A rule that fails after so many `looks`: the interval at their level, and the bound missed, in its unit."""
 
     rule: str
     interval: Interval
@@ -73,8 +73,9 @@ def shortfalls(
     found = []
     for rule in rules:
         other, sign = PROVING[rule]
-        level = 1 - (1 - test.differences[other]["log_loss"].level) / looks
-        interval = (from_sums(sums[other], rows) - from_sums(sums["candidate"], rows)).interval(level)
+        level = 1 - (1 - test.differences[other][test.loss].level) / looks
+        gain = (from_sums(sums[other], rows) - from_sums(sums["candidate"], rows)).interval(level)
+        interval = test.scale.of_loss(gain)
         bound = sign * bounds[rule] + 0.0  # no -0 in the words
         if not (interval.low >= bound if sign < 0 else interval.low > bound):
             found.append(Shortfall(rule, interval, bound, looks))

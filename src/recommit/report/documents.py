@@ -137,7 +137,7 @@ def _section(key: str, entry: Mapping[str, Any], answer: Any, people: bool, fact
 def fill(text: str | None, facts: Facts, where: str) -> str:
     """Return the Markdown `text` as HTML, with placeholders such as `{{ evidence.test.period.rows }}` filled.
 
-    A share may be shown in percent: `{{ evidence.test.period.positive_share | percent }}`. Raises
+    A share may be shown in percent: `{{ evidence.test.period.mean | percent }}`. Raises
     Refusal, saying `where`, for a typed number and for a placeholder that nothing fills.
     """
     if copied := _copied(text or "", facts):

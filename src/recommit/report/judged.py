@@ -91,7 +91,7 @@ def period(test: Test) -> Table:
     """Return the period and the number of the rows that the candidate was judged on."""
     span = test.period
     values = {"First day": span.starts, "Ends before": span.ends, "Days": span.days, "Rows": span.rows}
-    return paired("Test period", values | {"Share that came true": percent(span.positive_share)})
+    return paired("Test period", values | {"Mean of the target": span.mean})
 
 
 def trained(test: Test) -> Table:
@@ -121,30 +121,26 @@ def setting(params: dict[str, object]) -> str:
 
 
 def calibration(test: Test) -> Table:
-    """Return how far stated probabilities were off, before and after calibration."""
+    """Return how far answers were off, before and after calibration."""
     after = test.calibration
     rows = [Row("As judged", (cell(after.gap), cell(after.error)))]
     if before := test.metrics.get("uncalibrated"):
         rows.insert(0, Row("Before calibration", (cell(None), cell(before["calibration_error"]))))
     note = (
-        "Gap: mean probability less the share that came true; above 0 the model promised too much. Error: the mean "
-        "distance of the two over bins of rows with alike probabilities; chance alone keeps it above 0."
+        "Gap: mean answer less the mean of what came; above 0 the model said too much. Error: the mean distance of "
+        "the two over bins of rows with alike answers; chance alone keeps it above 0."
     )
     return Table("Stated and observed", "", ("Gap", "Calibration error"), tuple(rows), note)
 
 
 def coverage(test: Test) -> Table:
-    """Return how often the prediction sets held the outcome, beside the level that they promise."""
+    """Return how often prediction sets held what came, beside the level that they promise, and how large they are."""
     found, promised = test.coverage, percent(test.coverage.level)
-    measured = {
-        "Sets that held what came": found.overall,
-        "of the rows that came true": found.positive,
-        "of the rows that did not": found.negative,
-        "Sets that name both outcomes": found.both,
-    }
-    rows = tuple(Row(name, (Cell(percent(value)),)) for name, value in measured.items())
-    note = f"Each prediction comes with a set of outcomes that is to hold what comes in {promised} of all cases."
-    return Table(f"Coverage; promised: {promised}", "", ("Share",), rows, note)
+    held = {"All rows": found.overall} | {heading(group): share for group, share in found.of.items()}
+    rows = [Row(name, (Cell(percent(share)),)) for name, share in held.items()]
+    rows += [Row(f"Size: {what}", (cell(size),)) for what, size in found.size.items()]
+    note = f"Each prediction comes with a set that is to hold what comes in {promised} of all cases."
+    return Table(f"Coverage; promised: {promised}", "", ("Held what came",), tuple(rows), note)
 
 
 def selection(chosen: Selection) -> Table:
@@ -187,16 +183,15 @@ def decay(staleness: Staleness) -> Table:
             (
                 cell(point.trained_from),
                 cell(point.trained_until),
-                *(cell(point.log_loss), cell(point.auc), cell(point.added_loss)),
+                *(cell(point.loss), cell(point.added_loss)),
             ),
         )
         for point in staleness.curve
     )
-    heads = (SCORES["log_loss"].heading, SCORES["auc"].heading, "Log loss above the freshest")
-    return Table("", "Months old", ("Trained from", "Until", *heads), rows)
+    return Table("", "Months old", ("Trained from", "Until", "Loss ↓", "Loss above the freshest"), rows)
 
 
-_COLUMNS = ("Part", ("Rows", "Came true", "Log loss ↓", "Gap", "Coverage", "Improvement ↑"))
+_COLUMNS = ("Part", ("Rows", "Mean", "Loss ↓", "Gap", "Coverage", "Improvement ↑"))
 _ANSWERS = {"yes": "✓ yes", "no": "✗ no", "unknown": "? unknown"}
 
 
@@ -206,8 +201,8 @@ def _parts(by: str, parts: list[Slice]) -> Table:
 
 
 def _part(part: Slice) -> tuple[Cell, ...]:
-    measured = (cell(number) for number in (part.log_loss, part.gap, part.coverage))
-    return cell(part.rows), Cell(percent(part.positive_share)), *measured, better(part.improvement)
+    measured = (cell(number) for number in (part.loss, part.gap, part.coverage))
+    return cell(part.rows), cell(part.mean), *measured, better(part.improvement)
 
 
 def _measured(rule: Ruling) -> Interval | float | None:

@@ -11,7 +11,7 @@ from recommit.evidence.stages import FINDS, Advice, Selection, Slices, Staleness
 from recommit.report import judged
 from recommit.report.facts import Facts, made
 from recommit.report.notebooks import Figure
-from recommit.report.tables import Table, found_in, heading, listed, paired, percent, shown, words
+from recommit.report.tables import Table, found_in, heading, listed, paired, shown, words
 
 
 @dataclass(frozen=True)
@@ -66,11 +66,11 @@ def _test(test: Test) -> list[Section]:
         f"The candidate, {candidate.model} on the feature set {candidate.features}, learned from "
         f"{shown(candidate.trained_rows)} rows, the last outcome known {shown(candidate.trained_until)}. It is "
         f"judged on {shown(span.rows)} rows of {shown(span.days)} days from {shown(span.starts)} to "
-        f"{shown(span.ends)}; {percent(span.positive_share)} of them came true. In brackets: the interval at "
+        f"{shown(span.ends)}; the mean of the target is {shown(span.mean)}. In brackets: the interval at "
         f"{100 * test.coverage.overall.level:.0f} %. It is made from whole days, since rows of one day are alike."
     )
-    calibrated = "Does a stated probability mean what it says? Of rows with 30 %, three in ten should come true."
-    covered = "Where the model cannot tell, its set holds both outcomes. How often did sets hold what came?"
+    calibrated = "Does an answer mean what it says? Over rows with alike answers, it should be the mean of what came."
+    covered = "Beside each answer is a set of what cannot be ruled out. How often did sets hold what came?"
     return [
         Section("test", "Test results", lead, (judged.scores(test), judged.differences(test))),
         Section("calibration", "Calibration", calibrated, (judged.calibration(test),)),
@@ -89,7 +89,7 @@ def _selection(selection: Selection) -> list[Section]:
 
 def _slices(slices: Slices) -> list[Section]:
     lead = (
-        "A model that is good on the whole can be bad for some. Improvement is the log loss of the baseline less that "
+        "A model that is good on the whole can be bad for some. Improvement is the loss of the baseline less that "
         "of the candidate: above 0 the candidate is better there. Its interval allows for looking at many parts."
     )
     return [Section("slices", "Parts of the data", lead, (*judged.worst(slices), *judged.slices(slices)))]
@@ -99,7 +99,7 @@ def _staleness(staleness: Staleness) -> list[Section]:
     age = staleness.candidate.age_days
     lead = (
         f"Models of equally long training windows that end longer and longer before {staleness.month}, all "
-        "judged on that month. What is added to the log loss is the price of an older window: of its age, and of its "
+        "judged on that month. What is added to the loss is the price of an older window: of its age, and of its "
         f"season. The candidate's training ends {'less than a day' if age < 1 else f'{age:,.0f} days'} before its test "
         "period."
     )
@@ -110,7 +110,7 @@ def _advice(advice: Mapping[str, Advice]) -> list[Section]:
     lead = (
         "What params.yaml says is what trains. Beside it a small search of past months tried other parameters. The "
         "best was picked by those months, so it looks better there than it is; a month that was not searched confirms "
-        "it or does not. Below 0 it has the lower log loss. The command in the last column adopts it."
+        "it or does not. Below 0 it has the lower loss. The command in the last column adopts it."
     )
     compared = [
         {
@@ -118,7 +118,7 @@ def _advice(advice: Mapping[str, Advice]) -> list[Section]:
             "in params.yaml": judged.setting(one.current) or "–",
             "best of those tried": judged.setting(one.best) or "–",
             "searched in": one.months,
-            "log loss less params.yaml's": one.difference,
+            "loss less params.yaml's": one.difference,
             "not searched": one.confirmed_in,
             "the same there": one.confirmation,
             "find": FINDS[one.find],
@@ -161,7 +161,7 @@ _MAKERS: dict[str, Callable[[Any], list[Section]]] = {
     "importance": _found("importance", "What each feature is worth", "How much worse predictions get without it."),
     "robustness": _found(
         *("robustness", "What odd input does"),
-        "Values missing, unknown or extreme, and whether risk moves the way it must.",
+        "Values missing, unknown or extreme, and whether answers move the way it must.",
     ),
     "schema": _found("schema", "Schema", "Every table against what was declared of it."),
     "quality": _found(
@@ -175,7 +175,7 @@ _MAKERS: dict[str, Callable[[Any], list[Section]]] = {
 }
 _ELSEWHERE = ("features", "choice")
 _CALLED = {
-    "test": ("roc", "distribution", "scores"),
+    "test": ("curve", "distribution", "scores"),
     "selection": ("folds", "calibrated"),
     "importance": ("explained",),
     "staleness": ("decay",),

@@ -3,5 +3,6 @@
 from recommit.task.binary import Binary
 from recommit.task.number import Number
 from recommit.task.protocol import Calibration, Sets, Task
+from recommit.task.words import Curve, Words
 
-__all__ = ["Binary", "Calibration", "Number", "Sets", "Task"]
+__all__ = ["Binary", "Calibration", "Curve", "Number", "Sets", "Task", "Words"]

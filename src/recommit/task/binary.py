@@ -8,46 +8,71 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.special import logit
+from sklearn.metrics import roc_curve
 
-from recommit.artifact.sets import Conformal
+from recommit.artifact.answers import BinaryAnswers, Calibration, Sets
+from recommit.artifact.sets import Conformal, as_sets
+from recommit.evidence.numbers import Scale
 from recommit.evidence.scores import BINARY, Score
-from recommit.learning.calibrate import Platt, fit_platt
-from recommit.learning.conformal import conformalize
 from recommit.learning.intervals import Blocks, Estimate
-from recommit.learning.judging import calibration_gap, judge
-from recommit.learning.scores import log_losses
+from recommit.task.bins import calibration_error
+from recommit.task.lac import conformalize
+from recommit.task.platt import Platt, fit_platt
+from recommit.task.probabilities import log_losses, ranking
+from recommit.task.words import Curve, Words
 
 CLOSEST = 1e-7
 """Distance from 0 and 1 that single precision can still represent."""
+_POINTS = 101
 
 
 @dataclass(frozen=True)
 class Binary:
-    """The truth is 0 or 1, and `outcomes` names both: (no, yes). The answer is the probability of a yes."""
+    """The truth is false or true, and `outcomes` names both: (no, yes). The answer is the probability of a yes."""
 
     outcomes: tuple[str, str]
 
     kind: ClassVar[str] = "binary"
-    loss_unit: ClassVar[str] = "nats"
+    column: ClassVar[str] = BinaryAnswers.column
     dtype: ClassVar[str] = "bool"
     loss: ClassVar[str] = "log_loss"
+    loss_unit: ClassVar[str] = "nats"
     scores: ClassVar[Mapping[str, Score]] = BINARY
+    limits: ClassVar[tuple[float, float] | None] = (0, 1)
+    size: ClassVar[str] = "share that holds both outcomes"
 
     def answer(self, fitted: Any, rows: pd.DataFrame) -> np.ndarray:
         """Return the probability of a yes that a fitted classifier gives each row."""
         return np.asarray(fitted.predict_proba(rows)[:, 1])
+
+    def sound(self, answer: ArrayLike) -> np.ndarray:
+        """Return whether each answer is a number within 0 to 1."""
+        chance = np.asarray(answer, dtype="float64")
+        return (chance >= 0) & (chance <= 1)
 
     def losses(self, truth: ArrayLike, answer: ArrayLike) -> np.ndarray:
         """Return the log loss of each row, in nats."""
         return log_losses(truth, answer)
 
     def judge(self, truth: ArrayLike, answer: ArrayLike, blocks: Blocks) -> dict[str, Estimate]:
-        """Return log loss, Brier score, calibration error, and the two scores that rank."""
-        return judge(truth, answer, blocks)
+        """Return two scores that rank (auc, average_precision), and three of the probabilities themselves."""
+        came, chance = np.asarray(truth, dtype="float64"), np.asarray(answer, dtype="float64")
+        ranked = ranking(came, chance)
+        return {
+            "auc": blocks.statistic(ranked.auc, (0, 1)),
+            "average_precision": blocks.statistic(ranked.average_precision, (0, 1)),
+            "log_loss": blocks.ratio(log_losses(came, chance)),
+            "brier": blocks.ratio((chance - came) ** 2),
+            "calibration_error": calibration_error(came, chance, blocks),
+        }
 
     def gap(self, truth: ArrayLike, answer: ArrayLike, blocks: Blocks) -> Estimate:
         """Return the mean probability less the share that came true."""
-        return calibration_gap(truth, answer, blocks)
+        return blocks.ratio(np.asarray(answer, dtype="float64") - np.asarray(truth, dtype="float64"))
+
+    def scale(self, trained: ArrayLike, baseline: ArrayLike) -> Scale:
+        """Return the scale that changes nothing: bounds are in nats, and in probability."""
+        return Scale(loss=1.0, answer=1.0, loss_in="nats", answer_in="probability")
 
     def calibrate(self, truth: ArrayLike, answer: ArrayLike) -> Platt:
         """Return the straight line in log-odds that suits the truth best (Platt 1999)."""
@@ -57,6 +82,33 @@ class Binary:
         """Return the sets of outcomes that hold the truth at `level`."""
         return conformalize(truth, answer, level)
 
+    def spread(self, truth: ArrayLike) -> float:
+        """Return 1: probabilities are compared as they are."""
+        return 1.0
+
+    def answers(self, calibration: Platt, sets: Conformal, truth: ArrayLike, threshold: float) -> BinaryAnswers:
+        """Return the outcomes, the line of the calibration, the sets and the threshold."""
+        return BinaryAnswers(
+            outcomes=list(self.outcomes),
+            calibration=Calibration(slope=calibration.slope, intercept=calibration.intercept),
+            conformal=Sets(level=sets.level, quantile=sets.quantile),
+            threshold=threshold,
+        )
+
+    def held(self, truth: ArrayLike, predictions: pd.DataFrame) -> np.ndarray:
+        """Return whether the set in words holds the outcome."""
+        came = np.asarray(truth, dtype="int64")
+        return as_sets(predictions["set"], self.outcomes)[np.arange(len(came)), came]
+
+    def sizes(self, predictions: pd.DataFrame) -> np.ndarray:
+        """Return whether the set in words holds both outcomes."""
+        return np.asarray(as_sets(predictions["set"], self.outcomes).all(axis=1))
+
+    def groups(self, truth: ArrayLike) -> dict[str, np.ndarray]:
+        """Return the rows of each outcome."""
+        came = np.asarray(truth, dtype="bool")
+        return dict(zip(self.outcomes, (~came, came), strict=True))
+
     def questions(self, truth: ArrayLike) -> dict[str, np.ndarray]:
         """Return the target itself."""
         return {self.outcomes[1]: np.asarray(truth, dtype="bool")}
@@ -64,3 +116,33 @@ class Binary:
     def moved(self, answer: ArrayLike) -> np.ndarray:
         """Return the log-odds."""
         return np.asarray(logit(np.clip(answer, CLOSEST, 1 - CLOSEST)))
+
+    def words(self, target: str) -> Words:
+        """Return the words for a probability; the name of the second outcome stands in them."""
+        yes = self.outcomes[1]
+        return Words(
+            said=f"probability of {yes}",
+            came=f"share that was {yes}",
+            moved=f"log-odds of {yes}",
+            calibrated="When it says 30 %, is it 30 %?",
+        )
+
+    def shown(self, answer: float) -> str:
+        """Return the probability in per cent."""
+        return f"a probability of {answer:.0%}"
+
+    def curve(self, truth: ArrayLike, answer: ArrayLike, judged: Mapping[str, Estimate]) -> Curve:
+        """Return the ROC curve at evenly spaced false positive rates."""
+        false_positive, true_positive, _ = roc_curve(truth, answer)
+        grid = np.linspace(0, 1, _POINTS)
+        yes = self.outcomes[1]
+        return Curve(
+            title="Which alarms are false, which are missed?",
+            x=f"share of the others called {yes}",
+            y=f"share of {yes} found",
+            points=pd.DataFrame(
+                {"x": grid.round(4), "y": np.interp(grid, false_positive, true_positive).round(6)},
+            ),
+            label=f"candidate, area {judged['auc'].interval()}",
+            by_chance=True,
+        )

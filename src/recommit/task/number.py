@@ -9,39 +9,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from recommit.artifact.answers import Intervals, NumberAnswers
+from recommit.artifact.calibration import AsItIs
+from recommit.artifact.sets import Around
+from recommit.evidence.numbers import Scale
 from recommit.evidence.scores import NUMBER, Score
 from recommit.learning.intervals import Blocks, Estimate
-from recommit.learning.judging import calibration_error
+from recommit.task.bins import calibration_error
+from recommit.task.words import Curve, Words
 
-
-@dataclass(frozen=True)
-class AsItIs:
-    """The calibration of a number: it changes nothing."""
-
-    def __call__(self, answer: ArrayLike) -> np.ndarray:
-        """Return `answer`, (n,)."""
-        return np.asarray(answer, dtype="float64")
-
-
-@dataclass(frozen=True)
-class Around:
-    """An interval reaches `quantile` below and above its answer, in the target's unit; a larger one is wider.
-
-    It holds the true number with probability `level` for rows of the same distribution as those it was fitted on; its
-    coverage of later rows must be measured.
-    """
-
-    level: float
-    quantile: float
-
-    def ends(self, answer: ArrayLike) -> np.ndarray:
-        """Return the lower and the upper end of each interval, (n, 2)."""
-        middle = np.asarray(answer, dtype="float64")
-        return np.column_stack([middle - self.quantile, middle + self.quantile])
-
-    def covered(self, truth: ArrayLike, answer: ArrayLike) -> np.ndarray:
-        """Return whether each interval holds the true number, (n,) bool."""
-        return np.abs(np.asarray(truth, dtype="float64") - np.asarray(answer, dtype="float64")) <= self.quantile
+_POINTS = 101
+_FARTHEST = 0.99  # the curve ends where so many rows lie within
 
 
 @dataclass(frozen=True)
@@ -51,9 +29,12 @@ class Number:
     unit: str
 
     kind: ClassVar[str] = "number"
+    column: ClassVar[str] = NumberAnswers.column
     dtype: ClassVar[str] = "float64"
     loss: ClassVar[str] = "squared_error"
     scores: ClassVar[Mapping[str, Score]] = NUMBER
+    limits: ClassVar[tuple[float, float] | None] = None
+    size: ClassVar[str] = "mean width"
 
     @property
     def loss_unit(self) -> str:
@@ -64,31 +45,45 @@ class Number:
         """Return the number that a fitted regressor predicts for each row."""
         return np.asarray(fitted.predict(rows), dtype="float64")
 
+    def sound(self, answer: ArrayLike) -> np.ndarray:
+        """Return whether each answer is a finite number."""
+        return np.isfinite(np.asarray(answer, dtype="float64"))
+
     def losses(self, truth: ArrayLike, answer: ArrayLike) -> np.ndarray:
         """Return the squared error of each row."""
-        true, said = _checked(truth, answer)
-        return (said - true) ** 2
+        came, said = _checked(truth, answer)
+        return (said - came) ** 2
 
     def judge(self, truth: ArrayLike, answer: ArrayLike, blocks: Blocks) -> dict[str, Estimate]:
-        """Return each of `scores`."""
-        true, said = _checked(truth, answer)
-        squared = (said - true) ** 2
+        """Return squared and absolute error, the share of the variance that is explained, and the calibration error."""
+        came, said = _checked(truth, answer)
+        squared = (said - came) ** 2
 
         def explained(weights: np.ndarray) -> float:
-            spread = weights @ (true - np.average(true, weights=weights)) ** 2
+            with np.errstate(invalid="ignore"):
+                spread = weights @ (came - weights @ came / weights.sum()) ** 2
             return float(1 - weights @ squared / spread) if spread > 0 else float("nan")
 
         return {
             "squared_error": blocks.ratio(squared),
-            "absolute_error": blocks.ratio(np.abs(said - true)),
+            "absolute_error": blocks.ratio(np.abs(said - came)),
             "explained": blocks.statistic(explained, (-np.inf, 1)),
-            "calibration_error": calibration_error(true, said, blocks),
+            "calibration_error": calibration_error(came, said, blocks),
         }
 
     def gap(self, truth: ArrayLike, answer: ArrayLike, blocks: Blocks) -> Estimate:
         """Return the mean answer less the mean of what came."""
-        true, said = _checked(truth, answer)
-        return blocks.ratio(said - true)
+        came, said = _checked(truth, answer)
+        return blocks.ratio(said - came)
+
+    def scale(self, trained: ArrayLike, baseline: ArrayLike) -> Scale:
+        """Return the baseline's mean loss, and the standard deviation of the target in training rows."""
+        return Scale(
+            loss=float(np.mean(np.asarray(baseline, dtype="float64"))),
+            answer=self.spread(trained),
+            loss_in="share of the baseline's loss",
+            answer_in="standard deviations of the target",
+        )
 
     def calibrate(self, truth: ArrayLike, answer: ArrayLike) -> AsItIs:
         """Return the calibration that changes nothing."""
@@ -96,30 +91,82 @@ class Number:
 
     def conform(self, truth: ArrayLike, answer: ArrayLike, level: float) -> Around:
         """Return intervals by split conformal prediction of absolute residuals (Lei et al. 2018)."""
-        true, said = _checked(truth, answer)
+        came, said = _checked(truth, answer)
         if not 0 < level < 1:
             raise ValueError(f"the level of an interval must be between 0 and 1, not {level}")
-        place = math.ceil((len(true) + 1) * level)
-        if place > len(true):
-            raise ValueError(f"{len(true)} rows are too few for intervals at level {level}")
-        return Around(level, float(np.sort(np.abs(said - true))[place - 1]))
+        place = math.ceil((len(came) + 1) * level)
+        if place > len(came):
+            raise ValueError(f"{len(came)} rows are too few for intervals at level {level}")
+        return Around(level, float(np.sort(np.abs(said - came))[place - 1]))
+
+    def spread(self, truth: ArrayLike) -> float:
+        """Return the standard deviation of the target."""
+        return float(np.std(np.asarray(truth, dtype="float64")))
+
+    def answers(self, calibration: AsItIs, sets: Around, truth: ArrayLike, threshold: float) -> NumberAnswers:
+        """Return the unit, the spread and the intervals; a number has no threshold."""
+        intervals = Intervals(level=sets.level, half_width=sets.quantile)
+        return NumberAnswers(unit=self.unit, spread=self.spread(truth), conformal=intervals)
+
+    def held(self, truth: ArrayLike, predictions: pd.DataFrame) -> np.ndarray:
+        """Return whether the true number lies from `low` to `high`."""
+        came = np.asarray(truth, dtype="float64")
+        return np.asarray((predictions["low"] <= came) & (came <= predictions["high"]))
+
+    def sizes(self, predictions: pd.DataFrame) -> np.ndarray:
+        """Return how far `high` is above `low`."""
+        return np.asarray(predictions["high"] - predictions["low"])
+
+    def groups(self, truth: ArrayLike) -> dict[str, np.ndarray]:
+        """Return the rows up to the median and those above it."""
+        came = np.asarray(truth, dtype="float64")
+        above = came > np.median(came)
+        middle = f"{np.median(came):.4g} {self.unit}"
+        return {f"up to {middle}": ~above, f"above {middle}": above}
 
     def questions(self, truth: ArrayLike) -> dict[str, np.ndarray]:
         """Return the question whether the number is above its median."""
-        true = np.asarray(truth, dtype="float64")
-        return {f"above {np.median(true):g} {self.unit}": true > np.median(true)}
+        return dict(list(self.groups(truth).items())[1:])
 
     def moved(self, answer: ArrayLike) -> np.ndarray:
         """Return the numbers themselves."""
         return np.asarray(answer, dtype="float64")
 
+    def words(self, target: str) -> Words:
+        """Return the words for a number; the target's name and unit stand in them."""
+        return Words(
+            said=f"{target}, {self.unit}",
+            came=f"mean of what came, {self.unit}",
+            moved=f"{target}, {self.unit}",
+            calibrated="Does what it says come, on average?",
+        )
+
+    def shown(self, answer: float) -> str:
+        """Return the number with its unit."""
+        return f"{answer:.4g} {self.unit}"
+
+    def curve(self, truth: ArrayLike, answer: ArrayLike, judged: Mapping[str, Estimate]) -> Curve:
+        """Return the share of rows whose error is at most so large: the REC curve of Bi and Bennett (2003)."""
+        came, said = _checked(truth, answer)
+        errors = np.sort(np.abs(said - came))
+        grid = np.linspace(0, np.quantile(errors, _FARTHEST), _POINTS)
+        within = np.searchsorted(errors, grid, side="right") / len(errors)
+        return Curve(
+            title="How far off are the answers?",
+            x=f"distance of answer and truth, {self.unit}",
+            y="share of rows that are no farther off",
+            points=pd.DataFrame({"x": grid, "y": within}).round(6),
+            label=f"candidate, absolute error {judged['absolute_error'].interval()}",
+            by_chance=False,
+        )
+
 
 def _checked(truth: ArrayLike, answer: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    true, said = np.asarray(truth, dtype="float64"), np.asarray(answer, dtype="float64")
-    if true.shape != said.shape or true.ndim != 1 or not len(true):
-        raise ValueError(f"numbers {true.shape} and answers {said.shape} do not match")
-    if not np.isfinite(true).all():
+    came, said = np.asarray(truth, dtype="float64"), np.asarray(answer, dtype="float64")
+    if came.shape != said.shape or came.ndim != 1 or not len(came):
+        raise ValueError(f"numbers {came.shape} and answers {said.shape} do not match")
+    if not np.isfinite(came).all():
         raise ValueError("true numbers must be finite, none missing")
     if not np.isfinite(said).all():
         raise ValueError("answers must be finite, none missing")
-    return true, said
+    return came, said

@@ -1,7 +1,7 @@
 """The interface of a task: all that the machinery asks about the kind of answer.
 
-A truth is (n,), as the target's column holds it: 0 and 1, or numbers. An answer is (n,) float64: the probability of a
-yes, or the predicted number.
+A truth is (n,), as the target's column holds it: false and true, or numbers. An answer is (n,) float64: the probability
+of a yes, or the predicted number.
 """
 
 from collections.abc import Mapping
@@ -11,8 +11,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from recommit.artifact.answers import Answers
+from recommit.evidence.numbers import Scale
 from recommit.evidence.scores import Score
 from recommit.learning.intervals import Blocks, Estimate
+from recommit.task.words import Curve, Words
 
 
 class Calibration(Protocol):
@@ -20,6 +23,10 @@ class Calibration(Protocol):
 
     def __call__(self, answer: ArrayLike) -> np.ndarray:
         """Return the calibrated answers, (n,), of `answer`, (n,)."""
+        ...
+
+    def into(self, content: bytes) -> bytes:
+        """Return the bytes of the model file in `content` with this calibration in it."""
         ...
 
 
@@ -40,6 +47,10 @@ class Sets(Protocol):
         """Return whether the set beside each answer holds the truth, (n,) bool."""
         ...
 
+    def sizes(self, answer: ArrayLike) -> np.ndarray:
+        """Return how large each set is, (n,): whether it holds both outcomes, or how wide it is."""
+        ...
+
 
 class Task(Protocol):
     """A kind of answer: `Binary` or `Number`."""
@@ -50,8 +61,13 @@ class Task(Protocol):
         ...
 
     @property
-    def loss_unit(self) -> str:
-        """The unit of a row's loss: "nats", or the target's unit squared."""
+    def column(self) -> str:
+        """The column of the answer in a table of predictions: "probability" or "prediction"."""
+        ...
+
+    @property
+    def dtype(self) -> str:
+        """The dtype of the target in a table of features: "bool" or "float64"."""
         ...
 
     @property
@@ -60,17 +76,31 @@ class Task(Protocol):
         ...
 
     @property
+    def loss_unit(self) -> str:
+        """The unit of a row's loss: "nats", or the target's unit squared."""
+        ...
+
+    @property
     def scores(self) -> Mapping[str, Score]:
         """The scores that `judge` gives, by name, in the order in which they are shown."""
         ...
 
     @property
-    def dtype(self) -> str:
-        """The dtype of the target in a table of features: "bool" or "float64"."""
+    def limits(self) -> tuple[float, float] | None:
+        """The least and the greatest possible answer; None where there are none."""
+        ...
+
+    @property
+    def size(self) -> str:
+        """What the mean of `Sets.sizes` is, in words."""
         ...
 
     def answer(self, fitted: Any, rows: pd.DataFrame) -> np.ndarray:
         """Return what a fitted scikit-learn model answers for `rows`."""
+        ...
+
+    def sound(self, answer: ArrayLike) -> np.ndarray:
+        """Return whether each answer can be one, (n,) bool: a finite number, within 0 to 1 for a probability."""
         ...
 
     def losses(self, truth: ArrayLike, answer: ArrayLike) -> np.ndarray:
@@ -85,6 +115,13 @@ class Task(Protocol):
         """Return the mean answer less the mean truth: above 0, the answers are too high on average."""
         ...
 
+    def scale(self, trained: ArrayLike, baseline: ArrayLike) -> Scale:
+        """Return by what losses and answers are divided before the gate holds them against its bounds.
+
+        `trained` is the truth of training rows, and `baseline` the losses of the baseline in the rows that are judged.
+        """
+        ...
+
     def calibrate(self, truth: ArrayLike, answer: ArrayLike) -> Calibration:
         """Fit the calibration on answers that did not learn from `truth`."""
         ...
@@ -96,10 +133,45 @@ class Task(Protocol):
         """
         ...
 
+    def spread(self, truth: ArrayLike) -> float:
+        """Return by what differences between a model file and scikit-learn are divided: 1, or the target's spread."""
+        ...
+
+    def answers(self, calibration: Any, sets: Any, truth: ArrayLike, threshold: float) -> Answers:
+        """Return what a manifest states of the answers, from `calibrate`, `conform`, and the `truth` that they learned.
+
+        `threshold` is the smallest probability that counts as a yes.
+        """
+        ...
+
+    def held(self, truth: ArrayLike, predictions: pd.DataFrame) -> np.ndarray:
+        """Return whether what is written beside each answer in a table of predictions holds the truth, (n,) bool."""
+        ...
+
+    def sizes(self, predictions: pd.DataFrame) -> np.ndarray:
+        """Return how large what is written beside each answer is, (n,): see `Sets.sizes`."""
+        ...
+
+    def groups(self, truth: ArrayLike) -> dict[str, np.ndarray]:
+        """Return two groups of rows by their truth, (n,) bool each, with their names: the lower one first."""
+        ...
+
     def questions(self, truth: ArrayLike) -> dict[str, np.ndarray]:
         """Return the yes/no questions that detectors of leaks ask, each by its words: (n,) bool."""
         ...
 
     def moved(self, answer: ArrayLike) -> np.ndarray:
         """Return the answers on the scale on which explanations add up: log-odds, or the number itself."""
+        ...
+
+    def words(self, target: str) -> Words:
+        """Return what figures and reports call the answer; `target` is the name of the target's column."""
+        ...
+
+    def shown(self, answer: float) -> str:
+        """Return one answer in words: "a probability of 30%", "12 min"."""
+        ...
+
+    def curve(self, truth: ArrayLike, answer: ArrayLike, judged: Mapping[str, Estimate]) -> Curve:
+        """Return the curve that shows how far the answers go wrong; `judged` are the scores of the same answers."""
         ...

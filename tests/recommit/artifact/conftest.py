@@ -16,15 +16,23 @@ from sklearn.preprocessing import OrdinalEncoder
 
 from recommit import Refusal
 from recommit.artifact import golden, manifest, parity
-from recommit.artifact.export import export, with_calibration
+from recommit.artifact.answers import BinaryAnswers
+from recommit.artifact.calibration import Platt
+from recommit.artifact.export import export
 from recommit.artifact.files import sha256
 from recommit.artifact.graph import read_graph
 from recommit.artifact.load import load
 from recommit.artifact.model import Model
-from recommit.artifact.sets import Conformal
 
-SLOPE, INTERCEPT = 0.8, -0.2
-SETS = Conformal(0.9, 0.65)
+LINE = Platt(0.8, -0.2)
+TASK = BinaryAnswers.model_validate(
+    {
+        "outcomes": ["punctual", "late"],
+        "calibration": vars(LINE),
+        "conformal": {"level": 0.9, "quantile": 0.65},
+        "threshold": 0.5,
+    }
+)
 
 
 @pytest.fixture(scope="session")
@@ -54,16 +62,16 @@ def asked(boosted: Pipeline, table: pd.DataFrame) -> pd.DataFrame:
 @pytest.fixture(scope="session")
 def made(boosted: Pipeline, table: pd.DataFrame, asked: pd.DataFrame) -> dict[str, bytes]:
     """The three files of a sound model, by name."""
-    content = with_calibration(export(boosted, table), SLOPE, INTERCEPT, 1e-6)
+    content = LINE.into(export(boosted, table))
     model, graph = Model(content), read_graph(content)
-    rows = golden.golden_bytes(golden.choose(asked, model, SETS, seed=1), model, SETS)
+    rows = golden.golden_bytes(golden.choose(asked, model, TASK, seed=1), model, TASK)
     said = {
-        "format": 2, "name": "small", "problem": "is it late", "target": "late",
+        "format": 3, "name": "small", "problem": "is it late", "target": "late",
         "prediction": {"instant": "an hour before", "horizon_hours": 1.0},
         "fit": "boosting-all", "model": "boosting", "features": "all", "params": {"max_iter": 10},
         "inputs": manifest.inputs_of(model.columns, {"wind": "mph", "rain": "in", "place": "-"}, {"place": "abc"}),
-        "calibration": {"slope": SLOPE, "intercept": INTERCEPT}, "conformal": vars(SETS),
-        "threshold": 0.5, "as_of": "2013-09-01", "trained_rows": 600, "trained_until": "2013-08-01", "parity": 1e-7,
+        "task": TASK.model_dump(), "as_of": "2013-09-01", "trained_rows": 600, "trained_until": "2013-08-01",
+        "parity": 1e-7,
         "hashes": {"model": sha256(content), "golden": sha256(rows), "train": "0" * 64, "lock": "1" * 64},
         "opsets": graph.opsets, "operators": list(graph.operators),
         "scores": {"auc": {"value": 0.8, "low": 0.7, "high": 0.9, "level": 0.95}},

@@ -160,7 +160,7 @@ def test_any_bytes_are_refused_as_any_of_the_files(made, content):
         lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
         max_leaves=12,
     ),
-    key=st.sampled_from(["inputs", "params", "hashes", "opsets", "scores", "conformal", "format", "name", "as_of"]),
+    key=st.sampled_from(["inputs", "params", "hashes", "opsets", "scores", "task", "format", "name", "as_of"]),
 )
 def test_any_value_in_a_manifest_is_loaded_or_refused(made, said, key):
     load_or_refuse(made, "manifest.json", sealed(json.loads(made["manifest.json"]) | {key: said}))

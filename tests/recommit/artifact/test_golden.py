@@ -8,7 +8,7 @@ import pytest
 
 from recommit.artifact.golden import BOUNDARY, MOST_BYTES, choose, golden_bytes, read_golden
 from recommit.artifact.model import Model
-from tests.recommit.artifact.conftest import SETS, put, refusal
+from tests.recommit.artifact.conftest import TASK, put, refusal
 
 INPUTS = {"wind": "number", "rain": "number", "place": "text"}
 
@@ -20,53 +20,51 @@ def columns(made):
 
 
 def written(columns, **more):
-    return json.dumps({"format": 1, "columns": columns} | more).encode()
+    return json.dumps({"format": 2, "columns": columns} | more).encode()
 
 
 def test_golden_rows_say_why_they_are_there_and_what_is_answered(made, columns):
-    golden = read_golden(made["golden.json"], INPUTS)
+    golden = read_golden(made["golden.json"], INPUTS, TASK)
     model = Model(made["model.onnx"])
-    assert (model.predict_proba(golden.rows) == golden.probability).all()
-    assert (SETS.sets(golden.probability) == golden.sets).all()
+    assert (model.answer(golden.rows) == golden.answer).all()
+    assert golden.beside["set"].tolist() == TASK.columns(golden.answer)["set"].to_pylist()
     assert set(columns["golden_kind"]) == {"usual", "threshold", "category", "missing", "unseen", "extreme", BOUNDARY}
-    assert 200 < len(golden.probability) < 500
+    assert 200 < len(golden.answer) < 500
 
 
 def test_every_number_is_read_back_as_the_very_same_float(made, asked):
     model = Model(made["model.onnx"])
-    rows = choose(asked, model, SETS, seed=1)
+    rows = choose(asked, model, TASK, seed=1)
     rows.loc[: len(rows) - 2, "rain"] = (
         np.random.default_rng(0).integers(0, 2**31, len(rows) - 1).astype("int32").view("float32")
     )
     rows.loc[5:8, "rain"] = [np.nan, -0.0, np.finfo("float32").smallest_subnormal, np.finfo("float32").max]
     rows = rows[~np.isinf(rows["rain"])]
-    content = golden_bytes(rows, model, SETS)
-    golden = read_golden(content, INPUTS)
+    content = golden_bytes(rows, model, TASK)
+    golden = read_golden(content, INPUTS, TASK)
     found, due = (frame["rain"].to_numpy(dtype="float32") for frame in (golden.rows, rows))
     present = ~np.isnan(due)
     assert (np.isnan(found) == ~present).all()
     assert (found[present].view("int32") == due[present].view("int32")).all()
-    assert (golden.probability == model.predict_proba(rows)).all()
-    assert golden_bytes(rows, model, SETS) == content
-    assert golden_bytes(golden.rows.assign(golden_kind=rows["golden_kind"].to_numpy()), model, SETS) == content
+    assert (golden.answer == model.answer(rows)).all()
+    assert golden_bytes(rows, model, TASK) == content
+    assert golden_bytes(golden.rows.assign(golden_kind=rows["golden_kind"].to_numpy()), model, TASK) == content
 
 
 def test_rows_with_an_infinite_number_are_not_kept(made, asked):
     model = Model(made["model.onnx"])
     endless = asked.assign(wind=asked["wind"].where(asked.index % 2 == 0, np.float32("-inf")))
-    rows = choose(endless, model, SETS, seed=1)
+    rows = choose(endless, model, TASK, seed=1)
     assert len(rows) > 200
     assert not np.isinf(rows["wind"]).any()
-    assert len(read_golden(golden_bytes(rows, model, SETS), INPUTS).rows) == len(rows)
+    assert len(read_golden(golden_bytes(rows, model, TASK), INPUTS, TASK).rows) == len(rows)
 
 
 def test_golden_rows_lie_on_either_side_of_where_a_set_changes(columns):
     table = pd.DataFrame(columns)
     edges = table[table["golden_kind"] == BOUNDARY]
-    assert sorted(zip(edges["golden_negative"], edges["golden_positive"], strict=True)) == [
-        (False, True), (True, False), (True, True), (True, True)
-    ]  # fmt: skip
-    for edge in (SETS.quantile, 1 - SETS.quantile):
+    assert sorted(edges["golden_set"]) == ["late", "punctual", "punctual or late", "punctual or late"]
+    for edge in TASK.edges:
         distance = table["golden_probability"] - edge
         nearest = min(distance[distance > 0]), max(distance[distance <= 0])
         assert set(nearest) <= set(distance[edges.index])
@@ -89,12 +87,12 @@ HARM = [
     (lambda columns: written(columns)[:-20], "it is not JSON"),
     (lambda columns: b"[" * 1_000_000, "it is not JSON (nested too deep)"),
     (lambda columns: b'{"format": ' + b"9" * 5000 + b"}", "it is not JSON"),
-    (lambda columns: b'{"format": 1, "format": 1}', "it is not JSON (the key 'format' is there twice)"),
+    (lambda columns: b'{"format": 2, "format": 2}', "it is not JSON (the key 'format' is there twice)"),
     (lambda columns: b"[1]", "it holds no golden rows: due are 'format' and 'columns', and nothing else"),
-    (lambda columns: b'{"format": 1, "columns": []}', "it holds no golden rows"),
+    (lambda columns: b'{"format": 2, "columns": []}', "it holds no golden rows"),
     (lambda columns: written(columns, rows=3), "it holds no golden rows"),
-    (lambda columns: written(columns, format=2), "it is of format 2, and this version reads 1"),
-    (lambda columns: written(columns, format=True), "it is of format True, and this version reads 1"),
+    (lambda columns: written(columns, format=1), "it is of format 1, and this version reads 2"),
+    (lambda columns: written(columns, format=True), "it is of format True, and this version reads 2"),
     (lambda columns: written(columns.pop("rain") and columns), "it lacks the column 'rain'"),
     (lambda columns: written(columns | {"zebra": columns["rain"]}), "it has a column 'zebra'"),
     (lambda columns: written({name: values * 100 for name, values in columns.items()}), "due are 1 to 2000"),
@@ -110,8 +108,8 @@ HARM = [
     (ending("wind", float("inf")), "it holds Infinity, which is no number"),
     (ending("wind", float("nan")), "it holds NaN, which is no number"),
     (ending("place", None), "its column 'place' must be a list of values of the kind text"),
-    (ending("golden_probability", None), "values of the kind probability"),
-    (ending("golden_negative", 1), "values of the kind yes or no"),
+    (ending("golden_probability", None), "values of the kind answer"),
+    (ending("golden_set", 1), "values of the kind text"),
 ]  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+from dataclasses import asdict
 
 import numpy as np
 import onnx
@@ -10,12 +11,13 @@ import pytest
 
 from recommit.artifact import golden
 from recommit.artifact import load as loading
-from recommit.artifact.calibration import AS_IT_IS
+from recommit.artifact.answers import Calibration
+from recommit.artifact.calibration import UNCALIBRATED
 from recommit.artifact.export import export
 from recommit.artifact.graph import read_graph
 from recommit.artifact.load import load
 from recommit.artifact.model import Model
-from tests.recommit.artifact.conftest import INTERCEPT, SETS, SLOPE, attribute, node, put, rebuilt, refusal, say
+from tests.recommit.artifact.conftest import LINE, TASK, attribute, node, put, rebuilt, refusal, say
 
 TREES = "TreeEnsembleClassifier"
 
@@ -24,11 +26,11 @@ def test_a_sound_model_is_loaded_and_predicts(folder, made, table):
     artifact = load(folder)
     assert artifact.manifest.fit == "boosting-all"
     assert list(artifact.model.columns) == ["wind", "rain", "place"]
-    probability = artifact.model.predict_proba(table)
-    assert (probability == Model(made["model.onnx"]).predict_proba(table)).all()
-    assert artifact.sets.sets(probability).shape == (600, 2)
+    probability = artifact.model.answer(table)
+    assert (probability == Model(made["model.onnx"]).answer(table)).all()
+    assert artifact.manifest.task.sets.sets(probability).shape == (600, 2)
     assert artifact.content == made["model.onnx"]
-    assert (artifact.model.predict_proba(artifact.golden.rows) == artifact.golden.probability).all()
+    assert (artifact.model.answer(artifact.golden.rows) == artifact.golden.answer).all()
 
 
 @pytest.mark.parametrize("name", ["model.onnx", "manifest.json", "golden.json"])
@@ -360,7 +362,7 @@ def with_two_models(model):
 
 
 HARM = [
-    (with_two_models, "it has 2 classifiers, not one"),
+    (with_two_models, "it has 2 models, not one"),
     (with_operator, "it uses the operator 'Softmax', which is not among"),
     (with_custom_domain, "needs version 1 of the operator set 'com.example': allowed are ai.onnx up to 21"),
     (with_external_data, "model.graph.initializer holds external_data"),
@@ -456,16 +458,16 @@ def test_what_is_no_model_is_refused(folder, content, capfd):
         (lambda said: said["opsets"].update({"": 20}), "its operator sets are not the manifest's"),
         (lambda said: said["inputs"].reverse(), "its inputs are not the manifest's: the order"),
         (lambda said: said["inputs"].pop(), "its inputs are not the manifest's: only the file has ('place', 'text')"),
-        (lambda said: said["calibration"].update(slope=0.81), "the slope 0.8, and the manifest's is 0.81"),
-        (lambda said: said["calibration"].update(intercept=0.0), "the intercept -0.2, and the manifest's is 0"),
+        (lambda said: said["task"]["calibration"].update(slope=0.81), "the slope 0.8, and the manifest's is 0.81"),
+        (lambda said: said["task"]["calibration"].update(intercept=0.0), "the intercept -0.2, and the manifest's is 0"),
         (
             lambda said: said["inputs"][2]["values"].append("d"),
             "its values of 'place' are not the manifest's: only the manifest has 'd'",
         ),
         (lambda said: said["inputs"][2]["values"].pop(), "its values of 'place' are not the manifest's: only the file"),
-        (lambda said: said["conformal"].update(quantile=0.55), "gives the set"),
-        (lambda said: said["conformal"].update(quantile=0.66), "gives the set"),
-        (lambda said: said["conformal"].update(quantile=0.64), "gives the set"),
+        (lambda said: said["task"]["conformal"].update(quantile=0.55), "gives the set"),
+        (lambda said: said["task"]["conformal"].update(quantile=0.66), "gives the set"),
+        (lambda said: said["task"]["conformal"].update(quantile=0.64), "gives the set"),
     ],
 )
 def test_a_manifest_of_something_else_is_refused(folder, change, words):
@@ -508,8 +510,8 @@ def with_its_outcomes_exchanged(model):
 
 @pytest.mark.parametrize("change", [with_the_slope_as_a_column, with_its_outcomes_exchanged])
 def test_a_line_that_is_not_the_one_that_is_written_is_none(made, change):
-    assert read_graph(made["model.onnx"]).calibration == pytest.approx((SLOPE, INTERCEPT))
-    assert read_graph(rebuilt(made["model.onnx"], change)).calibration == AS_IT_IS
+    assert asdict(read_graph(made["model.onnx"]).calibration) == pytest.approx(asdict(LINE))
+    assert read_graph(rebuilt(made["model.onnx"], change)).calibration == UNCALIBRATED
 
 
 def test_a_manifest_that_is_laid_out_otherwise_is_the_same(folder):
@@ -522,11 +524,12 @@ def test_a_file_without_calibration_has_a_manifest_that_says_so(folder, boosted,
     """The line as it is: slope 1, intercept 0."""
     content = export(boosted, table)
     model = Model(content)
-    rows = golden.golden_bytes(golden.choose(asked, model, SETS, seed=1), model, SETS)
+    task = TASK.model_copy(update={"calibration": Calibration(slope=1.0, intercept=0.0)})
+    rows = golden.golden_bytes(golden.choose(asked, model, task, seed=1), model, task)
     used = read_graph(content)
     say(folder, lambda said: said.update(operators=list(used.operators), opsets=used.opsets))
     put(folder, "golden.json", rows)
     put(folder, "model.onnx", content)
     assert "its calibration has the slope 1, and the manifest's is 0.8" in refusal(folder)
-    say(folder, lambda said: said.update(calibration={"slope": 1.0, "intercept": 0.0}))
+    say(folder, lambda said: said.update(task=task.model_dump()))
     load(folder)

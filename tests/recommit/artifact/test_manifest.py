@@ -34,14 +34,17 @@ def test_what_is_written_is_read_and_is_the_same_bytes_each_time(folder, tmp_pat
         (lambda said: said["scores"]["auc"].update(zzz=1), "unknown key 'scores.auc.zzz': take it out"),
         (lambda said: said.pop("as_of"), "the key 'as_of' is missing"),
         (lambda said: said.update(trained_rows="600"), "'trained_rows' is '600': input should be a valid integer"),
-        (lambda said: said.update(threshold=1.5), "'threshold' is 1.5: input should be less than or equal to 1"),
+        (
+            lambda said: said["task"].update(threshold=1.5),
+            "'task.binary.threshold' is 1.5: input should be less than or equal to 1",
+        ),
         (lambda said: said["hashes"].update(model="../../x"), "'hashes.model' is '../../x': string should match"),
         (lambda said: said.update(name="../flights"), "'name' is '../flights': string should match"),
         (lambda said: said["inputs"][0].update(type="image"), "'inputs.0.type' is 'image': input should be"),
         (lambda said: said["inputs"][0].update(name="rain"), "two inputs are called 'rain'"),
         (lambda said: said["inputs"][0].update(name="golden_kind"), "no input may be called 'golden_kind'"),
         (lambda said: said["inputs"][0].update(values=["a"]), "the input 'wind' is a number"),
-        (lambda said: said.update(format=1, new="key"), "is of format 1, and this version reads 2"),
+        (lambda said: said.update(format=1, new="key"), "is of format 1, and this version reads 3"),
         (lambda said: said["prediction"].update(horizon_hours=1e7), "'prediction.horizon_hours' is 10000000.0"),
         (
             lambda said: said["prediction"].update(horizon_hours=1e-9),
@@ -50,9 +53,16 @@ def test_what_is_written_is_read_and_is_the_same_bytes_each_time(folder, tmp_pat
         (lambda said: said["scores"]["auc"].update(low=0.9, high=0.7), "the interval 0.9 to 0.7: it must be near"),
         (lambda said: said["scores"]["auc"].update(value=0.05), "the score 0.05 has the interval 0.7 to 0.9"),
         (lambda said: said["scores"]["auc"].update(level=0.01), "'scores.auc.level' is 0.01: input should be"),
-        (lambda said: said["conformal"].update(level=0.01), "'conformal.level' is 0.01: input should be greater"),
-        (lambda said: said["calibration"].update(slope=1e300), "'calibration.slope' is 1e+300: input should be less"),
-        (lambda said: said["calibration"].update(intercept=-1e300), "'calibration.intercept' is -1e+300: input"),
+        (
+            lambda said: said["task"]["conformal"].update(level=0.01),
+            "'task.binary.conformal.level' is 0.01: input should be greater",
+        ),
+        (lambda said: said["task"]["calibration"].update(slope=1e300), "'task.binary.calibration.slope' is 1e+300"),
+        (lambda said: said["task"]["calibration"].update(intercept=-1e300), "calibration.intercept' is -1e+300: input"),
+        (lambda said: said["task"].update(outcomes=["late", "late"]), "both outcomes are called 'late'"),
+        (lambda said: said["task"].update(outcomes=["late"]), "'task.binary.outcomes' is ['late']: list should have"),
+        (lambda said: said["task"].update(kind="picture"), "'task.kind' is 'picture': allowed are 'binary', 'number'"),
+        (lambda said: said["task"].pop("kind"), "the key 'task.kind' is missing"),
         (lambda said: said.update(parity=1e300), "'parity' is 1e+300: input should be less than or equal to 1"),
         (lambda said: said.update(trained_rows=10**17), "'trained_rows' is 100000000000000000: input should be less"),
         (lambda said: said.pop("format"), "is no manifest: it has no format"),
@@ -74,7 +84,7 @@ def test_parameters_nested_too_deep_to_write_are_refused(folder):
 
 
 def test_two_errors_are_two_lines(folder):
-    say(folder, lambda said: said.update(threshold=2, more=1))
+    say(folder, lambda said: said.update(parity=2.0, more=1))
     assert len(refusal(folder / "manifest.json").splitlines()) == 2
 
 
@@ -88,7 +98,7 @@ def test_two_errors_are_two_lines(folder):
         (b"[1]", "it has no format"),
         (b'{"format": 1, "format": 1}', "the key 'format' is there twice"),
         (b'{"format": ' + b"9" * 5000 + b"}", "it is not JSON"),
-        (b'{"format": 2, "params": ' + b'{"a":' * 900 + b"1" + b"}" * 901, "missing"),
+        (b'{"format": 3, "params": ' + b'{"a":' * 900 + b"1" + b"}" * 901, "missing"),
         (b" " * (5 * 2**20), "has 5,242,880 bytes, and at most 4,194,304 are read"),
     ],
 )
@@ -108,4 +118,4 @@ def test_what_is_missing_or_no_plain_file_is_refused(folder, tmp_path):
     assert "is no plain file" in refusal(folder)
     (tmp_path / "link.json").symlink_to(folder / "manifest.json")
     assert "is a link" in refusal(tmp_path / "link.json")
-    assert json.loads((folder / "manifest.json").read_text())["format"] == 2
+    assert json.loads((folder / "manifest.json").read_text())["format"] == 3

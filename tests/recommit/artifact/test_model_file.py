@@ -16,9 +16,9 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from recommit import Refusal
-from recommit.artifact.export import export, with_calibration
+from recommit.artifact.calibration import Platt
+from recommit.artifact.export import export
 from recommit.artifact.model import Model
-from recommit.learning.calibrate import SMALLEST, Platt
 from tests.recommit.artifact.conftest import node, rebuilt
 
 ROOT = Path(__file__).parents[3]
@@ -69,7 +69,7 @@ def test_the_file_is_the_same_when_the_model_is_fitted_again_in_another_process(
 def test_the_file_predicts_what_the_model_did(fitted, frame, tmp_path):
     (tmp_path / "model.onnx").write_bytes(export(fitted, frame))
     model = Model.load(tmp_path / "model.onnx")
-    probability = model.predict_proba(frame)
+    probability = model.answer(frame)
     assert probability.shape == (500,)
     assert probability.dtype == np.float64
     np.testing.assert_allclose(probability, fitted.predict_proba(frame)[:, 1], atol=1e-6)
@@ -77,8 +77,8 @@ def test_the_file_predicts_what_the_model_did(fitted, frame, tmp_path):
 
 def test_one_row_is_scored_as_in_a_batch(fitted, frame):
     model = Model(export(fitted, frame))
-    batch = model.predict_proba(frame)
-    assert [model.predict_proba(frame.iloc[[i]])[0] for i in range(10)] == batch[:10].tolist()
+    batch = model.answer(frame)
+    assert [model.answer(frame.iloc[[i]])[0] for i in range(10)] == batch[:10].tolist()
 
 
 def test_values_on_either_side_of_every_threshold_take_the_same_branch(fitted, frame):
@@ -87,7 +87,7 @@ def test_values_on_either_side_of_every_threshold_take_the_same_branch(fitted, f
     near = np.unique(np.concatenate([at, np.nextafter(at, np.float32(9)), np.nextafter(at, np.float32(-9))]))
     edge = pd.DataFrame({"number": near, "kind": "a"}).astype({"kind": "str"})
     model = Model(export(fitted, frame))
-    np.testing.assert_allclose(model.predict_proba(edge), fitted.predict_proba(edge)[:, 1], atol=1e-6)
+    np.testing.assert_allclose(model.answer(edge), fitted.predict_proba(edge)[:, 1], atol=1e-6)
 
 
 def test_neighbouring_values_are_told_apart_as_in_the_model():
@@ -98,16 +98,16 @@ def test_neighbouring_values_are_told_apart_as_in_the_model():
     model = HistGradientBoostingClassifier(max_iter=200, min_samples_leaf=5, max_leaf_nodes=None).fit(frame, upper)
     expected = model.predict_proba(frame)[:, 1]
     assert ((expected > 0.5) == upper).all()
-    np.testing.assert_allclose(Model(export(model, frame)).predict_proba(frame), expected, atol=1e-6)
+    np.testing.assert_allclose(Model(export(model, frame)).answer(frame), expected, atol=1e-6)
     np.testing.assert_array_equal(model.predict_proba(frame)[:, 1], expected)
 
 
 def test_a_calibrated_file_predicts_the_calibrated_probabilities(fitted, frame):
     plain, line = export(fitted, frame), Platt(0.7, -0.3)
-    content = with_calibration(plain, line.slope, line.intercept, SMALLEST)
-    expected = line(Model(plain).predict_proba(frame))
-    np.testing.assert_allclose(Model(content).predict_proba(frame), expected, atol=1e-6)
-    assert with_calibration(plain, line.slope, line.intercept, SMALLEST) == content
+    content = line.into(plain)
+    expected = line(Model(plain).answer(frame))
+    np.testing.assert_allclose(Model(content).answer(frame), expected, atol=1e-6)
+    assert line.into(plain) == content
     onnx.checker.check_model(onnx.load_from_string(content), full_check=True)
 
 
@@ -115,10 +115,10 @@ def test_columns_are_read_by_name_and_others_left_alone(fitted, frame):
     model = Model(export(fitted, frame))
     assert model.columns == {"number": "number", "kind": "text"}
     turned = frame[["kind", "number"]].assign(other=object())
-    assert (model.predict_proba(turned) == model.predict_proba(frame)).all()
-    assert model.predict_proba(frame.iloc[:0]).shape == (0,)
+    assert (model.answer(turned) == model.answer(frame)).all()
+    assert model.answer(frame.iloc[:0]).shape == (0,)
     with pytest.raises(ValueError, match="needs the columns kind"):
-        model.predict_proba(frame[["number"]])
+        model.answer(frame[["number"]])
 
 
 def test_the_file_refers_to_no_other_file(fitted, frame):

@@ -11,12 +11,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from recommit.artifact import parity
+from recommit.artifact.calibration import Platt
 from recommit.artifact.export import export
 from recommit.artifact.graph import read_graph
 from recommit.artifact.model import Model
 from recommit.artifact.probes import KIND, UNSEEN, probes
-from recommit.learning.calibrate import Platt
-from tests.recommit.artifact.conftest import INTERCEPT, SLOPE, attribute, rebuilt
+from tests.recommit.artifact.conftest import LINE, attribute, rebuilt
 
 KINDS = ["usual", "threshold", "category", "missing", "unseen", "extreme"]
 
@@ -26,7 +26,7 @@ def by_kind(compared):
 
 
 def test_a_sound_file_agrees_on_every_kind_of_row(made, asked):
-    found = parity.compare(Model(made["model.onnx"]), asked, Platt(SLOPE, INTERCEPT))
+    found = parity.compare(Model(made["model.onnx"]), asked, LINE)
     assert [one.kind for one in found] == KINDS
     assert all(one.compared == one.rows > 0 and one.refused == 0 for one in found)
     evidence = parity.as_evidence(found)
@@ -36,7 +36,7 @@ def test_a_sound_file_agrees_on_every_kind_of_row(made, asked):
 
 
 def test_rows_of_the_test_month_are_a_kind_of_their_own_and_an_odd_answer_to_them_is_seen(made, boosted, asked, table):
-    model, line, rows = Model(made["model.onnx"]), Platt(SLOPE, INTERCEPT), table.iloc[:50]
+    model, line, rows = Model(made["model.onnx"]), LINE, table.iloc[:50]
     found = by_kind(parity.compare(model, parity.with_test(asked, boosted, rows), line))
     assert list(found) == [*KINDS, "test"]
     assert (found["test"].compared, found["test"].beyond) == (50, 0)
@@ -48,7 +48,7 @@ def test_rows_of_the_test_month_are_a_kind_of_their_own_and_an_odd_answer_to_the
 
 def test_every_threshold_moved_by_one_float_is_seen_and_usual_rows_do_not_show_it(boosted, table, asked):
     content = export(boosted, table)
-    trees = read_graph(content).classifier.attributes
+    trees = read_graph(content).predictor.attributes
     leaves = dict(
         zip(zip(trees["class_treeids"], trees["class_nodeids"], strict=True), trees["class_weights"], strict=True)
     )
@@ -84,7 +84,7 @@ def test_rows_come_to_the_splits_that_only_missing_values_come_to(table):
     model = make_pipeline(ColumnTransformer([("n", "passthrough", ["wind", "rain"])]), trees)
     model.fit(rows, rows["wind"].isna() & (rows["rain"] > 0.5))
     content = export(model, rows)
-    told = read_graph(content).classifier.attributes
+    told = read_graph(content).predictor.attributes
     assert told["nodes_values"][0] == np.inf
     below = told["nodes_falsenodeids"][0]
     asked = probes(content, rows, seed=1)
@@ -94,7 +94,7 @@ def test_rows_come_to_the_splits_that_only_missing_values_come_to(table):
 
 
 def test_a_file_that_is_not_calibrated_as_stated_is_seen(made, asked):
-    found = parity.compare(Model(made["model.onnx"]), asked, Platt(SLOPE, INTERCEPT + 0.01))
+    found = parity.compare(Model(made["model.onnx"]), asked, Platt(LINE.slope, LINE.intercept + 0.01))
     assert all(one.beyond > 0 for one in found)
 
 

@@ -10,14 +10,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from recommit import Refusal
-from recommit.artifact.calibration import Line
 from recommit.artifact.export import export
 from recommit.artifact.golden import golden_bytes
 from recommit.artifact.load import load
 from recommit.artifact.manifest import about, describe, inputs_of
 from recommit.artifact.model import Model
 from recommit.artifact.write import write_model
-from tests.recommit.artifact.conftest import INTERCEPT, SETS, SLOPE, node, rebuilt, refusal
+from tests.recommit.artifact.conftest import TASK, node, rebuilt, refusal
 
 
 @pytest.fixture
@@ -50,8 +49,8 @@ def test_a_model_that_would_not_be_loaded_is_refused_by_name_and_leaves_what_was
         write_model(folder, odd, made["golden.json"], said)
     with pytest.raises(Refusal, match=r"^boosting-all cannot be the candidate: golden.json is not loaded: it is"):
         write_model(folder, made["model.onnx"], made["golden.json"][:-9], said)
-    with pytest.raises(Refusal, match=r"boosting-all cannot be the candidate: manifest.json: 'threshold' is 2.0"):
-        write_model(folder, made["model.onnx"], made["golden.json"], said | {"threshold": 2.0})
+    with pytest.raises(Refusal, match=r"boosting-all cannot be the candidate: manifest.json: 'parity' is 2.0"):
+        write_model(folder, made["model.onnx"], made["golden.json"], said | {"parity": 2.0})
     assert files(folder) == before
     assert [path.name for path in tmp_path.iterdir()] == ["candidate"]
 
@@ -67,7 +66,7 @@ def test_what_is_described_and_read_off_the_files_is_a_manifest(made, tmp_path):
     described = describe(
         fit,
         name="small", problem="is it late", target="late", instant="an hour before", horizon_hours=1.0,
-        as_of="2013-09-01", inputs=inputs, calibration=Line(SLOPE, INTERCEPT), conformal=SETS, threshold=0.5,
+        as_of="2013-09-01", inputs=inputs, task=TASK,
         parity=1e-7, scores={"auc": {"value": 0.8, "low": 0.7, "high": 0.9, "level": 0.95}}, lock="1" * 64,
     )  # fmt: skip
     write_model(tmp_path / "model", made["model.onnx"], made["golden.json"], described)
@@ -85,7 +84,7 @@ def test_what_is_left_when_killed_in_between_is_the_old_model_or_not_loaded(
         write_model(folder, made["model.onnx"], made["golden.json"], said)
     content = rebuilt(made["model.onnx"], lambda model: setattr(model, "doc_string", "the next"))
     rows = pd.DataFrame(json.loads(made["golden.json"])["columns"]).head(50)
-    golden = golden_bytes(rows, Model(content), SETS)
+    golden = golden_bytes(rows, Model(content), TASK)
 
     def killed(file, target):
         if Path(target).parent == folder:

@@ -57,8 +57,8 @@ def test_dask_gives_the_same_bytes_on_its_own_and_on_a_given_scheduler(boosting,
 
 
 def other_answers() -> None:
-    honest = Scorer.probability
-    Scorer.probability = lambda *given: np.nextafter(honest(*given), 1)  # type: ignore[method-assign]
+    honest = Scorer.answer
+    Scorer.answer = lambda *given: np.nextafter(honest(*given), 1)  # type: ignore[method-assign]
 
 
 def other_libraries() -> None:

@@ -13,8 +13,9 @@ import pandas as pd
 import pytest
 
 from recommit import Refusal
+from recommit.artifact.sets import as_sets
 from recommit.batch import sink, source
-from recommit.batch.outcome import as_sets, happened
+from recommit.batch.outcome import happened
 from recommit.batch.predict import Request, predict
 from recommit.batch.scorer import Scorer
 from tests.recommit.batch import world
@@ -51,9 +52,9 @@ def test_columns_that_no_row_could_be_used_of_are_refused_at_once(boosting, scor
     assert left(tmp_path) == []
 
 
-@pytest.mark.parametrize("other", [{"name": "letters"}, {"target": "lost"}])
+@pytest.mark.parametrize("other", [{"name": "letters"}, {"target": "lost"}, {"task": world.ANSWERS["delay"]}])
 def test_a_model_of_another_problem_is_refused(boosting, score, tmp_path, other):
-    with pytest.raises(Refusal, match="this project's is parcels, which predicts late: name a model of this problem"):
+    with pytest.raises(Refusal, match=r"this project's is parcels, which predicts late \(binary\): name a model"):
         score(replace(boosting, **other), world.features(9))
     assert left(tmp_path) == []
 
@@ -167,7 +168,7 @@ MADE = {
 def test_what_is_no_plain_file_is_refused_as_output_before_a_row_is_scored(boosting, tmp_path, monkeypatch, name, kind):
     world.features(9).to_parquet(tmp_path / "rows.parquet", index=False)
     MADE[kind](tmp_path / name)
-    monkeypatch.setattr(Scorer, "probability", lambda *_: pytest.fail("scored"))
+    monkeypatch.setattr(Scorer, "answer", lambda *_: pytest.fail("scored"))
     told = refused(boosting, Request(tmp_path / "rows.parquet", tmp_path / "out.parquet", workers=1))
     assert f"{tmp_path / name} is {kind}, and nothing is written there" in told
     assert left(tmp_path) == [name]
@@ -360,18 +361,18 @@ def test_an_earlier_output_keeps_its_rejects_until_there_is_another(boosting, sc
 def test_what_happened_is_joined_by_key_and_unknown_outcomes_are_left_out():
     predictions = pd.DataFrame({"parcel": [3, 1, 2], "probability": [0.3, 0.1, 0.2]})
     facts = pd.DataFrame({"parcel": [1, 2, 3, 4], "late": pd.array([True, None, False, True], dtype="boolean")})
-    found = happened(predictions, facts, "parcel", "late")
+    found = happened(predictions, facts, "parcel", "late", "bool")
     assert found["parcel"].tolist() == [3, 1]
     assert found["late"].tolist() == [False, True]
     with pytest.raises(ValueError, match="of none of 3 predictions"):
-        happened(predictions, facts.iloc[3:], "parcel", "late")
+        happened(predictions, facts.iloc[3:], "parcel", "late", "bool")
     with pytest.raises(ValueError, match="not a one-to-one merge"):
-        happened(predictions, pd.concat([facts, facts]), "parcel", "late")
+        happened(predictions, pd.concat([facts, facts]), "parcel", "late", "bool")
 
 
 def test_sets_are_read_back_from_their_words(boosting, score):
     found = pd.read_parquet(score(boosting, world.features(300))[0])
-    expected = boosting.sets.sets(found["probability"])
-    assert (as_sets(found["set"], world.PROBLEM.outcomes) == expected).all()
+    expected = boosting.task.sets.sets(found["probability"])
+    assert (as_sets(found["set"], boosting.task.outcomes) == expected).all()
     with pytest.raises(ValueError, match="'maybe' is no set of punctual and late"):
-        as_sets(pd.Series(["late", "maybe"]), world.PROBLEM.outcomes)
+        as_sets(pd.Series(["late", "maybe"]), boosting.task.outcomes)

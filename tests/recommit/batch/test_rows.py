@@ -31,7 +31,7 @@ def test_each_row_has_its_key_its_probability_its_set_and_the_model(scorer, scor
     pd.testing.assert_frame_equal(
         found[["parcel", "leaves", "predicted_at"]], rows[["parcel", "leaves", "predicted_at"]]
     )
-    chance = Model(scorer.content).predict_proba(rows)
+    chance = Model(scorer.content).answer(rows)
     np.testing.assert_allclose(found["probability"], chance, atol=1e-6)
     late, punctual = found["set"].str.contains("late"), found["set"].str.contains("punctual")
     assert (late == (1 - found["probability"] <= 0.65)).all()
@@ -44,8 +44,8 @@ def test_each_row_has_its_key_its_probability_its_set_and_the_model(scorer, scor
 
 def test_a_row_has_the_same_bits_whatever_rows_come_with_it(scorer):
     rows = world.features(300)
-    whole = scorer.probability(rows)
-    for predict in (scorer.probability, Model(scorer.content).predict_proba):
+    whole = scorer.answer(rows)
+    for predict in (scorer.answer, Model(scorer.content).answer):
         for size in (1, 2, 7, 16, 33):
             parts = [predict(rows.iloc[at : at + size]) for at in range(0, 300, size)]
             np.testing.assert_array_equal(np.concatenate(parts), whole)

@@ -1,26 +1,30 @@
-"""A small problem: whether a parcel is late, by its weight, its road, and how the road did before."""
+"""Two small problems: whether a parcel is late, and by how much, by its weight, its road and how that did before."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.linear_model import LogisticRegression
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
-from recommit.artifact.export import export, with_calibration
+from recommit.artifact.answers import BinaryAnswers, NumberAnswers
+from recommit.artifact.calibration import Platt
+from recommit.artifact.export import export
 from recommit.artifact.files import sha256
 from recommit.artifact.golden import choose, golden_bytes
 from recommit.artifact.graph import read_graph
 from recommit.artifact.manifest import Manifest, inputs_of, write_manifest
 from recommit.artifact.model import Model
 from recommit.artifact.probes import probes
-from recommit.artifact.sets import Conformal
 from recommit.catalogue import Catalogue, Feature
 from recommit.columns import ALWAYS, NEVER, Column, Heard, Table, Tables, since
 from recommit.problem import Problem
+from recommit.task import Binary, Number
 
 ROADS = ["north", "south", "coast"]
 SIZES = ["large", "small"]
@@ -52,6 +56,7 @@ PARCELS = Table(
         Column("road", "text", ALWAYS, values=tuple(ROADS), given=True),
         Column("known_at", "instant", ALWAYS),
         Column("late", "boolean", NEVER),
+        Column("delay", "number", NEVER, "min"),
     ),
 )
 FEATURES = Table(
@@ -66,6 +71,7 @@ FEATURES = Table(
         Column("recent", "number", ALWAYS, "min", missing="may be"),
         Column("road", "text", ALWAYS, missing="may be"),
         Column("size", "text", ALWAYS, missing="may be"),
+        Column("delay", "number", NEVER, "min"),
     ),
 )
 CATALOGUE = Catalogue(
@@ -89,20 +95,22 @@ DELAYS = Table(
 )
 PROBLEM = Problem(
     name="parcels",
-    question="Will a parcel be late?",
+    question="Is a parcel late?",
+    task=Binary(("punctual", "late")),
     target="late",
-    outcomes=("punctual", "late"),
     rows=PARCELS,
     features=FEATURES,
     catalogue=CATALOGUE,
+    build=build,
     tables=(PARCELS, DELAYS),
+    history=(DELAYS,),
     beside=("leaves",),
     instant="predicted_at",
     known="known_at",
     event="leaves",
-    history=(DELAYS,),
-    build=build,
 )
+"""Is a parcel late?"""
+DELAY = replace(PROBLEM, question="By how much is a parcel late?", task=Number("min"), target="delay")
 
 
 def history() -> Tables:
@@ -130,19 +138,49 @@ def features(rows: int, seed: int = 0) -> pd.DataFrame:
     return build(history(), asked, 2).assign(leaves=asked["leaves"])
 
 
+KINDS = {
+    "boosting": (HistGradientBoostingClassifier(max_iter=40, early_stopping=False), PROBLEM),
+    "logistic": (LogisticRegression(), PROBLEM),
+    "boosted number": (HistGradientBoostingRegressor(max_iter=40, early_stopping=False), DELAY),
+    "ridge": (Ridge(), DELAY),
+}
+LINE = Platt(1.1, -0.05)
+ANSWERS = {
+    "late": BinaryAnswers.model_validate(
+        {
+            "outcomes": ["punctual", "late"],
+            "calibration": vars(LINE),
+            "conformal": {"level": 0.9, "quantile": 0.65},
+            "threshold": 0.5,
+        }
+    ),
+    "delay": NumberAnswers.model_validate(
+        {"unit": "min", "spread": 15.0, "conformal": {"level": 0.9, "half_width": 7.5}}
+    ),
+}
+"""What the answers are, by target."""
+
+
+def truth(rows: pd.DataFrame, target: str) -> np.ndarray:
+    """Returns what came of the rows in `features`: whether each was late, or by how many minutes."""
+    draw = np.random.default_rng(2)
+    if target == "delay":
+        return rows["recent"].to_numpy("float64") + rows["weight"] / 3 + draw.normal(0, 4, len(rows))
+    return draw.random(len(rows)) < 1 / (1 + np.exp(2 - rows["recent"] / 20 - rows["weight"] / 15))
+
+
 def fitted(kind: str):
-    """Returns a model of the features."""
+    """Returns a model of the features, and the rows that it was fitted on."""
     rows = features(4000, seed=1)
-    late = np.random.default_rng(2).random(4000) < 1 / (1 + np.exp(2 - rows["recent"] / 20 - rows["weight"] / 15))
-    numbers = ("numbers", "passthrough" if kind == "boosting" else StandardScaler(), ["weight", "recent"])
-    if kind == "boosting":
+    model, problem = KINDS[kind]
+    if "boost" in kind:
         text = ("texts", OrdinalEncoder(categories=[ROADS, SIZES], dtype=np.float32), ["road", "size"])
-        model = HistGradientBoostingClassifier(max_iter=40, early_stopping=False)
     else:
         one_hot = OneHotEncoder(categories=[ROADS, SIZES], dtype=np.float64, sparse_output=False)
         text = ("texts", one_hot, ["road", "size"])
-        model = LogisticRegression()
-    return make_pipeline(ColumnTransformer([numbers, text]), model).fit(rows[INPUTS], late), rows[INPUTS]
+    numbers = ("numbers", "passthrough" if "boost" in kind else StandardScaler(), ["weight", "recent"])
+    pipeline = make_pipeline(ColumnTransformer([numbers, text]), clone(model))
+    return pipeline.fit(rows[INPUTS], truth(rows, problem.target)), rows[INPUTS]
 
 
 def write_model(folder: Path, kind: str, listed: bool = True) -> Path:
@@ -151,24 +189,24 @@ def write_model(folder: Path, kind: str, listed: bool = True) -> Path:
     If `listed`, the manifest lists the roads that the model knows.
     """
     estimator, rows = fitted(kind)
-    content = with_calibration(export(estimator, rows), 1.1, -0.05, 1e-6)
-    model, graph, sets = Model(content), read_graph(content), Conformal(0.9, 0.65)
-    golden = golden_bytes(choose(probes(content, rows, 7), model, sets, 7), model, sets)
+    problem = KINDS[kind][1]
+    task = ANSWERS[problem.target]
+    content = task.calibrate.into(export(estimator, rows))
+    model, graph = Model(content), read_graph(content)
+    golden = golden_bytes(choose(probes(content, rows, 7), model, task, 7), model, task)
     units = dict.fromkeys(INPUTS, "-")
     manifest = {
-        "format": 2,
+        "format": 3,
         "name": "parcels",
-        "problem": "is a parcel late?",
-        "target": "late",
+        "problem": problem.question,
+        "target": problem.target,
         "prediction": {"instant": "2 hours before it leaves", "horizon_hours": 2.0},
         "fit": f"{kind}-all",
         "model": kind,
         "features": "all",
         "params": {},
         "inputs": inputs_of(model.columns, units, {"road": ROADS, "size": SIZES} if listed else {}),
-        "calibration": {"slope": 1.1, "intercept": -0.05},
-        "conformal": {"level": 0.9, "quantile": 0.65},
-        "threshold": 0.5,
+        "task": task.model_dump(),
         "as_of": "2013-09-01",
         "trained_rows": len(rows),
         "trained_until": "2013-08-31",

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.special import expit, logit
 
-from recommit.learning.calibrate import Platt, fit_platt
+from recommit.task.platt import Platt, fit_platt
 
 
 def _world(slope: float, intercept: float) -> tuple[np.ndarray, np.ndarray]:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from recommit.artifact.sets import Conformal
-from recommit.learning.conformal import conformalize
+from recommit.task.lac import conformalize
 
 
 def _draw(rng: np.random.Generator, rows: int) -> tuple[np.ndarray, np.ndarray]:

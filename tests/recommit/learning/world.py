@@ -17,8 +17,6 @@ from recommit.evidence import stages
 from recommit.evidence.decision import Decision
 from recommit.evidence.files import Evidence, plain
 from recommit.learning import judging, quality, staleness
-from recommit.learning.calibrate import fit_platt
-from recommit.learning.conformal import conformalize
 from recommit.learning.crossval import fit_in_time
 from recommit.learning.gate import decide
 from recommit.learning.intervals import blocks
@@ -32,6 +30,8 @@ from recommit.learning.robustness import Change, Direction, check_directions
 from recommit.learning.slices import Scored, worst
 from recommit.learning.slices import search as search_slices
 from recommit.learning.splits import clock, folds, last_month, month_before
+from recommit.task.lac import conformalize
+from recommit.task.platt import fit_platt
 
 AS_OF = "2013-07-01"
 FEATURES = ["jam", "wind", "load", "recent", "rain"]

@@ -59,7 +59,7 @@ def _numbers(weights: np.ndarray) -> list[Any]:
 def compare_models(
     was: tuple[bytes, Model], now: tuple[bytes, Model], tolerance: Tolerance, table_with: TableWith
 ) -> Comparison:
-    """Compares two ONNX files: the columns that they read, then the probability of each row of a table, from row 1.
+    """Compares two ONNX files: the columns that they read, then the answer to each row of a table, from row 1.
 
     Without a table that both can predict on, their graphs are compared.
     """
@@ -72,10 +72,10 @@ def compare_models(
     if table is None or table.empty:
         return _compare_graphs(content, content_now, tolerance)
     try:
-        probabilities = before.predict_proba(table), after.predict_proba(table)
-    except Exception:  # whatever onnxruntime raises for a model that is no classifier, or takes no such values
+        answers = before.answer(table), after.answer(table)
+    except Exception:  # whatever onnxruntime raises for a model that takes no such values
         return _compare_graphs(content, content_now, tolerance)
-    return _compare_probabilities(probabilities[0], probabilities[1], tolerance)
+    return _compare_answers(answers[0], answers[1], tolerance)
 
 
 @reading("ONNX", _read_graph)
@@ -84,7 +84,7 @@ def _compare_graphs(before: dict[str, Any], after: dict[str, Any], tolerance: To
     return first([compare_values(before, after, tolerance), ANOTHER_WAY])
 
 
-def _compare_probabilities(was: np.ndarray, now: np.ndarray, tolerance: Tolerance) -> Comparison:
+def _compare_answers(was: np.ndarray, now: np.ndarray, tolerance: Tolerance) -> Comparison:
     rows = count(len(was), "row")
     distance = np.where(np.isnan(was) & np.isnan(now), 0.0, np.abs(was - now))
     distance = np.where(np.isnan(distance), np.inf, distance)

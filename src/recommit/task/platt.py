@@ -1,27 +1,11 @@
 """Calibrate probabilities on predictions for months that the model was not fitted on."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import expit, logit
+from scipy.special import logit
 from sklearn.linear_model import LogisticRegression
 
-SMALLEST = 1e-6
-"""Probabilities are kept this far from 0 and 1 before their log-odds are taken."""
-
-
-@dataclass(frozen=True)
-class Platt:
-    """A straight line in log-odds that calibrates probabilities (Platt 1999). (1, 0) changes nothing."""
-
-    slope: float
-    intercept: float
-
-    def __call__(self, probability: ArrayLike) -> np.ndarray:
-        """Return the calibrated probabilities, (n,), of `probability`, (n,)."""
-        clipped = np.clip(np.asarray(probability, dtype="float64"), SMALLEST, 1 - SMALLEST)
-        return expit(self.slope * logit(clipped) + self.intercept)
+from recommit.artifact.calibration import SMALLEST, Platt
 
 
 def fit_platt(outcome: ArrayLike, probability: ArrayLike) -> Platt:
