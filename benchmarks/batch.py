@@ -135,8 +135,9 @@ def score_in_child(folder: Path) -> Measured:
 
 
 def score_plainly(folder: Path) -> None:
-    from flights.problem import PROBLEM
     from recommit.learning.calibrate import Platt
+
+    from flights.problem import PROBLEM
     from recommit.learning.models import builder
 
     about = fitted()

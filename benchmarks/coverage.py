@@ -13,8 +13,7 @@ from scipy.signal import lfilter
 from scipy.special import expit
 
 from recommit.learning.intervals import Blocks, Estimate, blocks
-from recommit.learning.judging import ranking
-from recommit.learning.scores import log_losses
+from recommit.task.probabilities import log_losses, ranking
 
 RESULTS = Path(__file__).parents[1] / "benchmarks/results/coverage.json"
 CORRELATIONS = (0.0, 0.25, 0.47)  # of the days; of the days' means of the outcome, measured, somewhat less

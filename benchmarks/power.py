@@ -20,13 +20,14 @@ from pipeline import ROOT
 from scipy.optimize import brentq
 from scipy.special import expit, logit
 
+from flights.problem import PROBLEM
 from flights.slices import slices
 from recommit.evidence.stages import Moved, Slices
-from recommit.learning import judging
 from recommit.learning.intervals import Blocks, blocks
 from recommit.learning.rules import RULES
 from recommit.learning.slices import Scored, search, worst
 from recommit.learning.splits import folds
+from recommit.task.bins import calibration_error
 
 RESULTS = ROOT / "benchmarks/results/power.json"
 FOUND = 0.8
@@ -56,6 +57,7 @@ def main(data: Path, months: int, seed: int) -> None:
         RESULTS.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 
+TASK = PROBLEM.task
 ANSWERS = ("yes", "unknown", "no")
 
 
@@ -84,11 +86,11 @@ class Month:
         alike = np.corrcoef(*np.hstack([(left.iloc[:-1], left.iloc[1:]) for left in pairs]))[0, 1]
         self.neighbours = max(0.0, float(alike))
         self.seed = seed
-        self.spread = float(residual.std() / (july["probability"] * (1 - july["probability"])).mean())
-        self.known = logit(july["probability"].to_numpy())
+        self.spread = float(residual.std() / (july["answer"] * (1 - july["answer"])).mean())
+        self.known = logit(july["answer"].to_numpy())
         self.days = blocks(day, seed)
         self.honest = self.averaged(self.known)
-        self.away = logit(other["probability"].to_numpy()) - self.known
+        self.away = logit(other["answer"].to_numpy()) - self.known
         rows = folds(pd.read_parquet(data / "features/train.parquet"), as_of, 1)[0].test
         if not np.array_equal(rows["late"], july["late"]):
             raise click.ClickException("data/folds and data/features are of other rows: `dvc repro` makes them anew")
@@ -112,7 +114,7 @@ class Month:
 
 def _residuals(rows: pd.DataFrame) -> pd.Series:
     """What the forecast leaves of each day: the mean of outcome less probability, in the order of days."""
-    return (rows["late"] - rows["probability"]).groupby(rows["predicted_at"].dt.date).mean()
+    return (rows["late"] - rows["answer"]).groupby(rows["predicted_at"].dt.date).mean()
 
 
 Case = tuple[float, Callable[[int], dict[str, Any]]]
@@ -132,7 +134,7 @@ def _cases(month: Month) -> Iterator[tuple[str, str, Iterator[Case]]]:
 def _test(month: Month, **measured: Any) -> Any:
     """Of the evidence, what a rule about the test month reads."""
     period = SimpleNamespace(rows=len(month.known), days=month.days.number)
-    return SimpleNamespace(period=period, **measured)
+    return SimpleNamespace(period=period, loss=TASK.loss, scale=TASK.scale([], []), **measured)
 
 
 def _losses(came: np.ndarray, forecast: np.ndarray) -> np.ndarray:
@@ -150,7 +152,7 @@ def _gaps(month: Month) -> Iterator[Case]:
 
     for size in (0.0, 0.015, 0.03, 0.045, 0.06, 0.075):
         forecast = higher(_solved(lambda by: float((higher(by) - month.honest).mean()), size, 3))
-        yield size, partial(_calibrated, month, "gap", judging.calibration_gap, forecast)
+        yield size, partial(_calibrated, month, "gap", TASK.gap, forecast)
 
 
 def _errors(month: Month) -> Iterator[Case]:
@@ -160,7 +162,7 @@ def _errors(month: Month) -> Iterator[Case]:
 
     for size in (0.0, 0.025, 0.05, 0.06, 0.07, 0.08, 0.1):
         forecast = steeper(_solved(lambda by: float(np.abs(steeper(by) - month.honest).mean()), size, 5))
-        yield size, partial(_calibrated, month, "error", judging.calibration_error, forecast)
+        yield size, partial(_calibrated, month, "error", calibration_error, forecast)
 
 
 def _calibrated(month: Month, name: str, measure: Any, forecast: np.ndarray, number: int) -> Any:
@@ -244,7 +246,7 @@ def _parts(month: Month, rows: int = 1000) -> Iterator[Case]:
 
 def _searched(month: Month, forecast: np.ndarray, base: np.ndarray, number: int) -> Any:
     came, days = month.drawn(number)
-    found = search(month.parts, Scored(came, forecast, base, np.ones(len(came))), days)
+    found = search(TASK, month.parts, Scored(came, forecast, base, np.ones(len(came))), days)
     return SimpleNamespace(test=_test(month), slices=Slices(searched=len(found), worst=worst(found), slices=()))
 
 

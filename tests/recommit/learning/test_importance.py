@@ -10,6 +10,9 @@ from sklearn.tree import DecisionTreeClassifier
 from recommit.learning import importance
 from recommit.learning.intervals import blocks
 from recommit.learning.splits import Split
+from recommit.task import Binary
+
+TASK = Binary(("no", "late"))
 
 FEATURES = ["signal", "twin", "noise", "leak"]
 SINGLE = {name: [name] for name in FEATURES}
@@ -46,9 +49,14 @@ def trees(columns: list[str]) -> HistGradientBoostingClassifier:
 def worth(split: Split, features: list[str], groups: dict[str, list[str]], build=build) -> dict[str, importance.Worth]:
     model = build(features).fit(split.train[features], split.train["came"])
     shuffled = importance.permuted(
-        lambda rows: model.predict_proba(rows[features])[:, 1], split.test[features], split.test["came"], groups, seed=7
+        TASK,
+        lambda rows: model.predict_proba(rows[features])[:, 1],
+        split.test[features],
+        split.test["came"],
+        groups,
+        seed=7,
     )
-    without = importance.left_out(build, split, features, "came", groups, seed=7, share=0.5)
+    without = importance.left_out(TASK, build, split, features, "came", groups, seed=7, share=0.5)
     found = importance.worth(groups, shuffled, without, blocks(split.test["day"], 7), seed=7)
     return {one.name: one for one in found}
 
@@ -91,7 +99,7 @@ def test_the_luck_of_a_fit_is_not_taken_for_worth():
     split = Split(table[:1500], table[1500:], pd.Timestamp(0), pd.Timestamp(1))
     groups = {name: [name] for name in names}
     without = importance.left_out(
-        lambda columns: DecisionTreeClassifier(max_depth=5, random_state=0), split, names, "came", groups, seed=7
+        TASK, lambda columns: DecisionTreeClassifier(max_depth=5, random_state=0), split, names, "came", groups, seed=7
     )
     days, shuffled = blocks(split.test["day"], 7), np.zeros((1500, 20))
     assert {one.need for one in importance.worth(groups, shuffled, without, days, seed=7)} == {"not measurable"}
@@ -101,7 +109,7 @@ def test_the_luck_of_a_fit_is_not_taken_for_worth():
 
 
 def test_without_any_feature_the_share_is_what_is_left(split):
-    gone = importance.left_out(build, split, ["signal"], "came", {"all": ["signal"]}, seed=7, fits=2)
+    gone = importance.left_out(TASK, build, split, ["signal"], "came", {"all": ["signal"]}, seed=7, fits=2)
     kept = build([]).fit(split.train[["signal"]], split.train["came"]).predict_proba(split.test[["signal"]])[:, 1]
     share, came = split.train["came"].mean(), split.test["came"]
     expected = np.log(np.where(came, kept, 1 - kept)) - np.log(np.where(came, share, 1 - share))
@@ -111,7 +119,7 @@ def test_without_any_feature_the_share_is_what_is_left(split):
 
 def test_a_column_that_the_model_does_not_read_is_worth_exactly_nothing(split):
     rows = split.test[FEATURES]
-    shuffled = importance.permuted(lambda _: np.full(len(rows), 0.3), rows, split.test["came"], SINGLE, seed=7)
+    shuffled = importance.permuted(TASK, lambda _: np.full(len(rows), 0.3), rows, split.test["came"], SINGLE, seed=7)
     assert not shuffled.any()
     same = importance.LeftOut(shuffled, luck=0.001, fits=8)
     for one in importance.worth(SINGLE, shuffled, same, blocks(split.test["day"], 7), seed=7):
@@ -133,18 +141,18 @@ def test_results_do_not_depend_on_the_number_of_processes(split, monkeypatch):
     results = []
     for processes in (1, 2):
         monkeypatch.setattr(importance, "workers", lambda n=processes: n)
-        found = importance.left_out(build, split, FEATURES, "came", SINGLE, seed=7, share=0.3, fits=3, each=2)
+        found = importance.left_out(TASK, build, split, FEATURES, "came", SINGLE, seed=7, share=0.3, fits=3, each=2)
         results.append(found.losses)
     np.testing.assert_array_equal(*results)
 
 
 def test_columns_that_are_not_there_and_shares_out_of_range_are_refused(split):
     with pytest.raises(ValueError, match="no column ghost"):
-        importance.left_out(build, split, FEATURES, "came", {"ghost": ["ghost"]}, seed=7)
+        importance.left_out(TASK, build, split, FEATURES, "came", {"ghost": ["ghost"]}, seed=7)
     with pytest.raises(ValueError, match="not 0 and 8"):
-        importance.left_out(build, split, FEATURES, "came", SINGLE, seed=7, share=0)
+        importance.left_out(TASK, build, split, FEATURES, "came", SINGLE, seed=7, share=0)
     with pytest.raises(ValueError, match="no groups of columns to judge"):
-        importance.permuted(lambda _: np.full(len(split.test), 0.3), split.test, split.test["came"], {}, seed=7)
+        importance.permuted(TASK, lambda _: np.full(len(split.test), 0.3), split.test, split.test["came"], {}, seed=7)
 
 
 def test_the_table_puts_what_is_known_of_a_feature_beside_its_worth(split):

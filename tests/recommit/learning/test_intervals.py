@@ -3,7 +3,7 @@ import pytest
 
 from benchmarks.coverage import MONTH, Month, chain, long_run, measured_months, truth_in
 from recommit.learning.intervals import Estimate, Interval, blocks, from_sums
-from recommit.learning.scores import log_losses
+from recommit.task.probabilities import log_losses
 
 
 def _days(rng: np.random.Generator, days: int, rows: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -16,6 +16,9 @@ from recommit.learning.intervals import Interval
 from recommit.learning.search import Found, adopting, advice, as_advice, search, settings
 from recommit.learning.splits import Split
 from recommit.project.yaml import read_yaml
+from recommit.task import Binary
+
+TASK = Binary(("no", "late"))
 
 
 def _months(count: int = 3) -> list[Split]:
@@ -47,7 +50,7 @@ def _logistic(setting):
 
 
 def test_a_better_setting_is_found_and_confirmed_in_the_month_not_searched() -> None:
-    found = search(_logistic, [{"C": 1e-5}, {"C": 1.0}], _months(), list("abcd"), "late", seed=1)
+    found = search(TASK, _logistic, [{"C": 1e-5}, {"C": 1.0}], _months(), list("abcd"), "late", seed=1)
     assert found.best.params == {"C": 1.0}
     assert found.best.difference.high < 0
     assert found.find == "confirmed"
@@ -64,7 +67,7 @@ def test_a_search_that_overfits_is_contradicted_by_the_month_not_searched() -> N
     leaky = [Split(pd.concat([fold.train, fold.test]), fold.test, fold.starts, fold.ends) for fold in months[:-1]]
     tried = [{"max_depth": 2}, {"max_depth": 30}]
     found = search(
-        lambda setting: DecisionTreeClassifier(random_state=1, **setting),
+        TASK, lambda setting: DecisionTreeClassifier(random_state=1, **setting),
         tried, [*leaky, months[-1]], list("abcd"), "late", seed=1,
     )  # fmt: skip
     assert found.best.params == {"max_depth": 30}
@@ -89,7 +92,7 @@ class _Guess:
 def test_the_best_of_nine_that_are_all_alike_is_not_called_surely_better_for_having_been_picked() -> None:
     months, tried, found = _months(2), [{"a": one} for one in range(9)], []
     for seed in range(40):
-        found.append(search(lambda one, seed=seed: _Guess(seed, one["a"]), tried, months, ["a"], "late", seed))
+        found.append(search(TASK, lambda one, seed=seed: _Guess(seed, one["a"]), tried, months, ["a"], "late", seed))
     picked = [one for one in found if one.confirmation]
     assert len(picked) > 20
     surely = [one for one in picked if one.best.difference.high < 0]
@@ -102,7 +105,7 @@ def test_the_best_of_nine_that_are_all_alike_is_not_called_surely_better_for_hav
 
 def test_when_the_setting_of_params_yaml_is_best_nothing_is_advised() -> None:
     for tried in ([{"C": 1.0}], [{"C": 1.0}, {"C": 1e-6}]):
-        found = search(_logistic, tried, _months(), list("abcd"), "late", seed=1, share=0.5)
+        found = search(TASK, _logistic, tried, _months(), list("abcd"), "late", seed=1, share=0.5)
         assert (found.best.params, found.confirmation, found.find) == ({"C": 1.0}, None, "none")
         assert adopting(found, "logistic") is None
         said = f"in 2013-02 and 2013-03; others tried: {len(tried) - 1}"
@@ -111,7 +114,7 @@ def test_when_the_setting_of_params_yaml_is_best_nothing_is_advised() -> None:
 
 def test_a_setting_that_changes_no_forecast_is_neither_better_nor_worse() -> None:
     tried = [{"C": 1.0}, {"C": 1e-5}, {"C": 1.0, "n_jobs": None}]
-    found = search(_logistic, tried, _months(), list("abcd"), "late", seed=1)
+    found = search(TASK, _logistic, tried, _months(), list("abcd"), "late", seed=1)
     assert found.tried[2].difference == Interval(0.0, 0.0, 0.0)
     json.dumps(plain(as_advice(found, "logistic", pd.Timestamp("2013-05-01", tz="UTC"))), allow_nan=False)
 
@@ -131,4 +134,4 @@ def test_the_line_that_adopts_a_setting_gives_params_yaml_that_setting(tmp_path)
 
 def test_a_search_needs_a_month_to_confirm_on() -> None:
     with pytest.raises(ValueError, match="two folds or more"):
-        search(lambda setting: LogisticRegression(**setting), [{}], _months(1), ["a"], "late", seed=1)
+        search(TASK, lambda setting: LogisticRegression(**setting), [{}], _months(1), ["a"], "late", seed=1)

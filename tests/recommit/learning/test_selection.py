@@ -5,6 +5,9 @@ import pandas as pd
 import pytest
 
 from recommit.learning.selection import choose, predictions_of
+from recommit.task import Binary
+
+TASK = Binary(("no", "yes"))
 
 
 def _rows(days: int = 60, each: int = 50) -> tuple[pd.Series, pd.Series, np.ndarray]:
@@ -18,7 +21,7 @@ def test_of_equally_good_fits_the_simplest_is_chosen() -> None:
     outcome, days, truth = _rows()
     noise = np.random.default_rng(2).normal(scale=0.02, size=len(truth))
     probabilities = pd.DataFrame({"simple": np.clip(truth + noise, 0.01, 0.99), "rich": truth})
-    ranked = choose(outcome, days, probabilities, seed=1)
+    ranked = choose(TASK, outcome, days, probabilities, seed=1)
     chosen = next(one for one in ranked if one.chosen)
     assert chosen.fit == "simple"
     assert chosen.difference.value <= chosen.standard_error
@@ -26,14 +29,14 @@ def test_of_equally_good_fits_the_simplest_is_chosen() -> None:
 
 def test_a_fit_that_is_surely_better_is_chosen_however_rich() -> None:
     outcome, days, truth = _rows()
-    ranked = choose(outcome, days, pd.DataFrame({"simple": np.full(len(truth), 0.5), "rich": truth}), seed=1)
+    ranked = choose(TASK, outcome, days, pd.DataFrame({"simple": np.full(len(truth), 0.5), "rich": truth}), seed=1)
     assert [(one.fit, one.chosen) for one in ranked] == [("rich", True), ("simple", False)]
 
 
 def _write(folder: Path, fit: str, outcome: list[bool]) -> None:
     known = pd.date_range("2013-05-01", periods=len(outcome), tz="UTC")
     table = pd.DataFrame({"predicted_at": known, "label_known_at": known, "late": outcome, "fold": "2013-05"})
-    table.assign(probability=0.5).to_parquet(folder / f"{fit}.parquet")
+    table.assign(answer=0.5).to_parquet(folder / f"{fit}.parquet")
 
 
 def test_fits_that_predicted_other_rows_are_not_compared(tmp_path: Path) -> None:

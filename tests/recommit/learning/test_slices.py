@@ -3,6 +3,9 @@ import pandas as pd
 
 from recommit.learning.intervals import blocks
 from recommit.learning.slices import Scored, search, worst
+from recommit.task import Binary
+
+TASK = Binary(("no", "yes"))
 
 
 def _world(seed: int, harmed: bool) -> list:
@@ -16,7 +19,7 @@ def _world(seed: int, harmed: bool) -> list:
         odd = (columns["airline"] == "B") & (columns["airport"] == "Y")
         probability[odd] = 0.65 - probability[odd]
     scored = Scored(outcome, probability, np.full(rows, outcome.mean()), np.ones(rows))
-    return search(columns, scored, blocks(np.repeat(np.arange(31), 400), seed=1))
+    return search(TASK, columns, scored, blocks(np.repeat(np.arange(31), 400), seed=1))
 
 
 def test_the_one_bad_part_is_found_though_the_whole_is_good() -> None:
@@ -41,5 +44,5 @@ def test_parts_that_are_too_small_to_tell_are_left_out() -> None:
     columns = pd.DataFrame({"kind": np.where(np.arange(360) < 20, "rare", "common")})
     outcome = np.random.default_rng(1).integers(0, 2, 360)
     scored = Scored(outcome, np.full(360, 0.4), np.full(360, 0.5), np.ones(360))
-    assert [part.value for part in search(columns, scored, blocks(day, seed=1))] == ["common"]
+    assert [part.value for part in search(TASK, columns, scored, blocks(day, seed=1))] == ["common"]
     assert worst([]) is None

@@ -8,6 +8,9 @@ from sklearn.linear_model import LogisticRegression
 from recommit.evidence.files import plain
 from recommit.learning.splits import folds
 from recommit.learning.staleness import age, as_table, decay, windows
+from recommit.task import Binary
+
+TASK = Binary(("no", "late"))
 
 AS_OF = "2013-09-01"
 JULY = pd.Timestamp("2013-07-01", tz="UTC")
@@ -28,7 +31,7 @@ def world(drift: float, seed: int = 3) -> pd.DataFrame:
 def curve_of(table: pd.DataFrame, ages: list[int]):
     split = folds(table, AS_OF, 1)[0]
     found = windows(table, split.starts, 3, ages)
-    return decay(LogisticRegression, found, split, ["x"], "came", seed=7)
+    return decay(TASK, LogisticRegression, found, split, ["x"], "came", seed=7)
 
 
 def test_in_a_world_that_drifts_an_older_fit_is_surely_worse():
@@ -74,7 +77,7 @@ def test_a_window_that_reaches_into_the_month_judged_is_refused():
     split = folds(table, AS_OF, 1)[0]
     late = windows(table, split.starts + pd.DateOffset(months=1), 3, [0])
     with pytest.raises(ValueError, match="after the test begins 2013-07-01"):
-        decay(LogisticRegression, late, split, ["x"], "came", seed=7)
+        decay(TASK, LogisticRegression, late, split, ["x"], "came", seed=7)
 
 
 def test_the_age_counts_from_the_newest_label_to_the_first_use():
@@ -87,5 +90,5 @@ def test_evidence_and_table_say_when_each_fit_learned():
     curve = curve_of(world(drift=0), [0, 1])
     kept = plain(curve[1])
     assert (kept["months_old"], kept["trained_from"], kept["trained_until"]) == (1, "2013-03-01", "2013-06-01")
-    assert set(kept) == {"months_old", "trained_from", "trained_until", "rows", "log_loss", "auc", "added_loss"}
+    assert set(kept) == {"months_old", "trained_from", "trained_until", "rows", "loss", "added_loss"}
     assert as_table(curve)["rows"].tolist() == [aged.rows for aged in curve]

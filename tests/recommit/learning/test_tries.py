@@ -8,17 +8,19 @@ import pandas as pd
 import pytest
 from scipy.special import expit
 
-from recommit.evidence.numbers import Interval
+from recommit.evidence.numbers import Interval, Scale
 from recommit.evidence.stages import Day
 from recommit.learning.intervals import LEVEL, blocks
-from recommit.learning.judging import differences, judge
-from recommit.learning.scores import log_losses
+from recommit.learning.judging import differences
 from recommit.learning.tries import PROVING, daily, keys_hash, shortfalls
 from recommit.project.yaml import read_yaml
+from recommit.task import Binary
 from tests.recommit.notebook.conftest import ROOT
 
 BOUNDS = read_yaml(ROOT / "params.yaml")["gate"]
 DAYS, ROWS, TRIES = 31, 900, 16
+TASK = Binary(("punctual", "late"))
+AS_THEY_ARE = {"loss": "log_loss", "scale": TASK.scale([], [])}
 
 
 def judged(gained: np.ndarray) -> Any:
@@ -29,7 +31,7 @@ def judged(gained: np.ndarray) -> Any:
         for day, by_model in enumerate(losses, start=1)
     ]
     level = {"log_loss": Interval(0.0, 0.0, 0.0, LEVEL)}
-    return SimpleNamespace(days=days, differences={"baseline": level, "champion": level})
+    return SimpleNamespace(days=days, differences={"baseline": level, "champion": level}, **AS_THEY_ARE)
 
 
 def passes(gained: np.ndarray, looks: int) -> bool:
@@ -95,16 +97,26 @@ def test_with_one_look_the_days_sums_give_the_interval_that_the_gate_saw() -> No
     chance = expit(rng.normal(size=len(day)) + 0.3 * rng.normal(size=DAYS)[day])
     late = rng.uniform(size=len(day)) < chance
     forecasts = {"candidate": chance, "baseline": np.full(len(day), 0.5), "champion": np.clip(chance + 0.1, 0, 0.99)}
-    judged_by = {name: judge(late, forecast, blocks(day, seed=7)) for name, forecast in forecasts.items()}
+    judged_by = {name: TASK.judge(late, forecast, blocks(day, seed=7)) for name, forecast in forecasts.items()}
     gaps = {other: differences(judged_by["candidate"], judged_by[other]) for other in ("baseline", "champion")}
     test = SimpleNamespace(
-        days=daily(day, {name: log_losses(late, forecast) for name, forecast in forecasts.items()}),
+        days=daily(day, {name: TASK.losses(late, forecast) for name, forecast in forecasts.items()}),
         differences={other: {"log_loss": gap["log_loss"].interval()} for other, gap in gaps.items()},
+        **AS_THEY_ARE,
     )
     found = shortfalls(test, {"better_than_baseline": 9, "not_worse_than_champion": -9}, 1)
     for one, gap in zip(found, gaps.values(), strict=True):
         seen = gap["log_loss"].interval()
         assert (one.interval.low, one.interval.high) == pytest.approx((seen.low, seen.high))
+
+
+def test_bounds_on_losses_of_numbers_are_shares_of_the_baselines_loss() -> None:
+    test = judged(np.full(DAYS, 0.02) + np.random.default_rng(1).normal(scale=1e-4, size=DAYS))
+    test.scale = Scale(loss=0.58, answer=1.0, loss_in="share of the baseline's loss", answer_in="")
+    bounds = {"better_than_baseline": 0.16, "not_worse_than_champion": 0}
+    assert shortfalls(test, bounds, 2) == []
+    (found,) = shortfalls(test, bounds | {"better_than_baseline": 0.18}, 2)
+    assert found.interval.value == pytest.approx(0.1 / 0.58, abs=0.001)
 
 
 def test_a_number_that_is_none_does_not_pass() -> None:

@@ -13,6 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from recommit.directions import Change, Direction
 from recommit.evidence import stages
 from recommit.evidence.decision import Decision
 from recommit.evidence.files import Evidence, plain
@@ -26,13 +27,13 @@ from recommit.learning.leakage.order import time_order
 from recommit.learning.leakage.shared import shared_rows
 from recommit.learning.monthly import Monitored
 from recommit.learning.point_in_time import changes_with_the_future, instants, rebuild
-from recommit.learning.robustness import Change, Direction, check_directions
+from recommit.learning.robustness import check_directions
 from recommit.learning.slices import Scored, worst
 from recommit.learning.slices import search as search_slices
 from recommit.learning.splits import clock, folds, last_month, month_before
-from recommit.task.lac import conformalize
-from recommit.task.platt import fit_platt
+from recommit.task import Binary
 
+TASK = Binary(("punctual", "late"))
 AS_OF = "2013-07-01"
 FEATURES = ["jam", "wind", "load", "recent", "rain"]
 MONITORED = Monitored(at="predicted_at", key=("key",), numbers=tuple(FEATURES), categories=("airline",))
@@ -125,10 +126,10 @@ class World:
         months = folds(table, AS_OF, 3)
         train_used = self.trained(train)
         selected = self.selected(months)
-        model, predicted = fit_in_time(self.model, train_used, selected, list(self.features), "late")
+        model, predicted = fit_in_time(TASK, self.model, train_used, selected, list(self.features), "late")
         last = predicted["fold"] == predicted["fold"].max()
-        line = fit_platt(predicted.loc[~last, "late"], predicted.loc[~last, "probability"])
-        sets = conformalize(predicted.loc[last, "late"], line(predicted.loc[last, "probability"]), self.level)
+        line = TASK.calibrate(predicted.loc[~last, "late"], predicted.loc[~last, "answer"])
+        sets = TASK.conform(predicted.loc[last, "late"], line(predicted.loc[last, "answer"]), self.level)
 
         def predict(rows: pd.DataFrame) -> np.ndarray:
             return self.forecast(rows, line(model.predict_proba(rows[list(self.features)])[:, 1]))
@@ -202,25 +203,28 @@ class World:
         champion = baseline if self.champion is None else self.champion(test, chance)
         covered = sets.covered(test["late"], chance)
         judged = {
-            name: judging.judge(test["late"], values, days)
+            name: TASK.judge(test["late"], values, days)
             for name, values in {"candidate": chance, "baseline": baseline, "champion": champion}.items()
         }
         gains = {name: judging.differences(judged["candidate"], judged[name]) for name in ("baseline", "champion")}
-        coverage = judging.coverage(test["late"], covered, sets.sets(chance), days)
-        gap = judging.calibration_gap(test["late"], chance, days).interval()
-        parts = search_slices(test[["airline", "airport"]], Scored(test["late"], chance, baseline, covered), days)
+        coverage = judging.coverage(TASK, test["late"], covered, sets.sizes(chance), days)
+        gap = TASK.gap(test["late"], chance, days).interval()
+        scored = Scored(test["late"], chance, baseline, covered)
+        parts = search_slices(TASK, test[["airline", "airport"]], scored, days)
         period = stages.Period(
             *(month_before(AS_OF), clock(AS_OF), days.number, len(test), test["late"].mean(), "keys"),
         )
         return {
             "test": stages.Test(
                 period=period,
+                loss=TASK.loss,
+                scale=TASK.scale([], []),
                 candidate=model_of("logistic-full", "candidate", trained_until),
                 champion=model_of("baseline-full", self.champion_md5, trained_until),
                 metrics={name: judging.intervals(row) for name, row in judged.items()},
                 differences={name: judging.intervals(gain) for name, gain in gains.items()},
                 calibration=stages.Miscalibration(gap, judged["candidate"]["calibration_error"].interval()),
-                coverage=stages.Coverage(self.stated_level, **judging.intervals(coverage)),
+                coverage=judging.as_coverage(self.stated_level, coverage),
                 days=(),
             ),
             "slices": stages.Slices(searched=len(parts), worst=worst(parts), slices=()),
@@ -237,7 +241,7 @@ class World:
     def _robust(self, rows: pd.DataFrame, predict: Callable) -> stages.Robustness:
         days = blocks(rows["predicted_at"].dt.date, seed=1)
         directions = [Direction("a worse jam", (Change("jam", "plus", 1.0),), "fall", "jams delay", 0.001)]
-        moved, unread, untouched = check_directions(predict, rows, directions, days)
+        moved, unread, untouched = check_directions(TASK, predict, rows, directions, days)
         return stages.Robustness(
             fit="logistic-full",
             md5="candidate",

@@ -23,12 +23,12 @@ SCORES = ("auc", "average_precision", "log_loss", "brier", "calibration_error")
 
 
 def _part(by: str, value: str, improvement: float) -> dict[str, Any]:
-    measured = {"log_loss": interval(0.51), "gap": interval(0.003), "coverage": interval(0.9)}
+    measured = {"loss": interval(0.51), "gap": interval(0.003), "coverage": interval(0.9)}
     return {
         "by": by,
         "value": value,
         "rows": 2741,
-        "positive_share": 0.2512,
+        "mean": 0.2512,
         **measured,
         "improvement": interval(improvement),
     }
@@ -68,9 +68,11 @@ def evidence() -> dict[str, Any]:
                 "ends": "2013-09-01 00:00:00+00:00",
                 "days": 31,
                 "rows": 29187,
-                "positive_share": 0.2613,
+                "mean": 0.2613,
                 "keys": "0" * 64,
             },
+            "loss": "log_loss",
+            "scale": {"loss": 1.0, "answer": 1.0, "loss_in": "nats", "answer_in": "probability"},
             "candidate": _model("boosting-full", CANDIDATE, {"max_iter": 200, "learning_rate": 0.1}),
             "champion": _model("baseline-schedule", CHAMPION, {}),
             "metrics": {
@@ -86,9 +88,8 @@ def evidence() -> dict[str, Any]:
             "coverage": {
                 "level": 0.9,
                 "overall": interval(0.905),
-                "positive": interval(0.89),
-                "negative": interval(0.91),
-                "both": interval(0.45),
+                "of": {"punctual": interval(0.91), "late": interval(0.89)},
+                "size": {"share that holds both outcomes": interval(0.45)},
             },
             "days": [],
         },
@@ -147,8 +148,7 @@ def evidence() -> dict[str, Any]:
                     "trained_from": f"2013-0{4 - months}-01",
                     "trained_until": f"2013-0{7 - months}-01",
                     "rows": 80_000,
-                    "log_loss": interval(0.55 + months / 100),
-                    "auc": interval(0.75 - months / 100),
+                    "loss": interval(0.55 + months / 100),
                     "added_loss": interval(months / 100, 0.004 if months else 0),
                 }
                 for months in range(4)
@@ -186,9 +186,9 @@ def evidence() -> dict[str, Any]:
             "explained": {
                 "key": "17",
                 "base": -1.1,
-                "probability": 0.9,
-                "contributions": [{"feature": "hour", "value": "20", "log_odds": 0.7, "error": 0.01}],
-                "others": {"features": 70, "log_odds": 0.2},
+                "answer": 0.9,
+                "contributions": [{"feature": "hour", "value": "20", "moved": 0.7, "error": 0.01}],
+                "others": {"features": 70, "moved": 0.2},
             },
         },
         "schema": {

@@ -6,6 +6,7 @@ from mapie.regression import SplitConformalRegressor
 from sklearn import metrics
 from sklearn.dummy import DummyRegressor
 
+from recommit.evidence.numbers import Interval
 from recommit.learning.intervals import blocks
 from recommit.task import Number, Task
 
@@ -85,3 +86,23 @@ def test_what_is_no_number_is_refused(truth, answer, message):
 
 def test_calibration_changes_no_number():
     assert TASK.calibrate([1, 2], [3, 4])([3.5]).tolist() == [3.5]
+
+
+def test_bounds_are_shares_of_the_baselines_loss_and_of_the_targets_spread(drawn):
+    truth, _, _ = drawn
+    scale = TASK.scale(truth, TASK.losses(truth, np.full(len(truth), truth.mean())))
+    assert scale.loss == pytest.approx(truth.var())
+    assert scale.answer == pytest.approx(truth.std())
+    assert scale.of_answer(Interval(1.0, 0.0, 2.0)).high == pytest.approx(2 / truth.std())
+
+
+def test_the_curve_says_how_many_rows_are_so_far_off(drawn):
+    truth, answer, days = drawn
+    points = TASK.curve(truth, answer, TASK.judge(truth, answer, days)).points
+    middle = points[points["y"] >= 0.5]["x"].iloc[0]
+    assert middle == pytest.approx(np.median(np.abs(answer - truth)), abs=0.3)
+    assert points["y"].iloc[-1] == pytest.approx(0.99, abs=0.01)
+
+
+def test_any_finite_number_is_an_answer():
+    assert TASK.sound([0, -1e9, np.nan, np.inf]).tolist() == [True, True, False, False]
