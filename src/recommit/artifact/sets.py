@@ -32,6 +32,7 @@ class Conformal:
         """Return whether each set holds both outcomes, (n,) bool, by `probability`, (n,)."""
         return np.asarray(self.sets(probability).all(axis=1))
 
+
 @dataclass(frozen=True)
 class Around:
     """An interval reaches `quantile` below and above its answer, in the target's unit; a larger one is wider.

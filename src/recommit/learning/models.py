@@ -1,16 +1,15 @@
 """The models that a project chooses from by name: each an unfitted scikit-learn pipeline over the feature table."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from sklearn import ensemble, linear_model, tree
 from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, OrdinalEncoder, StandardScaler
-from sklearn.tree import DecisionTreeClassifier
 
 from recommit.problem import Problem
 
@@ -19,72 +18,48 @@ Vocabularies = Mapping[str, Sequence[str]]
 
 
 def builder(problem: Problem, seed: int) -> Callable[[str, Parameters, Sequence[str]], Pipeline]:
-    """Return `build` for the features of `problem`, as a function of (name, params, features)."""
-    categories = problem.catalogue.categories()
-    return lambda name, params, features: build(name, params, features, categories, seed)
+    """Return `build` for the features and the task of `problem`, as a function of (name, params, features)."""
+    categories, kind = problem.catalogue.categories(), problem.task.kind
+    return lambda name, params, features: build(name, params, features, categories, seed, kind)
 
 
-def build(name: str, params: Parameters, features: Sequence[str], categories: Vocabularies, seed: int) -> Pipeline:
+def build(
+    name: str, params: Parameters, features: Sequence[str], categories: Vocabularies, seed: int, kind: str
+) -> Pipeline:
     """Build an unfitted model of that name for those features.
 
     `params` are passed on to the scikit-learn estimator. `categories` maps each feature that is a text to the values
-    that it can take. The model takes a DataFrame with the features as columns (float32, or text for a category) and
-    gives P(no), P(yes). It uses one thread and repeats exactly for one seed.
+    that it can take; `kind` is that of the task. The model takes a DataFrame with the features as columns (float32, or
+    text for a category) and gives P(no), P(yes), or a number. It uses one thread and repeats exactly for one seed.
 
     Raises ValueError for an unknown model, an unknown parameter or an empty list of features.
     """
-    if name not in MODELS:
-        raise ValueError(f"no model {name!r}; there are {', '.join(MODELS)}")
+    known = MODELS[kind]
+    if name not in known:
+        raise ValueError(f"no model {name!r}; there are {', '.join(known)}")
     if not features:
         raise ValueError(f"model {name} was given no features")
+    model = known[name]
     numbers = [feature for feature in features if feature not in categories]
     texts = {feature: list(categories[feature]) for feature in features if feature in categories}
     try:
-        return MODELS[name](params, numbers, texts, seed)
+        estimator = model.estimator(random_state=seed, **model.fixed, **{**model.defaults, **params})
     except TypeError as error:
         raise ValueError(f"model {name}: {error}") from None
+    return make_pipeline(_columns(numbers, texts, number=model.numbers(), category=model.categories), estimator)
 
 
-def _baseline(params: Parameters, numbers: list[str], texts: dict[str, list[str]], seed: int) -> Pipeline:
-    # A tree that is never worth splitting: the share of yes, in a form ONNX knows.
-    tree = DecisionTreeClassifier(min_impurity_decrease=1.0, random_state=seed, **params)
-    return make_pipeline(_columns(numbers, texts, number=_filled(), category=_ordinal), tree)
-
-
-def _logistic(params: Parameters, numbers: list[str], texts: dict[str, list[str]], seed: int) -> Pipeline:
-    # Beyond what training held, a straight line says what nobody has seen: there it stays where it was.
-    scaled = make_pipeline(_filled(), MinMaxScaler(clip=True), StandardScaler())
-    columns = _columns(numbers, texts, number=scaled, category=_one_hot)
-    # Newton's method converges in a few steps where lbfgs takes hundreds.
-    model = LogisticRegression(**({"solver": "newton-cholesky", "random_state": seed} | dict(params)))
-    return make_pipeline(columns, model)
-
-
-def _boosting(params: Parameters, numbers: list[str], texts: dict[str, list[str]], seed: int) -> Pipeline:
-    columns = _columns(numbers, texts, number="passthrough", category=_ordinal)
-    # Early stopping would hold out random rows: neighbours in time of those it trains on.
-    model = HistGradientBoostingClassifier(early_stopping=False, random_state=seed, **params)
-    return make_pipeline(columns, model)
-
-
-MODELS: dict[str, Callable[[Parameters, list[str], dict[str, list[str]], int], Pipeline]] = {
-    "baseline": _baseline,
-    "logistic": _logistic,
-    "boosting": _boosting,
-}
-
-
-def _columns(
-    numbers: list[str], texts: dict[str, list[str]], number: Any, category: Callable[[list[list[str]]], Any]
-) -> ColumnTransformer:
-    steps = [("numbers", number, numbers)] if numbers else []
-    if texts:
-        steps.append(("categories", category(list(texts.values())), list(texts)))
-    return ColumnTransformer(steps, n_jobs=1)
+def _as_they_are() -> str:
+    return "passthrough"
 
 
 def _filled() -> SimpleImputer:
     return SimpleImputer(strategy="median", keep_empty_features=True)
+
+
+def _scaled() -> Pipeline:
+    # Beyond what training held, a straight line says what nobody has seen: there it stays where it was.
+    return make_pipeline(_filled(), MinMaxScaler(clip=True), StandardScaler())
 
 
 def _ordinal(values: list[list[str]]) -> OrdinalEncoder:
@@ -94,3 +69,51 @@ def _ordinal(values: list[list[str]]) -> OrdinalEncoder:
 def _one_hot(values: list[list[str]]) -> OneHotEncoder:
     # float64 makes the whole table so: then the linear algebra of other CPU families agrees to 14 digits, not to 6.
     return OneHotEncoder(categories=values, dtype=np.float64, sparse_output=False, handle_unknown="ignore")
+
+
+@dataclass(frozen=True)
+class _Model:
+    """An estimator, how its columns are prepared, and its parameters: `fixed` ones, and defaults of ours."""
+
+    estimator: Callable[..., Any]
+    numbers: Callable[[], Any] = _filled
+    categories: Callable[[list[list[str]]], Any] = _ordinal
+    fixed: Parameters = field(default_factory=dict)
+    defaults: Parameters = field(default_factory=dict)
+
+
+# A tree that is never worth splitting: the mean of the target, in a form ONNX knows.
+_SHARE, _MEAN = {"min_impurity_decrease": 1.0}, {"min_impurity_decrease": 1e300}
+# Early stopping would hold out random rows: neighbours in time of those it trains on.
+_ALL_ROWS = {"early_stopping": False}
+# With smaller leaves the file of a forest grows with the table.
+_LEAVES = {"min_samples_leaf": 5}
+# Newton's method converges in a few steps where lbfgs takes hundreds.
+_NEWTON = {"solver": "newton-cholesky"}
+
+MODELS: Mapping[str, Mapping[str, _Model]] = {
+    "binary": {
+        "baseline": _Model(tree.DecisionTreeClassifier, fixed=_SHARE),
+        "logistic": _Model(linear_model.LogisticRegression, _scaled, _one_hot, defaults=_NEWTON),
+        "boosting": _Model(ensemble.HistGradientBoostingClassifier, _as_they_are, fixed=_ALL_ROWS),
+        "forest": _Model(ensemble.RandomForestClassifier, defaults=_LEAVES),
+        "extra_trees": _Model(ensemble.ExtraTreesClassifier, defaults=_LEAVES),
+    },
+    "number": {
+        "baseline": _Model(tree.DecisionTreeRegressor, fixed=_MEAN),
+        "linear": _Model(linear_model.Ridge, _scaled, _one_hot),
+        "boosting": _Model(ensemble.HistGradientBoostingRegressor, _as_they_are, fixed=_ALL_ROWS),
+        "forest": _Model(ensemble.RandomForestRegressor, defaults=_LEAVES),
+        "extra_trees": _Model(ensemble.ExtraTreesRegressor, defaults=_LEAVES),
+    },
+}
+"""Every model by the kind of task and its name, the simplest first."""
+
+
+def _columns(
+    numbers: list[str], texts: dict[str, list[str]], number: Any, category: Callable[[list[list[str]]], Any]
+) -> ColumnTransformer:
+    steps = [("numbers", number, numbers)] if numbers else []
+    if texts:
+        steps.append(("categories", category(list(texts.values())), list(texts)))
+    return ColumnTransformer(steps, n_jobs=1)
