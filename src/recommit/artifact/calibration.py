@@ -47,9 +47,9 @@ class Platt:
     slope: float
     intercept: float
 
-    def __call__(self, probability: ArrayLike) -> np.ndarray:
-        """Return the calibrated probabilities, (n,), of `probability`, (n,)."""
-        clipped = np.clip(np.asarray(probability, dtype="float64"), SMALLEST, 1 - SMALLEST)
+    def __call__(self, answer: ArrayLike) -> np.ndarray:
+        """Return the calibrated probabilities, (n,), of the probabilities in `answer`, (n,)."""
+        clipped = np.clip(np.asarray(answer, dtype="float64"), SMALLEST, 1 - SMALLEST)
         return expit(self.slope * logit(clipped) + self.intercept)
 
     def into(self, content: bytes) -> bytes:

@@ -141,9 +141,10 @@ def replay(golden: Golden, model: Model, task: Answers) -> str | None:
         return _differs(task.column, away, [f"{one:.7g}" for one in answer], [f"{one:.7g}" for one in golden.answer])
     written = task.columns(golden.answer)
     for name, due in golden.beside.items():
-        found = written[name].to_pylist()
-        if found != due.tolist():
-            return _differs(name, np.array([a != b for a, b in zip(found, due, strict=True)]), found, due)
+        found, expected = written[name].to_pylist(), due.tolist()
+        if found != expected:
+            wrong = [one != other for one, other in zip(found, expected, strict=True)]
+            return _differs(name, np.array(wrong), found, expected)
     return None
 
 

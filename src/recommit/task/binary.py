@@ -11,13 +11,14 @@ from scipy.special import logit
 from sklearn.metrics import roc_curve
 
 from recommit.artifact.answers import BinaryAnswers, Calibration, Sets
+from recommit.artifact.calibration import Platt
 from recommit.artifact.sets import Conformal, as_sets
 from recommit.evidence.numbers import Scale
 from recommit.evidence.scores import BINARY, Score
 from recommit.learning.intervals import Blocks, Estimate
 from recommit.task.bins import calibration_error
 from recommit.task.lac import conformalize
-from recommit.task.platt import Platt, fit_platt
+from recommit.task.platt import fit_platt
 from recommit.task.probabilities import log_losses, ranking
 from recommit.task.words import Curve, Words
 

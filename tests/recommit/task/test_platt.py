@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from scipy.special import expit, logit
 
-from recommit.task.platt import Platt, fit_platt
+from recommit.artifact.calibration import Platt
+from recommit.task.platt import fit_platt
 
 
 def _world(slope: float, intercept: float) -> tuple[np.ndarray, np.ndarray]:
