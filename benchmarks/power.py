@@ -134,7 +134,7 @@ def _cases(month: Month) -> Iterator[tuple[str, str, Iterator[Case]]]:
 def _test(month: Month, **measured: Any) -> Any:
     """Of the evidence, what a rule about the test month reads."""
     period = SimpleNamespace(rows=len(month.known), days=month.days.number)
-    return SimpleNamespace(period=period, loss=TASK.loss, scale=TASK.scale([], []), **measured)
+    return SimpleNamespace(period=period, loss=TASK.loss, scale=TASK.scale(1, []), **measured)
 
 
 def _losses(came: np.ndarray, forecast: np.ndarray) -> np.ndarray:

@@ -307,22 +307,6 @@ class Period:
 
 
 @dataclass(frozen=True, config=CLOSED)
-class CalibrationLine:
-    """The straight line in log-odds that calibrates."""
-
-    slope: float
-    intercept: float
-
-
-@dataclass(frozen=True, config=CLOSED)
-class Sets:
-    """The level of the conformal sets, and the quantile that makes them."""
-
-    level: float
-    quantile: float
-
-
-@dataclass(frozen=True, config=CLOSED)
 class JudgedModel:
     """A model that was judged: what its manifest says of it, and the MD5 of its file and of its manifest."""
 
@@ -330,9 +314,8 @@ class JudgedModel:
     model: str
     features: str
     params: dict[str, Any]
-    calibration: CalibrationLine
-    conformal: Sets
-    threshold: float
+    task: dict[str, Any]
+    """What its answers are: kind, calibration, sets."""
     as_of: str
     trained_rows: int
     trained_until: Instant

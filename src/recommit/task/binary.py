@@ -71,7 +71,7 @@ class Binary:
         """Return the mean probability less the share that came true."""
         return blocks.ratio(np.asarray(answer, dtype="float64") - np.asarray(truth, dtype="float64"))
 
-    def scale(self, trained: ArrayLike, baseline: ArrayLike) -> Scale:
+    def scale(self, spread: float, baseline: ArrayLike) -> Scale:
         """Return the scale that changes nothing: bounds are in nats, and in probability."""
         return Scale(loss=1.0, answer=1.0, loss_in="nats", answer_in="probability")
 

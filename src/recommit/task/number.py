@@ -76,11 +76,11 @@ class Number:
         came, said = _checked(truth, answer)
         return blocks.ratio(said - came)
 
-    def scale(self, trained: ArrayLike, baseline: ArrayLike) -> Scale:
+    def scale(self, spread: float, baseline: ArrayLike) -> Scale:
         """Return the baseline's mean loss, and the standard deviation of the target in training rows."""
         return Scale(
             loss=float(np.mean(np.asarray(baseline, dtype="float64"))),
-            answer=self.spread(trained),
+            answer=spread,
             loss_in="share of the baseline's loss",
             answer_in="standard deviations of the target",
         )

@@ -115,10 +115,10 @@ class Task(Protocol):
         """Return the mean answer less the mean truth: above 0, the answers are too high on average."""
         ...
 
-    def scale(self, trained: ArrayLike, baseline: ArrayLike) -> Scale:
+    def scale(self, spread: float, baseline: ArrayLike) -> Scale:
         """Return by what losses and answers are divided before the gate holds them against its bounds.
 
-        `trained` is the truth of training rows, and `baseline` the losses of the baseline in the rows that are judged.
+        `spread` is the target's in training rows, and `baseline` are the baseline's losses in the rows that are judged.
         """
         ...
 

@@ -20,7 +20,7 @@ from tests.recommit.notebook.conftest import ROOT
 BOUNDS = read_yaml(ROOT / "params.yaml")["gate"]
 DAYS, ROWS, TRIES = 31, 900, 16
 TASK = Binary(("punctual", "late"))
-AS_THEY_ARE = {"loss": "log_loss", "scale": TASK.scale([], [])}
+AS_THEY_ARE = {"loss": "log_loss", "scale": TASK.scale(1, [])}
 
 
 def judged(gained: np.ndarray) -> Any:

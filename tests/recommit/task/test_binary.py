@@ -37,7 +37,7 @@ def test_only_a_number_within_0_to_1_is_a_probability():
 
 def test_bounds_are_in_nats_and_in_probability(drawn):
     truth, chance, _ = drawn
-    scale = TASK.scale(truth, TASK.losses(truth, chance))
+    scale = TASK.scale(1, TASK.losses(truth, chance))
     assert (scale.loss, scale.answer) == (1, 1)
 
 

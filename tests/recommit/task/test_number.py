@@ -90,7 +90,7 @@ def test_calibration_changes_no_number():
 
 def test_bounds_are_shares_of_the_baselines_loss_and_of_the_targets_spread(drawn):
     truth, _, _ = drawn
-    scale = TASK.scale(truth, TASK.losses(truth, np.full(len(truth), truth.mean())))
+    scale = TASK.scale(TASK.spread(truth), TASK.losses(truth, np.full(len(truth), truth.mean())))
     assert scale.loss == pytest.approx(truth.var())
     assert scale.answer == pytest.approx(truth.std())
     assert scale.of_answer(Interval(1.0, 0.0, 2.0)).high == pytest.approx(2 / truth.std())
