@@ -2,25 +2,24 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.special import logit
-from sklearn.metrics import roc_curve
 
 from recommit.artifact.answers import BinaryAnswers, Calibration, Sets
 from recommit.artifact.calibration import Platt
 from recommit.artifact.sets import Conformal, as_sets
 from recommit.evidence.numbers import Scale
 from recommit.evidence.scores import BINARY, Score
-from recommit.learning.intervals import Blocks, Estimate
-from recommit.task.bins import calibration_error
-from recommit.task.lac import conformalize
-from recommit.task.platt import fit_platt
+from recommit.task.conformal import quantile
 from recommit.task.probabilities import log_losses, ranking
 from recommit.task.words import Curve, Words
+
+if TYPE_CHECKING:  # and in the methods that need more than numpy: who serves needs none of them
+    from recommit.learning.intervals import Blocks, Estimate
 
 CLOSEST = 1e-7
 """Distance from 0 and 1 that single precision can still represent."""
@@ -55,8 +54,10 @@ class Binary:
         """Return the log loss of each row, in nats."""
         return log_losses(truth, answer)
 
-    def judge(self, truth: ArrayLike, answer: ArrayLike, blocks: Blocks) -> dict[str, Estimate]:
+    def judge(self, truth: ArrayLike, answer: ArrayLike, blocks: "Blocks") -> "dict[str, Estimate]":
         """Return two scores that rank (auc, average_precision), and three of the probabilities themselves."""
+        from recommit.task.bins import calibration_error
+
         came, chance = np.asarray(truth, dtype="float64"), np.asarray(answer, dtype="float64")
         ranked = ranking(came, chance)
         return {
@@ -67,7 +68,7 @@ class Binary:
             "calibration_error": calibration_error(came, chance, blocks),
         }
 
-    def gap(self, truth: ArrayLike, answer: ArrayLike, blocks: Blocks) -> Estimate:
+    def gap(self, truth: ArrayLike, answer: ArrayLike, blocks: "Blocks") -> "Estimate":
         """Return the mean probability less the share that came true."""
         return blocks.ratio(np.asarray(answer, dtype="float64") - np.asarray(truth, dtype="float64"))
 
@@ -77,11 +78,14 @@ class Binary:
 
     def calibrate(self, truth: ArrayLike, answer: ArrayLike) -> Platt:
         """Return the straight line in log-odds that suits the truth best (Platt 1999)."""
+        from recommit.task.platt import fit_platt
+
         return fit_platt(truth, answer)
 
     def conform(self, truth: ArrayLike, answer: ArrayLike, level: float) -> Conformal:
-        """Return the sets of outcomes that hold the truth at `level`."""
-        return conformalize(truth, answer, level)
+        """Return the least ambiguous sets of outcomes that hold the truth at `level`."""
+        came, chance = np.asarray(truth, dtype="int64"), np.asarray(answer, dtype="float64")
+        return Conformal(level, quantile(np.where(came == 1, 1 - chance, chance), level))
 
     def spread(self, truth: ArrayLike) -> float:
         """Return 1: probabilities are compared as they are."""
@@ -132,8 +136,10 @@ class Binary:
         """Return the probability in per cent."""
         return f"a probability of {answer:.0%}"
 
-    def curve(self, truth: ArrayLike, answer: ArrayLike, judged: Mapping[str, Estimate]) -> Curve:
+    def curve(self, truth: ArrayLike, answer: ArrayLike, judged: "Mapping[str, Estimate]") -> Curve:
         """Return the ROC curve at evenly spaced false positive rates."""
+        from sklearn.metrics import roc_curve
+
         false_positive, true_positive, _ = roc_curve(truth, answer)
         grid = np.linspace(0, 1, _POINTS)
         yes = self.outcomes[1]

@@ -1,9 +1,8 @@
 """A question with a number as its answer."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -14,9 +13,11 @@ from recommit.artifact.calibration import AsItIs
 from recommit.artifact.sets import Around
 from recommit.evidence.numbers import Scale
 from recommit.evidence.scores import NUMBER, Score
-from recommit.learning.intervals import Blocks, Estimate
-from recommit.task.bins import calibration_error
+from recommit.task.conformal import quantile
 from recommit.task.words import Curve, Words
+
+if TYPE_CHECKING:  # and in the methods that need more than numpy: who serves needs none of them
+    from recommit.learning.intervals import Blocks, Estimate
 
 _POINTS = 101
 _FARTHEST = 0.99  # the curve ends where so many rows lie within
@@ -54,8 +55,10 @@ class Number:
         came, said = _checked(truth, answer)
         return (said - came) ** 2
 
-    def judge(self, truth: ArrayLike, answer: ArrayLike, blocks: Blocks) -> dict[str, Estimate]:
+    def judge(self, truth: ArrayLike, answer: ArrayLike, blocks: "Blocks") -> "dict[str, Estimate]":
         """Return squared and absolute error, the share of the variance that is explained, and the calibration error."""
+        from recommit.task.bins import calibration_error
+
         came, said = _checked(truth, answer)
         squared = (said - came) ** 2
 
@@ -71,7 +74,7 @@ class Number:
             "calibration_error": calibration_error(came, said, blocks),
         }
 
-    def gap(self, truth: ArrayLike, answer: ArrayLike, blocks: Blocks) -> Estimate:
+    def gap(self, truth: ArrayLike, answer: ArrayLike, blocks: "Blocks") -> "Estimate":
         """Return the mean answer less the mean of what came."""
         came, said = _checked(truth, answer)
         return blocks.ratio(said - came)
@@ -92,12 +95,7 @@ class Number:
     def conform(self, truth: ArrayLike, answer: ArrayLike, level: float) -> Around:
         """Return intervals by split conformal prediction of absolute residuals (Lei et al. 2018)."""
         came, said = _checked(truth, answer)
-        if not 0 < level < 1:
-            raise ValueError(f"the level of an interval must be between 0 and 1, not {level}")
-        place = math.ceil((len(came) + 1) * level)
-        if place > len(came):
-            raise ValueError(f"{len(came)} rows are too few for intervals at level {level}")
-        return Around(level, float(np.sort(np.abs(said - came))[place - 1]))
+        return Around(level, quantile(np.abs(said - came), level))
 
     def spread(self, truth: ArrayLike) -> float:
         """Return the standard deviation of the target."""
@@ -145,7 +143,7 @@ class Number:
         """Return the number with its unit."""
         return f"{answer:.4g} {self.unit}"
 
-    def curve(self, truth: ArrayLike, answer: ArrayLike, judged: Mapping[str, Estimate]) -> Curve:
+    def curve(self, truth: ArrayLike, answer: ArrayLike, judged: "Mapping[str, Estimate]") -> Curve:
         """Return the share of rows whose error is at most so large: the REC curve of Bi and Bennett (2003)."""
         came, said = _checked(truth, answer)
         errors = np.sort(np.abs(said - came))

@@ -5,7 +5,7 @@ of a yes, or the predicted number.
 """
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -14,8 +14,10 @@ from numpy.typing import ArrayLike
 from recommit.artifact.answers import Answers
 from recommit.evidence.numbers import Scale
 from recommit.evidence.scores import Score
-from recommit.learning.intervals import Blocks, Estimate
 from recommit.task.words import Curve, Words
+
+if TYPE_CHECKING:
+    from recommit.learning.intervals import Blocks, Estimate
 
 
 class Calibration(Protocol):
@@ -107,11 +109,11 @@ class Task(Protocol):
         """Return the loss of each row, (n,): lower is better. Raises ValueError for what is no truth or no answer."""
         ...
 
-    def judge(self, truth: ArrayLike, answer: ArrayLike, blocks: Blocks) -> dict[str, Estimate]:
+    def judge(self, truth: ArrayLike, answer: ArrayLike, blocks: "Blocks") -> "dict[str, Estimate]":
         """Return each of `scores`, with the blocks from which its interval comes."""
         ...
 
-    def gap(self, truth: ArrayLike, answer: ArrayLike, blocks: Blocks) -> Estimate:
+    def gap(self, truth: ArrayLike, answer: ArrayLike, blocks: "Blocks") -> "Estimate":
         """Return the mean answer less the mean truth: above 0, the answers are too high on average."""
         ...
 
@@ -172,6 +174,6 @@ class Task(Protocol):
         """Return one answer in words: "a probability of 30%", "12 min"."""
         ...
 
-    def curve(self, truth: ArrayLike, answer: ArrayLike, judged: Mapping[str, Estimate]) -> Curve:
+    def curve(self, truth: ArrayLike, answer: ArrayLike, judged: "Mapping[str, Estimate]") -> Curve:
         """Return the curve that shows how far the answers go wrong; `judged` are the scores of the same answers."""
         ...
