@@ -97,8 +97,7 @@ def read_golden(content: bytes, columns: Mapping[str, str], task: Answers) -> Go
     said = parse(content)
     fits = isinstance(said, dict) and said.keys() == {"format", "columns"} and isinstance(said["columns"], dict)
     demand(fits, "it holds no golden rows: due are 'format' and 'columns', and nothing else")
-    known = said["format"] == FORMAT and said["format"] is not True
-    demand(known, f"it is of format {said['format']!r:.20}, and this version reads {FORMAT}")
+    demand(said["format"] == FORMAT, f"it is of format {said['format']!r:.20}, and this version reads {FORMAT}")
     written = task.columns(np.empty(0))
     due = {**columns, KIND: "text"} | {
         PREFIX + name: "answer" if pa.types.is_floating(values.type) else "text" for name, values in written.items()

@@ -133,7 +133,7 @@ def parse_manifest(content: bytes, path: Path) -> Manifest:
         raise Refusal(f"{path} is no manifest: {error}") from None
     if not isinstance(said, dict) or "format" not in said:
         raise Refusal(f"{path} is no manifest: it has no format")
-    if said["format"] != FORMAT or isinstance(said["format"], bool):
+    if said["format"] != FORMAT:
         found = str(said["format"])[:20]
         raise Refusal(f"{path} is of format {found}, and this version reads {FORMAT}: use the version that wrote it")
     manifest = manifest_of({name: value for name, value in said.items() if name != _SEAL}, path)

@@ -10,7 +10,7 @@ from recommit.proof.earlier_proofs import earlier_records
 from recommit.registry.entry import Entry
 from recommit.registry.history import Event, Registry
 
-_SHOWN = ("auc", "log_loss")
+_SHOWN = ("auc", "log_loss", "explained", "absolute_error")
 """The metrics in the table, where a version has them; `--json` has all."""
 _FACTS = {"accepted", "as_of", "decision", "evidence", "files", "measured", "metrics", "who", "when", "why"}
 """The fields of a version's record that the JSON repeats unchanged."""
