@@ -40,7 +40,7 @@ def _model(fit: str, md5: str, params: dict[str, Any]) -> dict[str, Any]:
         "model": fit.split("-")[0],
         "features": fit.split("-")[1],
         "params": params,
-        "task": {"kind": "binary", "outcomes": ["punctual", "late"]},
+        "task": {"kind": "binary", "outcomes": ["punctual", "late"], "threshold": 0.5},
         "as_of": "2013-09-01",
         "trained_rows": 195421,
         "trained_until": "2013-07-31 23:58:00+00:00",

@@ -106,7 +106,7 @@ def test_what_no_evidence_measures_is_a_debt_too(tmp_path: Path) -> None:
 def test_a_placeholder_takes_its_value_from_evidence_params_and_hashes(tmp_path: Path) -> None:
     text = (
         "{{ evidence.test.metrics.candidate.auc }} of {{ evidence.test.period.rows }}, "
-        "{{ evidence.test.period.positive_share | percent }}, {{ params.horizon_hours }} hours, "
+        "{{ evidence.test.period.mean | percent }}, {{ params.horizon_hours }} hours, "
         '{{ evidence.selection.months[0] }}, {{ hashes["reports/evidence/test.json"] }}'
     )
     said = samples.text(of(tmp_path, {"monitoring": text})["html/canvas.html"])
@@ -116,7 +116,7 @@ def test_a_placeholder_takes_its_value_from_evidence_params_and_hashes(tmp_path:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{{ evidence.test.period.rowz }}", "there is no rowz; there are starts, ends, days, rows, positive_share"),
+        ("{{ evidence.test.period.rowz }}", "there is no rowz; there are starts, ends, days, rows, mean"),
         ("{{ evidence.tests.period }}", "there is no tests; there are .*test"),
         ("{{ evidence.test.rowz.value }}", "there is no rowz"),
         ("{{ params.nothing }}", "there is no nothing; there are as_of, horizon_hours"),
@@ -136,7 +136,7 @@ def test_a_placeholder_that_nothing_fills_is_refused(text: str, message: str, tm
     ("text", "instead"),
     [
         ("The AUC is 0.764.", "{{ evidence.test.metrics.candidate.auc.value }}"),
-        ("It is late in 26.1 % of all cases", "{{ evidence.test.period.positive_share | percent }}"),
+        ("It is late in 26.1 % of all cases", "{{ evidence.test.period.mean | percent }}"),
         ("learned from 195,421 flights", "{{ evidence.test.candidate.trained_rows }}"),
         ("29187 flights of August 2013", "{{ evidence.test.period.rows }}"),
         ("{{ params.horizon_hours }} hours and 412 parts", "{{ evidence.slices.searched }}"),
