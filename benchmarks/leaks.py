@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 import click
@@ -12,14 +11,14 @@ import pandas as pd
 import yaml
 from pipeline import ROOT
 
-from flights.catalogue import CATALOGUE
+from flights.problem import PROBLEM
 from recommit.evidence.stages import Leak
 from recommit.learning.leakage.bounds import Bounds
 from recommit.learning.leakage.shuffled import strong_against_shuffled, stronger_lately
 from recommit.learning.leakage.spans import within
 from recommit.learning.leakage.target import target_in_columns
 from recommit.learning.leakage.telling import telling_values
-from recommit.learning.splits import Split, folds
+from recommit.learning.splits import Split, Splitter, sample, splitter
 
 RESULTS = ROOT / "benchmarks/results/leaks.json"
 Table = pd.DataFrame
@@ -45,12 +44,12 @@ def main(data: Path, draws: int, seed: int) -> None:
     """Plant leaks of each size, and count how often they are found."""
     params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     kept = {name: value for name, value in params["leakage"].items() if name not in ("coincidences", "groups")}
-    bounds, as_of = Bounds(**kept), params["as_of"]
-    columns = CATALOGUE.names("schedule")
+    bounds, splits = Bounds(**kept), splitter(PROBLEM, params["split"], params["as_of"])
+    columns = PROBLEM.catalogue.names("schedule")
     needed = ["predicted_at", "label_known_at", "late", *columns]
     rows = pd.read_parquet(data / "features/train.parquet", columns=needed)
-    looks = _looks(as_of, bounds, params["split"]["folds"], seed)
-    cases = _cases(folds(rows, as_of, 1)[0].starts)
+    looks = _looks(splits, bounds, params["split"]["folds"], seed)
+    cases = _cases(splits.folds(rows, 1)[0].starts)
     results = {}
     for name, case in cases.items():
         found = []
@@ -74,18 +73,14 @@ def _weakest(found: Sequence[Mapping[str, float]]) -> float | None:
     return sure[-1] if sure else None
 
 
-def _looks(as_of: str, bounds: Bounds, months: int, seed: int) -> dict[str, Look]:
+def _looks(splits: Splitter, bounds: Bounds, months: int, seed: int) -> dict[str, Look]:
     """The looks, each at as many rows as `leaks_in_columns` gives it."""
 
     def last(rows: Table, most: int = bounds.rows) -> Split:
-        return folds(rows.sample(min(most, len(rows)), random_state=seed).sort_index(), as_of, 1)[0]
+        return splits.folds(rows, 1)[0].only(sample(rows, most, seed).index)
 
     def apart(rows: Table) -> list[Split]:
-        ends = last(rows).ends
-        share = min(1.0, bounds.rows / months / max(1, (rows["predicted_at"] >= ends - pd.DateOffset(months=1)).sum()))
-        rows = rows.sample(frac=share, random_state=seed).sort_index()
-        edges = [ends - pd.DateOffset(months=months) for months in (2, 1, 0)]
-        return [within(rows, low, high) for low, high in pairwise(edges)]
+        return [within(sample(part.test, bounds.rows // months, seed), part) for part in splits.folds(rows, 2)]
 
     return {
         "target_in_columns": lambda rows, columns: target_in_columns([last(rows)], columns, "late", bounds),

@@ -26,7 +26,7 @@ from recommit.evidence.stages import Moved, Slices
 from recommit.learning.intervals import Blocks, blocks
 from recommit.learning.rules import RULES
 from recommit.learning.slices import Scored, search, worst
-from recommit.learning.splits import folds
+from recommit.learning.splits import Splitter, splitter
 from recommit.task.bins import calibration_error
 
 RESULTS = ROOT / "benchmarks/results/power.json"
@@ -41,7 +41,7 @@ FOUND = 0.8
 def main(data: Path, months: int, seed: int) -> None:
     """Simulate months with a planted fault of each size, and count what the rules say."""
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
-    bounds, month = params["gate"], Month(data, params["as_of"], seed)
+    bounds, month = params["gate"], Month(data, splitter(PROBLEM, params["split"], params["as_of"]), seed)
     rules = {}
     for rule, unit, cases in _cases(month):
         rows = []
@@ -75,7 +75,7 @@ def _answer(rule: str, evidence: Any, bound: float) -> str:
 class Month:
     """Rows of a month with what an honest forecast says of them, and outcomes drawn as often as asked for."""
 
-    def __init__(self, data: Path, as_of: str, seed: int) -> None:
+    def __init__(self, data: Path, splits: Splitter, seed: int) -> None:
         kept = {name: pd.read_parquet(data / f"folds/{name}-full.parquet") for name in ("boosting", "logistic")}
         last = kept["boosting"]["fold"] == kept["boosting"]["fold"].max()
         july = kept["boosting"][last].reset_index(drop=True)
@@ -91,7 +91,7 @@ class Month:
         self.days = blocks(day, seed)
         self.honest = self.averaged(self.known)
         self.away = logit(other["answer"].to_numpy()) - self.known
-        rows = folds(pd.read_parquet(data / "features/train.parquet"), as_of, 1)[0].test
+        rows = splits.folds(pd.read_parquet(data / "features/train.parquet"), 1)[0].test
         if not np.array_equal(rows["late"], july["late"]):
             raise click.ClickException("data/folds and data/features are of other rows: `dvc repro` makes them anew")
         self.parts = slices(rows).astype("str")
@@ -133,7 +133,7 @@ def _cases(month: Month) -> Iterator[tuple[str, str, Iterator[Case]]]:
 
 def _test(month: Month, **measured: Any) -> Any:
     """Of the evidence, what a rule about the test month reads."""
-    period = SimpleNamespace(rows=len(month.known), days=month.days.number)
+    period = SimpleNamespace(rows=len(month.known), blocks=month.days.number)
     return SimpleNamespace(period=period, loss=TASK.loss, scale=TASK.scale(1, []), **measured)
 
 

@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 from flights import expectations, sources
 from flights.problem import PROBLEM
 from recommit.learning.quality import Smallest, report
+from recommit.learning.splits import Calendar
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks/results/quality.json"
@@ -84,8 +85,8 @@ def main() -> None:
     tables = sources.tidy(sources.read_package())[0]
 
     def flagged(name: str, table: pd.DataFrame, clock: pd.Timestamp) -> tuple[set[str], int]:
-        found = report(table, expectations.MONITORED[name], name, clock, smallest, params["seed"])
-        return {flag.month for flag in found.flags}, len(found.checks)
+        found = report(table, expectations.MONITORED[name], name, Calendar("month"), clock, smallest, params["seed"])
+        return {flag.period for flag in found.flags}, len(found.checks)
 
     now = pd.Timestamp(params["as_of"], tz="UTC")
     known = PROBLEM.as_known_at(tables, now)

@@ -11,7 +11,7 @@ from recommit.problem import Problem
 from recommit.task import Binary
 
 if TYPE_CHECKING:
-    from recommit.learning.monthly import Monitored
+    from recommit.learning.periods import Monitored
 
 
 def _monitored() -> "Mapping[str, Monitored]":

@@ -15,7 +15,7 @@ from recommit.columns import Kind, Table, Tables, as_known_at
 from recommit.directions import Direction
 
 if TYPE_CHECKING:
-    from recommit.learning.monthly import Monitored
+    from recommit.learning.periods import Monitored
     from recommit.task import Task
 
 Failure = tuple[str, str, str, int, str]
@@ -64,6 +64,8 @@ class Problem:
     """The column of `rows` that says from when the target is known (UTC); None where rows have no time."""
     event: str | None = None
     """The column of `rows` by which one is still to come: its instant is at or after the clock."""
+    group: str | None = None
+    """The column of the built features whose values must not be in two parts; None: rows are not grouped."""
     when: str = "when it is asked for"
     """At which instant a prediction is asked for, in words."""
     horizon: str = "horizon_hours"
@@ -88,7 +90,9 @@ class Problem:
             raise ValueError(f"the first key of {self.rows.name} must be one column, which names a row")
         if absent := [name for name in (self.key, *self.beside) if name not in self.rows.given]:
             raise ValueError(f"{self.rows.name} declares no given column {', '.join(absent)}")
-        if absent := [name for name in (self.instant, self.known, self.target) if name and name not in self.asked_of]:
+        if absent := [
+            name for name in (self.instant, self.known, self.group, self.target) if name and name not in self.asked_of
+        ]:
             raise ValueError(f"{self.features.name} declares no column {', '.join(absent)}")
         if absent := [name for name in self.catalogue.all if name not in self.asked_of]:
             raise ValueError(f"{self.features.name} declares no column {', '.join(absent)}")

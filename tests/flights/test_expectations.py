@@ -8,6 +8,7 @@ from flights import expectations
 from flights.expectations import READINGS
 from flights.problem import PROBLEM
 from recommit.learning.quality import Flag, Smallest, report
+from recommit.learning.splits import Calendar
 
 CLOCK = pd.Timestamp("2013-08-01", tz="UTC")
 SMALLEST = Smallest(share=0.02, shift=0.1, rows=0.2, hours=12)
@@ -29,7 +30,7 @@ def known(tables) -> dict[str, pd.DataFrame]:
 
 
 def flags(name: str, table: pd.DataFrame, clock: pd.Timestamp = CLOCK) -> list[Flag]:
-    return report(table, expectations.MONITORED[name], name, clock, SMALLEST, seed=7).flags
+    return report(table, expectations.MONITORED[name], name, Calendar("month"), clock, SMALLEST, seed=7).flags
 
 
 def july(table: pd.DataFrame, at: str) -> pd.Series:
@@ -75,7 +76,7 @@ def test_the_real_months_are_not_flagged(known, shipped, name):
 def test_a_bad_month_of_weather_is_flagged_by_its_column(known, column, change):
     weather = known["weather"]
     bad = weather.assign(**{column: weather[column].mask(july(weather, "hour_start"), change(weather[column]))})
-    assert {(flag.month, flag.column) for flag in flags("weather", bad)} == {("2013-07", column)}
+    assert {(flag.period, flag.column) for flag in flags("weather", bad)} == {("2013-07", column)}
 
 
 def readings(weather: pd.DataFrame, month: str, **changed: pd.Series) -> pd.DataFrame:
@@ -131,15 +132,15 @@ def test_weather_that_its_season_hides_is_flagged_beside_its_neighbours(shipped,
     weather = shipped["weather"].sort_values(["origin", "hour_start"], ignore_index=True)
     change, wanted = BAD_WEATHER[fault]
     found = flags("weather", readings(weather, month, **change(weather)), SHIPPED)
-    assert wanted <= {(flag.column, flag.what) for flag in found if flag.month == month}, [str(flag) for flag in found]
-    assert {flag.month for flag in found} == {month}
+    assert wanted <= {(flag.column, flag.what) for flag in found if flag.period == month}, [str(flag) for flag in found]
+    assert {flag.period for flag in found} == {month}
 
 
 def test_weather_that_stopped_for_a_day_at_one_airport_is_flagged(known):
     weather = known["weather"]
     day = weather["hour_start"].dt.strftime("%Y-%m-%d") == "2013-07-10"
     (flag,) = flags("weather", weather[~(day & (weather["origin"] == "JFK"))])
-    assert (flag.month, flag.column, flag.what, flag.of) == ("2013-07", "origin", "longest gap", "JFK")
+    assert (flag.period, flag.column, flag.what, flag.of) == ("2013-07", "origin", "longest gap", "JFK")
 
 
 def flipped(flights: pd.DataFrame, here: pd.Series) -> pd.DataFrame:
@@ -187,8 +188,8 @@ BAD_FLIGHTS = [
 def test_a_bad_month_of_flights_is_flagged_whether_it_is_learned_from_or_judged(shipped, spoil, wanted, month):
     flights = shipped["flights"][shipped["flights"]["scheduled_departure"] < SHIPPED]
     found = flags("flights", spoil(flights, month_of(flights, "scheduled_departure", month)), SHIPPED)
-    assert wanted <= {(flag.column, flag.what) for flag in found if flag.month == month}, [str(flag) for flag in found]
-    assert {flag.month for flag in found} == {month}
+    assert wanted <= {(flag.column, flag.what) for flag in found if flag.period == month}, [str(flag) for flag in found]
+    assert {flag.period for flag in found} == {month}
 
 
 def test_a_bad_month_of_flights_is_flagged_by_its_name(known):
@@ -206,4 +207,4 @@ def test_a_bad_month_of_flights_is_flagged_by_its_name(known):
     for named, bad in planted.items():
         found = flags("flights", bad)
         assert named in {(flag.column, flag.what) for flag in found}
-        assert {flag.month for flag in found} == {"2013-07"}
+        assert {flag.period for flag in found} == {"2013-07"}

@@ -14,7 +14,7 @@ from recommit.artifact.probes import KIND, probes
 TOLERANCE = 1e-5
 """The largest `distance` that passes. Rounding to float32 makes a tenth of it; another branch of a tree far more."""
 TEST = "test"
-"""The kind of the rows of the test month."""
+"""The kind of the rows of the test period."""
 EXPECTED = "golden_scikit_learn"
 """The column of scikit-learn's answers before calibration; NaN where it refuses the row."""
 Predict = Callable[[pd.DataFrame], np.ndarray]
@@ -67,7 +67,7 @@ def _asked(fitted: Any, rows: pd.DataFrame, kind: str) -> pd.DataFrame:
 
 
 def with_test(asked: pd.DataFrame, fitted: Any, rows: pd.DataFrame) -> pd.DataFrame:
-    """Return `asked`, from `answered`, with `rows` of the test month added as the kind `TEST`, answered by `fitted`."""
+    """Return `asked`, from `answered`, with `rows` of the test added as the kind `TEST`, answered by `fitted`."""
     return pd.concat([asked, _asked(fitted, rows, TEST)], ignore_index=True)
 
 

@@ -9,7 +9,9 @@ from recommit.evidence.numbers import CLOSED
 from recommit.evidence.stages import File
 
 Answer = Literal["yes", "no", "unknown"]
-"""What a rule says of the candidate, and what all of them say together."""
+"""What all rules say of the candidate together."""
+RuleAnswer = Answer | Literal["does not apply"]
+"""What one rule says; it does not apply to rows that have no time, say, and is then no yes either."""
 
 
 @dataclass(frozen=True, config=CLOSED)
@@ -49,7 +51,7 @@ class Ruling:
     high: float | None
     bound: int | float
     passes_when: str
-    answer: Answer
+    answer: RuleAnswer
     reason: str
     accepted: tuple[Accepted, ...] = ()
     open: tuple[Point, ...] = ()

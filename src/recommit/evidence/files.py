@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path, PurePath
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar, get_args, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
@@ -24,23 +24,28 @@ _AGAIN = "`dvc repro` makes it anew"
 
 @dataclass(frozen=True, config=CLOSED)
 class Evidence:
-    """All evidence that the gate reads: what stages found, by the names of their files, and the files' hashes."""
+    """All evidence that the gate reads: what stages found, by the names of their files, and the files' hashes.
+
+    What may be None is of a stage that a project may leave out, and must where its rows have no time.
+    """
 
     schema: stages.Schema
-    quality: stages.Quality
+    quality: stages.Quality | None
     leakage: stages.Leakage
-    point_in_time: stages.PointInTime
+    point_in_time: stages.PointInTime | None
     selection: stages.Selection
     parity: stages.Parity
     test: stages.Test
     slices: stages.Slices
-    staleness: stages.Staleness
+    staleness: stages.Staleness | None
     robustness: stages.Robustness
     hashes: dict[str, str]
     """MD5 of each file in the folder, by its path in there."""
 
 
-_GATE: Mapping[str, type[File]] = {name: kind for name, kind in get_type_hints(Evidence).items() if name != "hashes"}
+_HINTS = {name: kind for name, kind in get_type_hints(Evidence).items() if name != "hashes"}
+_OPTIONAL = {name for name, kind in _HINTS.items() if type(None) in get_args(kind)}
+_GATE: Mapping[str, type[File]] = {name: (get_args(kind) or (kind,))[0] for name, kind in _HINTS.items()}
 KINDS: Mapping[str, type[File]] = {
     DECISION: Decision,
     **{f"{FOLDER}/{name}.json": kind for name, kind in _GATE.items()},
@@ -94,8 +99,13 @@ def parse(content: bytes, kind: type[Kind], name: PurePath | str) -> Kind:
 
 
 def gather(folder: Path) -> Evidence:
-    """All evidence of `folder` that the gate reads. Raises Refusal for a file that is missing or not as declared."""
-    found: dict[str, Any] = {name: read(folder / f"{name}.json", kind) for name, kind in _GATE.items()}
+    """All evidence of `folder` that the gate reads.
+
+    Raises Refusal for a file that is not as declared, or is missing and not of a stage that may be left out.
+    """
+    files = {name: folder / f"{name}.json" for name in _GATE}
+    absent = {name for name in _OPTIONAL if not files[name].exists()}
+    found: dict[str, Any] = {name: None if name in absent else read(files[name], kind) for name, kind in _GATE.items()}
     hashes = {file.relative_to(folder).as_posix(): md5_of(file) for file in sorted(folder.rglob("*.json"))}
     return Evidence(**found, hashes=hashes)
 

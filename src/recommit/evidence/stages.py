@@ -2,7 +2,8 @@
 
 A loss is the mean row loss of the task: log loss in nats, or the squared error of a number. An added loss above 0 is
 worse, an improvement above 0 is better. An answer is a probability, or a number in the target's unit; the mean of the
-target is the share that came true, or the mean number. A month is written like 2013-08. A share lies between 0 and 1.
+target is the share that came true, or the mean number. A period of time is
+written like 2013-08 (a month). A share lies between 0 and 1.
 """
 
 from collections.abc import Mapping
@@ -55,13 +56,13 @@ class Features(File):
 
 @dataclass(frozen=True, config=CLOSED)
 class Flag:
-    """One number of a month that the other months do not explain: it was `found`, `low` to `high` is credible.
+    """One number of a period that the other periods do not explain: it was `found`, `low` to `high` is credible.
 
     `of` is the value of a category, the feed or the other column that the number belongs to; `checks` is how many
-    numbers of the table were looked at in that month.
+    numbers of the table were looked at in that period.
     """
 
-    month: str
+    period: str
     table: str
     column: str
     what: str
@@ -74,38 +75,38 @@ class Flag:
     @property
     def about(self) -> str:
         """The flag's name, which is the same in each run: by it a line in `params.yaml` accepts what is known."""
-        return " ".join(word for word in (self.table, self.month, self.column, self.what, self.of) if word)
+        return " ".join(word for word in (self.table, self.period, self.column, self.what, self.of) if word)
 
     def __str__(self) -> str:
         where = ".".join(name for name in (self.table, self.column) if name)
         of = f" {self.of}" if self.of else ""
-        return f"{self.month} {where}: {self.what}{of} is {self.found}, expected {self.low:.3f} to {self.high:.3f}"
+        return f"{self.period} {where}: {self.what}{of} is {self.found}, expected {self.low:.3f} to {self.high:.3f}"
 
 
 @dataclass(frozen=True, config=CLOSED)
 class Checks:
-    """How many numbers of a table were looked at in a month, and how many were flagged."""
+    """How many numbers of a table were looked at in a period, and how many were flagged."""
 
     table: str
-    month: str
+    period: str
     checks: int
     flags: int
 
 
 @dataclass(frozen=True, config=CLOSED)
 class Volume:
-    """The rows a day of a table in a month."""
+    """The rows a day of a table in a period."""
 
     table: str
-    month: str
+    period: str
     rows_a_day: Interval
 
 
 @dataclass(frozen=True, config=CLOSED)
 class Label:
-    """The mean of the target over a month's training rows."""
+    """The mean of the target over a period's training rows."""
 
-    month: str
+    period: str
     mean: Interval
 
 
@@ -121,21 +122,23 @@ class Missing:
 
 @dataclass(frozen=True, config=CLOSED)
 class Quality(File):
-    """What `quality` found: how each month of each table compares with the other months."""
+    """What `quality` found: how each period of each table compares with the other periods."""
 
     judged: str
-    """The month that the candidate is judged on."""
+    """The last period before the clock."""
+    until: Instant
+    """The clock: nothing later was looked at."""
     checked: int
-    """How many numbers of that month were looked at."""
+    """How many numbers of that period were looked at."""
     level: float
-    """A sound month of a table has no flag with this probability."""
+    """A sound period of a table has no flag with this probability."""
     flags: tuple[Flag, ...]
     checks: tuple[Checks, ...]
     unjudged: dict[str, tuple[str, ...]]
-    """The months of each table that could not be judged, because it has too few others."""
+    """The periods of each table that could not be judged, because it has too few others."""
     volume: tuple[Volume, ...]
     label: tuple[Label, ...]
-    without_months: tuple[Missing, ...]
+    without_time: tuple[Missing, ...]
 
 
 Certainty = Literal["proof", "question"]
@@ -227,7 +230,8 @@ class Fit(File):
     params: dict[str, Any]
     train: str
     trained_rows: int
-    trained_until: Instant
+    trained_until: Instant | None
+    """When the last target that it learned from was known; None where rows have no time."""
 
 
 @dataclass(frozen=True, config=CLOSED)
@@ -246,18 +250,19 @@ class Ranked:
 
 @dataclass(frozen=True, config=CLOSED)
 class Selection(File):
-    """What `select` chose, by which score and rule, on which months."""
+    """What `select` chose, by which score and rule, on which folds."""
 
     metric: ScoreName
     rule: str
-    months: tuple[str, ...]
-    used_until: Instant
-    """When the last label that the choice used was known."""
+    periods: tuple[str, ...]
+    """The names of the folds: in time, of their periods."""
+    used_until: Instant | None
+    """When the last target that the choice used was known; None where rows have no time."""
     best: str
     chosen: str
     table: tuple[Ranked, ...]
-    by_month: dict[str, Scores]
-    """The chosen fit's scores in each month, after calibration."""
+    by_period: dict[str, Scores]
+    """The chosen fit's scores in each fold, after calibration."""
 
 
 @dataclass(frozen=True, config=CLOSED)
@@ -293,14 +298,15 @@ class Parity(File):
 
 @dataclass(frozen=True, config=CLOSED)
 class Period:
-    """The rows of the test month: when it starts and ends, how many days and rows it has, and the target's mean.
+    """The rows to test on: when they start and end, how many blocks and rows there are, and the target's mean.
 
-    `keys` is the SHA-256 of the rows' keys.
+    `starts` and `ends` are None where parts do not follow each other in time. Blocks are what intervals are made from:
+    days, say, or groups. `keys` is the SHA-256 of the rows' keys.
     """
 
-    starts: Instant
-    ends: Instant
-    days: int
+    starts: Instant | None
+    ends: Instant | None
+    blocks: int
     rows: int
     mean: float
     keys: str
@@ -316,9 +322,9 @@ class JudgedModel:
     params: dict[str, Any]
     task: dict[str, Any]
     """What its answers are: kind, calibration, sets."""
-    as_of: str
+    as_of: str | None
     trained_rows: int
-    trained_until: Instant
+    trained_until: Instant | None
     parity: float
     md5: str
     manifest: str
@@ -346,17 +352,17 @@ class Coverage:
 
 
 @dataclass(frozen=True, config=CLOSED)
-class Day:
-    """A day of the test month: its rows, and the sum of each model's losses."""
+class Block:
+    """A block of the rows to test on, such as a day: its rows, and the sum of each model's losses."""
 
-    day: str
+    block: str
     rows: int
     losses: dict[str, float]
 
 
 @dataclass(frozen=True, config=CLOSED)
 class Test(File):
-    """What `evaluate` found on the test month, for the candidate and the models beside it."""
+    """What `evaluate` found on the rows to test on, for the candidate and the models beside it."""
 
     __test__ = False  # pytest looks for tests in what is called so
 
@@ -371,7 +377,7 @@ class Test(File):
     """By how much the candidate is better than each other model: above 0 is better, whichever way a score points."""
     calibration: Miscalibration
     coverage: Coverage
-    days: tuple[Day, ...]
+    blocks: tuple[Block, ...]
 
 
 @dataclass(frozen=True, config=CLOSED)
@@ -400,7 +406,7 @@ class Slice:
 
 @dataclass(frozen=True, config=CLOSED)
 class Slices(File):
-    """What `evaluate` found on parts of the test month: how many were searched, the worst, and those of one column."""
+    """What `evaluate` found on parts of the rows to test on: how many, the worst, and those of one column."""
 
     searched: int
     worst: Slice | None
@@ -411,7 +417,7 @@ class Slices(File):
 class Aged:
     """How well a fit on a window of that age did: `added_loss` is its loss less the freshest window's."""
 
-    months_old: int
+    periods_old: int
     trained_from: date
     trained_until: date
     rows: int
@@ -421,7 +427,7 @@ class Aged:
 
 @dataclass(frozen=True, config=CLOSED)
 class Age:
-    """When the last label that the candidate learned from was known, and how many days before the test month."""
+    """When the last label that the candidate learned from was known, and how many days before the test begins."""
 
     trained_until: Instant
     age_days: Decimals
@@ -429,17 +435,17 @@ class Age:
 
 @dataclass(frozen=True, config=CLOSED)
 class Staleness(File):
-    """What `staleness` found: the fits of older and older windows, all judged on one month, and the candidate's age."""
+    """What `staleness` found: the fits of older and older windows, judged on one period, and the candidate's age."""
 
     fit: str
-    month: str
+    period: str
     curve: tuple[Aged, ...]
     candidate: Age
 
 
 @dataclass(frozen=True, config=CLOSED)
 class Moved:
-    """How a direction test went over the `rows` that the change touched, on `days`: mean change and share violating.
+    """How a direction test went over the `rows` that the change touched, in `blocks`: mean change and share violating.
 
     A row that gets no answer at all violates, and is not in the mean, which is None when no row gets one. The
     intervals of the shares hold for all directions together, since the worst of many looks bad by chance.
@@ -450,7 +456,7 @@ class Moved:
     why: str
     tolerance: float
     rows: int
-    days: int
+    blocks: int
     mean_change: Interval | None
     violating: Interval
 
@@ -484,7 +490,7 @@ class Robustness(File):
 
     fit: str
     md5: str
-    month: str
+    period: str
     directions: tuple[Moved, ...]
     unread: tuple[str, ...]
     """Directions whose features the model does not read."""
@@ -556,9 +562,9 @@ class Explained:
 
 @dataclass(frozen=True, config=CLOSED)
 class Importance(File):
-    """What `importance` found: what each feature, and all features of one cost, are worth in a month."""
+    """What `importance` found: what each feature, and all features of one cost, are worth in a period."""
 
-    month: str
+    period: str
     rows: int
     repeats: int
     leave_out_share: float
@@ -577,7 +583,7 @@ FINDS: Mapping[Find, str] = {
     "unconfirmed": "unconfirmed: not surely better there",
     "contradicted": "contradicted: surely worse there",
 }
-"""Whether a setting was better than that of params.yaml, and whether the month that was not searched bears it out."""
+"""Whether a setting was better than that of params.yaml, and whether the fold that was not searched bears it out."""
 
 
 @dataclass(frozen=True, config=CLOSED)
@@ -596,16 +602,17 @@ class Tried:
 class Advice(File):
     """What `search` advises for one model: the setting of params.yaml, the best of those tried, and how to adopt it."""
 
-    used_until: Instant
-    """When the last label that the search used was known."""
-    months: tuple[str, ...]
+    used_until: Instant | None
+    """When the last target that the search used was known; None where rows have no time."""
+    periods: tuple[str, ...]
+    """The names of the folds searched: in time, of their periods."""
     confirmed_in: str
-    """The month that was not searched."""
+    """The name of the fold that was not searched."""
     current: dict[str, Any]
     best: dict[str, Any]
     difference: Interval
     confirmation: Interval | None
-    """The loss of the best setting less that of params.yaml's in the month that was not searched."""
+    """The loss of the best setting less that of params.yaml's in the fold that was not searched."""
     find: Find
     adopt: str | None
     """The command that trains with the best setting."""

@@ -1,4 +1,4 @@
-"""Cross-validation in time: each fold is predicted by a fit on the rows before it; the model is fitted on all rows."""
+"""Cross-validation: each fold is predicted by a fit on its own training rows; the model is fitted on all rows."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -11,19 +11,20 @@ from recommit.learning.splits import Split
 from recommit.task import Task
 
 
-def fit_in_time(
+def fit_folds(
     task: Task,
     build: Callable[[], Any],
     train: pd.DataFrame,
     folds: Sequence[Split],
     features: Sequence[str],
     target: str,
+    kept: Sequence[str],
 ) -> tuple[Any, pd.DataFrame]:
     """Fit on all of `train`, and predict each fold's test rows by a fit on its training rows: (model, predictions).
 
     `build` gives an unfitted scikit-learn model; `features` and `target` are columns of `train` and of the
-    folds. Predictions have one row per test row, oldest fold first: fold (its month, as 2013-05),
-    predicted_at, label_known_at (UTC), the target, and the answer of the fold's own fit.
+    folds. Predictions have one row per test row, oldest fold first: the columns `kept` (those of the splitter),
+    the target, fold (its name), and the answer of the fold's own fit.
     """
     longest_first = [(train, None), *((fold.train, fold.test) for fold in reversed(folds))]
     model, *scored = Parallel(n_jobs=workers())(
@@ -38,7 +39,7 @@ def fit_in_time(
         for rows, test in longest_first
     )
     tables = [
-        fold.test[["predicted_at", "label_known_at", target]].assign(fold=f"{fold.starts:%Y-%m}", answer=answer)
+        fold.test[[*kept, target]].assign(fold=fold.name, answer=answer)
         for fold, answer in zip(folds, reversed(scored), strict=True)
     ]
     return model, pd.concat(tables, ignore_index=True)

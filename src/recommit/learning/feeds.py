@@ -1,8 +1,8 @@
-"""What a month's feeds say of one another, of the hour of the day and of standing still: one number each.
+"""What a period's feeds say of one another, of the hour of the day and of standing still: one number each.
 
 A fault of one feed is seen beside its neighbours, whatever the season: their weather is its weather. A fault of all of
 them at once is seen by what the readings follow (the sun, the clock) or no longer do (change). These numbers have no
-interval of their own (`exactly`): how they differ from month to month, sampling included, is what they are judged by.
+interval of their own (`exactly`): how they differ from period to period, sampling included, is what they are judged by.
 """
 
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from recommit.learning.monthly import Monitored, Month, Number, exactly
+from recommit.learning.periods import Monitored, Number, Period, exactly
 
 LEAST_READINGS = 24  # fewer do not tell whether two feeds agree, or whether one stands still
 _LEAST_DISTINCT = 5  # of a day's readings: days of fair weather are alike without being copies
@@ -21,8 +21,8 @@ _LAGS = range(-_LAG, _LAG + 1)
 _DAY = 24 * 3600 * 1_000_000  # microseconds
 
 
-def describe(month: Month, monitored: Monitored) -> Iterator[Number]:
-    """Every number of a month about feeds and hours.
+def describe(period: Period, monitored: Monitored) -> Iterator[Number]:
+    """Every number of a period about feeds and hours.
 
     - changes: of each number, the share of a feed's readings that are not the one before, none counted as one;
     - times: of each value of a category, its share, none counted as one; days: the share of the days that have it;
@@ -34,16 +34,16 @@ def describe(month: Month, monitored: Monitored) -> Iterator[Number]:
     - phase: the hour of the day (0 to 24, UTC) at which a reading peaks, or at which, by the clock of
       `monitored.rows_follow`, most rows are: of the first harmonic of 24 hours (Bloomfield 2000, chapter 2).
     """
-    rows = month.rows[~month.rows["__repeat"]]
+    rows = period.rows[~period.rows["__repeat"]]
     feeds = rows[monitored.feed].astype("str").to_numpy() if monitored.feed else np.full(len(rows), "")
     names, codes = np.unique(feeds, return_inverse=True)
     order = np.argsort(codes, kind="stable")
     for column in monitored.numbers:
         values = rows[column].to_numpy(dtype="float64", na_value=np.nan)[order]
         yield from _changes(column, values, codes[order], names)
-    for column, counts in month.categories.items():
+    for column, counts in period.categories.items():
         known = counts.sum(axis=1)
-        for value, count in zip(month.values[column], counts.T, strict=True):
+        for value, count in zip(period.values[column], counts.T, strict=True):
             yield column, "times", value, exactly((count.sum() + 1) / (known.sum() + 1) if known.any() else np.nan)
             yield column, "days", value, exactly((count[known > 0] > 0).mean() if known.any() else np.nan)
     for column in monitored.measured:

@@ -64,6 +64,24 @@ def _ends(drawn: Iterable[pd.DataFrame]) -> tuple[float, float]:
     return float(values.min()), float(values.max())
 
 
+def expected(predictions: Mapping[str, pd.DataFrame], column: str, event: str | None, said: str) -> Axes:
+    """Draw the mean answer, in `column`, of each day of `event` (UTC), by who predicts; without event, all answers.
+
+    `said` says in words what an answer is.
+    """
+    if event is None:
+        ax = axes("What is expected of the rows", said, "rows", height=3.0)
+        for who, table in predictions.items():
+            ax.hist(table[column], bins=40, histtype="step", label=who)
+    else:
+        ax = axes("What is expected of each day", "day, UTC", f"mean {said}", height=3.0)
+        for who, table in predictions.items():
+            ax.plot(table.groupby(table[event].dt.date)[column].mean(), label=who)
+        ax.tick_params(axis="x", rotation=45)
+    ax.legend()
+    return ax
+
+
 def folds(task: Task, losses: pd.DataFrame) -> Axes:
     """Draw the loss of each fit, best on top: one dot per fold, and a bar for the mean of the folds.
 
@@ -71,7 +89,7 @@ def folds(task: Task, losses: pd.DataFrame) -> Axes:
     """
     means = losses.groupby("fit")["loss"].mean().sort_values(ascending=False)
     label = f"{SCORES[task.loss].name}, {task.loss_unit} a row, lower is better"
-    ax = axes("Every model on every feature set, month by month", label, "", height=0.3 * len(means) + 1.2)
+    ax = axes("Every model on every feature set, fold by fold", label, "", height=0.3 * len(means) + 1.2)
     place = {fit: row for row, fit in enumerate(means.index)}
     ax.scatter(losses["loss"], losses["fit"].map(place), color=SOFT, s=16, label="a fold")
     ax.scatter(means, range(len(means)), color=ACCENT, marker="|", s=200, linewidth=2.5, label="mean")

@@ -66,18 +66,21 @@ def waterfall(task: Task, explanation: Explanation, target: str, most: int = 12)
     return ax
 
 
-def decay(task: Task, curve: Sequence[Aged], month: str) -> Axes:
-    """Draw the loss in `month` less the freshest fit's, with intervals, by months since training ended."""
+def decay(task: Task, curve: Sequence[Aged], period: str) -> Axes:
+    """Draw the loss in `period` less the freshest fit's, with intervals, by periods since training ended."""
     ax = axes(
-        f"Fits of {_months(curve[0])} months' training, judged on {month}",
-        "months between the end of training and the month judged",
+        f"Fits of equally long training, judged on {period}",
+        "periods between the end of training and the one judged",
         _added(task),
     )
-    ages = [aged.months_old for aged in curve]
+    if not curve:
+        ax.annotate("not measurable: no window is long enough", (0.5, 0.5), xycoords="axes fraction", ha="center")
+        return ax
+    ages = [aged.periods_old for aged in curve]
     values, errors = _errors([aged.added_loss for aged in curve])
     ax.axhline(0, color=SOFT, linestyle="--", linewidth=1)
     ax.errorbar(ages, values, yerr=errors, color=ACCENT, marker="o", capsize=3, linewidth=1.2)
-    ax.set_xticks(ages, [f"{aged.months_old}\nloss {aged.loss.value:.4g}" for aged in curve])
+    ax.set_xticks(ages, [f"{aged.periods_old}\nloss {aged.loss.value:.4g}" for aged in curve])
     ax.margins(x=0.15)
     return ax
 
@@ -134,8 +137,3 @@ def _errors(intervals: Sequence[Interval]) -> tuple[np.ndarray, np.ndarray]:
 
 def _said(value: object) -> str:
     return value if isinstance(value, str) else f"{value:.4g}"
-
-
-def _months(aged: Aged) -> int:
-    until, since = aged.trained_until, aged.trained_from
-    return (until.year - since.year) * 12 + until.month - since.month

@@ -1,4 +1,4 @@
-"""Figures of what a table looked like month by month."""
+"""Figures of what a table looked like period by period."""
 
 import numpy as np
 import pandas as pd
@@ -13,23 +13,23 @@ _LIGHT_TO_DARK = LinearSegmentedColormap.from_list("shares", ["#ffffff", ACCENT]
 
 
 def shares(numbers: pd.DataFrame, whats: tuple[str, ...], flags: list[Flag], title: str, most: int = 20) -> Axes:
-    """Draw a heat map of shares in per cent, one row per column and one column per month, with flags framed.
+    """Draw a heat map of shares in per cent, one row per column and one column per period, with flags framed.
 
     `numbers` is what `quality.report` gives for one table; `whats` names the shares to show, at most one per column.
-    Columns whose share is 0 in every month are left out; of more than `most`, those with the largest shares are shown.
+    Columns whose share is 0 in every period are left out; of more than `most`, those with the largest shares are shown.
     """
     chosen = numbers[numbers["what"].isin(whats)]
-    grid = 100 * chosen.pivot(index="column", columns="month", values="value")
-    grid = grid.reindex(columns=sorted(numbers["month"].unique()))
+    grid = 100 * chosen.pivot(index="column", columns="period", values="value")
+    grid = grid.reindex(columns=sorted(numbers["period"].unique()))
     order = grid.max(axis=1).sort_values(ascending=False, kind="stable")
     grid = grid.loc[order[order > 0].index[:most]]
-    ax = axes(title, "month (UTC)", "", height=0.26 * max(len(grid), 1) + 1.3)
+    ax = axes(title, "period", "", height=0.26 * max(len(grid), 1) + 1.3)
     ax.grid(False)
     ax.set_xticks(np.arange(grid.shape[1]), list(grid.columns), fontsize=8)
     ax.set_yticks(np.arange(len(grid)), list(grid.index), fontsize=8)
     if grid.empty:
         ax.set_xlim(-0.5, grid.shape[1] - 0.5)
-        ax.annotate("0 % in every column and month", (0.5, 0.5), xycoords="axes fraction", ha="center", va="center")
+        ax.annotate("0 % in every column and period", (0.5, 0.5), xycoords="axes fraction", ha="center", va="center")
         return ax
     # The square root keeps small shares visible beside a large one.
     ax.imshow(grid, cmap=_LIGHT_TO_DARK, norm=PowerNorm(0.5, 0, max(grid.max().max(), 10)), aspect="auto")
@@ -40,25 +40,25 @@ def shares(numbers: pd.DataFrame, whats: tuple[str, ...], flags: list[Flag], tit
             ax.annotate(said, (column, row), ha="center", va="center", fontsize=7, color="white" if dark else INK)
     rows, columns = list(grid.index), list(grid.columns)
     for flag in flags:
-        if flag.what in whats and flag.column in rows and flag.month in columns:
-            corner = (columns.index(flag.month) - 0.5, rows.index(flag.column) - 0.5)
+        if flag.what in whats and flag.column in rows and flag.period in columns:
+            corner = (columns.index(flag.period) - 0.5, rows.index(flag.column) - 0.5)
             ax.add_patch(Rectangle(corner, 1, 1, fill=False, edgecolor=SECOND, linewidth=2))
     return ax
 
 
 def volume(numbers: pd.DataFrame) -> Axes:
-    """Draw the rows per day of each table by month, with intervals, in per cent of the mean of the table's months."""
+    """Draw the rows per day of each table by period, with intervals, in per cent of the mean of the table's periods."""
     found = numbers[numbers["what"] == "volume"]
-    months = sorted(found["month"].unique())
-    ax = axes("Are the rows all there?", "month (UTC)", "rows a day, % of the table's mean month", height=3.2)
+    periods = sorted(found["period"].unique())
+    ax = axes("Are the rows all there?", "period", "rows a day, % of the table's mean period", height=3.2)
     tables = list(found["table"].unique())
     for place, table in enumerate(tables):
         rows = found[found["table"] == table]
         mean = rows["value"].mean()
-        x = np.array([months.index(month) for month in rows["month"]]) + 0.12 * (place - (len(tables) - 1) / 2)
+        x = np.array([periods.index(period) for period in rows["period"]]) + 0.12 * (place - (len(tables) - 1) / 2)
         ends = [rows["value"] - rows["low"], rows["high"] - rows["value"]]
         ax.errorbar(x, 100 * rows["value"] / mean, 100 * np.array(ends) / mean, fmt="o", markersize=4, label=table)
-    ax.set_xticks(range(len(months)), months)
+    ax.set_xticks(range(len(periods)), periods)
     ax.set_ylim(0, 1.05 * ax.get_ylim()[1])
     ax.legend(loc="lower left", ncols=len(tables))
     return ax

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from recommit.evidence.decision import Accepted, Answer, Decision, Line, Point, Ruling
+from recommit.evidence.decision import Accepted, Answer, Decision, Line, Point, RuleAnswer, Ruling
 from recommit.evidence.files import Evidence
 from recommit.evidence.numbers import Interval
 from recommit.learning.rules import RULES
@@ -18,7 +18,7 @@ def decide(evidence: Evidence, bounds: Mapping[str, float], accepted: Sequence[M
 
     A line has `rule`, `about` and `why`. It accepts the point with the same rule and `about`; it never makes a yes of a
     no. A number that is not one (NaN) never passes. The decision is no if a rule says no, unknown while a point is
-    open, yes otherwise.
+    open, yes otherwise. A rule that does not apply, since rows have no time, counts for neither.
 
     Raises ValueError where bounds and rules do not match, where a line is not whole, or where the evidence compares the
     candidate with no model of the name that a rule needs.
@@ -33,7 +33,7 @@ def decide(evidence: Evidence, bounds: Mapping[str, float], accepted: Sequence[M
     return Decision(
         answer=_answer(
             holds=not any(ruling.answer == "no" for ruling in rules),
-            asks=not all(ruling.passes for ruling in rules),
+            asks=not all(ruling.passes or ruling.answer == "does not apply" for ruling in rules),
         ),
         candidate=evidence.test.candidate.md5,
         manifest=evidence.test.candidate.manifest,
@@ -77,10 +77,11 @@ def _ruling(name: str, evidence: Evidence, bound: float, lines: Mapping[tuple[st
     value, low, high = (number.value, number.low, number.high) if isinstance(number, Interval) else (number, None, None)
     if any(end is not None and math.isnan(end) for end in (value, low, high)):
         holds, reason = False, "what was measured is not a number"
-    points = (*found.points, *([Point(name, reason)] if holds is None else []))
+    points = (*found.points, *([Point(name, reason)] if holds is None and found.applies else []))
     said = [(point, lines.get((name, point.about))) for point in points]
+    answer: RuleAnswer = _answer(holds is not False, bool(points)) if found.applies else "does not apply"
     return Ruling(
-        name, value, low, high, bound, RULES[name].passes_when, _answer(holds is not False, bool(points)), reason,
+        name, value, low, high, bound, RULES[name].passes_when, answer, reason,
         accepted=tuple(Accepted(point.about, point.says, line.why) for point, line in said if line),
         open=tuple(point for point, line in said if not line),
     )  # fmt: skip

@@ -1,12 +1,12 @@
-"""Measure what a feature is worth: how much worse the answers for a later month gets without it.
+"""Measure what a feature is worth: how much worse the answers for a later period get without it.
 
-There are two measures. Permuting a column within the month shows how far the fitted model leans on it (Breiman 2001,
+There are two measures. Permuting a column within that period shows how far the fitted model leans on it (Breiman 2001,
 section 10). A fit without it shows what is lost when the feature is given up: far less, where other columns say the
 same. Permuting also asks the model about rows that cannot exist, such as a storm in fair weather, and there a model can
 be far off (Hooker, Mentch and Zhou 2021): it only shows where to look.
 
 A fit also varies by chance: on other training rows its trees split elsewhere, and it is better or worse on all test
-rows at once, which resampling test days cannot show. So each fit learns from its own draw of the training rows. Fits
+rows at once, which resampling test blocks cannot show. So each fit learns from its own draw of the training rows. Fits
 with all columns are made several times: a fit without a column is compared with their mean, and their spread widens the
 intervals.
 """
@@ -113,7 +113,7 @@ def left_out(
 def worth(groups: Groups, permuted: np.ndarray, left_out: LeftOut, days: Blocks, seed: int) -> list[Worth]:
     """Return the worth of each group, most leaned on first, from what `permuted` and `left_out` give.
 
-    The blocks of the intervals are days. The intervals of each kind hold for all groups together. Those of fits also
+    The intervals of each kind hold for all groups together. Those of fits also
     allow for the chance variation of the fits without the columns, and of the mean of the fits with all columns.
     """
     luck = _luck(left_out, len(groups), seed)

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from recommit.columns import Column, Table
-from recommit.learning.monthly import Monitored
+from recommit.learning.periods import Monitored
 from recommit.problem import Problem
 
 

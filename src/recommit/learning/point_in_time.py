@@ -35,7 +35,7 @@ class Rebuilt:
     future: Future
 
 
-def instants(table: pd.DataFrame, number: int, seed: int, asked: str = "predicted_at") -> list[pd.Timestamp]:
+def instants(table: pd.DataFrame, number: int, seed: int, asked: str) -> list[pd.Timestamp]:
     """Return the prediction instants of `number` rows in order, one drawn from each of `number` equal spans of time.
 
     An instant that some row has is the sharpest cut: for that row, even the next second is the future. A span without
@@ -57,7 +57,7 @@ def rebuild(
     instant: pd.Timestamp,
     rows: int,
     key: str,
-    asked: str = "predicted_at",
+    asked: str,
     future: Future = "left out",
 ) -> Rebuilt:
     """Compute the last `rows` rows asked about at or before `instant` again, from the tables as known at `instant`.

@@ -1,4 +1,4 @@
-"""Of each number of a month, the same number of the months that it is held against, and what difference matters."""
+"""Of each number of a period, the same number of the periods that it is held against, and what difference matters."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 
 from recommit.learning.intervals import Interval
-from recommit.learning.monthly import Month, What, exactly, outer
+from recommit.learning.periods import Period, What, exactly, outer
 
 RELATIVE = ("outside", "unseen", "new values", "jump")
 _UNJUDGED = ("low", "high")
@@ -20,12 +20,12 @@ Key = tuple[str, What, str]
 class Smallest:
     """The smallest differences that matter.
 
-    `share` is of a share, `hours` of hours without a record, `rows` of the rows a day, over those of the months beside.
-    `shift` is of a median or an offset, and `beyond` how far outside the range of the other months a value must be to
-    count: both over the distance between the 5 % and 95 % quantiles of the other months. `factor` is how many times
-    more or less often something occurs, `slope` is of the slope of one feed on the others, `phase_hours` of the hour of
-    a peak, twice that of a lag in whole hours. `relation` is of how well one column orders another, and of how volume
-    and label go together.
+    `share` is of a share, `hours` of hours without a record, `rows` of the rows a day, over those of the periods
+    beside. `shift` is of a median or an offset, and `beyond` how far outside the range of the other periods a value
+    must be to count: both over the distance between the 5 % and 95 % quantiles of the other periods. `factor` is how
+    many times more or less often something occurs, `slope` is of the slope of one feed on the others, `phase_hours` of
+    the hour of a peak, twice that of a lag in whole hours. `relation` is of how well one column orders another, and of
+    how volume and label go together.
     """
 
     share: float
@@ -41,9 +41,9 @@ class Smallest:
 
 @dataclass(frozen=True)
 class Series:
-    """One number of the judged month, and of the months before and after it that it is held against, oldest first.
+    """One number of the judged period, and of the periods before and after it that it is held against, oldest first.
 
-    `names` are of the months of `before` and `after`; a series of steps from week to week has none, and no `after`.
+    `names` are of the periods of `before` and `after`; a series of steps from week to week has none, and no `after`.
     """
 
     judged: Interval
@@ -53,31 +53,31 @@ class Series:
 
     @property
     def others(self) -> list[Interval]:
-        """All but the judged month."""
+        """All but the judged period."""
         return self.before + self.after
 
-    def without(self, months: set[str]) -> "Series":
-        """The series without the months named."""
-        if not months or not self.names:
+    def without(self, periods: set[str]) -> "Series":
+        """The series without the periods named."""
+        if not periods or not self.names:
             return self
-        left = [name not in months for name in self.names]
+        left = [name not in periods for name in self.names]
         parts = (self.before, left[: len(self.before)]), (self.after, left[len(self.before) :])
         before, after = ([i for i, stays in zip(part, stay, strict=True) if stays] for part, stay in parts)
-        return Series(self.judged, before, after, tuple(name for name in self.names if name not in months))
+        return Series(self.judged, before, after, tuple(name for name in self.names if name not in periods))
 
 
 @dataclass(frozen=True)
 class Measured:
-    """The months of a table, the numbers that each has by itself, and what numbers against other months are made of."""
+    """The periods of a table, the numbers that each has by itself, and what numbers against others are made of."""
 
-    found: list[Month]
+    found: list[Period]
     own: dict[str, dict[Key, Interval]]
     weeks: list[dict[str, list[Interval]]]
     values: dict[str, np.ndarray | None]
     smallest: Smallest
 
     def series(self, place: int, others: list[int]) -> dict[Key, Series]:
-        """Return every number of the month at `place`, each with the same number of the months it is compared with."""
+        """Return every number of the period at `place`, each with the same number of those it is compared with."""
         numbers = dict(self._by_itself(place, others)) | dict(self._against_others(place, others))
         before = sum(other < place for other in others)
         names = tuple(self.found[other].name for other in others)
@@ -89,14 +89,14 @@ class Measured:
         return series | dict(self._jumps(place, others))
 
     def _by_itself(self, place: int, others: list[int]) -> Iterator[tuple[Key, tuple[Interval, list[Interval]]]]:
-        """What was measured in each month alone. New values of a category are for `unseen` to find."""
+        """What was measured in each period alone. New values of a category are for `unseen` to find."""
         judged = self.found[place]
         seen = {column: [self.found[other].seen(column) for other in others] for column in judged.categories}
         for key, number in self.own[judged.name].items():
             column, what, of = key
             if what in _UNJUDGED or (what in ("share", "times", "days") and of not in set.union(*seen[column])):
                 continue
-            # A feed without a record in a whole month did not exist then.
+            # A feed without a record in a whole period did not exist then.
             if what in ("silent", "longest gap", "feed volume") and of and of not in set.intersection(*seen[column]):
                 continue
             past = [self.own[self.found[other].name].get(key, exactly(np.nan)) for other in others]
@@ -110,7 +110,7 @@ class Measured:
         return not max(share for share in shares if np.isfinite(share)) >= self.smallest.share
 
     def _against_others(self, place: int, others: list[int]) -> Iterator[tuple[Key, tuple[Interval, list[Interval]]]]:
-        """Return each month's share of values that occur in no other earlier month."""
+        """Return each period's share of values that occur in no other earlier period."""
         groups = [(self.found[i], [self.found[other] for other in others if other != i]) for i in (place, *others)]
         for column in self.found[place].numbers:
             margin = self.smallest.beyond * self._spread(column, others)
@@ -127,7 +127,7 @@ class Measured:
             yield (column, "unseen", ""), (judged, past)
 
     def _jumps(self, place: int, others: list[int]) -> Iterator[tuple[Key, Series]]:
-        """The step into the judged month, or out of the first, beside the steps from week to week of the others."""
+        """The step into the judged period, or out of the first, beside the steps from week to week of the others."""
         for column, weeks in self.weeks[place].items():
             steps = []
             for other in others:
@@ -141,7 +141,7 @@ class Measured:
                 yield (column, "jump", ""), Series(_difference(ends[1][0], ends[0][0]), steps, [])
 
     def _spread(self, column: str, others: list[int]) -> float:
-        """The distance between the lowest 5 % and the highest 95 % quantile of a column in the other months."""
+        """The distance between the lowest 5 % and the highest 95 % quantile of a column in the other periods."""
         ends = [self.own[self.found[i].name][column, end, ""].value for i in others for end in ("low", "high")]
         known = [end for end in ends if np.isfinite(end)]
         return max(known) - min(known) if known else 0.0
@@ -181,10 +181,10 @@ _LEAST: dict[What, Callable[[Smallest], float]] = {
 }
 
 
-def _new(counts: np.ndarray, month: int, others: Sequence[int]) -> Interval:
-    """The share of a month's values that do not occur in the others."""
-    total = counts[month].sum()
-    new = counts[month][counts[list(others)].sum(axis=0) == 0].sum()
+def _new(counts: np.ndarray, period: int, others: Sequence[int]) -> Interval:
+    """The share of a period's values that do not occur in the others."""
+    total = counts[period].sum()
+    new = counts[period][counts[list(others)].sum(axis=0) == 0].sum()
     return exactly(new / total if total else np.nan)
 
 

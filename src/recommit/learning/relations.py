@@ -1,4 +1,4 @@
-"""Measure how a month's label goes with other columns, with the volume, and with the features.
+"""Measure how a period's label goes with other columns, with the volume, and with the features.
 
 A label that is true more often than before is no fault of the data. A label that no longer goes with what it went with
 before is one: labels that were flipped, shifted or filtered may keep their share, but lose these relations.
@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from recommit.learning.monthly import Monitored, Month, Number, exactly
+from recommit.learning.periods import Monitored, Number, Period, exactly
 
 LEAST_ROWS = 100
 LEAST_DAYS = 14
@@ -18,8 +18,8 @@ _SHRINKAGE = 0.005  # ridge penalty as a share of the rows; a larger one spreads
 _CLIP = 4.0  # standard deviations: a few extreme rows must not determine the line
 
 
-def describe(month: Month, monitored: Monitored) -> Iterator[Number]:
-    """Every number of a month about related columns and the label.
+def describe(period: Period, monitored: Monitored) -> Iterator[Number]:
+    """Every number of a period about related columns and the label.
 
     - relation: of a declared pair, how well the second column orders the first: the area under the ROC curve where
       the first is yes or no, else Spearman's rank correlation;
@@ -27,26 +27,26 @@ def describe(month: Month, monitored: Monitored) -> Iterator[Number]:
       for its day of the week: the median of the slopes of all pairs of days (Theil 1950, Sen 1968). Where a share f of
       the rows with label 1 was taken away, that is log(1 - f) or so lower.
     """
-    rows = month.rows[~month.rows["__repeat"]]
+    rows = period.rows[~period.rows["__repeat"]]
     for first, second in monitored.related:
         yield first, "relation", second, exactly(_order(rows[first], rows[second]))
     if monitored.label and monitored.label in rows and monitored.rows_follow:
         yield monitored.label, "rows by label", "", exactly(_volume_slope(rows, monitored))
 
 
-def learned(found: Sequence[Month], monitored: Monitored) -> dict[str, list[Number]]:
-    """Return the numbers of each month, by name, of a quick model of the label that is fitted on all other months.
+def learned(found: Sequence[Period], monitored: Monitored) -> dict[str, list[Number]]:
+    """Return the numbers of each period, by name, of a quick model of the label that is fitted on all other periods.
 
-    - discrimination: how well it orders the month's label, as `relation` does;
+    - discrimination: how well it orders the period's label, as `relation` does;
     - gap: the mean of what it predicts less the mean of the label.
 
     The model is a straight line by least squares with a ridge penalty, of standardized numbers, of whether they are
-    missing, and of each value of the categories: sums of products over each month give all fits at once. Months without
-    a known label are left out; of a month with fewer than `LEAST_ROWS` labels nothing is said.
+    missing, and of each value of the categories: sums of products over each period give all fits at once. Periods
+    without a known label are left out; of a period with fewer than `LEAST_ROWS` labels nothing is said.
     """
     if not monitored.predictors:
         return {}
-    known = {month.name: month.rows[month.rows[monitored.label].notna()] for month in found}
+    known = {period.name: period.rows[period.rows[monitored.label].notna()] for period in found}
     known = {name: rows for name, rows in known.items() if len(rows) >= LEAST_ROWS}
     if len(known) < 2:
         return {}
@@ -72,25 +72,27 @@ def learned(found: Sequence[Month], monitored: Monitored) -> dict[str, list[Numb
 
 
 def against_source(
-    found: Sequence[Month], monitored: Monitored, source: pd.DataFrame, of: Monitored
+    found: Sequence[Period], monitored: Monitored, source: pd.DataFrame, of: Monitored
 ) -> dict[str, list[Number]]:
-    """Return the numbers of each month, by name, about the source table, whose rows have the same key.
+    """Return the numbers of each period, by name, about the source table, whose rows have the same key.
 
-    - kept: the share of the source's rows of the month that are here, in any month;
+    - kept: the share of the source's rows of the period that are here, in any period;
     - agreed: of rows whose label both know, the share that has the source's.
     """
     key = list(monitored.key)
-    here = pd.MultiIndex.from_frame(pd.concat([month.rows[key] for month in found]))
+    here = pd.MultiIndex.from_frame(pd.concat([period.rows[key] for period in found]))
     kept = pd.Series(pd.MultiIndex.from_frame(source[key]).isin(here), index=source.index)
-    by_month = kept.groupby(source[of.at].dt.strftime("%Y-%m")).mean()
+    at = source[of.at]
     numbers: dict[str, list[Number]] = {}
-    for month in found:
-        numbers[month.name] = [("", "kept", "", exactly(by_month.get(month.name, np.nan)))]
-        if monitored.label in month.rows and of.label:
-            both = month.rows[[*key, monitored.label]].merge(source[[*key, of.label]], on=key, suffixes=("", "_source"))
+    for period in found:
+        numbers[period.name] = [("", "kept", "", exactly(kept[(at >= period.opens) & (at < period.ends)].mean()))]
+        if monitored.label in period.rows and of.label:
+            both = period.rows[[*key, monitored.label]].merge(
+                source[[*key, of.label]], on=key, suffixes=("", "_source")
+            )
             label, original = both[monitored.label], both.iloc[:, -1]
             same = (_numeric(label) == _numeric(original))[(label.notna() & original.notna()).to_numpy()]
-            numbers[month.name].append((monitored.label, "agreed", "", exactly(same.mean() if len(same) else np.nan)))
+            numbers[period.name].append((monitored.label, "agreed", "", exactly(same.mean() if len(same) else np.nan)))
     return numbers
 
 

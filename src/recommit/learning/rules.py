@@ -20,15 +20,18 @@ class Found(NamedTuple):
     """What a rule found in the evidence.
 
     `number` is a number, an interval, or None where nothing was measured. `holds` is True, False, or None where the
-    evidence cannot tell. A rule that holds and has points is unknown until they are accepted.
+    evidence cannot tell. A rule that holds and has points is unknown until they are accepted. One that does not apply
+    is shown with its reason, and is neither a yes nor a no.
     """
 
     number: Interval | float | None
     holds: bool | None
     reason: str
     points: tuple[Point, ...] = ()
+    applies: bool = True
 
 
+NO_TIME = Found(None, None, "does not apply: rows have no time", applies=False)
 Judge = Callable[[Evidence, float], Found]
 """(evidence, bound) to what a rule finds."""
 
@@ -49,38 +52,45 @@ def _schema(evidence: Evidence, bound: float) -> Found:
 
 
 def _quality(evidence: Evidence, bound: float) -> Found:
-    quality = evidence.quality
+    quality, ends = evidence.quality, evidence.test.period.ends
+    if ends is None:
+        return NO_TIME
+    if quality is None:
+        return _left_out("quality")
     judged = quality.judged
-    flags = [flag for flag in quality.flags if flag.month == judged]
-    if f"{evidence.test.period.starts:%Y-%m}" != judged:
-        return Found(len(flags), False, f"{judged} was looked at, which is not the test month")
+    flags = [flag for flag in quality.flags if flag.period == judged]
+    if quality.until != ends:
+        return Found(len(flags), False, f"{judged} was looked at, up to {quality.until}, and the test ends at {ends}")
     if not quality.checked:
-        return Found(None, None, f"no number of {judged} was looked at: there are too few months before it")
-    points = [Point(flag.about, _unlike(flag)) for flag in quality.flags if flag.month != judged]
+        return Found(None, None, f"no number of {judged} was looked at: there are too few periods before it")
+    points = [Point(flag.about, _unlike(flag)) for flag in quality.flags if flag.period != judged]
     points += [
-        Point(f"{table} too few months", f"{', '.join(months)}: too few other months to judge them by")
-        for table, months in quality.unjudged.items()
+        Point(f"{table} too few periods", f"{', '.join(periods)}: too few other periods to judge them by")
+        for table, periods in quality.unjudged.items()
     ]
-    words = f"{len(flags)} of {quality.checked} numbers of {judged} are unlike the training months"
-    words += _first([flag.about for flag in flags]) + (f"; {len(points)} points of the training months" * bool(points))
+    words = f"{len(flags)} of {quality.checked} numbers of {judged} are unlike the training periods"
+    words += _first([flag.about for flag in flags]) + (f"; {len(points)} points of the training periods" * bool(points))
     return Found(len(flags), len(flags) <= bound, words, tuple(points))
 
 
 def _unlike(flag: Flag) -> str:
-    return f"is {flag.found.value:.3g}, and other months make {flag.low:.3g} to {flag.high:.3g} credible"
+    return f"is {flag.found.value:.3g}, and other periods make {flag.low:.3g} to {flag.high:.3g} credible"
 
 
 def _leakage(evidence: Evidence, bound: float) -> Found:
-    found = [*evidence.leakage.leaks, *evidence.point_in_time.leaks]
+    in_time = evidence.point_in_time
+    timeless = evidence.test.period.ends is None
+    found = [*evidence.leakage.leaks, *(in_time.leaks if in_time else ())]
     leaks = [one for one in found if one.certainty == "proof"]
     asked: dict[str, list[str]] = {}
     for one in found:
         if one.certainty == "question":
             asked.setdefault(_question(one), []).append(f"{one.worth:.1%}: {one.how}")
     points = tuple(Point(about, "; ".join(said)) for about, said in asked.items())
-    if not evidence.leakage.checked or not evidence.point_in_time.rows:
+    if not evidence.leakage.checked or not (timeless or (in_time and in_time.rows)):
         return Found(len(leaks), False, "leaks were not looked for")
     words = f"{len(leaks)} leaks proved{_first(leaks)}; {len(points)} questions"
+    words += "; the order of time and the point in time do not apply: rows have no time" if timeless else ""
     return Found(len(leaks), len(leaks) <= bound, words, points)
 
 
@@ -96,13 +106,13 @@ def _first(found: Sequence[object]) -> str:
 
 def _test_untouched(evidence: Evidence, bound: float) -> Found:
     starts = evidence.test.period.starts
-    used = {
-        "selection": evidence.selection.used_until,
-        "the candidate": evidence.test.candidate.trained_until,
-    }
+    selection, candidate = evidence.selection.used_until, evidence.test.candidate.trained_until
+    if starts is None or selection is None or candidate is None:
+        return NO_TIME
+    used = {"selection": selection, "the candidate": candidate}
     late = [f"{who} used rows settled up to {until}" for who, until in used.items() if not until < starts]
     words = " and ".join(late) or f"selection and training used nothing settled after {max(used.values())}"
-    return Found(len(late), len(late) <= bound, f"{words}; the test month starts at {starts}")
+    return Found(len(late), len(late) <= bound, f"{words}; the test starts at {starts}")
 
 
 def _better_than_baseline(evidence: Evidence, bound: float) -> Found:
@@ -163,7 +173,9 @@ def _coverage(evidence: Evidence, bound: float) -> Found:
 def _worst_slice(evidence: Evidence, bound: float) -> Found:
     part = evidence.slices.worst
     if part is None:
-        return Found(None, None, "no part has enough rows and days to be judged")
+        rows = evidence.test.period.rows
+        few = f"no part has {LEAST_ROWS} rows in {LEAST_BLOCKS} blocks"
+        return Found(None, None, f"not measurable with {rows} rows: {few}")
     gain = evidence.test.scale.of_loss(part.improvement)
     holds = gain.high >= -bound
     where = f"{part.by} = {part.value}, {part.rows} rows, the worst of {evidence.slices.searched}"
@@ -172,8 +184,16 @@ def _worst_slice(evidence: Evidence, bound: float) -> Found:
 
 
 def _staleness(evidence: Evidence, bound: float) -> Found:
+    if evidence.test.period.starts is None:
+        return NO_TIME
+    if evidence.staleness is None:
+        return _left_out("staleness")
     age = evidence.staleness.candidate.age_days
-    return Found(age, age <= bound, f"its training rows end {age:g} days before the test month")
+    return Found(age, age <= bound, f"its training rows end {age:g} days before the test")
+
+
+def _left_out(stage: str) -> Found:
+    return Found(None, None, f"not measured: the stage {stage} is left out")
 
 
 def _directions(evidence: Evidence, bound: float) -> Found:
@@ -194,8 +214,8 @@ def _directions(evidence: Evidence, bound: float) -> Found:
 
 
 def _direction(tested: Moved, bound: float) -> tuple[bool | None, str]:
-    if tested.rows < LEAST_ROWS or tested.days < LEAST_BLOCKS:
-        return None, f"its change touches {tested.rows} rows of {tested.days} days, which are too few"
+    if tested.rows < LEAST_ROWS or tested.blocks < LEAST_BLOCKS:
+        return None, f"not measurable with {tested.rows} rows in {tested.blocks} blocks, which its change touches"
     return _within(tested.violating, 0, bound)
 
 
@@ -227,11 +247,12 @@ def _refused_alike(kind: str, one: Compared) -> bool:
 def _one_candidate(evidence: Evidence, bound: float) -> Found:
     candidate = evidence.test.candidate
     about = {"selection": evidence.selection.chosen, "parity": evidence.parity.fit}
-    about |= {"staleness": evidence.staleness.fit, "robustness": evidence.robustness.fit}
+    about |= {"staleness": evidence.staleness.fit} if evidence.staleness else {}
+    about |= {"robustness": evidence.robustness.fit}
     hashes = {"parity": evidence.parity.md5, "robustness": evidence.robustness.md5}
     other = [f"{file} is about {name}" for file, name in about.items() if name != candidate.fit]
     other += [f"{file} is about another file" for file, md5 in hashes.items() if md5 != candidate.md5]
-    words = f"{', '.join(about)} are about {candidate.fit}, as the test month's numbers are"
+    words = f"{', '.join(about)} are about {candidate.fit}, as the test's numbers are"
     return Found(len(other), len(other) <= bound, " and ".join(other) or words)
 
 
@@ -254,18 +275,25 @@ def _within(number: Interval, center: float, bound: float) -> tuple[bool | None,
     return True, f"measured within {bound:g}"
 
 
-def _of_the_test_month(judge: Judge) -> Judge:
-    """Return the same rule, which cannot pass on a test month with too few rows or days for an interval."""
+def _on_enough(judge: Judge) -> Judge:
+    """Return the same rule, which cannot pass on too few rows or blocks to test on for an interval."""
 
     @functools.wraps(judge)
     def judged(evidence: Evidence, bound: float) -> Found:
         found, period = judge(evidence, bound), evidence.test.period
-        if found.holds is False or (period.rows >= LEAST_ROWS and period.days >= LEAST_BLOCKS):
+        if period.rows >= LEAST_ROWS and period.blocks >= LEAST_BLOCKS:
             return found
-        said = f"{period.rows} test rows of {period.days} days are too few for an interval"
-        return found._replace(holds=None, reason=f"{found.reason}; {said}")
+        said = f"not measurable with {period.rows} rows in {period.blocks} blocks, too few for an interval"
+        if _is_nothing(found.number):
+            return Found(None, None, said)
+        return found if found.holds is False else found._replace(holds=None, reason=f"{found.reason}; {said}")
 
     return judged
+
+
+def _is_nothing(number: Interval | float | None) -> bool:
+    ends = (number.value, number.low, number.high) if isinstance(number, Interval) else (number,)
+    return any(end is None or math.isnan(end) for end in ends)
 
 
 RULES: dict[str, Rule] = {
@@ -274,15 +302,13 @@ RULES: dict[str, Rule] = {
     "leakage": Rule(_leakage, "value <= bound"),
     "one_candidate": Rule(_one_candidate, "value <= bound"),
     "test_untouched": Rule(_test_untouched, "value <= bound"),
-    "better_than_baseline": Rule(_of_the_test_month(_better_than_baseline), "low > bound"),
+    "better_than_baseline": Rule(_on_enough(_better_than_baseline), "low > bound"),
     "not_the_champion": Rule(_not_the_champion, "value <= bound"),
-    "not_worse_than_champion": Rule(_of_the_test_month(_not_worse_than_champion), "low >= -bound"),
-    "calibration": Rule(_of_the_test_month(_calibration), "|value| <= bound, interval not wider than 2 x bound"),
-    "calibration_error": Rule(
-        _of_the_test_month(_calibration_error), "value <= bound, interval not wider than 2 x bound"
-    ),
-    "coverage": Rule(_of_the_test_month(_coverage), "|value - level| <= bound, interval not wider than 2 x bound"),
-    "worst_slice": Rule(_of_the_test_month(_worst_slice), "high >= -bound"),
+    "not_worse_than_champion": Rule(_on_enough(_not_worse_than_champion), "low >= -bound"),
+    "calibration": Rule(_on_enough(_calibration), "|value| <= bound, interval not wider than 2 x bound"),
+    "calibration_error": Rule(_on_enough(_calibration_error), "value <= bound, interval not wider than 2 x bound"),
+    "coverage": Rule(_on_enough(_coverage), "|value - level| <= bound, interval not wider than 2 x bound"),
+    "worst_slice": Rule(_on_enough(_worst_slice), "high >= -bound"),
     "staleness": Rule(_staleness, "value <= bound"),
     "directions": Rule(_directions, "value <= bound, interval not wider than 2 x bound"),
     "parity": Rule(_parity, "value <= bound"),

@@ -1,4 +1,4 @@
-"""Search a declared space of hyperparameters on past months, and advise which setting was better, and how surely.
+"""Search a declared space of hyperparameters on past folds, and advise which setting was better, and how surely.
 
 What trains is what params.yaml says. A search changes nothing: it prints the command that would.
 """
@@ -29,14 +29,14 @@ NONE = Interval(0.0, 0.0, 0.0)
 class Found:
     """What a search found: every setting tried, that of params.yaml first, and the best of them.
 
-    `confirmation` is the best's mean loss less the first's in a month that the search did not see; None where the
-    first is the best. `months` are those searched, `confirmed_in` that one, each as 2013-05.
+    `confirmation` is the best's mean loss less the first's in a fold that the search did not see; None where the
+    first is the best. `periods` are the names of the folds searched, `confirmed_in` is that one's.
     """
 
     tried: tuple[Tried, ...]
     best: Tried
     confirmation: Interval | None
-    months: tuple[str, ...]
+    periods: tuple[str, ...]
     confirmed_in: str
 
     @property
@@ -46,7 +46,7 @@ class Found:
 
     @property
     def find(self) -> Find:
-        """Whether the month that was not searched confirms the best setting."""
+        """Whether the fold that was not searched confirms the best setting."""
         if self.confirmation is None:
             return "none"
         if self.confirmation.high < 0:
@@ -92,8 +92,7 @@ def search(
         for train, test in tables
     )
     by_setting = np.concatenate(losses).reshape(len(tried), -1).T
-    days = pd.concat([test["predicted_at"] for _, test in tables]).dt.date
-    means = blocks(days, seed).ratio(by_setting)
+    means = blocks(last.blocks(pd.concat([fold.test for fold in searched])), seed).ratio(by_setting)
     gaps = means.less(0)
     alike = (by_setting == by_setting[:, [0]]).all(
         axis=0
@@ -107,9 +106,8 @@ def search(
         first, other = Parallel(n_jobs=workers())(
             delayed(_losses)(task, build(setting), train, test, features, target) for setting in (tried[0], tried[best])
         )
-        confirmation = blocks(test["predicted_at"].dt.date, seed).ratio(other - first).interval()
-    months = tuple(f"{fold.starts:%Y-%m}" for fold in searched)
-    return Found(rows, rows[best], confirmation, months, f"{last.starts:%Y-%m}")
+        confirmation = blocks(last.blocks(last.test), seed).ratio(other - first).interval()
+    return Found(rows, rows[best], confirmation, tuple(fold.name for fold in searched), last.name)
 
 
 def adopting(found: Found, model: str) -> str | None:
@@ -128,7 +126,7 @@ def adopting(found: Found, model: str) -> str | None:
 
 def advice(found: Found, model: str) -> str:
     """Return the advice in words: which setting, how much better it was, how surely, and how to adopt it."""
-    searched, others = " and ".join(found.months), len(found.tried) - 1
+    searched, others = " and ".join(found.periods), len(found.tried) - 1
     line = adopting(found, model)
     if line is None or found.confirmation is None:
         return f"{model}: no setting was better than that of params.yaml in {searched}; others tried: {others}"
@@ -137,7 +135,7 @@ def advice(found: Found, model: str) -> str:
         [
             f"{model}: {setting}",
             f"loss less that of params.yaml's setting in {searched}: {_five(found.best.difference)}, the best of "
-            f"{others}: it was picked by these months, so expect less than this; the interval allows for the {others}",
+            f"{others}: it was picked by these folds, so expect less than this; the interval allows for the {others}",
             f"in {found.confirmed_in}, which was not searched: {_five(found.confirmation)}, {FINDS[found.find]}",
             f"to adopt it{'' if found.find == 'confirmed' else ' all the same'}: {line}",
         ]
@@ -158,11 +156,11 @@ def as_table(found: Found) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def as_advice(found: Found, model: str, used_until: pd.Timestamp) -> Advice:
+def as_advice(found: Found, model: str, used_until: pd.Timestamp | None) -> Advice:
     """Return the search as evidence; `used_until` is when the last label that it used was known (UTC)."""
     return Advice(
         used_until=used_until,
-        months=found.months,
+        periods=found.periods,
         confirmed_in=found.confirmed_in,
         current=dict(found.current),
         best=found.best.params,
@@ -178,7 +176,7 @@ def _cut(
     fold: Split, features: Sequence[str], target: str, share: float, seed: int
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return a fold's training rows, thinned to `share`, and its test rows, with the columns that a fit needs."""
-    columns = ["predicted_at", target, *features]
+    columns = [target, *features]
     train = fold.train[columns]
     if share < 1:
         train = train[np.random.default_rng(seed).uniform(size=len(train)) < share]

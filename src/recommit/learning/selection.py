@@ -1,4 +1,4 @@
-"""Choose among all fits by their predictions for months that they were not fitted on."""
+"""Choose among all fits by their predictions for folds that they were not fitted on."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,11 +12,11 @@ from recommit.learning.intervals import blocks
 from recommit.task import Task
 
 
-def predictions_of(folder: Path, fits: Sequence[str], target: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+def predictions_of(folder: Path, fits: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Read what each fit predicted for the rows of the folds, from FIT.parquet in `folder`: (rows, answers).
 
-    Rows has fold, predicted_at, label_known_at (UTC) and the target; answers has one column per fit, in that
-    order. Raises ValueError where a file is missing, or where two fits did not predict the same rows.
+    Rows has fold, the target and the columns of the splitter; answers has one column per fit, in that order. Raises
+    ValueError where a file is missing, or where two fits did not predict the same rows.
     """
     rows: pd.DataFrame | None = None
     columns: dict[str, pd.Series] = {}
@@ -25,7 +25,7 @@ def predictions_of(folder: Path, fits: Sequence[str], target: str) -> tuple[pd.D
             table = pd.read_parquet(folder / f"{fit}.parquet")
         except FileNotFoundError:
             raise ValueError(f"{folder / fit}.parquet is missing: `dvc repro train@{fit}` makes it") from None
-        keys = table[["fold", "predicted_at", "label_known_at", target]]
+        keys = table.drop(columns="answer")
         if rows is not None and not keys.equals(rows):
             raise ValueError(f"{fit} did not predict the same rows as {fits[0]}: `dvc repro` makes both anew")
         rows, columns[fit] = keys, table["answer"]
@@ -34,14 +34,14 @@ def predictions_of(folder: Path, fits: Sequence[str], target: str) -> tuple[pd.D
     return rows, pd.DataFrame(columns)
 
 
-def choose(task: Task, truth: pd.Series, days: pd.Series, answers: pd.DataFrame, seed: int) -> list[Ranked]:
+def choose(task: Task, truth: pd.Series, labels: pd.Series, answers: pd.DataFrame, seed: int) -> list[Ranked]:
     """Return the fits, lowest mean loss first, one of them chosen by the one-standard-error rule.
 
     `answers` is (rows, fits), the simplest fit first. The rule of Breiman et al. (1984) takes the simplest that
-    is within a standard error of the best. The error here is that of the paired difference by days: days differ far
-    more than fits do, and all fits saw the same ones.
+    is within a standard error of the best. The error here is that of the paired difference by blocks, which
+    `labels` name: days, say, differ far more than fits do, and all fits saw the same ones.
     """
-    drawn = blocks(days, seed)
+    drawn = blocks(labels, seed)
     losses = np.column_stack([task.losses(truth, answers[fit]) for fit in answers])
     means = drawn.ratio(losses)
     best = int(np.argmin(means.value))
@@ -80,15 +80,24 @@ def as_table(scored: Sequence[Ranked]) -> pd.DataFrame:
     )
 
 
-def as_evidence(task: Task, ranked: Sequence[Ranked], rows: pd.DataFrame, by_month: Mapping[str, Scores]) -> Selection:
-    """Return the choice as evidence: `rows` are those that were predicted, `by_month` the chosen fit's scores."""
+def as_evidence(
+    task: Task,
+    ranked: Sequence[Ranked],
+    rows: pd.DataFrame,
+    by_period: Mapping[str, Scores],
+    used_until: pd.Timestamp | None,
+) -> Selection:
+    """Return the choice as evidence: `rows` were predicted, `by_period` are the chosen fit's scores.
+
+    `used_until` is when the last target that the choice used was known; None where rows have no time.
+    """
     return Selection(
         metric=task.loss,
         rule="the simplest within a standard error of the best",
-        months=tuple(sorted(rows["fold"].unique())),
-        used_until=rows["label_known_at"].max(),
+        periods=tuple(sorted(rows["fold"].unique())),
+        used_until=used_until,
         best=ranked[0].fit,
         chosen=next(one.fit for one in ranked if one.chosen),
         table=tuple(ranked),
-        by_month=dict(by_month),
+        by_period=dict(by_period),
     )

@@ -14,25 +14,12 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
+from recommit.problem import Problem
+
 LEAST = 5  # rows of a class in each part: with fewer, no number of that class can be measured
 RUNS = 25  # blocks that so many rows of one part are cut into
 BLOCKS = 200  # blocks by hash: so many cover the truth as often as they say, from 1,000 rows on
 TODO = "split in params.yaml"
-
-
-class _Problem(Protocol):
-    """What is read of a `recommit.problem.Problem`: names of columns, None where rows have no such column."""
-
-    @property
-    def key(self) -> str: ...
-    @property
-    def target(self) -> str: ...
-    @property
-    def instant(self) -> str | None: ...
-    @property
-    def known(self) -> str | None: ...
-    @property
-    def group(self) -> str | None: ...
 
 
 @dataclass(frozen=True)
@@ -68,6 +55,14 @@ class Splitter(Protocol):
         """What parts and blocks are made from: stages read these columns beside the target and the features."""
 
     @property
+    def instant(self) -> str | None:
+        """The column that says when a prediction is asked for; None where rows have no time."""
+
+    @property
+    def known(self) -> str | None:
+        """The column that says from when the target is known; None where rows have no time."""
+
+    @property
     def now(self) -> pd.Timestamp | None:
         """The clock; None where rows have no time."""
 
@@ -93,7 +88,7 @@ class Splitter(Protocol):
     def span(self, test: pd.DataFrame) -> tuple[pd.Timestamp | None, pd.Timestamp | None]:
         """When the part to test on, of which `test` are the rows, starts and ends; None where there is no order."""
 
-    def back(self, table: pd.DataFrame, ends: pd.Timestamp, n: int) -> pd.Timestamp | None:
+    def back(self, table: pd.DataFrame, ends: Any, n: int) -> pd.Timestamp | None:
         """When the n-th part before `ends` starts; None where that is before the first whole part of `table`.
 
         Raises ValueError where parts do not follow each other in time.
@@ -129,6 +124,19 @@ class Calendar:
         if self.first(start) != start:
             return f"{start:%Y-%m-%d}"
         return _PERIODS[self.by].name(start)
+
+    def day(self, instant: pd.Timestamp) -> pd.Timestamp:
+        """Return the midnight before an instant."""
+        return _localized(instant.tz_convert(self.zone).tz_localize(None).floor("D"), self.zone)
+
+    def days(self, starts: pd.Timestamp, instants: pd.Series) -> pd.Series:
+        """Return on which day after that of `starts` each instant is, from 0."""
+        return (self.local(instants).dt.floor("D") - self.day(starts).tz_localize(None)).dt.days
+
+    def names(self, instants: pd.Series) -> pd.Series:
+        """Return the name of the period that each instant is in."""
+        starts = self.local(instants).dt.to_period(_PERIODS[self.by].pandas).dt.start_time
+        return starts.map({start: self.name(_localized(start, self.zone)) for start in starts.unique()})
 
     def local(self, instants: pd.Series) -> pd.Series:
         """Return instants in the local time of the zone, without it."""
@@ -278,6 +286,7 @@ class _Hashed:
     number: int
     seed: int
     target: str | None = None
+    instant: str | None = None
     known: str | None = None
     now: pd.Timestamp | None = None
     key: str | None = None
@@ -316,7 +325,7 @@ class _Hashed:
     def span(self, test: pd.DataFrame) -> tuple[None, None]:
         return None, None
 
-    def back(self, table: pd.DataFrame, ends: pd.Timestamp, n: int) -> pd.Timestamp | None:
+    def back(self, table: pd.DataFrame, ends: Any, n: int) -> pd.Timestamp | None:
         raise ValueError(f"parts by {self.column} do not follow each other in time: leave out what needs time ({TODO})")
 
     def _split(self, name: str, table: pd.DataFrame, drawn: np.ndarray) -> Split:
@@ -335,7 +344,7 @@ class _Hashed:
         return np.array([_hash(f"{of} {self.seed} {name}") for name in names])[codes]
 
 
-def splitter(problem: _Problem, split: Mapping[str, Any], as_of: str | None = None) -> Splitter:
+def splitter(problem: Problem, split: Mapping[str, Any], as_of: str | None = None) -> Splitter:
     """Return how a problem's rows are cut into parts, by `split` of params.yaml, at the clock `as_of`.
 
     `split` holds `by`: day, week, month or quarter, a number of rows, "group", or "hash"; `folds`: how many parts
@@ -373,12 +382,22 @@ def clock(as_of: str, zone: str = "UTC") -> pd.Timestamp:
         raise ValueError(f"{TODO}: there is no zone {zone!r}; take one like Europe/Berlin") from None
 
 
+def needed(splits: Splitter, *columns: str) -> list[str]:
+    """Return the columns to read of a table that is split: those of the splitter and `columns`, each once."""
+    return list(dict.fromkeys([*splits.columns, *columns]))
+
+
+def known_until(rows: pd.DataFrame, splits: Splitter) -> pd.Timestamp | None:
+    """Return when the last target of `rows` was known; None where rows have no time."""
+    return rows[splits.known].max() if splits.known else None
+
+
 def sample(table: pd.DataFrame, most: int, seed: int) -> pd.DataFrame:
     """Return `most` rows of a table, drawn with a seed, in their order; all where there are fewer."""
     return table.sample(min(most, len(table)), random_state=seed).sort_index()
 
 
-def _hashed(problem: _Problem, split: Mapping[str, Any], by: str, number: int, now: pd.Timestamp | None) -> _Hashed:
+def _hashed(problem: Problem, split: Mapping[str, Any], by: str, number: int, now: pd.Timestamp | None) -> _Hashed:
     share, seed = split.get("test", 0.2), split.get("seed", 0)
     if not 0 < share < 1:
         raise ValueError(f"{TODO}: test is {share}; take a share of the rows above 0 and below 1")
@@ -387,9 +406,8 @@ def _hashed(problem: _Problem, split: Mapping[str, Any], by: str, number: int, n
     column = problem.group if by == "group" else problem.key
     if column is None:
         raise ValueError(f"{TODO}: by is group, and the problem names no group; name the column, or take hash")
-    return _Hashed(
-        column, share, number, seed, problem.target, problem.known, now, problem.key, split.get("zone", "UTC")
-    )
+    told = problem.target, problem.instant, problem.known, now, problem.key, split.get("zone", "UTC")
+    return _Hashed(column, share, number, seed, *told)
 
 
 def _in_time(of: _Periods | _Runs, table: pd.DataFrame, name: str, starts: pd.Timestamp, ends: pd.Timestamp) -> Split:
@@ -435,28 +453,3 @@ def _hash(text: str) -> float:
 
 def _localized(naive: pd.Timestamp, zone: str) -> pd.Timestamp:
     return naive.tz_localize(zone, ambiguous=True, nonexistent="shift_forward")
-
-
-def month_before(as_of: str) -> pd.Timestamp:
-    """Return the start of the test month, which ends at the clock (UTC)."""
-    return _by_month(as_of).span(pd.DataFrame())[0]
-
-
-def month_after(as_of: str) -> pd.Timestamp:
-    """Return the end of the month that begins at the clock (UTC)."""
-    return _by_month(as_of).parts.before(clock(as_of), -1)
-
-
-def last_month(table: pd.DataFrame, as_of: str) -> Split:
-    """Test on the month before the clock."""
-    return _by_month(as_of).test(table)
-
-
-def folds(table: pd.DataFrame, as_of: str, n: int) -> list[Split]:
-    """Validate on each of the last n months before the test month, oldest first."""
-    return _by_month(as_of).folds(table, n)
-
-
-def _by_month(as_of: str) -> _Periods:
-    months = Calendar("month")
-    return _Periods(months, months.clock(as_of), 3, "predicted_at", "label_known_at")

@@ -1,4 +1,4 @@
-"""Allow for many tries on one test month: the error rate is divided by the number of tries.
+"""Allow for many tries on one test period: the error rate is divided by the number of tries.
 
 The best of many tries looks better than it is. Bonferroni's inequality allows for it, however alike the tries are: k
 intervals that each miss the truth with probability a / k hold it together with probability 1 - a or more.
@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from recommit.evidence.numbers import Interval
-from recommit.evidence.stages import Day, Test
+from recommit.evidence.stages import Block, Test
 from recommit.learning.intervals import from_sums
 
 PROVING = {"better_than_baseline": ("baseline", 1.0), "not_worse_than_champion": ("champion", -1.0)}
@@ -37,8 +37,8 @@ class Shortfall:
         found = self.interval
         numbers = f"{found.value:.4f} [{found.low:.4f}, {found.high:.4f}] at {100 * found.level:.4g} %"
         return (
-            f"rule {self.rule}: {self.looks} candidates were judged on this test month, so the error rate is divided "
-            f"by {self.looks}: {numbers}, and the lower end must reach {self.bound:g}: judge on a new test month "
+            f"rule {self.rule}: {self.looks} candidates were judged on this test period, so the error rate is divided "
+            f"by {self.looks}: {numbers}, and the lower end must reach {self.bound:g}: judge on a new test period "
             "(move as_of), try fewer, or overrule it by --force with --reason"
         )
 
@@ -48,14 +48,17 @@ def keys_hash(keys: pd.Series) -> str:
     return hashlib.sha256("\n".join(sorted(map(str, keys))).encode()).hexdigest()
 
 
-def daily(days: ArrayLike, losses: Mapping[str, np.ndarray]) -> tuple[Day, ...]:
-    """Return the rows and the sum of each model's losses of each day, in order: enough for intervals at any level."""
-    names, codes = np.unique(np.asarray(days), return_inverse=True)
+def by_block(labels: ArrayLike, losses: Mapping[str, np.ndarray]) -> tuple[Block, ...]:
+    """Return the rows and the sum of each model's losses of each block, in order: enough for intervals at any level.
+
+    `labels` say to which block, such as a day, each row belongs.
+    """
+    names, codes = np.unique(np.asarray(labels), return_inverse=True)
     sums = {name: np.bincount(codes, weights=loss) for name, loss in losses.items()}
     rows = np.bincount(codes)
     return tuple(
-        Day(str(day), int(rows[place]), {name: float(one[place]) for name, one in sums.items()})
-        for place, day in enumerate(names)
+        Block(str(block), int(rows[place]), {name: float(one[place]) for name, one in sums.items()})
+        for place, block in enumerate(names)
     )
 
 
@@ -66,9 +69,10 @@ def shortfalls(
 
     `bounds` are the gate's. Raises KeyError where the evidence does not compare with the model that a rule names.
     """
-    rows = [day.rows for day in test.days]
+    rows = [block.rows for block in test.blocks]
     sums = {
-        name: [day.losses[name] for day in test.days] for name in ("candidate", *(PROVING[rule][0] for rule in rules))
+        name: [block.losses[name] for block in test.blocks]
+        for name in ("candidate", *(PROVING[rule][0] for rule in rules))
     }
     found = []
     for rule in rules:

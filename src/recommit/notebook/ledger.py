@@ -43,7 +43,7 @@ class Look:
 
 
 def look_in(evidence: bytes) -> Look | None:
-    """The look that the evidence of the test month tells of, or None where it is no such evidence."""
+    """The look that the evidence of the test period tells of, or None where it is no such evidence."""
     try:
         found = json.loads(evidence)
         period = found["period"]
@@ -67,7 +67,7 @@ def note(folder: Path, outs: Collection[str]) -> None:
         _append(place / LEDGER, json.dumps(asdict(look)).encode())
     except OSError as error:
         raise Refusal(
-            f"{place / LEDGER} cannot be written ({error.strerror}), and each look at the test month is counted there: "
+            f"{place / LEDGER} cannot be written ({error.strerror}), and each look at the test is counted there: "
             "give yourself the right to write it",
             1,
         ) from None

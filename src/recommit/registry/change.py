@@ -48,7 +48,7 @@ def _words(change: Change) -> Iterator[str]:
     yield from (f"overruled: {words}" for words in change.overruled)
     if change.looks:
         were = "candidates were" if change.looks > 1 else "candidate was"
-        yield f"{change.looks} {were} judged on this test month, {UNKNOWN}"
+        yield f"{change.looks} {were} judged on this test period, {UNKNOWN}"
     yield from (f"accepted: {words}" for words in change.accepted)
     yield from (f"this line of `accepted` in params.yaml answers nothing: {words}" for words in change.unused)
     if change.commit:

@@ -28,7 +28,7 @@ class Tried:
 def tried(root: Path) -> Tried:
     """Counts the candidates in this repository's ledger and commits, and judges this one as the best of that many.
 
-    Candidates that were judged on different samples of one test month count together. That evidence is missing, or is
+    Candidates that were judged on different samples of one test period count together. That evidence is missing, or is
     another candidate's, is an objection of `recommit.registry.objections`, not of this function.
     """
     try:
@@ -48,9 +48,9 @@ def tried(root: Path) -> Tried:
         short = shortfalls(parse(content, Test, TEST), bounds, looks, [rule for rule in PROVING if rule in bounds])
         return Tried(looks, tuple(f"{one} ({UNKNOWN})" for one in short))
     except Refusal as refusal:
-        return Tried(looks, (f"{looks} candidates were judged on this test month: {refusal}",))
+        return Tried(looks, (f"{looks} candidates were judged on this test period: {refusal}",))
     except KeyError as error:
-        words = f"{looks} candidates were judged on this test month, and {TEST} lacks {error} to allow for that"
+        words = f"{looks} candidates were judged on this test period, and {TEST} lacks {error} to allow for that"
         return Tried(looks, (f"{words}: `dvc repro` makes it anew",))
 
 

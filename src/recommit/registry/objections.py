@@ -105,7 +105,7 @@ def _other(root: Path, decision: Decision, files: Mapping[str, File]) -> Iterato
 
 
 def metrics_in(evidence: bytes) -> dict[str, Interval]:
-    """Return the candidate's metrics, with intervals, in the bytes of the test month's evidence; none if unreadable."""
+    """Return the candidate's metrics, with intervals, in the bytes of the test's evidence; none if unreadable."""
     try:
         found = parse(evidence, Test, TEST).metrics["candidate"]
         return {name: Interval(**vars(interval)) for name, interval in found.items()}

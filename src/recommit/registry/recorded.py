@@ -28,7 +28,7 @@ class Recorded:
     """The evidence in one commit; what the commit does not have is None, "none" or empty.
 
     `lock` is the MD5 of dvc.lock, `files` the MD5 that it lists for each of the candidate's files, `evidence` the
-    SHA-256 of the decision. `metrics` are the candidate's on the test month, from the evidence that the decision read.
+    SHA-256 of the decision. `metrics` are the candidate's on the test period, from the evidence that the decision read.
     """
 
     lock: str | None

@@ -23,7 +23,10 @@ def rules(decision: Decision) -> Table:
         Row(
             heading(rule.rule),
             (
-                Cell(_ANSWERS[rule.answer], "good" if rule.passes else "bad"),
+                Cell(
+                    _ANSWERS[rule.answer],
+                    "good" if rule.passes else "text" if rule.answer == "does not apply" else "bad",
+                ),
                 Cell(shown(_measured(rule))),
                 Cell(shown(rule.bound)),
                 Cell(rule.passes_when, "text"),
@@ -90,7 +93,7 @@ def differences(test: Test) -> Table:
 def period(test: Test) -> Table:
     """Return the period and the number of the rows that the candidate was judged on."""
     span = test.period
-    values = {"First day": span.starts, "Ends before": span.ends, "Days": span.days, "Rows": span.rows}
+    values = {"First day": span.starts, "Ends before": span.ends, "Blocks": span.blocks, "Rows": span.rows}
     return paired("Test period", values | {"Mean of the target": span.mean})
 
 
@@ -144,7 +147,7 @@ def coverage(test: Test) -> Table:
 
 
 def selection(chosen: Selection) -> Table:
-    """Return one row per fit with its mean score on the validation months, best first, the chosen one marked."""
+    """Return one row per fit with its mean score on the validation folds, best first, the chosen one marked."""
     rows = tuple(
         Row(
             fit.fit,
@@ -176,10 +179,10 @@ def worst(found: Slices) -> list[Table]:
 
 
 def decay(staleness: Staleness) -> Table:
-    """Return one row per age of a training window: how well its fit predicts the same month."""
+    """Return one row per age of a training window: how well its fit predicts the same period."""
     rows = tuple(
         Row(
-            shown(point.months_old),
+            shown(point.periods_old),
             (
                 cell(point.trained_from),
                 cell(point.trained_until),
@@ -188,11 +191,11 @@ def decay(staleness: Staleness) -> Table:
         )
         for point in staleness.curve
     )
-    return Table("", "Months old", ("Trained from", "Until", "Loss ↓", "Loss above the freshest"), rows)
+    return Table("", "Periods old", ("Trained from", "Until", "Loss ↓", "Loss above the freshest"), rows)
 
 
 _COLUMNS = ("Part", ("Rows", "Mean", "Loss ↓", "Gap", "Coverage", "Improvement ↑"))
-_ANSWERS = {"yes": "✓ yes", "no": "✗ no", "unknown": "? unknown"}
+_ANSWERS = {"yes": "✓ yes", "no": "✗ no", "unknown": "? unknown", "does not apply": "– does not apply"}
 
 
 def _parts(by: str, parts: list[Slice]) -> Table:

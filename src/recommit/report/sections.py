@@ -48,6 +48,7 @@ def _decision(decision: Decision) -> list[Section]:
         "say no": [rule for rule in rules if rule.answer == "no"],
         "cannot tell": [rule for rule in unknown if not rule.passes],
         "are unknown and accepted": [rule for rule in unknown if rule.passes],
+        "do not apply": [rule for rule in rules if rule.answer == "does not apply"],
     }
     said = [
         f"{len(found)} of {len(rules)} rules of the gate {does}: {', '.join(words(rule.rule) for rule in found)}."
@@ -62,12 +63,14 @@ def _decision(decision: Decision) -> list[Section]:
 
 def _test(test: Test) -> list[Section]:
     span, candidate = test.period, test.candidate
+    when = f" from {shown(span.starts)} to {shown(span.ends)}" if span.starts else ""
+    until = f", the last outcome known {shown(candidate.trained_until)}" if candidate.trained_until else ""
     lead = (
         f"The candidate, {candidate.model} on the feature set {candidate.features}, learned from "
-        f"{shown(candidate.trained_rows)} rows, the last outcome known {shown(candidate.trained_until)}. It is "
-        f"judged on {shown(span.rows)} rows of {shown(span.days)} days from {shown(span.starts)} to "
-        f"{shown(span.ends)}; the mean of the target is {shown(span.mean)}. In brackets: the interval at "
-        f"{100 * test.coverage.overall.level:.0f} %. It is made from whole days, since rows of one day are alike."
+        f"{shown(candidate.trained_rows)} rows{until}. It is judged on {shown(span.rows)} rows in "
+        f"{shown(span.blocks)} blocks{when}; the mean of the target is {shown(span.mean)}. In brackets: the interval "
+        f"at {100 * test.coverage.overall.level:.0f} %. It is made from whole blocks, such as days, since rows of one "
+        "block are alike."
     )
     calibrated = "Does an answer mean what it says? Over rows with alike answers, it should be the mean of what came."
     covered = "Beside each answer is a set of what cannot be ruled out. How often did sets hold what came?"
@@ -79,10 +82,11 @@ def _test(test: Test) -> list[Section]:
 
 
 def _selection(selection: Selection) -> list[Section]:
+    used = f"The last outcome used was known {shown(selection.used_until)}. " if selection.used_until else ""
     lead = (
-        f"Every model on every feature set, by the mean {SCORES[selection.metric].name.lower()} of months that it "
-        f"had not seen: {shown(selection.months)}. The last outcome used was known {shown(selection.used_until)}. "
-        f"Best: {selection.best}; chosen: {selection.chosen}. Rule: {selection.rule}."
+        f"Every model on every feature set, by the mean {SCORES[selection.metric].name.lower()} of folds that it "
+        f"had not seen: {shown(selection.periods)}. {used}Best: {selection.best}; chosen: "
+        f"{selection.chosen}. Rule: {selection.rule}."
     )
     return [Section("selection", "How the candidate was chosen", lead, (judged.selection(selection),))]
 
@@ -98,8 +102,8 @@ def _slices(slices: Slices) -> list[Section]:
 def _staleness(staleness: Staleness) -> list[Section]:
     age = staleness.candidate.age_days
     lead = (
-        f"Models of equally long training windows that end longer and longer before {staleness.month}, all "
-        "judged on that month. What is added to the loss is the price of an older window: of its age, and of its "
+        f"Models of equally long training windows that end longer and longer before {staleness.period}, all "
+        "judged on that period. What is added to the loss is the price of an older window: of its age, and of its "
         f"season. The candidate's training ends {'less than a day' if age < 1 else f'{age:,.0f} days'} before its test "
         "period."
     )
@@ -108,8 +112,8 @@ def _staleness(staleness: Staleness) -> list[Section]:
 
 def _advice(advice: Mapping[str, Advice]) -> list[Section]:
     lead = (
-        "What params.yaml says is what trains. Beside it a small search of past months tried other parameters. The "
-        "best was picked by those months, so it looks better there than it is; a month that was not searched confirms "
+        "What params.yaml says is what trains. Beside it a small search of past folds tried other parameters. The "
+        "best was picked by those folds, so it looks better there than it is; a fold that was not searched confirms "
         "it or does not. Below 0 it has the lower loss. The command in the last column adopts it."
     )
     compared = [
@@ -117,7 +121,7 @@ def _advice(advice: Mapping[str, Advice]) -> list[Section]:
             "model": model,
             "in params.yaml": judged.setting(one.current) or "–",
             "best of those tried": judged.setting(one.best) or "–",
-            "searched in": one.months,
+            "searched in": one.periods,
             "loss less params.yaml's": one.difference,
             "not searched": one.confirmed_in,
             "the same there": one.confirmation,
@@ -166,7 +170,7 @@ _MAKERS: dict[str, Callable[[Any], list[Section]]] = {
     "schema": _found("schema", "Schema", "Every table against what was declared of it."),
     "quality": _found(
         *("quality", "Data quality"),
-        "Each month against the others; flagged only where the intervals say so.",
+        "Each period against the others; flagged only where the intervals say so.",
     ),
     "leakage": _found("leakage", "Leakage", "Does any column, row or split give the outcome away?"),
     "point_in_time": _found(

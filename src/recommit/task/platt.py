@@ -1,4 +1,4 @@
-"""Calibrate probabilities on predictions for months that the model was not fitted on."""
+"""Calibrate probabilities on predictions for folds that the model was not fitted on."""
 
 import numpy as np
 from numpy.typing import ArrayLike

@@ -8,9 +8,11 @@ import pandas as pd
 import pytest
 
 from recommit.learning import quality
-from recommit.learning.monthly import Monitored
+from recommit.learning.periods import Monitored
+from recommit.learning.splits import Calendar
 
 CLOCK = pd.Timestamp("2013-09-01", tz="UTC")
+CALENDAR = Calendar("month")
 SMALLEST = quality.Smallest(share=0.02, shift=0.1, rows=0.2, hours=12)
 NAMES = ["north", "south", "west"]
 READINGS = ("warmth", "wind", "sight")
@@ -49,7 +51,7 @@ def honest(seed: int) -> pd.DataFrame:
 
 
 def judged(table: pd.DataFrame) -> list[quality.Flag]:
-    return quality.report(table, STATIONS, "stations", CLOCK, SMALLEST, seed=7).flags
+    return quality.report(table, STATIONS, "stations", CALENDAR, CLOCK, SMALLEST, seed=7).flags
 
 
 def within(table: pd.DataFrame, month: str) -> pd.Series:
@@ -107,7 +109,7 @@ def test_a_fault_that_a_season_hides_is_flagged_by_its_name(fault: str, month: s
     table = honest(1)
     flags = judged(spoil(table, within(table, month)))
     assert (column, what) in {(flag.column, flag.what) for flag in flags}, [str(flag) for flag in flags]
-    assert {flag.month for flag in flags} == {month}, [str(flag) for flag in flags]
+    assert {flag.period for flag in flags} == {month}, [str(flag) for flag in flags]
 
 
 def test_honest_months_are_not_flagged_more_often_than_stated() -> None:

@@ -56,7 +56,7 @@ def test_decay_says_the_age_and_the_loss():
     since, until = pd.Timestamp("2012-11-01"), pd.Timestamp("2013-02-01")
     ax = figures.decay(TASK, [Aged(2, since, until, 10, ONE, ONE)], "2013-07")
     assert [tick.get_text() for tick in ax.get_xticklabels()] == ["2\nloss 0.2"]
-    assert ax.get_title(loc="left") == "Fits of 3 months' training, judged on 2013-07"
+    assert ax.get_title(loc="left") == "Fits of equally long training, judged on 2013-07"
 
 
 def test_directions_and_missing_values_leave_out_what_has_no_number():

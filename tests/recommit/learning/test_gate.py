@@ -13,7 +13,7 @@ from recommit.evidence.files import plain
 from recommit.learning.gate import as_table, points_as_table
 from recommit.learning.rules import RULES, Found, Rule
 from recommit.learning.splits import Split
-from tests.recommit.learning.world import BOUNDS, FEATURES, World, decided, honest, peeking
+from tests.recommit.learning.world import BOUNDS, FEATURES, MONTHS, World, decided, honest, peeking
 
 JUNE = pd.Timestamp("2013-06-01", tz="UTC")
 
@@ -135,7 +135,7 @@ def flood_of_an_unseen_category(world: World) -> None:
 def selection_on_the_test_month(world: World) -> None:
     table = world.build(world.table)
     june = table[table["predicted_at"] >= JUNE]
-    test = Split(table[table["label_known_at"] < JUNE], june, JUNE, JUNE + pd.DateOffset(months=1))
+    test = Split("2013-06", table[table["label_known_at"] < JUNE], june, JUNE, MONTHS.now, MONTHS.blocks)
     world.selected = lambda months: [*months[1:], test]
 
 
@@ -220,7 +220,7 @@ FAULTS = [
     (forecast_that_is_too_high, "calibration", "surely off by more than 0.03"),
     (forecast_that_is_too_sure, "calibration_error", "surely off by more than 0.05"),
     (sets_that_hold_too_little, "coverage", "stated 90%: surely off by more than 0.03"),
-    (model_of_last_winter, "staleness", "days before the test month"),
+    (model_of_last_winter, "staleness", "days before the test"),
     (risk_that_falls_in_the_worst_jams, "directions", "a worse jam: surely beyond the bound"),
     (candidate_that_learned_from_the_test_month, "test_untouched", "the candidate used rows settled up to"),
     (parity_of_another_model, "one_candidate", "parity is about another"),
@@ -300,7 +300,7 @@ def test_a_number_that_is_none_does_not_pass(evidence: dict, rule: str, place: t
     ("rule", "file", "key", "nothing"),
     [
         ("schema", "schema", "broken", 1),
-        ("quality", "quality", "judged", "2013-05"),
+        ("quality", "quality", "until", "2013-06-01T00:00:00+00:00"),
         ("leakage", "leakage", "checked", []),
         ("leakage", "point_in_time", "rows", 0),
         ("one_candidate", "selection", "chosen", "another"),
@@ -327,8 +327,8 @@ def test_a_schema_without_rules_is_unknown(evidence: dict) -> None:
     assert unknown(evidence | {"schema": evidence["schema"] | {"rules": 0}}) == {"schema": ["schema"]}
 
 
-@pytest.mark.parametrize("few", [{"days": 9}, {"rows": 199}])
-def test_a_test_month_of_few_rows_or_days_can_tell_nothing(evidence: dict, few: dict[str, int]) -> None:
+@pytest.mark.parametrize("few", [{"blocks": 9}, {"rows": 199}])
+def test_a_test_of_few_rows_or_blocks_can_tell_nothing(evidence: dict, few: dict[str, int]) -> None:
     test = evidence["test"] | {"period": evidence["test"]["period"] | few}
     rules = (
         *("better_than_baseline", "not_worse_than_champion", "calibration", "calibration_error", "coverage"),
@@ -337,8 +337,8 @@ def test_a_test_month_of_few_rows_or_days_can_tell_nothing(evidence: dict, few: 
     assert unknown(evidence | {"test": test}) == {rule: [rule] for rule in rules}
 
 
-def test_few_days_do_not_make_an_unknown_of_a_no(evidence: dict) -> None:
-    test = evidence["test"] | {"period": evidence["test"]["period"] | {"days": 9}}
+def test_few_blocks_do_not_make_an_unknown_of_a_no(evidence: dict) -> None:
+    test = evidence["test"] | {"period": evidence["test"]["period"] | {"blocks": 9}}
     test |= {"differences": {name: {"log_loss": interval(-0.1, 0.01)} for name in ("baseline", "champion")}}
     answers = {ruling.rule: ruling.answer for ruling in decided(evidence | {"test": test}).rules}
     assert (answers["better_than_baseline"], answers["not_worse_than_champion"]) == ("no", "no")
@@ -404,8 +404,8 @@ def test_a_direction_that_was_not_tested_is_unknown(evidence: dict, robustness: 
     assert unknown(evidence | {"robustness": evidence["robustness"] | robustness}) == {"directions": [about]}
 
 
-@pytest.mark.parametrize("few", [{"rows": 150}, {"days": 9}])
-def test_a_direction_of_few_rows_or_days_is_unknown(evidence: dict, few: dict[str, int]) -> None:
+@pytest.mark.parametrize("few", [{"rows": 150}, {"blocks": 9}])
+def test_a_direction_of_few_rows_or_blocks_is_unknown(evidence: dict, few: dict[str, int]) -> None:
     (jam,) = evidence["robustness"]["directions"]
     found = evidence["robustness"] | {"directions": [jam | few]}
     assert unknown(evidence | {"robustness": found}) == {"directions": ["a worse jam"]}

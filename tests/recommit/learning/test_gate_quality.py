@@ -21,7 +21,7 @@ def with_flag(evidence: dict[str, Any], month: str) -> dict[str, Any]:
     spoilt = deepcopy(evidence)
     spoilt["quality"]["flags"] = [
         {
-            **{"month": month, "table": "features", "column": "wind", "what": "median", "of": ""},
+            **{"period": month, "table": "features", "column": "wind", "what": "median", "of": ""},
             "found": {"value": 16.0, "low": 15.0, "high": 17.0, "level": 0.95},
             **{"low": 8.0, "high": 12.0, "checks": 30},
         }
@@ -39,7 +39,7 @@ def test_a_flag_of_a_training_month_is_open_until_a_line_accepts_it(evidence: di
     ruling = ruled(flagged)
     assert (ruling.answer, ruling.passes) == ("unknown", False)
     assert [point.about for point in ruling.open] == [ABOUT]
-    assert ruling.open[0].says == "is 16, and other months make 8 to 12 credible"
+    assert ruling.open[0].says == "is 16, and other periods make 8 to 12 credible"
     line = {"rule": "quality", "about": ABOUT, "why": "the storm of the 6th, seen by all"}
     assert ruled(flagged, line).passes
     assert not ruled(flagged, line | {"about": "features 2013-02 wind median"}).passes
@@ -54,6 +54,6 @@ def test_a_flag_of_the_test_month_refuses_whatever_is_accepted(evidence: dict) -
 def test_months_that_could_not_be_judged_are_unknown_and_not_passed(evidence: dict) -> None:
     unjudged = deepcopy(evidence)
     unjudged["quality"]["unjudged"] = {"features": ["2013-01", "2013-02"]}
-    assert [point.about for point in ruled(unjudged).open] == ["features too few months"]
+    assert [point.about for point in ruled(unjudged).open] == ["features too few periods"]
     unjudged["quality"]["checked"] = 0
     assert (ruled(unjudged).answer, ruled(unjudged).value) == ("unknown", None)

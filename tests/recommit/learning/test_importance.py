@@ -1,5 +1,7 @@
 """Worth of features: noise is worth nothing, a leak everything, and a copy makes its twin replaceable."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,6 +18,10 @@ TASK = Binary(("no", "late"))
 
 FEATURES = ["signal", "twin", "noise", "leak"]
 SINGLE = {name: [name] for name in FEATURES}
+
+
+def _days(rows: pd.DataFrame) -> pd.Series:
+    return rows["day"]
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +41,7 @@ def split() -> Split:
             "day": np.arange(rows) // 200,
         }
     )
-    return Split(table[table["day"] < 30], table[table["day"] >= 30], pd.Timestamp(0), pd.Timestamp(1))
+    return Split("later", table[table["day"] < 30], table[table["day"] >= 30], None, None, _days)
 
 
 def build(columns: list[str]) -> LogisticRegression:
@@ -86,7 +92,7 @@ def test_what_another_column_says_too_is_replaceable_and_both_together_are_neede
 def test_a_column_that_makes_fits_worse_is_harmful(split):
     """In the test month it says the opposite of what it said before."""
     train, test = split.train.assign(turned=split.train["leak"]), split.test.assign(turned=1 - split.test["leak"])
-    found = worth(Split(train, test, split.starts, split.ends), ["signal", "turned"], {"turned": ["turned"]})
+    found = worth(replace(split, train=train, test=test), ["signal", "turned"], {"turned": ["turned"]})
     assert found["turned"].need == "harmful"
 
 
@@ -96,7 +102,7 @@ def test_the_luck_of_a_fit_is_not_taken_for_worth():
     names = [f"noise{place}" for place in range(20)]
     table = pd.DataFrame(rng.normal(size=(3000, 20)), columns=names)
     table = table.assign(came=rng.uniform(size=3000) < 0.5, day=np.arange(3000) // 50)
-    split = Split(table[:1500], table[1500:], pd.Timestamp(0), pd.Timestamp(1))
+    split = Split("later", table[:1500], table[1500:], None, None, _days)
     groups = {name: [name] for name in names}
     without = importance.left_out(
         TASK, lambda columns: DecisionTreeClassifier(max_depth=5, random_state=0), split, names, "came", groups, seed=7

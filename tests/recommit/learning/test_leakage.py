@@ -25,13 +25,14 @@ from recommit.learning.leakage.shuffled import alone, strong_against_shuffled, s
 from recommit.learning.leakage.spans import spans, within
 from recommit.learning.leakage.target import strongest, target_in_columns
 from recommit.learning.leakage.telling import telling_values
-from recommit.learning.splits import folds
 from tests.recommit.learning import honest_worlds
 from tests.recommit.learning.honest_worlds import WORLDS, columns_of
 from tests.recommit.learning.planted_leaks import PLANTS
+from tests.recommit.learning.splitting import by_month, folds
 
 COLUMNS = ["storm", "hour", "carrier", "wind", "queue"]
 AS_OF = "2013-07-01"
+TIMES = ("predicted_at", "label_known_at")
 PARAMS = yaml.safe_load((Path(__file__).parents[3] / "params.yaml").read_text(encoding="utf-8"))["leakage"]
 BOUNDS = Bounds(**{name: value for name, value in PARAMS.items() if name not in ("coincidences", "groups")})
 
@@ -81,7 +82,7 @@ def told_by_values(table, columns):
 
 def looked_at(table, seed=1):
     """Every look at columns, with the bounds that ship, three months judged."""
-    return leaks_in_columns(table, honest_worlds.AS_OF, 3, columns_of(table), "late", BOUNDS, seed)
+    return leaks_in_columns(table, by_month(honest_worlds.AS_OF), columns_of(table), "late", BOUNDS, seed)
 
 
 def parts_of(table):
@@ -95,7 +96,7 @@ def test_honest_tables_have_no_leak(seed):
     parts = parts_of(table)
     assert looked_at(table, seed) == []
     assert shared_rows(parts, "id", COLUMNS, 0.001) == []
-    assert time_order(parts) == []
+    assert time_order(parts, *TIMES) == []
 
 
 # Worlds in which a column is as strong as a leak, or changes as suddenly: a person must say that it is honest.
@@ -346,8 +347,9 @@ def test_a_model_without_skill_accuses_no_column(table):
 
 
 def months_of(table):
-    starts = pd.date_range("2013-03-01", periods=3, freq="MS", tz="UTC")
-    return [within(table, month, month + pd.DateOffset(months=1)) for month in starts]
+    parts = folds(table, AS_OF, 3)
+    at = table["predicted_at"]
+    return [within(table[(at >= part.starts) & (at < part.ends)], part) for part in parts]
 
 
 @pytest.mark.parametrize(("since", "noise"), [("2013-05-01", 0.6), ("2013-04-01", 0.6), ("2013-05-16", 0.1)])
@@ -368,9 +370,9 @@ def test_a_column_that_is_as_strong_in_every_month_has_not_risen(table):
 def test_a_span_is_a_day_or_as_many_days_as_hold_enough_rows():
     day = pd.Timestamp("2013-01-01", tz="UTC")
     busy = pd.Series([day + pd.Timedelta(hours=hour) for hour in range(72)])
-    assert list(spans(busy)) == [hour // 24 for hour in range(72)]
+    assert list(spans(busy.dt.date)) == [hour // 24 for hour in range(72)]
     quiet = pd.Series([day + pd.Timedelta(days=number) for number in range(50)])
-    assert list(np.bincount(spans(quiet))) == [20, 30], "the rest is too short to stand alone"
+    assert list(np.bincount(spans(quiet.dt.date))) == [20, 30], "the rest is too short to stand alone"
 
 
 def test_a_row_in_two_splits_is_found_by_its_key(table):
@@ -423,18 +425,20 @@ def test_a_group_in_two_splits_is_found(table):
 
 def test_shuffled_time_is_found(table):
     shuffled = table.sample(frac=1, random_state=1)
-    [finding] = time_order({"training": shuffled.iloc[:8000], "test": shuffled.iloc[8000:]})
+    [finding] = time_order({"training": shuffled.iloc[:8000], "test": shuffled.iloc[8000:]}, *TIMES)
     assert (finding.kind, finding.where) == ("time_order", "rows of training")
     assert int(finding.how.split()[0]) > 7500
 
 
 def test_the_order_of_rows_within_a_split_is_no_leak(table):
-    assert time_order({name: part.sample(frac=1, random_state=1) for name, part in parts_of(table).items()}) == []
+    assert (
+        time_order({name: part.sample(frac=1, random_state=1) for name, part in parts_of(table).items()}, *TIMES) == []
+    )
 
 
 def test_validation_after_test_is_found(table):
     parts = parts_of(table)
-    [finding] = time_order({"validation": parts["2013-05"], "test": parts["training"]})
+    [finding] = time_order({"validation": parts["2013-05"], "test": parts["training"]}, *TIMES)
     assert finding.where == "rows of validation"
 
 
@@ -443,7 +447,7 @@ def test_a_training_label_known_only_when_the_test_begins_is_found(table):
     begins = parts["2013-05"]["predicted_at"].min()
     known = parts["training"]["label_known_at"].mask(parts["training"]["id"] == 7, begins)
     parts["training"] = parts["training"].assign(label_known_at=known)
-    [finding] = time_order(parts)
+    [finding] = time_order(parts, *TIMES)
     assert finding.how.startswith(f"1 of {len(parts['training'])} have a label known only at or after {begins}")
 
 
@@ -451,7 +455,7 @@ def test_a_row_asked_about_after_its_label_was_known_is_found(table):
     parts = parts_of(table)
     known = parts["2013-05"]["label_known_at"] - pd.Timedelta(hours=4)
     parts["2013-05"] = parts["2013-05"].assign(label_known_at=known)
-    [finding] = time_order(parts)
+    [finding] = time_order(parts, *TIMES)
     assert finding.where == "rows of 2013-05"
     assert "were asked about when their label was known" in finding.how
 
@@ -461,7 +465,7 @@ def test_a_row_without_an_instant_is_found(table):
     parts["training"] = parts["training"].assign(
         label_known_at=parts["training"]["label_known_at"].where(lambda x: x.index > 3)
     )
-    [finding] = time_order(parts)
+    [finding] = time_order(parts, *TIMES)
     assert finding.how == f"4 of {len(parts['training'])} have no predicted_at or no label_known_at"
 
 

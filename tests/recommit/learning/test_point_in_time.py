@@ -6,6 +6,7 @@ import pytest
 
 from recommit.learning.point_in_time import changes_with_the_future, exchanged, instants, rebuild
 
+COLUMNS = ("id", "predicted_at")
 START = pd.Timestamp("2013-01-01", tz="UTC")
 ROWS = 400
 
@@ -39,10 +40,10 @@ def findings(tables, feature, rows=50, columns=("honest", "planted"), futures=("
     stored = build(tables, tables["sales"]["id"])
     return [
         finding
-        for instant in instants(stored, 3, seed=2)
+        for instant in instants(stored, 3, 2, "predicted_at")
         for future in futures
         for finding in changes_with_the_future(
-            rebuild(build, as_known_at, tables, stored, instant, rows, "id", future=future), columns
+            rebuild(build, as_known_at, tables, stored, instant, rows, *COLUMNS, future=future), columns
         )
     ]
 
@@ -100,7 +101,7 @@ def test_a_window_that_holds_the_row_itself_is_found_whatever_its_length(tables,
     build = builder(since(hours))
     stored = build(tables, tables["sales"]["id"])
     instant = stored["predicted_at"].iloc[300]
-    again = rebuild(build, when_the_amount_is_entered_later, tables, stored, instant, 1, "id", future="exchanged")
+    again = rebuild(build, when_the_amount_is_entered_later, tables, stored, instant, 1, *COLUMNS, future="exchanged")
     [finding] = changes_with_the_future(again, ["planted"])
     assert finding.how.startswith(f"1 of 1 rows change when what came after {instant} is exchanged: id 300 from")
 
@@ -117,7 +118,7 @@ def test_a_fact_that_looks_as_if_it_were_missing_is_found_when_it_is_exchanged(t
 
     def found(place, future):
         known = when_the_amount_is_entered_later
-        again = rebuild(build, known, tables, stored, at[place], 1, "id", future=future)
+        again = rebuild(build, known, tables, stored, at[place], 1, *COLUMNS, future=future)
         return [finding.where for finding in changes_with_the_future(again, ["planted"])]
 
     small = np.flatnonzero((tables["sales"]["amount"] < 0.5) & ~at.duplicated(keep=False))[:20]
@@ -139,7 +140,7 @@ def test_the_smallest_step_into_the_future_is_found_with_its_row_and_both_values
     build = builder(next_one)
     stored = build(tables, tables["sales"]["id"])
     instant = stored["predicted_at"].iloc[100]
-    [finding] = changes_with_the_future(rebuild(build, as_known_at, tables, stored, instant, 20, "id"), ["planted"])
+    [finding] = changes_with_the_future(rebuild(build, as_known_at, tables, stored, instant, 20, *COLUMNS), ["planted"])
     value = stored["planted"].iloc[100]
     assert finding.how == f"1 of 20 rows change when what came after {instant} is left out: id 100 from {value} to nan"
 
@@ -150,7 +151,7 @@ def test_rows_and_columns_that_were_not_there_yet_are_found(tables):
     def build(tables, keys):
         return builder(honest)(tables, keys).drop(columns="planted").iloc[1:]
 
-    again = rebuild(build, as_known_at, tables, stored, stored["predicted_at"].iloc[100], 20, "id")
+    again = rebuild(build, as_known_at, tables, stored, stored["predicted_at"].iloc[100], 20, *COLUMNS)
     rows, column = changes_with_the_future(again, ["honest", "planted"])
     assert rows.how == "1 of 20 rows asked about by then are not there, id 81"
     assert column.where == "planted"
@@ -158,20 +159,20 @@ def test_rows_and_columns_that_were_not_there_yet_are_found(tables):
 
 def test_instants_are_those_of_rows_spread_over_time_and_repeat_for_a_seed(tables):
     table = builder(honest)(tables, tables["sales"]["id"])
-    found = instants(table, 4, seed=3)
+    found = instants(table, 4, 3, "predicted_at")
     assert found == sorted(found)
     assert set(found) <= set(table["predicted_at"])
     edges = pd.date_range(table["predicted_at"].min(), table["predicted_at"].max(), periods=5)
     assert [edges.searchsorted(at, side="right") for at in found] == [1, 2, 3, 4]
-    assert found == instants(table.sample(frac=1, random_state=1), 4, seed=3)
-    assert found != instants(table, 4, seed=4)
+    assert found == instants(table.sample(frac=1, random_state=1), 4, 3, "predicted_at")
+    assert found != instants(table, 4, 4, "predicted_at")
 
 
 def test_a_key_that_is_there_twice_and_an_instant_before_all_rows_are_refused(tables):
     build = builder(honest)
     stored = build(tables, tables["sales"]["id"])
     with pytest.raises(ValueError, match="no row is asked about at or before"):
-        rebuild(build, as_known_at, tables, stored, START - pd.Timedelta(days=1), 20, "id")
+        rebuild(build, as_known_at, tables, stored, START - pd.Timedelta(days=1), 20, *COLUMNS)
     twice = pd.concat([stored, stored.tail(1)])
     with pytest.raises(ValueError, match="id 399 is twice in the stored features"):
-        rebuild(build, as_known_at, tables, twice, stored["predicted_at"].max(), 20, "id")
+        rebuild(build, as_known_at, tables, twice, stored["predicted_at"].max(), 20, *COLUMNS)

@@ -9,9 +9,11 @@ import pytest
 from recommit.evidence.stages import Checks
 from recommit.learning import figures_quality, quality
 from recommit.learning.intervals import Interval, blocks
-from recommit.learning.monthly import Monitored, Sorted, months
+from recommit.learning.periods import Monitored, Sorted, periods
+from recommit.learning.splits import Calendar
 
 CLOCK = pd.Timestamp("2013-09-01", tz="UTC")
+CALENDAR = Calendar("month")
 SMALLEST = quality.Smallest(share=0.02, shift=0.1, rows=0.2, hours=12)
 STATIONS = Monitored(
     at="at",
@@ -24,7 +26,7 @@ STATIONS = Monitored(
 )
 JULY, AUGUST = "2013-07", "2013-08"
 MONTHS = [f"2013-{month:02d}" for month in range(1, 9)]
-NO_MONTHS = quality.without_months({})
+NO_TABLES = quality.without_time({})
 
 
 def honest(seed: int) -> pd.DataFrame:
@@ -55,7 +57,7 @@ def honest(seed: int) -> pd.DataFrame:
 def judged(
     table: pd.DataFrame, monitored: Monitored = STATIONS, smallest: quality.Smallest = SMALLEST
 ) -> quality.Report:
-    return quality.report(table, monitored, "stations", CLOCK, smallest, seed=7)
+    return quality.report(table, monitored, "stations", CALENDAR, CLOCK, smallest, seed=7)
 
 
 def within(table: pd.DataFrame, month: str) -> pd.Series:
@@ -89,7 +91,7 @@ def test_honest_days_drawn_anew_are_not_flagged(table: pd.DataFrame) -> None:
 
 def test_of_other_honest_years_no_more_months_are_flagged_than_stated() -> None:
     reports = [judged(honest(seed)) for seed in range(2, 8)]
-    flagged = sum(len({flag.month for flag in found.flags}) for found in reports)
+    flagged = sum(len({flag.period for flag in found.flags}) for found in reports)
     assert flagged <= 0.05 * sum(len(found.checks) for found in reports)
 
 
@@ -148,7 +150,7 @@ PLANTED = [
 @pytest.mark.parametrize(("spoil", "column", "whats"), PLANTED, ids=[fault[0].__name__ for fault in PLANTED])
 def test_a_bad_month_is_flagged_by_its_name_alone(table, spoil, column, whats) -> None:
     flags = judged(spoil(table, AUGUST)).flags
-    assert {(flag.month, flag.column) for flag in flags} == {(AUGUST, column)}, [str(flag) for flag in flags]
+    assert {(flag.period, flag.column) for flag in flags} == {(AUGUST, column)}, [str(flag) for flag in flags]
     assert {flag.what for flag in flags} <= whats
     for flag in flags:
         assert flag.table == "stations"
@@ -167,18 +169,18 @@ def test_a_month_with_half_of_its_rows_is_flagged_and_so_are_the_hours_that_an_h
 @pytest.mark.parametrize("month", ["2013-01", "2013-06", JULY])
 def test_a_bad_month_of_training_is_flagged_by_its_name_and_no_other_is(table: pd.DataFrame, month: str) -> None:
     for spoil in (half_missing, unseen_flood, doubled, stopped_for_days):
-        assert {flag.month for flag in judged(spoil(table, month)).flags} == {month}
+        assert {flag.period for flag in judged(spoil(table, month)).flags} == {month}
 
 
 def test_a_flagged_month_of_training_does_not_hide_the_same_fault_of_the_judged_month(table: pd.DataFrame) -> None:
     flags = judged(half_missing(half_missing(table, "2013-05"), AUGUST)).flags
-    assert {(flag.month, flag.what) for flag in flags} == {("2013-05", "missing"), (AUGUST, "missing")}
+    assert {(flag.period, flag.what) for flag in flags} == {("2013-05", "missing"), (AUGUST, "missing")}
 
 
 def test_the_step_out_of_a_flagged_month_is_no_fault_of_the_month_after_it(table: pd.DataFrame) -> None:
     flags = judged(in_fahrenheit(table, JULY)).flags
     assert "jump" in {flag.what for flag in flags}
-    assert {flag.month for flag in flags} == {JULY}
+    assert {flag.period for flag in flags} == {JULY}
 
 
 def test_the_feed_that_stopped_is_named(table: pd.DataFrame) -> None:
@@ -190,15 +192,15 @@ def test_the_feed_that_stopped_is_named(table: pd.DataFrame) -> None:
 def test_a_month_without_rows_is_flagged_and_not_left_out(table: pd.DataFrame) -> None:
     found = judged(table[~within(table, AUGUST)])
     assert {flag.what for flag in found.flags} == {"volume", "feed volume", "silent", "longest gap"}
-    assert {flag.month for flag in found.flags} == {AUGUST}
-    assert not [flag for flag in judged(table[~within(table, "2013-05")]).flags if flag.month == AUGUST]
+    assert {flag.period for flag in found.flags} == {AUGUST}
+    assert not [flag for flag in judged(table[~within(table, "2013-05")]).flags if flag.period == AUGUST]
 
 
 def test_a_difference_that_does_not_matter_is_not_flagged(table: pd.DataFrame) -> None:
     gone = (np.arange(len(table)) % 100 == 0) & within(table, AUGUST)
     few = table.assign(note=table["note"].mask(gone))
     assert not judged(few).flags
-    strict = quality.report(few, STATIONS, "stations", CLOCK, quality.Smallest(0.005, 0.1, 0.2, 12), seed=7)
+    strict = quality.report(few, STATIONS, "stations", CALENDAR, CLOCK, quality.Smallest(0.005, 0.1, 0.2, 12), seed=7)
     assert [(flag.column, flag.what) for flag in strict.flags] == [("note", "missing")]
 
 
@@ -221,7 +223,7 @@ def test_rows_after_the_clock_play_no_part(table: pd.DataFrame) -> None:
 
 
 def test_what_is_reported_is_what_the_table_holds(table: pd.DataFrame) -> None:
-    numbers = judged(table).numbers.set_index(["month", "column", "what", "of"])["value"]
+    numbers = judged(table).numbers.set_index(["period", "column", "what", "of"])["value"]
     august = table[within(table, AUGUST)]
     assert numbers[AUGUST, "gust", "missing", ""] == pytest.approx(august["gust"].isna().mean())
     assert numbers[AUGUST, "sky", "share", "haze"] == pytest.approx((august["sky"] == "haze").mean())
@@ -229,11 +231,11 @@ def test_what_is_reported_is_what_the_table_holds(table: pd.DataFrame) -> None:
     assert numbers[AUGUST, "", "volume", ""] == 48
     before = table.loc[table["at"] < "2013-08-01", "wind"]
     low, high = before.quantile([0.001, 0.999])
-    tight = judged(table, smallest=replace(SMALLEST, beyond=0)).numbers.set_index(["month", "column", "what", "of"])
+    tight = judged(table, smallest=replace(SMALLEST, beyond=0)).numbers.set_index(["period", "column", "what", "of"])
     outside = ((august["wind"] < low) | (august["wind"] > high)).mean()
     assert tight.loc[(AUGUST, "wind", "outside", ""), "value"] == pytest.approx(outside, abs=5e-4)
     assert numbers[AUGUST, "wind", "outside", ""] <= outside
-    nothing = judged(table[~within(table, AUGUST)]).numbers.query("what == 'share' and month == @AUGUST")
+    nothing = judged(table[~within(table, AUGUST)]).numbers.query("what == 'share' and period == @AUGUST")
     assert len(nothing) > 0
     assert nothing["value"].isna().all()
 
@@ -242,7 +244,7 @@ def test_few_months_are_measured_and_not_judged(table: pd.DataFrame) -> None:
     found = judged(in_fahrenheit(table, AUGUST)[table["at"] >= "2013-06-01"])
     assert found.flags == []
     assert found.checks == {}
-    assert set(found.numbers["month"]) == {"2013-06", JULY, AUGUST}
+    assert set(found.numbers["period"]) == {"2013-06", JULY, AUGUST}
 
 
 def test_a_column_that_is_not_there_is_refused(table: pd.DataFrame) -> None:
@@ -303,7 +305,7 @@ def test_a_quantile_of_days_that_differ_is_within_its_interval_as_often_as_state
 
 def test_months_are_cut_at_midnight_utc_and_none_is_skipped(table: pd.DataFrame) -> None:
     late_start = table[(table["at"] >= "2013-03-20T05:00") & ~within(table, "2013-05")]
-    found = months(late_start, STATIONS, CLOCK, seed=7)
+    found = periods(late_start, STATIONS, CALENDAR, CLOCK, seed=7)
     assert [month.name for month in found] == ["2013-03", "2013-04", "2013-05", "2013-06", JULY, AUGUST]
     assert [month.blocks.number for month in found] == [12, 30, 31, 30, 31, 31]
     assert [len(month.rows) for month in found][2] == 0
@@ -311,27 +313,27 @@ def test_months_are_cut_at_midnight_utc_and_none_is_skipped(table: pd.DataFrame)
 
 def test_evidence_says_what_was_judged_and_found(table: pd.DataFrame) -> None:
     report = judged(half_missing(table, AUGUST))
-    evidence = quality.evidence({"stations": report}, AUGUST, 0.95, {}, NO_MONTHS)
+    evidence = quality.evidence({"stations": report}, AUGUST, CLOCK, 0.95, {}, NO_TABLES)
     assert evidence.judged == AUGUST
     assert evidence.checked == report.checks[AUGUST]
     [flag] = evidence.flags
-    assert (flag.month, flag.table, flag.column, flag.what) == (AUGUST, "stations", "gust", "missing")
+    assert (flag.period, flag.table, flag.column, flag.what) == (AUGUST, "stations", "gust", "missing")
     assert flag.found.low > flag.high
     assert flag.about == "stations 2013-08 gust missing"
     assert evidence.unjudged == {}
     short = judged(table[table["at"] >= "2013-05-01"])
-    unjudged = quality.evidence({"stations": short}, AUGUST, 0.95, {}, NO_MONTHS).unjudged
+    unjudged = quality.evidence({"stations": short}, AUGUST, CLOCK, 0.95, {}, NO_TABLES).unjudged
     assert {name: list(months) for name, months in unjudged.items()} == {"stations": ["2013-05", "2013-06", JULY]}
     assert evidence.checks[-1] == Checks("stations", AUGUST, report.checks[AUGUST], 1)
     assert len(evidence.volume) == 8
     read = quality.table_of(report.flags)
-    assert read[["month", "where", "what"]].to_numpy().tolist() == [[AUGUST, "stations.gust", "missing"]]
+    assert read[["period", "where", "what"]].to_numpy().tolist() == [[AUGUST, "stations.gust", "missing"]]
 
 
 def test_tables_without_months_and_labels_are_only_measured(table: pd.DataFrame) -> None:
-    static = quality.without_months({"stations": table[["station", "gust"]]})
+    static = quality.without_time({"stations": table[["station", "gust"]]})
     assert static["missing"].tolist() == [0, pytest.approx(table["gust"].isna().mean())]
-    shares = quality.share_by_month(table["sky"] == "cloud", table["at"], seed=7)
+    shares = quality.share_by_period(table["sky"] == "cloud", table["at"], CALENDAR, seed=7)
     assert shares[JULY].value == pytest.approx((table["sky"] == "cloud")[within(table, JULY)].mean())
     assert shares[JULY].low < shares[JULY].value < shares[JULY].high
 
@@ -343,5 +345,5 @@ def test_figures_name_their_months_and_frame_what_is_flagged(table: pd.DataFrame
     assert [label.get_text() for label in ax.get_yticklabels()] == ["gust"]
     assert len(ax.patches) == 1
     ax = figures_quality.shares(judged(table).numbers, ("repeated",), [], "repeated, %")
-    assert "0 % in every column and month" in [text.get_text() for text in ax.texts]
-    assert figures_quality.volume(report.numbers).get_ylabel().endswith("% of the table's mean month")
+    assert "0 % in every column and period" in [text.get_text() for text in ax.texts]
+    assert figures_quality.volume(report.numbers).get_ylabel().endswith("% of the table's mean period")

@@ -7,9 +7,11 @@ import pandas as pd
 import pytest
 
 from recommit.learning import quality
-from recommit.learning.monthly import Monitored
+from recommit.learning.periods import Monitored
+from recommit.learning.splits import Calendar
 
 CLOCK = pd.Timestamp("2013-09-01", tz="UTC")
+CALENDAR = Calendar("month")
 SMALLEST = quality.Smallest(share=0.02, shift=0.1, rows=0.2, hours=12)
 ROWS = Monitored(
     at="at",
@@ -55,7 +57,7 @@ def table() -> pd.DataFrame:
 
 def judged(rows: pd.DataFrame, features: pd.DataFrame) -> list[quality.Flag]:
     tables, monitored = {"rows": rows, "features": features}, {"rows": ROWS, "features": FEATURES}
-    found = quality.reports(tables, monitored, CLOCK, SMALLEST, seed=7)
+    found = quality.reports(tables, monitored, CALENDAR, CLOCK, SMALLEST, seed=7)
     return [flag for one in found.values() for flag in one.flags]
 
 
@@ -111,7 +113,7 @@ def test_a_month_whose_label_lost_what_it_went_with_is_flagged(
     bad = spoil(table, month)
     flags = judged(bad, bad)
     assert flag in {(one.column, one.what) for one in flags}, [str(one) for one in flags]
-    assert {one.month for one in flags} == {month}, [str(one) for one in flags]
+    assert {one.period for one in flags} == {month}, [str(one) for one in flags]
 
 
 @pytest.mark.parametrize(
@@ -123,7 +125,7 @@ def test_a_table_that_is_not_what_its_source_says_is_flagged(
 ) -> None:
     flags = judged(table, spoil(table, MAY))
     assert flag in {(one.column, one.what) for one in flags}
-    assert {(one.table, one.month) for one in flags} == {("features", MAY)}
+    assert {(one.table, one.period) for one in flags} == {("features", MAY)}
 
 
 def test_more_of_the_outcome_than_ever_is_no_fault(table: pd.DataFrame) -> None:

@@ -119,7 +119,7 @@ def test_the_worst_of_many_directions_is_not_surely_bad_by_luck(rows, days):
     singly = [days.ratio(bad_days[place, days.codes]).interval() for place in range(40)]
     assert max(one.low for one in singly) > 0.3
     assert max(one.violating.low for one in moved) < 0.3
-    assert {(one.rows, one.days) for one in moved} == {(3000, 30)}
+    assert {(one.rows, one.blocks) for one in moved} == {(3000, 30)}
 
 
 def test_a_change_without_an_answer_violates(rows, days):

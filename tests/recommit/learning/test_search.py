@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,7 @@ from recommit.learning.search import Found, adopting, advice, as_advice, search,
 from recommit.learning.splits import Split
 from recommit.project.yaml import read_yaml
 from recommit.task import Binary
+from tests.recommit.learning.splitting import by_month
 
 TASK = Binary(("no", "late"))
 
@@ -31,10 +33,7 @@ def _months(count: int = 3) -> list[Split]:
         known = at + pd.Timedelta(hours=1)
         columns = {"predicted_at": at, "label_known_at": known, "late": late, **dict(zip("abcd", x.T, strict=True))}
         tables.append(pd.DataFrame(columns))
-    return [
-        Split(pd.concat(tables[: place + 1]), table, table["predicted_at"].min(), table["predicted_at"].max())
-        for place, table in enumerate(tables[1:])
-    ]
+    return [by_month(f"2013-0{place + 3}-01").test(pd.concat(tables[: place + 2])) for place in range(count)]
 
 
 def test_the_setting_of_params_yaml_comes_first_and_others_are_drawn_once_each() -> None:
@@ -54,9 +53,9 @@ def test_a_better_setting_is_found_and_confirmed_in_the_month_not_searched() -> 
     assert found.best.params == {"C": 1.0}
     assert found.best.difference.high < 0
     assert found.find == "confirmed"
-    assert (found.months, found.confirmed_in) == (("2013-02", "2013-03"), "2013-04")
+    assert (found.periods, found.confirmed_in) == (("2013-02", "2013-03"), "2013-04")
     said = advice(found, "logistic")
-    assert "the best of 1: it was picked by these months, so expect less than this" in said
+    assert "the best of 1: it was picked by these folds, so expect less than this" in said
     assert "in 2013-04, which was not searched: -0." in said
     assert "confirmed: surely better there as well" in said
     assert said.endswith("to adopt it: dvc exp run -S models.logistic.C=1.0 select")
@@ -64,7 +63,7 @@ def test_a_better_setting_is_found_and_confirmed_in_the_month_not_searched() -> 
 
 def test_a_search_that_overfits_is_contradicted_by_the_month_not_searched() -> None:
     months = _months()
-    leaky = [Split(pd.concat([fold.train, fold.test]), fold.test, fold.starts, fold.ends) for fold in months[:-1]]
+    leaky = [replace(fold, train=pd.concat([fold.train, fold.test])) for fold in months[:-1]]
     tried = [{"max_depth": 2}, {"max_depth": 30}]
     found = search(
         TASK, lambda setting: DecisionTreeClassifier(random_state=1, **setting),

@@ -6,13 +6,13 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from recommit.evidence.files import plain
-from recommit.learning.splits import folds
 from recommit.learning.staleness import age, as_table, decay, windows
 from recommit.task import Binary
+from tests.recommit.learning.splitting import by_month
 
 TASK = Binary(("no", "late"))
 
-AS_OF = "2013-09-01"
+MONTHS = by_month("2013-09-01", target="came")
 JULY = pd.Timestamp("2013-07-01", tz="UTC")
 
 
@@ -29,8 +29,8 @@ def world(drift: float, seed: int = 3) -> pd.DataFrame:
 
 
 def curve_of(table: pd.DataFrame, ages: list[int]):
-    split = folds(table, AS_OF, 1)[0]
-    found = windows(table, split.starts, 3, ages)
+    [split] = MONTHS.folds(table, 1)
+    found = windows(table, MONTHS, split.starts, 3, ages)
     return decay(TASK, LogisticRegression, found, split, ["x"], "came", seed=7)
 
 
@@ -51,31 +51,32 @@ def test_in_a_world_that_stays_no_age_is_surely_worse(seed):
 
 def test_windows_are_equally_long_and_hold_only_what_was_known_by_their_end():
     table = world(drift=0)
-    found = windows(table, JULY, 3, [2, 0, 0])
-    assert [window.months_old for window in found] == [0, 2]
+    found = windows(table, MONTHS, JULY, 3, [2, 0, 0])
+    assert [window.periods_old for window in found] == [0, 2]
     assert [str(window.starts.date()) for window in found] == ["2013-04-01", "2013-02-01"]
     for window in found:
-        assert window.ends == JULY - pd.DateOffset(months=window.months_old)
+        assert window.ends == JULY - pd.DateOffset(months=window.periods_old)
         assert window.rows["label_known_at"].max() < window.ends
         assert window.rows["predicted_at"].min() >= window.starts
 
 
 def test_a_window_that_the_table_does_not_cover_is_left_out():
-    assert [window.months_old for window in windows(world(drift=0), JULY, 3, [2, 3, 4, 5])] == [2, 3]
-    with pytest.raises(ValueError, match="no window of 9 months before 2013-07-01"):
-        windows(world(drift=0), JULY, 9, [0])
+    assert [window.periods_old for window in windows(world(drift=0), MONTHS, JULY, 3, [2, 3, 4, 5])] == [2, 3]
+    assert windows(world(drift=0), MONTHS, JULY, 9, [0]) == []
+    [split] = MONTHS.folds(world(drift=0), 1)
+    assert decay(LogisticRegression, [], split, ["x"], "came", seed=7) == []
 
 
 @pytest.mark.parametrize(("months", "ages"), [(0, [0]), (3, []), (3, [-1])])
 def test_windows_that_make_no_sense_are_refused(months, ages):
-    with pytest.raises(ValueError, match="windows need a month or more"):
-        windows(world(drift=0), JULY, months, ages)
+    with pytest.raises(ValueError, match="windows need a period or more"):
+        windows(world(drift=0), MONTHS, JULY, months, ages)
 
 
 def test_a_window_that_reaches_into_the_month_judged_is_refused():
     table = world(drift=0)
-    split = folds(table, AS_OF, 1)[0]
-    late = windows(table, split.starts + pd.DateOffset(months=1), 3, [0])
+    [split] = MONTHS.folds(table, 1)
+    late = windows(table, MONTHS, split.starts + pd.DateOffset(months=1), 3, [0])
     with pytest.raises(ValueError, match="after the test begins 2013-07-01"):
         decay(TASK, LogisticRegression, late, split, ["x"], "came", seed=7)
 
@@ -89,6 +90,6 @@ def test_the_age_counts_from_the_newest_label_to_the_first_use():
 def test_evidence_and_table_say_when_each_fit_learned():
     curve = curve_of(world(drift=0), [0, 1])
     kept = plain(curve[1])
-    assert (kept["months_old"], kept["trained_from"], kept["trained_until"]) == (1, "2013-03-01", "2013-06-01")
-    assert set(kept) == {"months_old", "trained_from", "trained_until", "rows", "loss", "added_loss"}
+    assert (kept["periods_old"], kept["trained_from"], kept["trained_until"]) == (1, "2013-03-01", "2013-06-01")
+    assert set(kept) == {"periods_old", "trained_from", "trained_until", "rows", "loss", "added_loss"}
     assert as_table(curve)["rows"].tolist() == [aged.rows for aged in curve]

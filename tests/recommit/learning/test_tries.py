@@ -9,10 +9,10 @@ import pytest
 from scipy.special import expit
 
 from recommit.evidence.numbers import Interval, Scale
-from recommit.evidence.stages import Day
+from recommit.evidence.stages import Block
 from recommit.learning.intervals import LEVEL, blocks
 from recommit.learning.judging import differences
-from recommit.learning.tries import PROVING, daily, keys_hash, shortfalls
+from recommit.learning.tries import PROVING, by_block, keys_hash, shortfalls
 from recommit.project.yaml import read_yaml
 from recommit.task import Binary
 from tests.recommit.notebook.conftest import ROOT
@@ -27,11 +27,11 @@ def judged(gained: np.ndarray) -> Any:
     """The evidence of a candidate that gained so much on its champion on each day, and plenty on the baseline."""
     losses = [{"candidate": 0.48, "baseline": 0.58, "champion": 0.48 + gain} for gain in gained]
     days = [
-        Day(f"2013-08-{day:02}", ROWS, {name: loss * ROWS for name, loss in by_model.items()})
+        Block(f"2013-08-{day:02}", ROWS, {name: loss * ROWS for name, loss in by_model.items()})
         for day, by_model in enumerate(losses, start=1)
     ]
     level = {"log_loss": Interval(0.0, 0.0, 0.0, LEVEL)}
-    return SimpleNamespace(days=days, differences={"baseline": level, "champion": level}, **AS_THEY_ARE)
+    return SimpleNamespace(blocks=days, differences={"baseline": level, "champion": level}, **AS_THEY_ARE)
 
 
 def passes(gained: np.ndarray, looks: int) -> bool:
@@ -75,10 +75,10 @@ def test_a_candidate_that_is_truly_better_is_promoted_after_sixteen_tries() -> N
 def test_each_rule_that_the_candidate_must_prove_asks_more_of_many(rule: str, other: str) -> None:
     rng = np.random.default_rng(1)
     test = judged(np.full(DAYS, 0.1) + rng.normal(scale=1e-4, size=DAYS))
-    for day in test.days:
-        day.losses["candidate"] += rng.normal(scale=0.05) * ROWS
+    for block in test.blocks:
+        block.losses["candidate"] += rng.normal(scale=0.05) * ROWS
     days = blocks(np.arange(DAYS), seed=0)
-    theirs, own = (days.ratio([day.losses[name] / ROWS for day in test.days]) for name in (other, "candidate"))
+    theirs, own = (days.ratio([block.losses[name] / ROWS for block in test.blocks]) for name in (other, "candidate"))
     low = [(theirs - own).interval(1 - (1 - LEVEL) / looks).low for looks in (1, 40)]
     between = PROVING[rule][1] * (low[0] + low[1]) / 2
     bounds = {"better_than_baseline": -1.0, "not_worse_than_champion": 1.0} | {rule: between}
@@ -86,9 +86,9 @@ def test_each_rule_that_the_candidate_must_prove_asks_more_of_many(rule: str, ot
     (found,) = shortfalls(test, bounds, 40)
     assert found.rule == rule
     assert found.interval.low == pytest.approx(low[1])
-    assert f"rule {rule}: 40 candidates were judged on this test month" in str(found)
+    assert f"rule {rule}: 40 candidates were judged on this test period" in str(found)
     assert f"[{low[1]:.4f}, {found.interval.high:.4f}] at 99.88 %" in str(found)
-    assert "new test month (move as_of), try fewer, or overrule it by --force with --reason" in str(found)
+    assert "new test period (move as_of), try fewer, or overrule it by --force with --reason" in str(found)
 
 
 def test_with_one_look_the_days_sums_give_the_interval_that_the_gate_saw() -> None:
@@ -100,7 +100,7 @@ def test_with_one_look_the_days_sums_give_the_interval_that_the_gate_saw() -> No
     judged_by = {name: TASK.judge(late, forecast, blocks(day, seed=7)) for name, forecast in forecasts.items()}
     gaps = {other: differences(judged_by["candidate"], judged_by[other]) for other in ("baseline", "champion")}
     test = SimpleNamespace(
-        days=daily(day, {name: TASK.losses(late, forecast) for name, forecast in forecasts.items()}),
+        blocks=by_block(day, {name: TASK.losses(late, forecast) for name, forecast in forecasts.items()}),
         differences={other: {"log_loss": gap["log_loss"].interval()} for other, gap in gaps.items()},
         **AS_THEY_ARE,
     )
@@ -126,8 +126,8 @@ def test_a_number_that_is_none_does_not_pass() -> None:
 def test_the_days_sums_give_the_mean_losses_again() -> None:
     days = pd.Series(pd.date_range("2013-08-01", periods=6, freq="8h")).dt.date
     losses = {"candidate": np.arange(6.0), "champion": np.ones(6)}
-    found = daily(days, losses)
-    assert [day.day for day in found] == ["2013-08-01", "2013-08-02"]
+    found = by_block(days, losses)
+    assert [day.block for day in found] == ["2013-08-01", "2013-08-02"]
     assert [day.rows for day in found] == [3, 3]
     assert [day.losses["candidate"] for day in found] == [3.0, 12.0]
 

@@ -18,23 +18,24 @@ from recommit.evidence import stages
 from recommit.evidence.decision import Decision
 from recommit.evidence.files import Evidence, plain
 from recommit.learning import judging, quality, staleness
-from recommit.learning.crossval import fit_in_time
+from recommit.learning.crossval import fit_folds
 from recommit.learning.gate import decide
 from recommit.learning.intervals import blocks
 from recommit.learning.leakage.bounds import Bounds
 from recommit.learning.leakage.columns import leaks_in_columns
 from recommit.learning.leakage.order import time_order
 from recommit.learning.leakage.shared import shared_rows
-from recommit.learning.monthly import Monitored
+from recommit.learning.periods import Monitored
 from recommit.learning.point_in_time import changes_with_the_future, instants, rebuild
 from recommit.learning.robustness import check_directions
 from recommit.learning.slices import Scored, worst
 from recommit.learning.slices import search as search_slices
-from recommit.learning.splits import clock, folds, last_month, month_before
 from recommit.task import Binary
+from tests.recommit.learning.splitting import by_month
 
 TASK = Binary(("punctual", "late"))
 AS_OF = "2013-07-01"
+MONTHS = by_month(AS_OF)
 FEATURES = ["jam", "wind", "load", "recent", "rain"]
 MONITORED = Monitored(at="predicted_at", key=("key",), numbers=tuple(FEATURES), categories=("airline",))
 BOUNDS = yaml.safe_load((Path(__file__).parents[3] / "params.yaml").read_text())["gate"]
@@ -121,12 +122,14 @@ class World:
     def evidence(self) -> dict[str, Any]:
         """Everything that the gate reads, made as the stages make it, in the form of its files: see `decided`."""
         table = self.build(self.table)
-        split = last_month(table, AS_OF)
+        split = MONTHS.test(table)
         train, test = split.train, split.test
-        months = folds(table, AS_OF, 3)
+        months = MONTHS.folds(table)
         train_used = self.trained(train)
         selected = self.selected(months)
-        model, predicted = fit_in_time(TASK, self.model, train_used, selected, list(self.features), "late")
+        model, predicted = fit_folds(
+            TASK, self.model, train_used, selected, list(self.features), "late", MONTHS.columns
+        )
         last = predicted["fold"] == predicted["fold"].max()
         line = TASK.calibrate(predicted.loc[~last, "late"], predicted.loc[~last, "answer"])
         sets = TASK.conform(predicted.loc[last, "late"], line(predicted.loc[last, "answer"]), self.level)
@@ -135,7 +138,7 @@ class World:
             return self.forecast(rows, line(model.predict_proba(rows[list(self.features)])[:, 1]))
 
         trained_until = train_used["label_known_at"].max()
-        age = staleness.age(trained_until, month_before(AS_OF))
+        age = staleness.age(trained_until, split.starts)
         found = Evidence(
             schema=stages.Schema(rules=1, rows={"events": len(table)}, broken=0),
             quality=self._quality(train, test),
@@ -144,7 +147,7 @@ class World:
             selection=self._selection(predicted),
             parity=self._parity(),
             **self._judged(test, predict, sets, trained_until),
-            staleness=stages.Staleness(fit="logistic-full", month="2013-05", curve=(), candidate=age),
+            staleness=stages.Staleness(fit="logistic-full", period="2013-05", curve=(), candidate=age),
             robustness=self._robust(months[-1].test, predict),
             hashes={"test.json": "0" * 32},
         )
@@ -154,18 +157,16 @@ class World:
         columns = [*MONITORED.columns, "key", "predicted_at"]
         rows = pd.concat([train, test], ignore_index=True)[columns]
         smallest = quality.Smallest(share=0.05, shift=0.2, rows=0.3, hours=12)
-        report = quality.report(rows, MONITORED, "features", clock(AS_OF), smallest, seed=1)
-        return quality.evidence(
-            {"features": report}, f"{month_before(AS_OF):%Y-%m}", 0.95, {}, quality.without_months({})
-        )
+        report = quality.report(rows, MONITORED, "features", MONTHS.calendar, MONTHS.now, smallest, seed=1)
+        return quality.evidence({"features": report}, "2013-06", MONTHS.now, 0.95, {}, quality.without_time({}))
 
     def _leakage(self, train: pd.DataFrame, test: pd.DataFrame) -> stages.Leakage:
         columns = list(self.features)
-        told = leaks_in_columns(train, AS_OF, 3, columns, "late", Bounds(), 1)
+        told = leaks_in_columns(train, MONTHS, columns, "late", Bounds(), 1)
         leaks = [leak for leak in told if not set(leak.where.split(", ")) <= self.answered]
         parts = {"training": train, "test": test}
         leaks += shared_rows(parts, "key", [*columns, "airline", "airport"], 0)
-        leaks += time_order(parts)
+        leaks += time_order(parts, *MONTHS.columns)
         checked = (stages.Looked("strong_columns", rows=len(train)), stages.Looked("time_order", rows=len(train)))
         return stages.Leakage(checked=checked, leaks=tuple(leaks), strongest=(), shuffled=())
 
@@ -176,10 +177,10 @@ class World:
             return {"events": happened.assign(late=known)}
 
         leaks: list[stages.Leak] = []
-        for instant in instants(train, 3, seed=1):
+        for instant in instants(train, 3, 1, "predicted_at"):
             again = rebuild(
                 lambda known, keys: self.build(known["events"]).loc[lambda rows: rows["key"].isin(keys)],
-                as_known_at, {"events": self.table}, table, instant, 200, "key",
+                as_known_at, {"events": self.table}, table, instant, 200, "key", "predicted_at",
             )  # fmt: skip
             leaks += changes_with_the_future(again, ["recent"])
         return stages.PointInTime(instants=(), rows=600, features=1, leaks=tuple(leaks))
@@ -188,16 +189,16 @@ class World:
         return stages.Selection(
             metric="log_loss",
             rule="the simplest",
-            months=tuple(sorted(predicted["fold"].unique())),
+            periods=tuple(sorted(predicted["fold"].unique())),
             used_until=predicted["label_known_at"].max(),
             best="logistic-full",
             chosen="logistic-full",
             table=(),
-            by_month={},
+            by_period={},
         )
 
     def _judged(self, test: pd.DataFrame, predict: Callable, sets: Any, trained_until: pd.Timestamp) -> dict[str, Any]:
-        days = blocks(test["predicted_at"].dt.date, seed=1)
+        days = blocks(MONTHS.blocks(test), seed=1)
         chance = predict(test)
         baseline = np.full(len(test), 0.3)
         champion = baseline if self.champion is None else self.champion(test, chance)
@@ -212,7 +213,7 @@ class World:
         scored = Scored(test["late"], chance, baseline, covered)
         parts = search_slices(TASK, test[["airline", "airport"]], scored, days)
         period = stages.Period(
-            *(month_before(AS_OF), clock(AS_OF), days.number, len(test), test["late"].mean(), "keys"),
+            *(*MONTHS.span(test), days.number, len(test), test["late"].mean(), "keys"),
         )
         return {
             "test": stages.Test(
@@ -225,7 +226,7 @@ class World:
                 differences={name: judging.intervals(gain) for name, gain in gains.items()},
                 calibration=stages.Miscalibration(gap, judged["candidate"]["calibration_error"].interval()),
                 coverage=judging.as_coverage(self.stated_level, coverage),
-                days=(),
+                blocks=(),
             ),
             "slices": stages.Slices(searched=len(parts), worst=worst(parts), slices=()),
         }
@@ -239,13 +240,13 @@ class World:
         return stages.Parity(self.parity_of, self.parity_md5, self.same_again, **total, kinds=kinds)
 
     def _robust(self, rows: pd.DataFrame, predict: Callable) -> stages.Robustness:
-        days = blocks(rows["predicted_at"].dt.date, seed=1)
+        days = blocks(MONTHS.blocks(rows), seed=1)
         directions = [Direction("a worse jam", (Change("jam", "plus", 1.0),), "fall", "jams delay", 0.001)]
         moved, unread, untouched = check_directions(TASK, predict, rows, directions, days)
         return stages.Robustness(
             fit="logistic-full",
             md5="candidate",
-            month="2013-05",
+            period="2013-05",
             directions=tuple(moved),
             unread=tuple(unread),
             untouched=tuple(untouched),

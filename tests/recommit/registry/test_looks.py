@@ -69,10 +69,10 @@ def test_the_best_of_sixteen_is_refused_in_one_clear_line(world: World) -> None:
     assert tried(world.folder).looks == 16  # the world's first candidate, 14 that only the ledger knows, and this one
     said = refusal(world)
     assert said.startswith(
-        "not promoted: rule not_worse_than_champion: 16 candidates were judged on this test month, so the error rate "
+        "not promoted: rule not_worse_than_champion: 16 candidates were judged on this test period, so the error rate "
         "is divided by 16: 0.0"
     )
-    assert "at 99.69 %, and the lower end must reach 0: judge on a new test month (move as_of), try fewer, or" in said
+    assert "at 99.69 %, and the lower end must reach 0: judge on a new test period (move as_of), try fewer, or" in said
     assert "looks in other clones are unknown" in said
     assert "\n" not in said
 
@@ -82,7 +82,7 @@ def test_forced_past_it_the_record_and_the_listing_say_so(world: World) -> None:
     note(world, *(another(world, number) for number in range(14)))
     said: list[str] = []
     report(promote(world.folder, "prod", "the only one that runs", True), False, said.append)
-    assert "16 candidates were judged on this test month, as far as this clone knows; looks in other clones" in said[0]
+    assert "16 candidates were judged on this test period, as far as this clone knows; looks in other clones" in said[0]
     found = read_registry(world.folder)
     entry = found.entry("v1.0.0")
     assert entry is not None
@@ -147,11 +147,11 @@ def test_evidence_that_does_not_say_who_was_judged_on_which_rows_promotes_nobody
 
 def test_evidence_without_the_days_is_enough_for_one_look_and_for_no_second(world: World) -> None:
     world.folder.joinpath("judge.py").write_text(
-        world.folder.joinpath("judge.py").read_text().replace('"days": days', '"hours": days')
+        world.folder.joinpath("judge.py").read_text().replace('"blocks": days', '"hours": days')
     )
     world.run("dvc", "repro", "--quiet")
     world.commit("a judge that keeps no days")
     assert tried(world.folder).objections == ()
     note(world, another(world, 1))
-    lacking = "reports/evidence/test.json is not what a stage writes: days is missing"
-    assert f"2 candidates were judged on this test month: {lacking}" in refusal(world)
+    lacking = "reports/evidence/test.json is not what a stage writes: blocks is missing"
+    assert f"2 candidates were judged on this test period: {lacking}" in refusal(world)

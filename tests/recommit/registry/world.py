@@ -43,7 +43,7 @@ interval = {"value": candidate, "low": candidate - 0.02, "high": candidate + 0.0
 as_of = json.loads(pathlib.Path("models/candidate/manifest.json").read_text())["as_of"]
 starts, luck = f"{as_of[:5]}{int(as_of[5:7]) - 1:02}-01", random.Random(7)
 losses = lambda: {"candidate": 1 - candidate + luck.gauss(0, 0.05), "champion": 1 - champion}
-days = [{"day": f"{starts[:8]}{day:02}", "rows": 1, "losses": losses()} for day in range(1, 31)]
+days = [{"block": f"{starts[:8]}{day:02}", "rows": 1, "losses": losses()} for day in range(1, 31)]
 model = {"fit": "a-b", "model": "a", "features": "b", "params": {}, "task": {"kind": "binary"}, "as_of": as_of,
          "trained_rows": 9,
          "trained_until": f"{starts} 00:00:00+00:00", "parity": 0.0, "manifest": md5("models/candidate/manifest.json")}
@@ -51,11 +51,11 @@ test = {"version": 1, "metrics": {"candidate": {"auc": interval}},
         "candidate": {"md5": md5("models/candidate/model.onnx"), **model},
         "champion": {"md5": md5("models/champion/model.onnx"), **model},
         "period": {"starts": f"{starts} 00:00:00+00:00", "ends": f"{as_of} 00:00:00+00:00", "keys": f"keys {as_of}",
-                   "days": 30, "rows": 30, "mean": 0.5},
+                   "blocks": 30, "rows": 30, "mean": 0.5},
         "loss": "log_loss", "scale": {"loss": 1.0, "answer": 1.0, "loss_in": "nats", "answer_in": "probability"},
         "differences": {"champion": {"log_loss": interval}}, "calibration": {"gap": interval, "error": interval},
         "coverage": {"level": 0.9, "overall": interval, "of": {"late": interval}, "size": {"share": interval}},
-        "days": days}
+        "blocks": days}
 pathlib.Path("reports/evidence").mkdir(parents=True, exist_ok=True)
 pathlib.Path("reports/evidence/test.json").write_text(json.dumps(test))
 answer = "yes" if candidate > champion else "no"

@@ -64,7 +64,7 @@ def evidence() -> dict[str, Any]:
             "period": {
                 "starts": "2013-08-01 00:00:00+00:00",
                 "ends": "2013-09-01 00:00:00+00:00",
-                "days": 31,
+                "blocks": 31,
                 "rows": 29187,
                 "mean": 0.2613,
                 "keys": "0" * 64,
@@ -89,7 +89,7 @@ def evidence() -> dict[str, Any]:
                 "of": {"punctual": interval(0.91), "late": interval(0.89)},
                 "size": {"share that holds both outcomes": interval(0.45)},
             },
-            "days": [],
+            "blocks": [],
         },
         "slices": {
             "slices": [_part("carrier", value, 0.05 - place / 200) for place, value in enumerate(carriers)]
@@ -112,9 +112,9 @@ def evidence() -> dict[str, Any]:
             ],
             "best": "boosting-full",
             "chosen": "boosting-full",
-            "months": ["2013-05", "2013-06", "2013-07"],
+            "periods": ["2013-05", "2013-06", "2013-07"],
             "used_until": "2013-07-31 23:58:00+00:00",
-            "by_month": {},
+            "by_period": {},
         },
         "decision": {
             "answer": "no",
@@ -139,10 +139,10 @@ def evidence() -> dict[str, Any]:
         },
         "staleness": {
             "fit": "boosting-full",
-            "month": "2013-07",
+            "period": "2013-07",
             "curve": [
                 {
-                    "months_old": months,
+                    "periods_old": months,
                     "trained_from": f"2013-0{4 - months}-01",
                     "trained_until": f"2013-0{7 - months}-01",
                     "rows": 80_000,
@@ -156,7 +156,7 @@ def evidence() -> dict[str, Any]:
         "advice": {
             "boosting": {
                 "used_until": "2013-07-31 23:58:00+00:00",
-                "months": ["2013-05", "2013-06"],
+                "periods": ["2013-05", "2013-06"],
                 "confirmed_in": "2013-07",
                 "current": {"max_iter": 100},
                 "best": {"max_iter": 200},
@@ -168,7 +168,7 @@ def evidence() -> dict[str, Any]:
             }
         },
         "importance": {
-            "month": "2013-07",
+            "period": "2013-07",
             "rows": 29000,
             "repeats": 3,
             "leave_out_share": 0.1,
@@ -206,11 +206,19 @@ def evidence() -> dict[str, Any]:
             **{"beyond": 0, "rows": 100, "compared": 100, "kinds": {}},
         },
         "quality": {
-            **{"judged": "2013-08", "checked": 30, "level": 0.95, "flags": [], "checks": [], "unjudged": {}},
-            **{"volume": [], "label": [], "without_months": []},
+            **{
+                "judged": "2013-08",
+                "until": "2013-09-01T00:00:00+00:00",
+                "checked": 30,
+                "level": 0.95,
+                "flags": [],
+                "checks": [],
+                "unjudged": {},
+            },
+            **{"volume": [], "label": [], "without_time": []},
         },
         "robustness": {
-            **{"fit": "boosting-full", "md5": CANDIDATE, "month": "2013-07", "directions": [], "unread": []},
+            **{"fit": "boosting-full", "md5": CANDIDATE, "period": "2013-07", "directions": [], "unread": []},
             **{"untouched": [], "missing": [], "tried": 9, "finite": True, "broken": []},
         },
         "features": {

@@ -107,7 +107,7 @@ def test_a_placeholder_takes_its_value_from_evidence_params_and_hashes(tmp_path:
     text = (
         "{{ evidence.test.metrics.candidate.auc }} of {{ evidence.test.period.rows }}, "
         "{{ evidence.test.period.mean | percent }}, {{ params.horizon_hours }} hours, "
-        '{{ evidence.selection.months[0] }}, {{ hashes["reports/evidence/test.json"] }}'
+        '{{ evidence.selection.periods[0] }}, {{ hashes["reports/evidence/test.json"] }}'
     )
     said = samples.text(of(tmp_path, {"monitoring": text})["html/canvas.html"])
     assert re.search(r"0\.764 \[0\.744, 0\.784\] of 29,187, 26\.1 %, 2 hours, 2013-05, [0-9a-f]{32}", said)
@@ -116,7 +116,7 @@ def test_a_placeholder_takes_its_value_from_evidence_params_and_hashes(tmp_path:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{{ evidence.test.period.rowz }}", "there is no rowz; there are starts, ends, days, rows, mean"),
+        ("{{ evidence.test.period.rowz }}", "there is no rowz; there are starts, ends, blocks, rows, mean"),
         ("{{ evidence.tests.period }}", "there is no tests; there are .*test"),
         ("{{ evidence.test.rowz.value }}", "there is no rowz"),
         ("{{ params.nothing }}", "there is no nothing; there are as_of, horizon_hours"),

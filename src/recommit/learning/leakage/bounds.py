@@ -10,7 +10,7 @@ class Bounds:
     `rows`: training rows looked at. `exact`: columns that remove this share of the errors of always guessing the
     commoner outcome are the target. `auc`: area under the ROC curve of a column, a pair, a linear combination. `worth`:
     what the strongest columns save, as a share of the log loss that is left when they are shuffled within their day.
-    `rise`: by how much that share may be higher in a month than in those before it. `odds`: how many times the odds of
+    `rise`: by how much that share may be higher in a period than in those before it. `odds`: how many times the odds of
     its day the rows of one value may have.
     """
 

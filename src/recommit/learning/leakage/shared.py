@@ -8,6 +8,7 @@ import pandas as pd
 
 from recommit.evidence.stages import Leak
 from recommit.learning.leakage.cells import is_number, numbers
+from recommit.learning.splits import Split
 
 DIGITS = 3
 SHARES = 4
@@ -16,6 +17,16 @@ _SHOWN = 3
 _MANY = 12
 # Values of a set that more rows than this share do not identify a row.
 _COMMON = 3
+
+
+def disjoint(folds: Sequence[Split], test: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return parts that must share no row, by name: what no fold is judged on, each fold's rows, the rows to test on.
+
+    `folds` are of one table.
+    """
+    judged = {fold.name: fold.test for fold in folds}
+    rest = folds[0].train.drop([index for part in judged.values() for index in part.index], errors="ignore")
+    return ({"training": rest} if len(rest) else {}) | judged | {"test": test}
 
 
 def shared_rows(parts: Mapping[str, pd.DataFrame], key: str, columns: Sequence[str], coincidences: float) -> list[Leak]:

@@ -48,9 +48,9 @@ class Saving:
 def alone(split: Split, columns: Sequence[str], target: str, seed: int) -> list[Saving]:
     """Return what each column, with its near copies, saves on later rows when shuffled within its day, greatest first.
 
-    The baseline says the earlier rows' rate of the target (true or false) for every row. `split` has `predicted_at`
-    (UTC). The shares are not refitted: estimates from above. Empty when the quick model has no skill, by the lower end
-    of its interval over days, or the split has too few rows to learn from.
+    The baseline says the earlier rows' rate of the target (true or false) for every row. A day is a block of the split.
+    The shares are not refitted: estimates from above. Empty when the quick model has no skill, by the lower end of its
+    interval over days, or the split has too few rows to learn from.
     """
     quick = _Quick.of(split, columns, target, seed)
     return quick.alone if quick and quick.skilled else []
@@ -75,20 +75,20 @@ def strong_against_shuffled(split: Split, columns: Sequence[str], target: str, b
 
 
 def stronger_lately(
-    months: Sequence[Split], columns: Sequence[str], target: str, bound: float, seed: int
+    periods: Sequence[Split], columns: Sequence[str], target: str, bound: float, seed: int
 ) -> list[Leak]:
-    """Return columns that are worth more within one month than in any month before it.
+    """Return columns that are worth more within one period than in any period before it.
 
-    A fit learns from months before the one that it is judged on, and cannot see a column that begins to leak in that
-    month: so each of `months`, oldest first, is such as `spans.within` gives. `bound` is by how much the share of the
-    loss that they save, as in `alone`, must rise, and surely by half of it. The first month has nothing before it.
+    A fit learns from periods before the one that it is judged on, and cannot see a column that begins to leak in that
+    period: so each of `periods`, oldest first, is such as `spans.within` gives. `bound` is by how much the share of the
+    loss that they save, as in `alone`, must rise, and surely by half of it. The first period has nothing before it.
     """
-    looked = [_Quick.of(month, columns, target, seed) for month in months]
+    looked = [_Quick.of(period, columns, target, seed) for period in periods]
     found = []
     for place, quick in enumerate(looked):
         before = [past for past in looked[:place] if past]
         if quick and before and quick.skilled and (one := _risen(quick, before, bound)):
-            how = f"in {months[place].starts:%Y-%m} {_said(one)}, surely more than in months before it"
+            how = f"in {periods[place].name} {_said(one)}, surely more than in periods before it"
             found.append(Leak.of("stronger_lately", named(one.columns), f"{how}, bound +{bound:.0%}", one.of_baseline))
     return found
 
@@ -135,7 +135,7 @@ class _Quick:
         truth = [part[target].to_numpy("bool") for part in (split.train, split.test)]
         if min(map(len, truth)) < _LEARN or any(len(np.unique(part)) < 2 for part in truth):
             return None
-        where = [spans(part["predicted_at"]) for part in (split.train, split.test)]
+        where = [spans(split.blocks(part)) for part in (split.train, split.test)]
         if where[1].max() < 1:
             return None
         pairs = [_values(split.train[column], split.test[column]) for column in columns]
@@ -199,7 +199,7 @@ class _Quick:
         model = HistGradientBoostingClassifier(
             max_iter=40,
             learning_rate=0.2,
-            max_leaf_nodes=15,  # with more, it overfits one month: weak leaks in single columns go unseen
+            max_leaf_nodes=15,  # with more, it overfits one period: weak leaks in single columns go unseen
             min_samples_leaf=50,
             categorical_features=self.categorical,
             early_stopping=False,

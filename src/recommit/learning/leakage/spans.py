@@ -1,4 +1,4 @@
-"""Cut time into spans within which rows are compared, so that a feature of good and bad days is not called a leak."""
+"""Cut rows into spans within which they are compared, so that a feature of good and bad days is not called a leak."""
 
 import numpy as np
 import pandas as pd
@@ -9,28 +9,26 @@ from recommit.learning.splits import Split
 LEAST = 20
 
 
-def spans(instants: pd.Series) -> np.ndarray:
-    """Return the span of each row, int64 from 0 in order of time: a day (UTC), or as many days as hold `LEAST` rows."""
-    days, codes = np.unique(instants.dt.floor("D").to_numpy(), return_inverse=True)
-    rows = np.bincount(codes, minlength=len(days))
-    span, held, number = np.zeros(len(days), dtype="int64"), 0, 0
-    for day, count in enumerate(rows):
+def spans(blocks: pd.Series) -> np.ndarray:
+    """Return the span of each row, int64 from 0 in the order of blocks: a block, or so many as hold `LEAST` rows."""
+    codes, names = pd.factorize(blocks, sort=True)
+    rows = np.bincount(codes, minlength=len(names))
+    span, held, number = np.zeros(len(names), dtype="int64"), 0, 0
+    for block, count in enumerate(rows):
         if held >= LEAST:
             number, held = number + 1, 0
-        span[day] = number
+        span[block] = number
         held += count
     if held < LEAST and number:
         span[span == number] = number - 1
     return span[codes]
 
 
-def within(rows: pd.DataFrame, starts: pd.Timestamp, ends: pd.Timestamp) -> Split:
-    """Split the rows asked about from `starts` to `ends` (UTC) by day: learn from every second day, test on the others.
+def within(rows: pd.DataFrame, part: Split) -> Split:
+    """Split the rows of one part by blocks, such as days: learn from every second block, test on the others.
 
     Unlike other splits it is not in order of time and must not judge a model. It is for looks that compare rows of one
-    day, and shows what begins on any day but the last. Either part may be empty.
+    block, and shows what begins on any block but the last. Either part may be empty. `part` gives name and blocks.
     """
-    at = rows["predicted_at"]
-    inside = (at >= starts) & (at < ends)
-    second = (at - starts).dt.days % 2 == 1
-    return Split(rows[inside & ~second], rows[inside & second], starts, ends)
+    second = pd.factorize(part.blocks(rows), sort=True)[0] % 2 == 1
+    return Split(part.name, rows[~second], rows[second], part.starts, part.ends, part.blocks)

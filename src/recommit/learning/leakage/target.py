@@ -1,7 +1,8 @@
 """Find columns that give the target away: alone, in pairs, by where they are missing, or in a linear combination.
 
-Every answer is out of sample and in order of time: earlier rows say what a column means, later rows how good that is.
-Each of several folds is looked at, since a column may be filled from the future in some months alone.
+Every answer is out of sample: the rows to learn from say what a column means, the rows to test on how good that is.
+They are called earlier and later, since they mostly are. Each of several folds is looked at, since a column may be
+filled from the future in some periods alone.
 
 Two things are kept apart. Columns that *are* the target, so that by a rule from earlier rows they leave next to no
 later row wrong, are proof of a leak. Columns that are merely strong raise a question.
@@ -32,12 +33,11 @@ _SUMMANDS = 8
 def target_in_columns(splits: Sequence[Split], columns: Sequence[str], target: str, bounds: Bounds) -> list[Leak]:
     """Return columns that are the target (`target_in_columns`), or nearly as good (`strong_columns`).
 
-    `splits` are time-ordered, such as `splits.folds` gives, with `predicted_at` (UTC), the columns and the target (true
-    or false). Columns that tell it alone are left out of the pairs, and pairs that tell it out of the combination: each
-    leak is named once. A column that only raised a question is then looked at together with the others: it may be the
-    strong part of a sum that is the target, and the proof of that stands in place of the question. Pairs are looked for
-    among the `PAIRED` columns that tell most alone. Raises ValueError for a target that is missing somewhere or has
-    another value.
+    `splits` are such as `Splitter.folds` gives, with the columns and the target (true or false). Columns that tell it
+    alone are left out of the pairs, and pairs that tell it out of the combination: each leak is named once. A column
+    that only raised a question is then looked at together with the others: it may be the strong part of a sum that is
+    the target, and the proof of that stands in place of the question. Pairs are looked for among the `PAIRED` columns
+    that tell most alone. Raises ValueError for a target that is missing somewhere or has another value.
     """
     folds = [_Fold.of(split, target) for split in splits]
     found = []
@@ -56,9 +56,9 @@ def target_in_columns(splits: Sequence[Split], columns: Sequence[str], target: s
 
 
 def strongest(splits: Sequence[Split], columns: Sequence[str], target: str, seed: int) -> list[tuple[str, Interval]]:
-    """Return each column with its own AUC on all later rows, and the interval of that over days, greatest first."""
+    """Return each column with its own AUC on all later rows, and the interval of that over blocks, greatest first."""
     folds = [_Fold.of(split, target) for split in splits]
-    drawn = blocks(np.concatenate([fold.days for fold in folds]), seed)
+    drawn = blocks(splits[0].blocks(pd.concat([split.test for split in splits])), seed)
     later = np.concatenate([fold.later for fold in folds])
     areas = [(column, _pooled(folds, column, drawn, later).interval()) for column in columns]
     return sorted(areas, key=lambda pair: -pair[1].value)
@@ -75,12 +75,10 @@ class _Fold:
     split: Split
     earlier: np.ndarray
     later: np.ndarray
-    days: np.ndarray
 
     @staticmethod
     def of(split: Split, target: str) -> "_Fold":
-        days = split.test["predicted_at"].dt.floor("D").to_numpy()
-        return _Fold(split, _truth(split.train[target]), _truth(split.test[target]), days)
+        return _Fold(split, _truth(split.train[target]), _truth(split.test[target]))
 
     def cut(self, column: str, cutter: Callable[..., Cells], *most: int) -> Cells:
         return cutter(self.split.train[column], self.split.test[column], *most)

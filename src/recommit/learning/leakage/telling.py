@@ -1,4 +1,4 @@
-"""Find single values, and gaps, whose rows nearly all have one outcome while the rest of their day has not.
+"""Find single values, and gaps, whose rows nearly all have one outcome while the rest of their day, or block, has not.
 
 Missing values are looked at in every column, in all columns at once, and apart for each value of a category: a joined
 table may lack a value for honest reasons at one supplier, and because of the outcome at another.
@@ -28,10 +28,10 @@ def telling_values(split: Split, columns: Sequence[str], target: str, odds: floa
 
     `odds` is how many times as high or as low as the other rows' they must be, before and after the split; rows are
     compared with the rest of their day, or of as many days as hold enough rows. To count as high, the target must be
-    true in more than half of the rows. `split` has `predicted_at` (UTC); the target is true or false. Returns one
-    leak per column or set of columns, for its largest such value.
+    true in more than half of the rows; it is true or false. Returns one leak per column or set of columns, for its
+    largest such value.
     """
-    parts = _Part.of(split.train, target), _Part.of(split.test, target)
+    parts = _Part.of(split, split.train, target), _Part.of(split, split.test, target)
     found: dict[frozenset[str], Leak] = {}
     for names, cut in _cuts(split, columns):
         # A set of columns tells whatever a part of it tells.
@@ -93,9 +93,9 @@ class _Part:
     where: np.ndarray
 
     @staticmethod
-    def of(rows: pd.DataFrame, target: str) -> "_Part":
+    def of(split: Split, rows: pd.DataFrame, target: str) -> "_Part":
         truth = rows[target].to_numpy("float64")
-        where = spans(rows["predicted_at"])
+        where = spans(split.blocks(rows))
         others = np.bincount(where)[where] - 1
         true = np.bincount(where, weights=truth)[where] - truth
         return _Part(truth, (true + _PULL * truth.mean()) / (others + _PULL), where)

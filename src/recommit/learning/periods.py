@@ -1,4 +1,4 @@
-"""Describe each month of a table: missing values, ranges, categories, volume and freshness, with intervals."""
+"""Describe each period of a table: missing values, ranges, categories, volume and freshness, with intervals."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from recommit.learning.intervals import Blocks, Interval
+from recommit.learning.splits import Calendar
 
 What = Literal[
     "missing",
@@ -39,18 +40,18 @@ What = Literal[
     "kept",
     "agreed",
 ]
-OUTER = 0.001  # values beyond the 0.1 % and 99.9 % quantiles of other months are outside their range
+OUTER = 0.001  # values beyond the 0.1 % and 99.9 % quantiles of other periods are outside their range
 QUANTILES: dict[What, float] = {"low": 0.05, "median": 0.5, "high": 0.95}
 WEEK = 7
 NOTHING = Interval(np.nan, np.nan, np.nan)
 Number = tuple[str, What, str, Interval]
-"""A number of a month: column, what it is, of which value, feed or other column it is, and its interval."""
+"""A number of a period: column, what it is, of which value, feed or other column it is, and its interval."""
 _MOST_VALUES = 5000  # a column with more has new values all the time
 _HOUR = np.timedelta64(1, "h")
 
 
 def exactly(value: float) -> Interval:
-    """A number that is seen in full and estimates nothing, or that is judged by how it differs between months alone."""
+    """A number that is seen in full and estimates nothing, or is judged by how it differs between periods alone."""
     return Interval(float(value), float(value), float(value))
 
 
@@ -95,7 +96,7 @@ class Monitored:
 
 @dataclass(frozen=True)
 class Sorted:
-    """The known values of a column in a month, ascending, and the day of each: a quantile is then a place in them."""
+    """The known values of a column in a period, ascending, and the day of each: a quantile is then a place in them."""
 
     values: np.ndarray
     days: np.ndarray
@@ -133,15 +134,17 @@ class Sorted:
 
 
 @dataclass(frozen=True)
-class Month:
-    """A month of a table, summed up by day: what its numbers and their intervals are made of.
+class Period:
+    """A period of a table, summed up by day: what its numbers and their intervals are made of.
 
-    `numbers` and `categories` are by column; a category's counts are (days, values), in the order of `values`.
+    `numbers` and `categories` are by column; a category's counts are (days, values), in the order of `values`. The
+    period `opens` by the calendar; the first one `starts` with the day of its first row, and the others with `opens`.
     """
 
     name: str
     blocks: Blocks
     rows: pd.DataFrame
+    opens: pd.Timestamp
     starts: pd.Timestamp
     ends: pd.Timestamp
     numbers: dict[str, Sorted]
@@ -161,15 +164,18 @@ class Month:
         return _ratio(self.blocks, counts[:, new].sum(axis=1), counts.sum(axis=1))
 
     def seen(self, column: str) -> set[str]:
-        """The values of a category that occur in the month."""
+        """The values of a category that occur in the period."""
         here = self.categories[column].sum(axis=0) > 0
         return {value for value, there in zip(self.values[column], here, strict=True) if there}
 
 
-def months(table: pd.DataFrame, monitored: Monitored, clock: pd.Timestamp, seed: int) -> list[Month]:
-    """Cut a table into calendar months (UTC) from its first row to `clock`, oldest first, without a gap.
+def periods(
+    table: pd.DataFrame, monitored: Monitored, calendar: Calendar, clock: pd.Timestamp, seed: int
+) -> list[Period]:
+    """Cut a table into periods of the calendar's length from its first row to `clock`, oldest first, without a gap.
 
-    The days of a month are the blocks of its intervals, the days without a row included. Raises ValueError, with the
+    The last one ends at the clock. The days of a period, in the calendar's zone, are the blocks of its intervals, the
+    days without a row included. Raises ValueError, with the
     column's name, when a column that is to be monitored is not there, or when no row is before the clock.
     """
     asked = {monitored.at, *monitored.key, *monitored.columns, *monitored.measured, *monitored.predictors}
@@ -181,24 +187,29 @@ def months(table: pd.DataFrame, monitored: Monitored, clock: pd.Timestamp, seed:
         raise ValueError(f"no row has {monitored.at} before {clock:%Y-%m-%d}")
     table = table.assign(__repeat=table.duplicated(list(monitored.key)))
     values = {column: sorted(map(str, table[column].dropna().unique())) for column in monitored.categories}
-    first = table[monitored.at].iloc[0].floor("D")
-    edges = [first, *pd.date_range(first + pd.Timedelta(days=1), clock, freq="MS")]
-    cuts = np.searchsorted(table[monitored.at], pd.DatetimeIndex(edges))
+    first = calendar.day(table[monitored.at].iloc[0])
+    edges = [clock]
+    while edges[0] > first:
+        edges.insert(0, calendar.before(clock, len(edges)))
+    cuts = np.searchsorted(table[monitored.at], pd.DatetimeIndex(edges).tz_convert("UTC"))
     return [
-        _month(table.iloc[cuts[i] : cuts[i + 1]], monitored, (edges[i], edges[i + 1]), values, seed)
+        _period(table.iloc[cuts[i] : cuts[i + 1]], monitored, calendar, (edges[i], first, edges[i + 1]), values, seed)
         for i in range(len(edges) - 1)
     ]
 
 
-def _month(
+def _period(
     rows: pd.DataFrame,
     monitored: Monitored,
-    span: tuple[pd.Timestamp, pd.Timestamp],
+    calendar: Calendar,
+    span: tuple[pd.Timestamp, pd.Timestamp, pd.Timestamp],
     values: dict[str, list[str]],
     seed: int,
-) -> Month:
-    days = (span[1] - span[0]).days
-    codes = (rows[monitored.at].dt.floor("D") - span[0]).dt.days.to_numpy()
+) -> Period:
+    opens, first, ends = span
+    starts = max(opens, first)
+    days = int(calendar.days(starts, pd.Series([ends])).iloc[0])
+    codes = calendar.days(starts, rows[monitored.at]).to_numpy()
     numbers = {}
     for column in monitored.numbers:
         number = rows[column].to_numpy(dtype="float64", na_value=np.nan)
@@ -212,101 +223,100 @@ def _month(
         counts = np.bincount(cell, minlength=days * len(values[column])).reshape(days, -1)
         categories[column] = counts.astype("float64")
     drawn = Blocks(codes, days, seed)
-    return Month(f"{span[0]:%Y-%m}", drawn, rows, *span, numbers, categories, values)
+    return Period(calendar.name(opens), drawn, rows, opens, starts, ends, numbers, categories, values)
 
 
-def describe(month: Month, monitored: Monitored, clock: pd.Timestamp) -> Iterator[Number]:
-    """Yield every number of a month that needs no other month: (column, what, of which value or feed, interval).
+def describe(period: Period, monitored: Monitored, clock: pd.Timestamp) -> Iterator[Number]:
+    """Yield every number of a period that needs no other period: (column, what, of which value or feed, interval).
 
     - missing: the share of rows without a value, of those that should have one at the clock;
     - low, median, high: the 5 %, 50 % and 95 % quantiles, in the column's unit;
     - share: of each value of a category, among the known;
     - volume: rows a day, repeats not counted, and feed volume: those of each feed; repeated: the share of rows whose
       key an earlier row has;
-    - silent: the share of the hours of the month in which a feed that owes a record an hour has none;
-    - longest gap: hours between one record of a feed and its next, or an end of the month.
+    - silent: the share of the hours of the period in which a feed that owes a record an hour has none;
+    - longest gap: hours between one record of a feed and its next, or an end of the period.
     """
-    yield from _missing(month, monitored, clock)
-    for column, found in month.numbers.items():
+    yield from _missing(period, monitored, clock)
+    for column, found in period.numbers.items():
         for what, level in QUANTILES.items():
-            yield column, what, "", found.quantile(level, month.blocks)
-    for column, counts in month.categories.items():
+            yield column, what, "", found.quantile(level, period.blocks)
+    for column, counts in period.categories.items():
         known = counts.sum(axis=1)
-        for value, count in zip(month.values[column], counts.T, strict=True):
-            yield column, "share", value, _ratio(month.blocks, count, known)
-    repeat = month.rows["__repeat"].to_numpy(dtype="float64")
-    yield "", "volume", "", _ratio(month.blocks, _by_day(month, 1 - repeat), np.ones(month.blocks.number))
-    yield "", "repeated", "", _ratio(month.blocks, _by_day(month, repeat), _by_day(month, np.ones(len(repeat))))
-    yield from _freshness(month, monitored)
+        for value, count in zip(period.values[column], counts.T, strict=True):
+            yield column, "share", value, _ratio(period.blocks, count, known)
+    repeat = period.rows["__repeat"].to_numpy(dtype="float64")
+    yield "", "volume", "", _ratio(period.blocks, _by_day(period, 1 - repeat), np.ones(period.blocks.number))
+    yield "", "repeated", "", _ratio(period.blocks, _by_day(period, repeat), _by_day(period, np.ones(len(repeat))))
+    yield from _freshness(period, monitored)
 
 
-def weekly_medians(month: Month, column: str, seed: int) -> list[Interval]:
-    """Return the median of a column in each full week of a month, in order; days after the last week are left out."""
+def weekly_medians(period: Period, column: str, seed: int) -> list[Interval]:
+    """Return the median of a column in each full week of a period, in order; days after the last week are left out."""
     drawn = Blocks(np.empty(0, dtype="int64"), WEEK, seed)
-    found, days = month.numbers[column], month.blocks.number
+    found, days = period.numbers[column], period.blocks.number
     return [found.within(day, day + WEEK).quantile(0.5, drawn) for day in range(0, days - WEEK + 1, WEEK)]
 
 
 def outer(found: list[Sorted], margin: float = 0) -> tuple[float, float]:
-    """Return the 0.1 % and 99.9 % quantiles of a column in some months together, with a margin; NaN without values."""
-    number = sum(len(month.values) for month in found)
+    """Return the 0.1 % and 99.9 % quantiles of a column in some periods together, with a margin; NaN without values."""
+    number = sum(len(period.values) for period in found)
     if not number:
         return np.nan, np.nan
-    # The quantile's rank within all is among the first of each month, so only those need sorting together.
+    # The quantile's rank within all is among the first of each period, so only those need sorting together.
     rank = int(OUTER * (number - 1))
-    lowest = np.sort(np.concatenate([month.values[: rank + 1] for month in found]))
-    highest = np.sort(np.concatenate([month.values[-rank - 1 :] for month in found]))
+    lowest = np.sort(np.concatenate([period.values[: rank + 1] for period in found]))
+    highest = np.sort(np.concatenate([period.values[-rank - 1 :] for period in found]))
     return float(lowest[rank]) - margin, float(highest[-rank - 1]) + margin
 
 
-def value_counts(found: list[Month], column: str) -> np.ndarray | None:
-    """Return how often each value of a number occurs in each month, (months, values); None for too many values.
+def value_counts(found: list[Period], column: str) -> np.ndarray | None:
+    """Return how often each value of a number occurs in each period, (periods, values); None for too many values.
 
     Readings are written on a grid, of tenths say, or of whole knots: another unit or another rounding leaves it.
     """
-    values, codes = np.unique(np.concatenate([month.numbers[column].values for month in found]), return_inverse=True)
+    values, codes = np.unique(np.concatenate([period.numbers[column].values for period in found]), return_inverse=True)
     if not 0 < len(values) <= _MOST_VALUES:
         return None
-    ends = np.cumsum([len(month.numbers[column].values) for month in found])[:-1]
+    ends = np.cumsum([len(period.numbers[column].values) for period in found])[:-1]
     return np.array([np.bincount(part, minlength=len(values)) for part in np.split(codes, ends)])
 
 
-def _missing(month: Month, monitored: Monitored, clock: pd.Timestamp) -> Iterator[Number]:
-    every = np.ones(len(month.rows), dtype=bool)
+def _missing(period: Period, monitored: Monitored, clock: pd.Timestamp) -> Iterator[Number]:
+    every = np.ones(len(period.rows), dtype=bool)
     due = every
     if monitored.late:
-        due = (month.rows[monitored.late_after] + pd.Timedelta(hours=monitored.late_hours) <= clock).to_numpy()
+        due = (period.rows[monitored.late_after] + pd.Timedelta(hours=monitored.late_hours) <= clock).to_numpy()
     for column in monitored.columns:
         counted = due if column in monitored.late else every
-        absent = month.rows[column].isna().to_numpy() & counted
-        yield column, "missing", "", _ratio(month.blocks, _by_day(month, absent), _by_day(month, counted))
+        absent = period.rows[column].isna().to_numpy() & counted
+        yield column, "missing", "", _ratio(period.blocks, _by_day(period, absent), _by_day(period, counted))
 
 
-def _freshness(month: Month, monitored: Monitored) -> Iterator[Number]:
-    at = month.rows[monitored.at]
-    feeds = month.rows[monitored.feed].astype("str") if monitored.feed else pd.Series("", index=at.index)
-    names = month.values.get(monitored.feed, sorted(feeds.dropna().unique())) if monitored.feed else [""]
-    # The first month begins with its first record, at whatever hour that is.
-    starts = at.iloc[0] if len(at) and month.starts.day != 1 else month.starts
+def _freshness(period: Period, monitored: Monitored) -> Iterator[Number]:
+    at = period.rows[monitored.at]
+    feeds = period.rows[monitored.feed].astype("str") if monitored.feed else pd.Series("", index=at.index)
+    names = period.values.get(monitored.feed, sorted(feeds.dropna().unique())) if monitored.feed else [""]
+    # The first period begins with its first record, at whatever hour that is.
+    starts = at.iloc[0] if len(at) and period.starts > period.opens else period.starts
     for name in names:
         instants = at[feeds == name].to_numpy(dtype="datetime64[us]")
-        ends = [edge.tz_convert(None).to_datetime64().astype("datetime64[us]") for edge in (starts, month.ends)]
+        ends = [edge.tz_convert(None).to_datetime64().astype("datetime64[us]") for edge in (starts, period.ends)]
         longest = float(np.diff(np.concatenate([ends[:1], instants, ends[1:]])).max() / _HOUR)
         yield monitored.feed, "longest gap", name, exactly(longest)
         if monitored.feed:
-            once = (1 - month.rows["__repeat"].to_numpy(dtype="float64")) * (feeds == name).to_numpy()
-            ones = np.ones(month.blocks.number)
-            yield monitored.feed, "feed volume", name, _ratio(month.blocks, _by_day(month, once), ones)
+            once = (1 - period.rows["__repeat"].to_numpy(dtype="float64")) * (feeds == name).to_numpy()
+            ones = np.ones(period.blocks.number)
+            yield monitored.feed, "feed volume", name, _ratio(period.blocks, _by_day(period, once), ones)
         if monitored.hourly:
-            hours = np.unique(instants.astype("datetime64[h]"))
-            day = ((hours - ends[0].astype("datetime64[D]")) / np.timedelta64(1, "D")).astype("int64")
-            heard = np.bincount(day, minlength=month.blocks.number)
-            owed = np.full(month.blocks.number, 24.0)
-            yield monitored.feed, "silent", name, _ratio(month.blocks, owed - heard, owed)
+            _, rows = np.unique(instants.astype("datetime64[h]"), return_index=True)
+            heard = np.bincount(period.blocks.codes[(feeds == name).to_numpy()][rows], minlength=period.blocks.number)
+            owed = np.full(period.blocks.number, 24.0)
+            yield monitored.feed, "silent", name, _ratio(period.blocks, owed - heard, owed)
 
 
-def _by_day(month: Month, values: np.ndarray) -> np.ndarray:
-    return np.bincount(month.blocks.codes, weights=values, minlength=month.blocks.number)
+def _by_day(period: Period, values: np.ndarray) -> np.ndarray:
+    return np.bincount(period.blocks.codes, weights=values, minlength=period.blocks.number)
 
 
 def _ratio(drawn: Blocks, numerator: np.ndarray, denominator: np.ndarray) -> Interval:
