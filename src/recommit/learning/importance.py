@@ -30,6 +30,7 @@ from recommit.task import Task
 Predict = Callable[[pd.DataFrame], np.ndarray]
 Groups = Mapping[str, Sequence[str]]
 FITS = 8
+LEAST_DRAWN = 100  # rows that a fit learns from at least, where there are twice as many
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,8 @@ def left_out(
     `build` gives an unfitted model for a list of columns. Every fit learns from its own draw of a `share` of the
     training rows. A fit that has no column left answers with the mean of the target.
 
+    Of a small table a fit learns from `LEAST_DRAWN` rows or half of all.
+
     Raises ValueError for a column that is not in `features`, a share that is not between 0 and 1, or too few fits.
     """
     columns = list(features)
@@ -95,6 +98,7 @@ def left_out(
     if not 0 < share < 1 or fits < 2 or each < 1:
         raise ValueError(f"a share between 0 and 1 and two fits or more are needed, not {share} and {fits}")
     train, test = split.train[[target, *columns]], split.test[[target, *columns]]
+    share = max(share, min(0.5, LEAST_DRAWN / len(train)))
     rest = [[column for column in columns if column not in set(gone)] for gone in groups.values()]
     kept = [columns] * fits + [names for names in rest for _ in range(each)]
     wanted = [_Fit(names, (seed, place), share) for place, names in enumerate(kept)]
@@ -185,11 +189,11 @@ def _losses(
     losses = np.empty((len(test), len(fits)))
     for place, fit in enumerate(fits):
         rows = train[np.random.default_rng(fit.seed).uniform(size=len(train)) < fit.share]
-        if fit.columns:
+        if fit.columns and rows[target].nunique() > 1:
             model = build(fit.columns).fit(rows[fit.columns], rows[target])
             answer = task.answer(model, test[fit.columns])
         else:
-            answer = np.full(len(test), rows[target].mean())
+            answer = np.full(len(test), (rows if rows[target].nunique() > 1 else train)[target].mean())
         losses[:, place] = task.losses(test[target], answer)
     return losses
 

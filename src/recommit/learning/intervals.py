@@ -62,11 +62,11 @@ class Estimate:
     def error(self) -> np.ndarray:
         """The standard error of each number, () or (k,), with neighbouring blocks alike.
 
-        It is NaN where leaving a block out leaves nothing to measure. Raises ValueError for fewer than two blocks: one
-        block says nothing of how blocks differ.
+        It is NaN where leaving a block out leaves nothing to measure, and for one block, which says nothing of how
+        blocks differ.
         """
         if self.blocks < 2:
-            raise ValueError(f"an interval needs two blocks or more, there are {self.blocks}")
+            return np.full(np.shape(self.value), np.nan)
         return _error(self.influence, _alike(self.influence))
 
     def interval(self, level: float = LEVEL, alike: bool = True) -> Interval:
@@ -75,7 +75,7 @@ class Estimate:
         With `alike` false, blocks are taken to be independent: the classic t interval, with one degree of freedom less
         than blocks. A number that cannot be measured without one of the blocks gets an interval without ends.
         """
-        if not alike:
+        if not alike and self.blocks > 1:
             classic = stats.t.ppf((1 + level) / 2, self.blocks - 1) * _error(self.influence, np.zeros(()))
             return self._intervals(classic, level)[0]
         return self._intervals(self._reach(level), level)[0]
@@ -94,7 +94,7 @@ class Estimate:
         A number that no block changes, or that cannot be measured without one, gets an interval without ends.
         """
         if self.blocks < 2:
-            raise ValueError(f"an interval needs two blocks or more, there are {self.blocks}")
+            return self.each(level)
         spread = self.influence.std(axis=0, ddof=1)
         usable = np.isfinite(spread) & (spread > 1e-12 * np.abs(self.value))
         reach = np.full(len(spread), np.inf)
@@ -168,11 +168,9 @@ def blocks(labels: ArrayLike, seed: int) -> Blocks:
 
     Labels sort in the order of time, as dates do, since neighbours are taken to be alike. Labels without an order give
     intervals that hold as well, but are wider than needed. `seed` is for what is simulated: `Estimate.simultaneous`.
-    Raises ValueError for fewer than two different labels.
+    Of one label alone, intervals have no ends.
     """
     names, codes = np.unique(np.asarray(labels), return_inverse=True)
-    if len(names) < 2:
-        raise ValueError(f"an interval needs two blocks or more, there are {len(names)}")
     return Blocks(codes, len(names), seed)
 
 

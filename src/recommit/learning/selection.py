@@ -46,7 +46,7 @@ def choose(task: Task, truth: pd.Series, labels: pd.Series, answers: pd.DataFram
     means = drawn.ratio(losses)
     best = int(np.argmin(means.value))
     gaps = means.less(best)
-    errors = gaps.error
+    errors = np.nan_to_num(gaps.error)  # of one block, there is none
     chosen = int(np.flatnonzero(gaps.value <= errors)[0])
     scored = [
         Ranked(fit, mean, gap, float(error), place == chosen)

@@ -41,6 +41,8 @@ def search(task: Task, columns: pd.DataFrame, scored: Scored, days: Blocks) -> l
     loss, reference = task.losses(truth, answer), task.losses(truth, scored.reference)
     covered = np.asarray(scored.covered, dtype="float64")
     values = np.column_stack([np.ones(len(truth)), truth, loss, answer - truth, covered, reference - loss])
+    if not len(columns.columns):
+        return []
     names, sums = zip(*_sums(columns, values, days), strict=True)
     by_day = np.concatenate(sums, axis=1)
     enough = (by_day[:, :, 0].sum(axis=0) >= LEAST_ROWS) & ((by_day[:, :, 0] > 0).sum(axis=0) >= LEAST_BLOCKS)

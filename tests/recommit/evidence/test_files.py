@@ -17,6 +17,7 @@ from tests.recommit.report import samples
 
 KNOWN = {name: content for name, content in samples.files().items() if kind_of(Path(name))}
 GATE = ("schema", "quality", "leakage", "point_in_time", "selection", "parity", "test", "slices")
+LEFT_OUT = ("quality", "point_in_time", "staleness")
 GATE += ("staleness", "robustness")
 SCHEMA = Schema(rules=3, rows={"flights": 9}, broken=0)
 
@@ -57,7 +58,7 @@ def test_numbers_are_written_to_six_digits_and_intervals_to_six_decimals(tmp_pat
 FAULTS = [
     (lambda content: content.update(version=2), "has version 2, and version 1 is expected"),
     (lambda content: content.pop("version"), "has no version, and version 1 is expected"),
-    (lambda content: content.pop("days"), "days is missing"),
+    (lambda content: content.pop("blocks"), "blocks is missing"),
     (lambda content: content.update(more=1), "more is not known"),
     (lambda content: content["period"].update(late_share=0.2), "period.late_share is not known"),
     (lambda content: content["period"].update(rows="9"), "period.rows is '9': input should be a valid integer"),
@@ -95,11 +96,19 @@ def test_a_stage_cannot_write_another_type_than_is_declared_for_the_file(tmp_pat
         write(tmp_path / FOLDER / "schema.json", plain(SCHEMA))
 
 
-@pytest.mark.parametrize("name", GATE)
+@pytest.mark.parametrize("name", [name for name in GATE if name not in LEFT_OUT])
 def test_what_was_not_measured_cannot_be_judged(folder: Path, name: str) -> None:
     (folder / FOLDER / f"{name}.json").unlink()
     with pytest.raises(Refusal, match=rf"{name}\.json is missing: `dvc repro` makes it"):
         gather(folder / FOLDER)
+
+
+@pytest.mark.parametrize("name", LEFT_OUT)
+def test_a_stage_that_may_be_left_out_is_none_of_the_evidence(folder: Path, name: str) -> None:
+    (folder / FOLDER / f"{name}.json").unlink()
+    found = gather(folder / FOLDER)
+    assert getattr(found, name) is None
+    assert f"{name}.json" not in found.hashes
 
 
 def test_the_hash_of_every_file_is_kept_also_of_those_that_the_gate_does_not_read(folder: Path) -> None:

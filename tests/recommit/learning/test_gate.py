@@ -552,3 +552,49 @@ def test_a_line_that_is_not_whole_is_refused(evidence: dict, line: object, said:
 def test_two_lines_about_one_point_are_refused(evidence: dict) -> None:
     with pytest.raises(ValueError, match="accepted twice"):
         decided(evidence, [LINE, LINE | {"why": "another reason"}])
+
+
+TIMELESS = {"quality": None, "point_in_time": None, "staleness": None}
+
+
+def timeless(evidence: dict) -> dict:
+    """The same evidence of a problem whose rows have no time: stages that need one do not exist."""
+    test = merged(evidence["test"], {"period": {"starts": None, "ends": None}, "candidate": {"trained_until": None}})
+    return evidence | TIMELESS | {"test": test, "selection": evidence["selection"] | {"used_until": None}}
+
+
+def test_rules_that_need_time_are_shown_and_count_for_nothing_where_there_is_none(evidence: dict) -> None:
+    decision = decided(timeless(evidence))
+    unfit = {one.rule: one for one in decision.rules if one.answer == "does not apply"}
+    assert set(unfit) == {"quality", "test_untouched", "staleness"}
+    assert {one.reason for one in unfit.values()} == {"does not apply: rows have no time"}
+    assert not any(one.passes or one.open for one in unfit.values())
+    [leakage] = [one for one in decision.rules if one.rule == "leakage"]
+    assert leakage.reason.endswith("the point in time do not apply: rows have no time")
+    assert decision.answer == "yes"
+    assert as_table(decision).set_index("rule").loc["staleness", "answer"] == "does not apply"
+
+
+def test_a_fault_is_still_refused_where_rows_have_no_time(evidence: dict) -> None:
+    broken = timeless(evidence) | {"schema": evidence["schema"] | {"broken": 1}}
+    assert decided(broken).answer == "no"
+
+
+@pytest.mark.parametrize("stage", ["quality", "staleness"])
+def test_a_stage_that_is_left_out_is_unknown_where_rows_have_a_time(evidence: dict, stage: str) -> None:
+    assert unknown(evidence | {stage: None}) == {stage: [stage]}
+    line = {"rule": stage, "about": stage, "why": "a project of one week"}
+    assert decided(evidence | {stage: None}, [line]).answer == "yes"
+
+
+def test_without_the_point_in_time_leaks_were_not_looked_for(evidence: dict) -> None:
+    decision = decided(evidence | {"point_in_time": None})
+    assert [one.rule for one in decision.rules if one.answer == "no"] == ["leakage"]
+
+
+def test_a_number_that_few_rows_do_not_give_is_unknown_and_says_so(evidence: dict) -> None:
+    nothing = dict.fromkeys(("value", "low", "high"), float("nan"))
+    test = merged(evidence["test"], {"period": {"rows": 60, "blocks": 40}, "calibration": {"error": nothing}})
+    rulings = {one.rule: one for one in decided(evidence | {"test": test}).rules}
+    assert rulings["calibration_error"].answer == "unknown"
+    assert rulings["calibration_error"].reason.startswith("not measurable with 60 rows in 40 blocks")

@@ -168,5 +168,8 @@ def test_the_same_seed_gives_the_same_interval() -> None:
 
 
 def test_one_day_tells_nothing_of_how_days_differ() -> None:
-    with pytest.raises(ValueError, match="two blocks or more, there are 1"):
-        blocks(["a", "a"], seed=1)
+    number = blocks(["a", "a"], seed=1).ratio([[0.0, 2.0], [1.0, 4.0]])
+    assert list(number.value) == [0.5, 3.0]
+    assert np.isnan(number.error).all()
+    for one in (*number.each(), *number.simultaneous()):
+        assert (one.low, one.high) == (0.0, np.inf)

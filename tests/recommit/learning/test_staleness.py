@@ -64,7 +64,7 @@ def test_a_window_that_the_table_does_not_cover_is_left_out():
     assert [window.periods_old for window in windows(world(drift=0), MONTHS, JULY, 3, [2, 3, 4, 5])] == [2, 3]
     assert windows(world(drift=0), MONTHS, JULY, 9, [0]) == []
     [split] = MONTHS.folds(world(drift=0), 1)
-    assert decay(LogisticRegression, [], split, ["x"], "came", seed=7) == []
+    assert decay(TASK, LogisticRegression, [], split, ["x"], "came", seed=7) == []
 
 
 @pytest.mark.parametrize(("months", "ages"), [(0, [0]), (3, []), (3, [-1])])

@@ -26,6 +26,9 @@ from recommit.learning.splits import Split
 PAIRED = 80
 # Fewer rows of the rarer outcome than this prove nothing.
 _RARER = 20
+# So many standard errors above a half, an AUC is no chance, however many columns and pairs are looked at. Only in small
+# parts that is more than the bound.
+_SURE = 4.5
 # A sum of more columns, one of which is strong alone, is not looked for.
 _SUMMANDS = 8
 
@@ -43,8 +46,9 @@ def target_in_columns(splits: Sequence[Split], columns: Sequence[str], target: s
     found = []
     areas = {}
     for column in columns:
-        areas[column] = _most(folds, column, cells)
-        leak = _alone(folds, column, areas[column], bounds)
+        own = [fold.auc(fold.cut(column, cells)) for fold in folds]
+        areas[column] = float(np.nanmax([0.5, *own]))
+        leak = _alone(folds, column, own, bounds)
         found += [leak] if leak else []
     left = [column for column in columns if column not in {leak.where for leak in found}]
     pairs = _pairs(folds, sorted(left, key=lambda column: -areas[column])[:PAIRED], bounds)
@@ -86,6 +90,12 @@ class _Fold:
     def auc(self, cut: Cells) -> float:
         return auc(cut, self.earlier, self.later)
 
+    def bound(self, bound: float) -> float:
+        """The bound of an AUC on the later rows, raised to what chance does not reach where they are few."""
+        true, false = float(self.later.sum()), float((~self.later).sum())
+        error = np.sqrt((true + false + 1) / (12 * true * false)) if true and false else np.inf
+        return max(bound, 0.5 + _SURE * error)
+
 
 def _truth(column: pd.Series) -> np.ndarray:
     values = set(column.unique())
@@ -94,16 +104,18 @@ def _truth(column: pd.Series) -> np.ndarray:
     return column.to_numpy("bool")
 
 
-def _most(folds: Iterable[_Fold], column: str, cutter: Callable[..., Cells]) -> float:
-    return float(np.nanmax([0.5, *(fold.auc(fold.cut(column, cutter)) for fold in folds)]))
+def _largest(folds: Iterable[_Fold], areas: Iterable[float], bound: float) -> float | None:
+    """The largest AUC that is above its fold's bound; None where none is."""
+    return max((area for fold, area in zip(folds, areas, strict=True) if area > fold.bound(bound)), default=None)
 
 
-def _alone(folds: Sequence[_Fold], column: str, area: float, bounds: Bounds) -> Leak | None:
-    pattern = _most(folds, column, missing)
-    if pattern > bounds.auc:
+def _alone(folds: Sequence[_Fold], column: str, areas: Sequence[float], bounds: Bounds) -> Leak | None:
+    pattern = _largest(folds, [fold.auc(fold.cut(column, missing)) for fold in folds], bounds.auc)
+    area = _largest(folds, areas, bounds.auc)
+    if pattern is not None:
         how = f"whether it is missing gives the target with an AUC of {pattern:.4f} on later rows"
         return _leak(folds, [column], how, bounds)
-    if area > bounds.auc:
+    if area is not None:
         how = f"alone it gives the target with an AUC of {area:.4f} on later rows"
         return _leak(folds, [column], how, bounds)
     return None
@@ -157,10 +169,11 @@ def _pairs(folds: Sequence[_Fold], columns: Sequence[str], bounds: Bounds) -> di
     """Return the pairs of columns that tell the target together, with the largest AUC that they reach."""
     found: dict[tuple[str, str], float] = {}
     for fold in folds:
+        bound = fold.bound(bounds.auc)
         cut = {column: fold.cut(column, cells, COARSE) for column in columns}
         for a, b in combinations(sorted(columns), 2):
             area = fold.auc(product(cut[a], cut[b]))
-            if area > bounds.auc:
+            if area > bound:
                 found[a, b] = max(area, found.get((a, b), 0))
     return found
 
@@ -169,7 +182,7 @@ def _combinations(folds: Sequence[_Fold], columns: Sequence[str], bounds: Bounds
     found: list[Leak] = []
     left = list(columns)
     for fold in folds:
-        while left and (told := linear.smallest(fold.split, left, fold.earlier, fold.later, bounds.auc)):
+        while left and (told := linear.smallest(fold.split, left, fold.earlier, fold.later, fold.bound(bounds.auc))):
             how = (
                 f"a linear combination of {', '.join(told.terms)} gives the target with an AUC of {told.auc:.4f} on "
                 f"later rows"
