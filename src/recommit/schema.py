@@ -1,13 +1,13 @@
 """Tables held against the declaration of their columns: which rows break which rule."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 
-from recommit.columns import ALWAYS, DTYPES, Column, Kind, Rule, Table, rules_of_knowing
+from recommit.columns import ALWAYS, DTYPES, Column, Rule, Table, rules_of_knowing
 
 UNIQUE, NEVER_MISSING = "is unique", "is never missing"
 _WORDS = {
@@ -37,23 +37,23 @@ def column_schema(
     names: Collection[str] | None = None,
     *,
     so_far: bool = False,
-    dtypes: Mapping[Kind, str] = DTYPES,
+    dtype: Callable[[Column], str] = lambda column: DTYPES[column.kind],
 ) -> pa.DataFrameSchema:
     """What a declaration demands of each column by itself, of those in `names` if given: type, values, key, presence.
 
     No other column may be there. `so_far`: the table is as it was known at some instant; what is not known beforehand
-    may then be missing. `dtypes` are the pandas types that stand for the kinds.
+    may then be missing. `dtype` gives the pandas type of a column.
     """
     keys = {key[0] for key in table.keys if len(key) == 1}
     to_come = so_far and not table.comes_row_by_row
     return pa.DataFrameSchema(
         {
             name: pa.Column(
-                dtypes[table[name].kind],
+                dtype(table[name]),
                 _value_check(table[name]),
                 nullable=table[name].missing != "never" or (to_come and table[name].known != ALWAYS),
                 unique=name in keys,
-                metadata={"dtype": dtypes[table[name].kind]},
+                metadata={"dtype": dtype(table[name])},
             )
             for name in (table.names if names is None else names)
         },

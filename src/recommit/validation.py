@@ -10,8 +10,8 @@ from recommit.schema import NEVER_MISSING, UNIQUE, broken, column_schema, demand
 
 FAILURES = ["table", "column", "rule", "rows", "first_rows"]
 _SHOWN = 5
-# What a model takes: float32, and an outcome that is known.
 _LEARNT: dict[Kind, str] = DTYPES | {"number": "float32", "boolean": "bool"}
+"""What a model takes."""
 
 
 class DataError(ValueError):
@@ -91,7 +91,11 @@ def failure(problem: Problem, name: str, table: pd.DataFrame, column: str, rule:
 def _broken(problem: Problem, declared: Table, table: pd.DataFrame) -> Iterator[Failure]:
     if declared is problem.features:
         labelled = problem.target in table or problem.known in table
-        schema = column_schema(declared, None if labelled else problem.unlabelled, dtypes=_LEARNT)
+        schema = column_schema(
+            declared,
+            None if labelled else problem.unlabelled,
+            dtype=lambda column: problem.task.dtype if column.name == problem.target else _LEARNT[column.kind],
+        )
     else:
         schema = column_schema(declared)
     for one in broken(table, schema, row_rules(declared, list(schema.columns))):

@@ -20,8 +20,7 @@ def settled(problem: Problem, tables: Tables, now: pd.Timestamp | None, horizon:
     table = _with(problem, _features(problem, known, past, horizon), past, truth)
     if (unknown := table[problem.target].isna()).any():
         raise ValueError(f"{unknown.sum()} of {len(table)} rows have no known outcome to learn")
-    kind = problem.features[problem.target].kind
-    return table.astype({problem.target: "bool"}) if kind == "boolean" else table
+    return table.astype({problem.target: problem.task.dtype})
 
 
 def to_come(problem: Problem, tables: Tables, now: pd.Timestamp | None, horizon: float) -> pd.DataFrame:

@@ -7,7 +7,7 @@ import pytest
 from recommit.directions import Change, Direction
 from recommit.evidence import stages
 from recommit.learning import judging, selection
-from recommit.learning.crossval import fit_in_time
+from recommit.learning.crossval import fit_folds
 from recommit.learning.explain import explain
 from recommit.learning.importance import left_out, permuted, worth
 from recommit.learning.intervals import blocks
@@ -19,11 +19,12 @@ from recommit.learning.rules import RULES
 from recommit.learning.search import advice, search
 from recommit.learning.slices import Scored, worst
 from recommit.learning.slices import search as search_slices
-from recommit.learning.splits import folds
 from recommit.task import Number
+from tests.recommit.learning.splitting import by_month
 from tests.recommit.learning.world import AS_OF, BOUNDS, decided, events, honest
 
 TASK = Number("min")
+SPLIT = by_month(AS_OF, target="delay")
 FEATURES = ["jam", "wind", "load", "rain"]
 
 
@@ -36,7 +37,7 @@ def table() -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def months(table: pd.DataFrame) -> list:
-    return folds(table, AS_OF, 3)
+    return SPLIT.folds(table)
 
 
 def linear(params=None, features=tuple(FEATURES)):
@@ -54,8 +55,9 @@ def days_of(rows: pd.DataFrame):
 
 def test_the_better_fit_is_chosen_by_squared_error(table, months):
     simple, rich = (
-        fit_in_time(
-            TASK, lambda name=name: build(name, {}, FEATURES, {}, 7, "number"), table, months, FEATURES, "delay"
+        fit_folds(
+            *(TASK, lambda name=name: build(name, {}, FEATURES, {}, 7, "number"), table, months, FEATURES, "delay"),
+            SPLIT.columns,
         )[1]
         for name in ("baseline", "linear")
     )
@@ -120,9 +122,9 @@ def test_columns_that_sum_up_to_the_target_are_proof_of_a_leak(table):
     given = table.assign(first=part, second=table["delay"] - part)
     [asked] = TASK.questions(given["delay"]).values()
     columns = [*FEATURES, "first", "second"]
-    found = leaks_in_columns(given.assign(delay=asked), AS_OF, 3, columns, "delay", Bounds(), 1)
+    found = leaks_in_columns(given.assign(delay=asked), SPLIT, columns, "delay", Bounds(), 1)
     assert [leak.where for leak in found if leak.certainty == "proof"] == ["first, second"]
-    honest_ones = leaks_in_columns(given.assign(delay=asked), AS_OF, 3, ["wind", "rain"], "delay", Bounds(), 1)
+    honest_ones = leaks_in_columns(given.assign(delay=asked), SPLIT, ["wind", "rain"], "delay", Bounds(), 1)
     assert honest_ones == []
 
 
