@@ -34,7 +34,7 @@ def command(thing: str, rev: str | None, form: str, forward: bool, output: Path 
 
     \b
     Example:
-      recommit lineage reports/figures/roc.png
+      recommit lineage reports/figures/curve.png
       recommit lineage params.yaml:horizon_hours --forward
     Exit status: 0 it was found, 2 nothing is called so, or it could not be read.
     """
