@@ -135,9 +135,8 @@ def score_in_child(folder: Path) -> Measured:
 
 
 def score_plainly(folder: Path) -> None:
-    from recommit.learning.calibrate import Platt
-
     from flights.problem import PROBLEM
+    from recommit.artifact.calibration import Platt
     from recommit.learning.models import builder
 
     about = fitted()
@@ -145,7 +144,7 @@ def score_plainly(folder: Path) -> None:
     train = pd.read_parquet("data/features/train.parquet", columns=[*names, "late"])
     seed = int(YAML(typ="safe").load(Path("params.yaml"))["seed"])
     pipeline = builder(PROBLEM, seed)(about["model"], about["params"], names).fit(train[names], train["late"])
-    calibrate = Platt(about["calibration"]["slope"], about["calibration"]["intercept"])
+    calibrate = Platt(**about["task"]["calibration"])
     del train
     peak = Peak()
     started, used = time.monotonic(), time.process_time()

@@ -53,6 +53,11 @@ class Job:
             rejects += wrong
         return Done(pa.concat_tables(tables), tuple(sorted(rejects, key=lambda one: one.row)))
 
+    def of_none(self, schema: pa.Schema) -> pa.Table:
+        """Returns the predictions of a table with this `schema` that has no rows: their columns alone."""
+        empty = schema.empty_table().select(list(self.read))
+        return self._score(Batch(empty, np.empty(0, "int64")))[0]
+
     def _score(self, batch: Batch) -> tuple[pa.Table, list[Reject]]:
         frame, faults = self._typed(batch.table)
         if self.rows == "asked":

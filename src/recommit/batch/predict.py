@@ -24,13 +24,14 @@ class Request:
     """What is to be scored, where to, and how; the features of a plan are computed from the tables in `history`.
 
     Without `workers`, there are as many processes as CPUs; fewer when there are fewer parts. `strict` writes nothing
-    when any row cannot be scored.
+    when any row cannot be scored. Where the input `may_be_empty`, no rows give a table of no predictions.
     """
 
     input: Path
     output: Path
     history: Path | None = None
     strict: bool = False
+    may_be_empty: bool = False
     engine: Literal["local", "dask"] = "local"
     workers: int | None = None
     scheduler: str | None = None
@@ -68,7 +69,9 @@ def predict(problem: Problem, scorer: Scorer, request: Request, say: Callable[[s
                 first = done.rejects[0]
                 raise Refusal(f"row {first.row} of {request.input}: {first.reasons}; nothing was written (--strict)", 1)
         if not sink.rows and not sink.rejected:
-            raise Refusal(f"{request.input} has no rows: nothing was written", 1)
+            if not request.may_be_empty:
+                raise Refusal(f"{request.input} has no rows: nothing was written", 1)
+            sink.write(job.of_none(source.schema), ())
         sink.finish()
     return Summary(sink.rows, sink.rejected, sink.rejects if sink.rejected else None)
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from recommit import Refusal
@@ -205,6 +206,18 @@ def test_names_that_are_empty_or_too_long_are_refused(boosting, tmp_path):
     assert "File name too long" in refused(boosting, Request(tmp_path / f"{long}.csv", output))
     assert "File name too long" in refused(boosting, Request(table, output, history=tmp_path / long, workers=1))
     assert left(tmp_path) == []
+
+
+@pytest.mark.parametrize("output", ["out.parquet", "out.csv"])
+def test_a_table_without_rows_gives_one_without_predictions_where_that_is_no_fault(boosting, score, tmp_path, output):
+    usual = score(boosting, world.features(9), output=f"usual-{output}")[0]
+    found, done = score(boosting, world.features(9).head(0), output=output, may_be_empty=True)
+    assert (done.predicted, done.rejected) == (0, 0)
+    if output.endswith("csv"):
+        assert found.read_text().splitlines() == usual.read_text().splitlines()[:1]
+    else:
+        assert pq.read_schema(found) == pq.read_schema(usual)
+        assert pd.read_parquet(found).empty
 
 
 def test_a_table_without_rows_is_refused(boosting, score, tmp_path):
