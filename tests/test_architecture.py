@@ -42,6 +42,13 @@ def test_evidence_stands_below_all_that_write_and_read_it() -> None:
         assert not above, f"{path} imports {above}"
 
 
+def test_a_model_file_is_read_without_what_learns_and_scores() -> None:
+    own = re.compile(r"recommit\.(artifact|project)\b|recommit\.Refusal$")
+    for path in of_package("recommit/artifact"):
+        above = {name for name in imports(tree_of(path)) if name.startswith("recommit.") and not own.match(name)}
+        assert not above, f"{path} imports {above}"
+
+
 def test_every_file_of_evidence_that_a_stage_writes_has_a_declared_type() -> None:
     kinds = re.compile(r"reports/(evidence|advice)/.+\.json|models/(decision|fits/.+)\.json")
     outs = [out for stage in stages(ROOT) for out in stage.outs if kinds.fullmatch(out)]

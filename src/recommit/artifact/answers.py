@@ -50,9 +50,10 @@ class BinaryAnswers(Closed):
     """By how much answers differ: see `distance`."""
 
     @model_validator(mode="after")
-    def _are_two(self) -> "BinaryAnswers":
-        if self.outcomes[0] == self.outcomes[1]:
-            raise ValueError(f"both outcomes are called {self.outcomes[0]!r}")
+    def _has_a_name_for_each_set(self) -> "BinaryAnswers":
+        words = set_words(self.outcomes)
+        if len(set(words)) < len(words):
+            raise ValueError(f"the outcomes {' and '.join(self.outcomes)} give two sets one name: call them otherwise")
         return self
 
     @property

@@ -59,7 +59,11 @@ def test_what_is_written_is_read_and_is_the_same_bytes_each_time(folder, tmp_pat
         ),
         (lambda said: said["task"]["calibration"].update(slope=1e300), "'task.binary.calibration.slope' is 1e+300"),
         (lambda said: said["task"]["calibration"].update(intercept=-1e300), "calibration.intercept' is -1e+300: input"),
-        (lambda said: said["task"].update(outcomes=["late", "late"]), "both outcomes are called 'late'"),
+        (
+            lambda said: said["task"].update(outcomes=["late", "late"]),
+            "the outcomes late and late give two sets one name",
+        ),
+        (lambda said: said["task"].update(outcomes=["neither", "late"]), "give two sets one name: call them otherwise"),
         (lambda said: said["task"].update(outcomes=["late"]), "'task.binary.outcomes' is ['late']: list should have"),
         (lambda said: said["task"].update(kind="picture"), "'task.kind' is 'picture': allowed are 'binary', 'number'"),
         (lambda said: said["task"].pop("kind"), "the key 'task.kind' is missing"),
