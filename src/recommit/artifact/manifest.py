@@ -1,6 +1,7 @@
 """The manifest of a model: its inputs, what its answers mean, and the hashes of what it was made from."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -58,15 +59,20 @@ class Hashes(Closed):
 
 
 class Measured(Closed):
-    """A measured number and its confidence interval, which holds the true number with probability `level`."""
+    """A measured number and its confidence interval, which holds the true number with probability `level`.
+
+    An end is None where the rows were too few to measure it.
+    """
 
     value: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     level: Level
 
     @model_validator(mode="after")
     def _is_near_its_interval(self) -> "Measured":
+        if self.low is None or self.high is None:
+            return self
         width = self.high - self.low
         # A biased estimate, such as that of a calibration error, may lie outside its interval, but not far.
         if not (width >= 0 and self.low - width <= self.value <= self.high + width):
@@ -94,9 +100,11 @@ class Manifest(Closed):
     """In the order of the model file's inputs."""
     task: Annotated[Answers, Field(discriminator="kind")]
     """What its answers are."""
-    as_of: Name
+    as_of: Name | None
+    """The clock; None where rows have no time."""
     trained_rows: Count
-    trained_until: Name
+    trained_until: Name | None
+    """When the last outcome that it learned from was known; None where rows have no time."""
     parity: Share
     """The largest distance between an answer of the file and scikit-learn's: see `recommit.artifact.parity`."""
     hashes: Hashes
@@ -196,7 +204,7 @@ def describe(
     target: str,
     instant: str,
     horizon_hours: float,
-    as_of: str,
+    as_of: str | None,
     inputs: list[dict[str, Any]],
     task: Answers,
     parity: float,
@@ -206,8 +214,8 @@ def describe(
     """Return the keys and values of a manifest, without those that `write_model` takes from the files.
 
     `fit` is what the stage `train` wrote: fit, model, features, params, trained_rows, trained_until, and in train the
-    SHA-256 of its table. `inputs` comes from `inputs_of`. `lock` is the SHA-256 of the lock file. The others are keys
-    of the manifest.
+    SHA-256 of its table. `inputs` comes from `inputs_of`. `scores` maps names to value, low, high and level; what
+    could not be measured is left out. `lock` is the SHA-256 of the lock file. The others are keys of the manifest.
     """
     kept = ("fit", "model", "features", "params", "trained_rows", "trained_until")
     return {key: fit[key] for key in kept} | {
@@ -219,9 +227,13 @@ def describe(
         "inputs": inputs,
         "task": task.model_dump(),
         "parity": parity,
-        "scores": dict(scores),
+        "scores": {name: _finite(score) for name, score in scores.items() if math.isfinite(score["value"])},
         "hashes": {"train": fit["train"], "lock": lock},
     }
+
+
+def _finite(score: Mapping[str, float]) -> dict[str, float | None]:
+    return {name: number if math.isfinite(number) else None for name, number in score.items()}
 
 
 def about(manifest: Manifest) -> dict[str, Any]:

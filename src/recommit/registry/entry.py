@@ -3,6 +3,7 @@
 import json
 import re
 from datetime import UTC, datetime
+from math import isfinite
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -38,12 +39,18 @@ class _Closed(BaseModel):
 
 
 class Interval(_Closed):
-    """A measured number with its interval at `level`."""
+    """A measured number with its interval at `level`; an end is None where it could not be measured."""
 
     value: FiniteFloat
     low: FiniteFloat | None = None
     high: FiniteFloat | None = None
     level: FiniteFloat | None = None
+
+    @classmethod
+    def of(cls, found: Any) -> "Interval":
+        """Returns the interval `found`, of evidence or of a manifest."""
+        ends = (end if end is not None and isfinite(end) else None for end in (found.low, found.high))
+        return cls(value=found.value, low=next(ends), high=next(ends), level=found.level)
 
 
 class File(_Closed):

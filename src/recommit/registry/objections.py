@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 
 from recommit import Refusal
@@ -108,6 +109,6 @@ def metrics_in(evidence: bytes) -> dict[str, Interval]:
     """Return the candidate's metrics, with intervals, in the bytes of the test's evidence; none if unreadable."""
     try:
         found = parse(evidence, Test, TEST).metrics["candidate"]
-        return {name: Interval(**vars(interval)) for name, interval in found.items()}
+        return {name: Interval.of(one) for name, one in found.items() if isfinite(one.value)}
     except (Refusal, KeyError, ValueError):
         return {}

@@ -83,9 +83,9 @@ def _version(said: dict[str, Any], files: dict[str, File], recorded: Recorded, m
         decision=recorded.decision,
         evidence=recorded.evidence,
         accepted=recorded.accepted,
-        as_of=str(manifest.as_of),
+        as_of=manifest.as_of or "",
         measured="test" if recorded.metrics else "validation",
-        metrics=recorded.metrics or {name: Interval(**one.model_dump()) for name, one in manifest.scores.items()},
+        metrics=recorded.metrics or {name: Interval.of(one) for name, one in manifest.scores.items()},
     )
 
 

@@ -1,6 +1,7 @@
 """A model's folder is written whole, the same bytes each time, or not at all."""
 
 import json
+import math
 from pathlib import Path
 
 import pandas as pd
@@ -72,6 +73,20 @@ def test_what_is_described_and_read_off_the_files_is_a_manifest(made, tmp_path):
     write_model(tmp_path / "model", made["model.onnx"], made["golden.json"], described)
     written = json.loads((tmp_path / "model/manifest.json").read_text())
     assert written == json.loads(made["manifest.json"])
+
+
+def test_rows_without_a_time_and_numbers_that_could_not_be_measured_are_in_a_manifest_too(made, said, tmp_path):
+    fit = said | {"train": "0" * 64, "trained_until": None}
+    endless = {"value": 0.8, "low": -math.inf, "high": 0.9, "level": 0.95}
+    described = describe(
+        fit,
+        name="small", problem="is it late", target="late", instant="when asked", horizon_hours=0, as_of=None,
+        inputs=said["inputs"], task=TASK, parity=1e-7, lock="1" * 64,
+        scores={"auc": endless, "brier": dict.fromkeys(("value", "low", "high"), math.nan) | {"level": 0.95}},
+    )  # fmt: skip
+    manifest = write_model(tmp_path / "model", made["model.onnx"], made["golden.json"], described).manifest
+    assert (manifest.as_of, manifest.trained_until) == (None, None)
+    assert {name: (one.value, one.low, one.high) for name, one in manifest.scores.items()} == {"auc": (0.8, None, 0.9)}
 
 
 @pytest.mark.parametrize("before", [True, False], ids=["over another", "the first"])

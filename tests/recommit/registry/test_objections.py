@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
+from recommit.evidence.numbers import Interval
+from recommit.registry import entry
 from recommit.registry.files import hashes
 from recommit.registry.objections import judged
 from tests.recommit.registry.world import World
@@ -93,3 +95,8 @@ def test_a_swapped_model_is_an_objection(world: World, name: str) -> None:
 def test_a_missing_champion_is_an_objection(world: World) -> None:
     (world.folder / "models/champion/model.onnx").unlink()
     assert "models/champion/model.onnx is missing" in objections(world)[0]
+
+
+def test_an_end_that_could_not_be_measured_is_none_in_a_version() -> None:
+    found = entry.Interval.of(Interval(0.8, float("-inf"), 0.9))
+    assert (found.value, found.low, found.high) == (0.8, None, 0.9)
