@@ -1,0 +1,87 @@
+"""The plain case: rows without a time, whose own columns are the features; no history is read."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from recommit import Refusal
+from recommit.batch.predict import Request, predict
+from recommit.batch.scorer import load_scorer
+from recommit.columns import ALWAYS, NEVER, Column, Table
+from tests.recommit.batch import world
+
+PARCELS = Table(
+    "parcels",
+    keys=(("parcel",),),
+    columns=(
+        Column("parcel", "whole", ALWAYS, given=True),
+        Column("kilos", "number", ALWAYS, "kg", within=(0, None), given=True),
+        Column("before", "number", ALWAYS, "min", missing="may be", given=True),
+        Column("way", "text", ALWAYS, given=True),
+        Column("delay", "number", NEVER, "min"),
+    ),
+)
+
+
+def build(history, rows, horizon_hours):
+    assert dict(history) == {}
+    return pd.DataFrame(
+        {
+            "parcel": rows["parcel"].to_numpy(),
+            "weight": rows["kilos"].to_numpy("float32"),
+            "recent": rows["before"].to_numpy("float32"),
+            "road": rows["way"].where(rows["way"].isin(world.ROADS), "north").reset_index(drop=True),
+            "size": pd.Series(np.where(rows["kilos"] > 10, "large", "small")).astype("str"),
+        }
+    )
+
+
+FEATURES = replace(
+    world.FEATURES,
+    columns=tuple(c for c in world.FEATURES.columns if c.name not in ("predicted_at", "known_at", "late")),
+)
+PLAIN = replace(
+    world.DELAY,
+    rows=PARCELS, features=FEATURES, tables=(PARCELS,), history=(), beside=(), build=build,
+    instant=None, known=None, event=None,
+)  # fmt: skip
+
+
+def rows(count: int) -> pd.DataFrame:
+    features = world.features(count)
+    named = {"weight": "kilos", "recent": "before", "road": "way"}
+    return features.rename(columns=named)[["parcel", *named.values()]]
+
+
+@pytest.fixture(scope="module")
+def scorer(tmp_path_factory):
+    return load_scorer(world.write_model(tmp_path_factory.mktemp("models") / "plain", "boosted number"))
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "csv"])
+def test_rows_are_scored_by_their_own_columns_and_need_no_history(scorer, tmp_path, suffix):
+    table, to = tmp_path / f"rows.{suffix}", tmp_path / "out.parquet"
+    given = rows(200)
+    given.to_csv(table, index=False) if suffix == "csv" else given.to_parquet(table, index=False)
+    done = predict(PLAIN, scorer, Request(table, to, workers=1))
+    found = pd.read_parquet(to)
+    assert (done.predicted, done.rejected) == (200, 0)
+    assert list(found) == ["parcel", "prediction", "low", "high", "model", "version", "model_sha256"]
+    np.testing.assert_array_equal(found["prediction"], scorer.answer(build({}, given, 0)))
+
+
+def test_a_row_that_breaks_the_declaration_is_rejected_alone(scorer, tmp_path):
+    given = rows(20)
+    given.loc[3, "kilos"] = -1
+    given.to_parquet(tmp_path / "rows.parquet", index=False)
+    done = predict(PLAIN, scorer, Request(tmp_path / "rows.parquet", tmp_path / "out.parquet", workers=1))
+    assert (done.predicted, done.rejected) == (19, 1)
+    assert pd.read_csv(done.rejects)["key"].tolist() == [given["parcel"][3]]
+
+
+def test_a_table_that_lacks_a_column_is_refused_at_once(scorer, tmp_path):
+    rows(5).drop(columns="kilos").to_parquet(tmp_path / "rows.parquet", index=False)
+    with pytest.raises(Refusal, match=r"it lacks kilos"):
+        predict(PLAIN, scorer, Request(tmp_path / "rows.parquet", tmp_path / "out.parquet", workers=1))
