@@ -6,6 +6,12 @@ from typing import Literal
 
 import pandas as pd
 
+from recommit.columns import Column
+
+UNASKED = "unasked"
+"""A feature's `available` where nobody has said yet whether it is known when the prediction is asked for."""
+WITH_ROW = "with the row"
+"""A feature's `available` where it is known: it comes with the row to score."""
 UNKNOWN = "unknown"
 """The value of a category that is none of its vocabulary."""
 _DESCRIBED = ("name", "description", "source", "unit", "available", "cost", "owner", "kind")
@@ -28,6 +34,21 @@ class Feature:
     owner: str = "the project"
     kind: Literal["number", "category"] = "number"
     vocabulary: tuple[str, ...] = ()
+
+
+def as_given(column: Column, description: str, available: str = UNASKED, values: tuple[str, ...] = ()) -> Feature:
+    """Return the feature that a column of the rows to score is, as it comes.
+
+    `values` are the vocabulary of a text where the column does not say it: those of more values than a model is given.
+    """
+    kind: Literal["number", "category"] = "category" if column.kind == "text" else "number"
+    unit, vocabulary = column.unit or "-", values or column.values
+    return Feature(column.name, description, "rows", unit, available, WITH_ROW, kind=kind, vocabulary=vocabulary)
+
+
+def listed(texts: str, mark: str = "|") -> tuple[str, ...]:
+    """Return the texts between the marks: a long vocabulary, in few lines."""
+    return tuple(texts.split(mark))
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,145 @@
+"""Texts as numbers and instants; what a text is must not depend on the other rows."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from recommit.rawtable.form import Form
+
+MISSING = ("", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null")
+"""Texts that stand for a missing value, in every column."""
+OUTCOMES = {"yes": "no", "true": "false", "1": "0", "t": "f", "y": "n"}
+"""Words whose meaning is plain, for true and for false, in small letters."""
+_NUMBER = r"^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$"
+_WITH_COMMA = r"^[+-]?(?:\d+|\d{1,3}(?:\.\d{3})+)(?:,\d+)?(?:[eE][+-]?\d+)?$"
+_WHOLE = r"^[+-]?\d{1,18}$"
+# What may follow a date: a time of day, also with AM or PM, and a time zone.
+_CLOCK = (
+    r"(?:[T ,]+(?P<hour>\d{1,2}):?(?P<minute>\d\d)(?::?(?P<second>\d\d)(?:[.,](?P<part>\d+))?)?"
+    r"\s*(?P<half>[AaPp])?(?:\.?[Mm]\.?)?\s*(?P<offset>Z|UTC|GMT|[+-]\d\d(?::?\d\d)?)?)?$"
+)
+_YEAR_FIRST = r"^(?P<year>\d{4})[-/.](?P<month>\d{1,2})(?:[-/.](?P<day>\d{1,2}))?" + _CLOCK
+_COMPACT = r"^(?P<year>(?:19|20)\d\d)(?P<month>\d\d)(?P<day>\d\d)" + _CLOCK
+_YEAR_LAST = r"^(?P<one>\d{1,2})[/.-](?P<two>\d{1,2})[/.-](?P<year>\d{4})" + _CLOCK
+
+
+class Instants(NamedTuple):
+    """`found` are instants, datetime64[us, UTC], NaT where there is none; `wrong` says which texts are none, bool (n,).
+
+    `ambiguous` is a text of which nothing says whether the day comes first; empty where there is none. `zoned` says
+    whether every text has its time zone.
+    """
+
+    found: pd.Series
+    wrong: np.ndarray
+    ambiguous: str
+    zoned: bool
+
+
+def present(texts: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The texts, null where they stand for a missing value."""
+    trimmed = pc.utf8_trim_whitespace(texts)
+    absent = pc.is_in(trimmed, value_set=pa.array(MISSING, texts.type))
+    return pc.if_else(absent, pa.scalar(None, texts.type), texts)
+
+
+def numbers(texts: pa.ChunkedArray, decimal: str = ".") -> tuple[np.ndarray, np.ndarray]:
+    """The texts as float64, (n,), NaN where there is none, and which texts are no number, bool (n,).
+
+    `texts` are null where a value is missing. With a decimal comma, a point parts thousands.
+    """
+    texts = pc.utf8_trim_whitespace(texts)
+    pattern = _WITH_COMMA if decimal == "," else _NUMBER
+    if decimal != ",":
+        try:
+            found = texts.cast(pa.float64()).to_numpy()
+            if np.isfinite(found[texts.is_valid().to_numpy()]).all():
+                return found, np.zeros(len(found), "bool")
+        except pa.ArrowInvalid:
+            pass
+    looks = pc.match_substring_regex(texts, pattern)
+    texts = pc.if_else(looks, texts, pa.scalar(None, texts.type))
+    if decimal == ",":
+        texts = pc.replace_substring(pc.replace_substring(texts, ".", ""), ",", ".")
+    return texts.cast(pa.float64()).to_numpy(), _false(looks)
+
+
+def all_whole(texts: pa.ChunkedArray) -> bool:
+    """Whether every text that is not missing is a whole number, without point or exponent."""
+    return bool(pc.all(pc.match_substring_regex(pc.utf8_trim_whitespace(texts), _WHOLE), min_count=0).as_py())
+
+
+def instants(texts: pa.ChunkedArray, form: Form) -> Instants:
+    """The texts as instants; those without a time zone are in that of the form.
+
+    A text is an ISO date or instant, year/month/day, or day, month and year in the order that the form says, or else
+    that a number above 12 says; a time of day may follow. Raises ValueError for an instant that the zone does not have,
+    or has twice.
+    """
+    encoded = pc.utf8_trim_whitespace(texts).combine_chunks().dictionary_encode()
+    distinct = encoded.dictionary
+    parts, last = _parts(distinct, _YEAR_FIRST), _parts(distinct, _YEAR_LAST)
+    parts = parts.fillna(_parts(distinct, _COMPACT))
+    first = _day_first(last) if form.day_first is None else form.day_first
+    unclear = np.flatnonzero(last["year"].notna())
+    ambiguous = str(distinct[int(unclear[0])]) if len(unclear) and first is None else ""
+    day, month = ("one", "two") if first else ("two", "one")
+    if first is not None:
+        parts = parts.fillna(last.rename(columns={day: "day", month: "month"}))
+    known = _in_utc(parts, form.zone)
+    codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    found = pd.Series(known.array.take(codes, allow_fill=True))
+    zoned = bool((parts["offset"].fillna("") != "").all())
+    return Instants(found, (codes >= 0) & found.isna().to_numpy(), ambiguous, zoned)
+
+
+def _parts(texts: pa.Array, pattern: str) -> pd.DataFrame:
+    """The named groups of a pattern, one row per text, missing where it does not match."""
+    found = pc.extract_regex(texts, pattern)
+    names = [found.type.field(place).name for place in range(found.type.num_fields)]
+    return pd.DataFrame({name: pc.struct_field(found, name).to_pandas() for name in names}, dtype="str")
+
+
+def _day_first(parts: pd.DataFrame) -> bool | None:
+    """Whether the first of two numbers is the day, which a number above 12 says; None where none does, or both do."""
+    one, two = (bool((pd.to_numeric(parts[name]) > 12).any()) for name in ("one", "two"))
+    return None if one == two else one
+
+
+def _in_utc(parts: pd.DataFrame, zone: str) -> pd.Series:
+    """The instants of which these are the parts, as texts; NaT where they make none."""
+    number = {
+        name: pd.to_numeric(parts[name], errors="coerce") for name in ("year", "month", "hour", "minute", "second")
+    }
+    day = pd.to_numeric(parts["day"].replace("", "1"), errors="coerce")
+    dates = pd.to_datetime(
+        pd.DataFrame({"year": number["year"], "month": number["month"], "day": day}), errors="coerce"
+    )
+    half = parts["half"].fillna("").str.lower()
+    hour = number["hour"].fillna(0)
+    hour = hour.where(half == "", hour % 12 + 12 * (half == "p"))
+    minute, second = number["minute"].fillna(0), number["second"].fillna(0)
+    seconds = hour * 3600 + minute * 60 + second + pd.to_numeric("0." + parts["part"].fillna("") + "0")
+    local = dates.dt.as_unit("us") + pd.to_timedelta((seconds * 1e6).round(), unit="us")
+    local = local.where((hour < 24) & (minute < 60) & (second < 60))
+    offset = parts["offset"].fillna("").replace({"Z": "+00:00", "UTC": "+00:00", "GMT": "+00:00"})
+    minutes = pd.to_numeric(offset.str[1:3], errors="coerce") * 60 + pd.to_numeric(
+        offset.str[-2:], errors="coerce"
+    ).where(offset.str.len() > 3, 0)
+    minutes *= np.where(offset.str.startswith("-"), -1, 1)
+    zoned = (local - pd.to_timedelta(minutes, unit="m")).dt.tz_localize("UTC")
+    return zoned.where(offset != "", _from_zone(local.where(offset == ""), zone)).dt.as_unit("us")
+
+
+def _from_zone(local: pd.Series, zone: str) -> pd.Series:
+    found = local.dt.tz_localize(zone, ambiguous="NaT", nonexistent="NaT").dt.tz_convert("UTC")
+    if (lost := found.isna() & local.notna()).any():
+        raise ValueError(f"{local[lost].iloc[0]} is not once in {zone}, where clocks were changed")
+    return found
+
+
+def _false(true: pa.ChunkedArray) -> np.ndarray:
+    return pc.fill_null(pc.invert(true), False).to_numpy()
