@@ -81,11 +81,12 @@ def instants(texts: pa.ChunkedArray, form: Form) -> Instants:
     """
     encoded = pc.utf8_trim_whitespace(texts).combine_chunks().dictionary_encode()
     distinct = encoded.dictionary
-    parts, last = _parts(distinct, _YEAR_FIRST), _parts(distinct, _YEAR_LAST)
-    parts = parts.fillna(_parts(distinct, _COMPACT))
+    parts = _parts(distinct, _YEAR_FIRST)
+    others = np.flatnonzero(parts["year"].isna())
+    parts = parts.fillna(_parts(distinct, _COMPACT, others))
+    last = _parts(distinct, _YEAR_LAST, others).dropna(subset="year")
     first = _day_first(last) if form.day_first is None else form.day_first
-    unclear = np.flatnonzero(last["year"].notna())
-    ambiguous = str(distinct[int(unclear[0])]) if len(unclear) and first is None else ""
+    ambiguous = str(distinct[int(last.index[0])]) if len(last) and first is None else ""
     day, month = ("one", "two") if first else ("two", "one")
     if first is not None:
         parts = parts.fillna(last.rename(columns={day: "day", month: "month"}))
@@ -96,42 +97,54 @@ def instants(texts: pa.ChunkedArray, form: Form) -> Instants:
     return Instants(found, (codes >= 0) & found.isna().to_numpy(), ambiguous, zoned)
 
 
-def _parts(texts: pa.Array, pattern: str) -> pd.DataFrame:
-    """The named groups of a pattern, one row per text, missing where it does not match."""
-    found = pc.extract_regex(texts, pattern)
+def _parts(texts: pa.Array, pattern: str, places: np.ndarray | None = None) -> pd.DataFrame:
+    """The named groups of a pattern in those texts, one row per text, missing where it does not match.
+
+    `half` and `offset` are texts, the others numbers.
+    """
+    found = pc.extract_regex(texts if places is None else texts.take(pa.array(places)), pattern)
     names = [found.type.field(place).name for place in range(found.type.num_fields)]
-    return pd.DataFrame({name: pc.struct_field(found, name).to_pandas() for name in names}, dtype="str")
+    groups = {name: pc.struct_field(found, name) for name in names}
+    groups["part"] = pc.binary_join_element_wise("0", groups["part"], ".")
+    columns = {
+        name: group.to_pandas() if name in ("half", "offset") else _number_or_none(group)
+        for name, group in groups.items()
+    }
+    return pd.DataFrame(columns).set_axis(range(len(texts)) if places is None else places)
+
+
+def _number_or_none(digits: pa.Array) -> np.ndarray:
+    empty = pc.equal(digits, "")
+    return pc.if_else(empty, pa.scalar(None, digits.type), digits).cast(pa.float64()).to_numpy(zero_copy_only=False)
 
 
 def _day_first(parts: pd.DataFrame) -> bool | None:
     """Whether the first of two numbers is the day, which a number above 12 says; None where none does, or both do."""
-    one, two = (bool((pd.to_numeric(parts[name]) > 12).any()) for name in ("one", "two"))
+    one, two = (bool((parts[name] > 12).any()) for name in ("one", "two"))
     return None if one == two else one
 
 
 def _in_utc(parts: pd.DataFrame, zone: str) -> pd.Series:
-    """The instants of which these are the parts, as texts; NaT where they make none."""
-    number = {
-        name: pd.to_numeric(parts[name], errors="coerce") for name in ("year", "month", "hour", "minute", "second")
-    }
-    day = pd.to_numeric(parts["day"].replace("", "1"), errors="coerce")
-    dates = pd.to_datetime(
-        pd.DataFrame({"year": number["year"], "month": number["month"], "day": day}), errors="coerce"
-    )
+    """The instants of which these are the parts; NaT where they make none."""
+    date = parts[["year", "month", "day"]].fillna({"day": 1})
+    hour, minute, second = (parts[name].fillna(0) for name in ("hour", "minute", "second"))
     half = parts["half"].fillna("").str.lower()
-    hour = number["hour"].fillna(0)
     hour = hour.where(half == "", hour % 12 + 12 * (half == "p"))
-    minute, second = number["minute"].fillna(0), number["second"].fillna(0)
-    seconds = hour * 3600 + minute * 60 + second + pd.to_numeric("0." + parts["part"].fillna("") + "0")
-    local = dates.dt.as_unit("us") + pd.to_timedelta((seconds * 1e6).round(), unit="us")
+    seconds = hour * 3600 + minute * 60 + second + parts["part"].fillna(0)
+    local = pd.to_datetime(date, errors="coerce").dt.as_unit("us") + pd.to_timedelta((seconds * 1e6).round(), unit="us")
     local = local.where((hour < 24) & (minute < 60) & (second < 60))
-    offset = parts["offset"].fillna("").replace({"Z": "+00:00", "UTC": "+00:00", "GMT": "+00:00"})
-    minutes = pd.to_numeric(offset.str[1:3], errors="coerce") * 60 + pd.to_numeric(
-        offset.str[-2:], errors="coerce"
-    ).where(offset.str.len() > 3, 0)
-    minutes *= np.where(offset.str.startswith("-"), -1, 1)
+    offset = parts["offset"].fillna("")
+    minutes = offset.map({one: _minutes(one) for one in offset.unique()})
     zoned = (local - pd.to_timedelta(minutes, unit="m")).dt.tz_localize("UTC")
     return zoned.where(offset != "", _from_zone(local.where(offset == ""), zone)).dt.as_unit("us")
+
+
+def _minutes(offset: str) -> int:
+    """The minutes by which an offset like +02, -0430 or +05:30 is ahead of UTC."""
+    digits = offset.replace(":", "")
+    if not digits[1:].isdigit():
+        return 0
+    return int(digits[0] + "1") * (int(digits[1:3]) * 60 + int(digits[3:] or 0))
 
 
 def _from_zone(local: pd.Series, zone: str) -> pd.Series:

@@ -125,7 +125,7 @@ def look(texts: pa.Table, said: Said, form: Form = PLAIN) -> Look:
     guesses = {name: guess(name, texts[name], form) for name in texts.column_names}
     task = look_target.task_of(guesses[said.target], said.task, said.positive)
     time, group = _time(guesses, said), said.group
-    if time is not None:
+    if time is not None and (guesses[time].kind != "instant" or guesses[time].missing):
         guesses[time] = as_instant(time, texts[time], form)
     if group is not None:
         guesses[group] = _whole_group(guesses[group])

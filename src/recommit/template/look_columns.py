@@ -92,7 +92,7 @@ def as_instant(name: str, texts: pa.ChunkedArray, form: Form) -> Guess:
             f"the time {name} is no instant in {_rows(wrong.sum())}, the first row {row + 1}: it is {what}; wanted is "
             "one like 2013-09-01, 2013-09-01T06:15:00Z or 31/12/2013 18:00"
         )
-    return Guess(name, "instant", "every row has a date or instant", read.found, read.found.nunique(), zoned=read.zoned)
+    return Guess(name, "instant", "dates or instants", read.found, read.found.nunique(), zoned=read.zoned)
 
 
 def _boolean(name: str, there: pa.ChunkedArray, distinct: int) -> Guess | None:
@@ -107,6 +107,9 @@ def _boolean(name: str, there: pa.ChunkedArray, distinct: int) -> Guess | None:
 def _number(name: str, there: pa.ChunkedArray, distinct: int, form: Form) -> Guess | None:
     if not form.decimal:
         _refuse_comma(name, there)
+    some = there[:_SAMPLE].drop_null()
+    if len(some) and numbers(some, form.decimal or ".")[1].mean() > 0.5:
+        return None
     values, wrong = numbers(there, form.decimal or ".")
     rows, strays = len(there) - there.null_count, int(wrong.sum())
     if strays > _STRAY * rows:

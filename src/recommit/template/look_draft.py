@@ -118,9 +118,9 @@ def _range(line: Line) -> str:
         step = max(step, 1.0)
     below, above = math.floor(low / step), math.ceil(high / step)
     # A row to score has numbers of 32 bits, and the next of these must be within.
-    while np.float32(low) < _times(below, step):
+    while float(np.float32(low)) < _times(below, step):
         below -= 1
-    while np.float32(high) > _times(above, step):
+    while float(np.float32(high)) > _times(above, step):
         above += 1
     return f"({_times(below, step)!r}, {_times(above, step)!r})"
 
@@ -132,15 +132,19 @@ def _times(number: int, step: float) -> float | int:
 
 
 def _catalogue(look: Look, constants: dict[str, str]) -> Iterator[str]:
-    yield "FEATURES: tuple[Feature, ...] = (" if look.features else "FEATURES: tuple[Feature, ...] = ()"
+    features = []
     for line in look.features:
         known = "WITH_ROW" if line.known_when_asked == "yes" else "UNASKED"
         found = [f"ROWS[{_text(line.name)}]", _text(line.name), known]
         if line.kind in ("text", "boolean") and line.distinct > len(line.values):
             found.append(f"values={constants[line.name]}")
-        yield _call("    ", "as_given", found, ",")
-    if look.features:
-        yield ")"
+        features.append(_call("    ", "as_given", found, ","))
+    start = "FEATURES: tuple[Feature, ...] = ("
+    one = f"{start}{features[0].strip() if features else ''})"
+    if len(features) > 1 or len(one) > _WIDTH or "\n" in one:
+        yield from (start, *features, ")")
+    else:
+        yield one
     yield 'CATALOGUE = Catalogue(FEATURES, {"full": tuple(feature.name for feature in FEATURES)})'
 
 

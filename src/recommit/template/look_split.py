@@ -9,10 +9,10 @@ import pandas as pd
 from recommit import Refusal
 
 PERIODS = {"month": "M", "quarter": "Q", "week": "W-SUN", "day": "D"}
-"""Lengths of a period, in the order in which they are tried, and their names in pandas."""
+"""Lengths of a period, and their names in pandas."""
 _BEFORE_TEST, _FOLDS, _SHARE = 4, 3, 0.2
-# A period with fewer rows is too short; the second is taken where none has so many as the first.
-_ROWS = (200, 30)
+# How many rows a period must have, and the periods of which the first that has them is taken; if none has, the next.
+_TRIED = ((200, ("month", "quarter", "week", "day")), (30, ("quarter", "month", "week", "day")))
 _OF_EACH = 5
 
 
@@ -39,14 +39,15 @@ def unordered(group: str | None) -> SplitGuess:
 def by_time(
     instants: pd.Series, truth: np.ndarray, binary: bool, zone: str, by: str | None, as_of: str | None
 ) -> SplitGuess:
-    """Returns the longest period, months first, with four periods before that of the test, and one after it to predict.
+    """Returns the split by periods, months if they will do: four before that of the test, one after it to predict.
 
     `instants` are those of the rows (UTC), `truth` is the target. Of each period that is tested, so many rows are asked
     for, and of two outcomes some of each. The clock is the beginning of the last period: its rows are still to come, as
     in production. `by` and `as_of` are what the user said. Raises `Refusal` for a clock beyond the rows.
     """
     if by is None:
-        by = next((one for rows in _ROWS for one in PERIODS if _enough(instants, truth, binary, zone, one, rows)), None)
+        tried = ((one, rows) for rows, periods in _TRIED for one in periods)
+        by = next((one for one, rows in tried if _enough(instants, truth, binary, zone, one, rows)), None)
     if by is None or by.isdigit():
         return _by_rows(instants, int(by) if by else max(len(instants) // (_BEFORE_TEST + 2), 1), zone, as_of)
     starts = _periods(instants, zone, by)

@@ -1,0 +1,82 @@
+"""The split that is proposed is the most ordered there is, with periods long enough to be judged."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from recommit import Refusal
+from recommit.template.look_split import SplitGuess, by_time, unordered
+
+
+def proposed(start: str, freq: str, rows: int, yes=None, zone="UTC", by=None, as_of=None) -> SplitGuess:
+    instants = pd.Series(pd.date_range(start, periods=rows, freq=freq, tz="UTC"))
+    truth = np.arange(rows) % 2 == 0 if yes is None else yes
+    return by_time(instants, truth, True, zone, by, as_of)
+
+
+@pytest.mark.parametrize(
+    ("freq", "rows", "by", "as_of"),
+    [
+        ("h", 24 * 365, "month", "2012-12-01"),  # 2012 has a day more, so December is not whole
+        ("h", 24 * 60, "week", "2012-02-27"),
+        ("h", 24 * 40, "week", "2012-02-06"),
+        ("min", 60 * 24 * 8, "day", "2012-01-08"),
+        ("D", 3650, "quarter", "2021-10-01"),
+        ("D", 300, "month", "2012-10-01"),
+    ],
+)
+def test_the_longest_period_that_gives_enough_of_them_is_proposed(freq, rows, by, as_of):
+    found = proposed("2012-01-01", freq, rows)
+    assert (found.split["by"], found.as_of) == (by, as_of)
+
+
+def test_four_periods_are_before_that_of_the_test_and_one_is_still_to_come():
+    found = proposed("2012-01-01", "h", 24 * 182)
+    assert found.split == {"by": "month", "folds": 3}
+    assert found.as_of == "2012-06-01"
+    assert "5 months before 2012-06-01, the last of them, from 2012-05-01, for the test (744 rows)" in found.because
+    assert "720 rows from 2012-06-01 on are taken as still to come" in found.because
+
+
+def test_a_period_without_one_of_the_outcomes_is_too_short():
+    """All that came in the first hours of each month: of the weeks, most have none."""
+    at = pd.Series(pd.date_range("2012-01-01", periods=24 * 365, freq="h"))
+    assert proposed("2012-01-01", "h", 24 * 365, yes=(at.dt.month == 3).to_numpy()).split["by"] not in ("month", "week")
+
+
+def test_a_gap_of_a_whole_period_is_no_period_to_judge():
+    at = pd.date_range("2012-01-01", periods=24 * 365, freq="h", tz="UTC")
+    instants = pd.Series(at[(at.month != 11)])
+    truth = np.arange(len(instants)) % 2 == 0
+    assert by_time(instants, truth, True, "UTC", None, None).split["by"] != "month"
+
+
+def test_rows_are_counted_where_no_period_will_do():
+    found = proposed("2012-01-01", "YS", 60)
+    assert found.split["by"] == 10
+    assert "rows in order of time; 10 are still to come" in found.because
+
+
+def test_periods_are_of_local_time_where_a_zone_is_named():
+    found = proposed("2012-01-01T05:00", "h", 24 * 366, zone="America/New_York")
+    assert found.split["zone"] == "America/New_York"
+    assert found.as_of == "2012-12-01"
+    assert "(721 rows)" in found.because  # November has an hour more there
+
+
+def test_what_the_user_said_is_taken():
+    found = proposed("2012-01-01", "h", 24 * 365, by="week", as_of="2012-06-04")
+    assert (found.split["by"], found.as_of) == ("week", "2012-06-04")
+    assert proposed("2012-01-01", "h", 1000, by="100").split["by"] == 100
+
+
+@pytest.mark.parametrize("as_of", ["2011-12-01", "soon"])
+def test_a_clock_without_a_row_before_it_is_refused(as_of):
+    with pytest.raises(Refusal, match=f"--as-of {as_of}"):
+        proposed("2012-01-01", "h", 24 * 365, as_of=as_of)
+
+
+def test_without_a_time_groups_go_before_a_hash_of_the_key():
+    assert unordered("patient").split == {"by": "group", "folds": 3, "test": 0.2}
+    assert unordered(None).split == {"by": "hash", "folds": 3, "test": 0.2}
+    assert unordered(None).as_of is None
