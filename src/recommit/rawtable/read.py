@@ -18,6 +18,8 @@ import pyarrow.parquet
 from recommit import Refusal
 from recommit.rawtable.form import PLAIN, Form
 
+UNNAMED = "unnamed"
+"""The name of a column that has none."""
 _TEXTS, _PARQUET = (".csv", ".tsv", ".txt"), (".parquet", ".pq")
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 # A table as text, its typed copy and what is computed of both, over the size of the file.
@@ -142,7 +144,7 @@ def _header(path: Path, kind: str, form: Form) -> tuple[list[str], str]:
     separator = form.separator or ("\t" if kind == ".tsv" else "," if "," in found else (*found, ",")[0])
     names = [name.strip() for name in next(csv.reader(io.StringIO(first, newline=""), delimiter=separator), [])]
     _refuse_twice(path, names)
-    return [name or "unnamed" for name in names], separator
+    return [name or UNNAMED for name in names], separator
 
 
 def _first_line(path: Path, form: Form) -> str:

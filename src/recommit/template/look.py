@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from recommit import Refusal
 from recommit.columns import Kind
 from recommit.rawtable.form import PLAIN, Form
-from recommit.rawtable.read import SEPARATORS
+from recommit.rawtable.read import SEPARATORS, UNNAMED
 from recommit.rawtable.values import MISSING
 from recommit.template import look_split, look_target
 from recommit.template.look_columns import MOST_VALUES, Guess, as_instant, guess
@@ -239,6 +239,8 @@ def _role(one: Guess, said: Said) -> tuple[Role, str]:
         return "excluded", "you said that it is not known when the prediction is asked for"
     if one.unfit:
         return "excluded", one.unfit
+    if one.keylike and one.kind == "text":
+        return "excluded", f"names or free text: {one.because}"
     if one.keylike and one.name not in said.known:
         return (
             "excluded",
@@ -293,9 +295,7 @@ def _split(
     said: Said,
 ) -> SplitGuess:
     if time is None:
-        if said.as_of or said.by in look_split.PERIODS:
-            raise Refusal(f"--{'as-of' if said.as_of else 'split'} needs a time, and rows have none: add --time")
-        return look_split.unordered(group)
+        return look_split.unordered(group, said.by, said.as_of)
     return look_split.by_time(guesses[time].values, truth, task.kind == "binary", form.zone, said.by, said.as_of)
 
 
@@ -319,6 +319,8 @@ def _told(found: Look, texts: pa.Table) -> Iterator[str]:
     separator = (texts.schema.metadata or {}).get(b"separator", b",").decode()
     if separator != "," and not found.form.separator:
         yield f"columns are separated by a {SEPARATORS.get(separator, separator)}"
+    if UNNAMED in texts.column_names:
+        yield f"a column without a name is called {UNNAMED}: give it one in the file"
     if found.form.numbered:
         yield (
             f"no column names a row: the column {found.form.numbered} numbers them in the file's order, from 1: new "
@@ -331,9 +333,8 @@ def _told(found: Look, texts: pa.Table) -> Iterator[str]:
             yield f"LEFT OUT of the first fit, for it gives the target away: {line.name}: {line.why}"
         elif line.role == "excluded":
             yield f"left out: {line.name}: {line.why}"
-    for name in texts.column_names:
-        if words := _words(texts[name]):
-            yield f"taken as missing: {', '.join(words)} in {name}"
+    if words := _words(texts):
+        yield f"taken as missing: {words}"
     if found.rows < _SMALL:
         yield f"there are only {found.rows} rows: most of what is measured will be unknown"
     if not found.features:
@@ -343,11 +344,15 @@ def _told(found: Look, texts: pa.Table) -> Iterator[str]:
 _KINDS = {"binary": "yes-or-no question", "number": "number", "classes": "choice of classes"}
 
 
-def _words(texts: pa.ChunkedArray) -> list[str]:
-    """The words that stand for a missing value in a column, with how often they do."""
-    said = pc.utf8_trim_whitespace(texts)
-    said = said.filter(pc.is_in(said, value_set=pa.array(MISSING[1:], said.type)))
-    return [f"{one['values']!r} ({one['counts']:,} times)" for one in pc.value_counts(said).to_pylist()]
+def _words(texts: pa.Table) -> str:
+    """The words that stand for a missing value, with the columns and in how many rows they do."""
+    found: dict[str, list[str]] = {}
+    for name in texts.column_names:
+        said = pc.utf8_trim_whitespace(texts[name])
+        said = said.filter(pc.is_in(said, value_set=pa.array(MISSING[1:], said.type)))
+        for one in pc.value_counts(said).to_pylist():
+            found.setdefault(one["values"], []).append(f"{name} ({one['counts']:,} rows)")
+    return "; ".join(f"{word!r} in {', '.join(columns)}" for word, columns in found.items())
 
 
 def _questions(found: Look, guesses: Mapping[str, Guess]) -> Iterator[Question]:
@@ -370,7 +375,7 @@ def _questions(found: Look, guesses: Mapping[str, Guess]) -> Iterator[Question]:
         why = "each row has its own" if not found.form.numbered else "no column has a value of its own in each row"
         yield Question(found.key, "does it name a row, now and later?", found.key, why, "--key")
     for name, one in guesses.items():
-        if one.keylike and found[name].role == "excluded" and name not in said.known:
+        if one.keylike and one.kind == "whole" and found[name].role == "excluded" and name not in said.known:
             if one.distinct < 0.5 * found.rows and not found.group:
                 why = f"{one.distinct:,} values in {found.rows:,} rows, named like a key"
                 yield Question(name, "must rows of one value stay together?", "no", why, "--group")

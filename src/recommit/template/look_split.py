@@ -25,8 +25,16 @@ class SplitGuess:
     because: str
 
 
-def unordered(group: str | None) -> SplitGuess:
-    """Returns the split of rows without a time: by groups where there is such a column, else by a hash of the key."""
+def unordered(group: str | None, by: str | None, as_of: str | None) -> SplitGuess:
+    """Returns the split of rows without a time: by groups where there is such a column, else by a hash of the key.
+
+    Raises `Refusal` where `by` or `as_of`, which are what the user said, need a time or a group.
+    """
+    if as_of:
+        raise Refusal(f"--as-of {as_of} needs a time, and rows have none: add --time")
+    if by not in (None, "hash" if group is None else "group"):
+        can = "hash" if group is None else "group"
+        raise Refusal(f"--split {by}: rows have no time{'' if group else ' and no group'}: it can be {can}")
     split = {"by": "group" if group else "hash", "folds": _FOLDS, "test": _SHARE}
     why = (
         f"rows of one {group} are in one part only"
@@ -48,6 +56,8 @@ def by_time(
     if by is None:
         tried = ((one, rows) for rows, periods in _TRIED for one in periods)
         by = next((one for one, rows in tried if _enough(instants, truth, binary, zone, one, rows)), None)
+    if by is not None and not by.isdigit() and by not in PERIODS:
+        raise Refusal(f"--split {by}: rows have a time: it can be {', '.join(PERIODS)} or a number of rows")
     if by is None or by.isdigit():
         return _by_rows(instants, int(by) if by else max(len(instants) // (_BEFORE_TEST + 2), 1), zone, as_of)
     starts = _periods(instants, zone, by)

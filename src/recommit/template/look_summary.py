@@ -44,7 +44,8 @@ def _columns(look: Look) -> Iterator[str]:
     width = min(max(len(line.name) for line in look.lines), 32)
     for line in look.lines:
         gone = f"{line.missing:.0%} missing" if line.missing >= 0.005 else "some missing" if line.missing else ""
-        known = "" if line.role in ("key", "time", "group", "target") else f"known when asked: {line.known_when_asked}"
+        open_one = line.role == "feature" or line.known_when_asked in ("no", "no?")
+        known = f"known when asked: {line.known_when_asked}" if open_one and line.role != "target" else ""
         said = f"  {line.name:{width}}  {line.kind:8} {line.role:9} {known:27} {gone:13} {line.because}"
         yield said.rstrip()
 

@@ -84,7 +84,7 @@ def test_every_column_left_out_is_named_with_its_reason():
     for line in (
         "left out: country: always 'NL'",
         "left out: again: the same as age in every row",
-        "left out: note: it names things and measures nothing",
+        "left out: note: names or free text: text, 400 different values",
         "left out: empty: no row has a value",
     ):
         assert line in aloud(found)
@@ -196,7 +196,7 @@ def test_a_group_over_time_is_told():
         ({"target": "left", "key": "left"}, "--target and --key both name left"),
         ({"target": "left", "group": "plan"}, "--group plan: it has 3 values; a split by groups needs ten or more"),
         ({"target": "left", "time": "plan"}, "the time plan is no instant in 400 rows"),
-        ({"target": "left", "as_of": "2013-01-01"}, "--as-of needs a time, and rows have none"),
+        ({"target": "left", "as_of": "2013-01-01"}, "--as-of 2013-01-01 needs a time, and rows have none"),
     ],
 )
 def test_what_cannot_be_is_refused_in_one_line(said, message):
@@ -214,7 +214,7 @@ def test_words_that_are_taken_as_missing_are_told():
     table = customers()
     table["plan"][:3] = ["NA", "n/a", "NA"]
     found = seen(table, target="left")
-    assert "taken as missing: 'NA' (2 times), 'n/a' (1 times) in plan" in aloud(found)
+    assert "taken as missing: 'NA' in plan (2 rows); 'n/a' in plan (1 rows)" in aloud(found)
     assert found["plan"].missing == 3 / 400
 
 
@@ -233,6 +233,10 @@ def test_the_zone_and_the_horizon_are_asked_where_there_is_a_time():
     assert asked(found)["--horizon"] == "cnt"
     zoned = seen(rentals(2000, at=[f"{at}Z" for at in rentals(2000)["at"]]), target="cnt", time="at", horizon=1)
     assert not {"--zone", "--horizon"} & set(asked(zoned))
+
+
+def test_a_column_without_a_name_is_told():
+    assert "a column without a name is called unnamed" in aloud(seen(customers(unnamed=range(400)), target="left"))
 
 
 def test_few_rows_are_told():

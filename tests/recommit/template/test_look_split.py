@@ -77,6 +77,18 @@ def test_a_clock_without_a_row_before_it_is_refused(as_of):
 
 
 def test_without_a_time_groups_go_before_a_hash_of_the_key():
-    assert unordered("patient").split == {"by": "group", "folds": 3, "test": 0.2}
-    assert unordered(None).split == {"by": "hash", "folds": 3, "test": 0.2}
-    assert unordered(None).as_of is None
+    assert unordered("patient", None, None).split == {"by": "group", "folds": 3, "test": 0.2}
+    assert unordered(None, "hash", None).split == {"by": "hash", "folds": 3, "test": 0.2}
+    assert unordered(None, None, None).as_of is None
+
+
+@pytest.mark.parametrize(("group", "by"), [(None, "month"), (None, "group"), ("patient", "hash"), ("patient", "100")])
+def test_a_split_that_the_rows_do_not_allow_is_refused(group, by):
+    with pytest.raises(Refusal, match=f"--split {by}: rows have no time"):
+        unordered(group, by, None)
+
+
+@pytest.mark.parametrize("by", ["hash", "group", "year"])
+def test_rows_with_a_time_are_not_shuffled(by):
+    with pytest.raises(Refusal, match=f"--split {by}: rows have a time"):
+        proposed("2012-01-01", "h", 1000, by=by)
