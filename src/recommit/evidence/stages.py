@@ -46,6 +46,11 @@ class Feature:
     owner: str
     kind: str
 
+    @property
+    def unasked(self) -> bool:
+        """Whether nobody has said yet from when its value is known: `UNASKED` of `recommit.catalogue`."""
+        return self.available == "unasked"
+
 
 @dataclass(frozen=True, config=CLOSED)
 class Features(File):

@@ -9,13 +9,14 @@ from pathlib import Path
 from recommit import Refusal
 from recommit.evidence.decision import Decision
 from recommit.evidence.files import DECISION, FOLDER, parse
-from recommit.evidence.stages import Test
+from recommit.evidence.stages import Features, Test
 from recommit.notebook.ledger import TEST
 from recommit.project.hashes import md5_of
 from recommit.registry.entry import Accepted, File, Interval, one_line
 from recommit.registry.files import CHAMPION, MANIFEST, MODEL
 from recommit.registry.tags import CANDIDATE
 
+FEATURES = f"{FOLDER}/features.json"
 TEST_NAME = TEST.removeprefix(f"{FOLDER}/")
 
 
@@ -40,7 +41,7 @@ def judged(root: Path, files: Mapping[str, File]) -> Judged:
         decision = parse(path.read_bytes(), Decision, DECISION)
     except Refusal as refusal:
         return Judged((str(refusal),))
-    objections = (*_no(decision), *_open(decision), *_other(root, decision, files))
+    objections = (*_no(decision), *_open(decision), *_other(root, decision, files), *_unasked(root))
     unused = tuple(f"rule {one_line(line.rule)}, about {one_line(line.about)}" for line in decision.unused)
     return Judged(objections, accepted_in(decision), unused)
 
@@ -103,6 +104,21 @@ def _other(root: Path, decision: Decision, files: Mapping[str, File]) -> Iterato
             yield f"evidence {name} was not read by the decision: `dvc repro gate`"
         elif md5_of(root / FOLDER / name) != decision.evidence[name]:
             yield f"evidence {name} has changed since the decision: `dvc repro`"
+
+
+def _unasked(root: Path) -> Iterator[str]:
+    """Yield an objection where nobody has said of a feature whether it is known when the prediction is asked for."""
+    path = root / FEATURES
+    try:
+        features = parse(path.read_bytes(), Features, FEATURES).features if path.is_file() else ()
+    except Refusal as refusal:
+        yield str(refusal)
+        return
+    if names := [feature.name for feature in features if feature.unasked]:
+        yield (
+            f"nobody has said whether {', '.join(names)} {'are' if len(names) > 1 else 'is'} known when the prediction "
+            "is asked for: where the catalogue says UNASKED, say from when, or take the feature out; then `dvc repro`"
+        )
 
 
 def metrics_in(evidence: bytes) -> dict[str, Interval]:

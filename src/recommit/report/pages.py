@@ -14,7 +14,7 @@ from recommit.evidence.stages import Feature
 from recommit.project.params import declared_values
 from recommit.project.pipeline import is_in, refuse_strays, stages
 from recommit.report import notebooks
-from recommit.report.documents import Document, documents
+from recommit.report.documents import Debt, Document, documents
 from recommit.report.facts import Facts, read_facts
 from recommit.report.notebooks import Figure, Page
 from recommit.report.sections import sections
@@ -94,7 +94,7 @@ def _texts(
         documents=written,
         features=FEATURES if features else None,
         params=_flat(facts.params),
-        debts=[debt for document in written for debt in document.debts],
+        debts=[*_unasked(features), *(debt for document in written for debt in document.debts)],
     )
     return texts
 
@@ -123,6 +123,13 @@ def _files(dep: Path) -> list[Path]:
 def _stage(dep: str, file: Path) -> str:
     """Return the stage that the executed notebook `file` belongs to; in a folder it belongs to an item of a matrix."""
     return file.stem if dep.endswith(file.name) else f"{Path(dep).name}@{file.stem}"
+
+
+def _unasked(features: Sequence[Feature]) -> list[Debt]:
+    """Return a debt where nobody has said of features whether they are known when the prediction is asked for."""
+    names = [feature.name for feature in features if feature.unasked]
+    title = f"whether {', '.join(names)} {'are' if len(names) > 1 else 'is'} known when the prediction is asked for"
+    return [Debt("Features", title, FEATURES, missing="words")] if names else []
 
 
 def _by_source(features: Sequence[Feature]) -> dict[str, list[Feature]]:

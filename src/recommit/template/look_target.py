@@ -46,9 +46,10 @@ def task_of(target: Guess, said: str | None, positive: str | None) -> TaskGuess:
     values = target.values
     if values.isna().any():
         row, rows = int(np.flatnonzero(values.isna())[0]) + 1, int(values.isna().sum())
+        where = f"{rows:,} rows, the first row {row}" if rows > 1 else f"row {row}"
         raise Refusal(
-            f"the target {target.name} is missing in {rows:,} {'row' if rows == 1 else 'rows'}, the first row {row}: take "
-            "them out of the file, or fill them; no row is left out without a word"
+            f"the target {target.name} is missing in {where}: take them out of the file, or fill them; no row is left "
+            "out without a word"
         )
     if target.distinct < 2:
         raise Refusal(f"the target {target.name} is {values.iloc[0]!r} in every row: there is nothing to learn")

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from recommit.evidence.numbers import Interval
+from recommit.project.hashes import md5_of
 from recommit.registry import entry
 from recommit.registry.files import hashes
 from recommit.registry.objections import judged
@@ -100,3 +101,15 @@ def test_a_missing_champion_is_an_objection(world: World) -> None:
 def test_an_end_that_could_not_be_measured_is_none_in_a_version() -> None:
     found = entry.Interval.of(Interval(0.8, float("-inf"), 0.9))
     assert (found.value, found.low, found.high) == (0.8, None, 0.9)
+
+
+def test_a_feature_that_nobody_has_said_is_known_when_asked_speaks_against_it(world: World) -> None:
+    """The decision is of this evidence: what is told is the feature, not that the file changed."""
+    own = {"description": "", "source": "rows", "unit": "-", "cost": "none", "owner": "us", "kind": "number"}
+    known = {"age": "unasked", "plan": "with the row", "spent": "unasked"}
+    features = [{"name": name, "available": available, **own} for name, available in known.items()]
+    path = world.folder / "reports/evidence/features.json"
+    path.write_text(json.dumps({"version": 1, "features": features}))
+    edit(world, lambda decision: decision["evidence"].update({"features.json": md5_of(path)}))
+    (said,) = objections(world)
+    assert "nobody has said whether age, spent are known when the prediction is asked for" in said

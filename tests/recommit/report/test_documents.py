@@ -208,3 +208,14 @@ def test_a_stage_called_like_a_document_is_refused(tmp_path: Path) -> None:
     nbformat.write(notebook, tmp_path / "reports/notebooks/canvas.ipynb")
     with pytest.raises(Refusal, match=r"reports/html/canvas\.html would be two pages"):
         samples.shown(samples.project(tmp_path, deps=["reports/notebooks/canvas.ipynb"]))
+
+
+def test_features_of_which_nobody_has_said_when_they_are_known_are_a_debt(
+    tmp_path: Path, pages: dict[str, str]
+) -> None:
+    features = samples.evidence()["features"]["features"]
+    asked = [features[0] | {"available": "unasked"}, *features[1:]]
+    found = samples.shown(samples.project(tmp_path, features={"features": asked}))
+    said = "Features: whether carrier is known when the prediction is asked for"
+    assert said in samples.text(found["index.html"])
+    assert said not in samples.text(pages["index.html"])
