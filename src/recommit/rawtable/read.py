@@ -3,6 +3,7 @@
 import codecs
 import csv
 import io
+import re
 import zipfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -96,16 +97,18 @@ def _as_text(path: Path, field: pa.Field, values: pa.ChunkedArray) -> pa.Chunked
 
 def _csv(path: Path, kind: str, form: Form) -> pa.Table:
     names, separator = _header(path, kind, form)
-    options = pa.csv.ReadOptions(encoding=form.encoding, column_names=names, skip_rows_after_names=1)
     with _open(path) as file:
         try:
             found = pa.csv.read_csv(
                 file,
-                options,
+                pa.csv.ReadOptions(encoding=form.encoding),
                 pa.csv.ParseOptions(delimiter=separator, newlines_in_values=True),
                 pa.csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False),
             )
-            return found.replace_schema_metadata({"separator": separator})
+            if typed := [field.name for field in found.schema if field.type != pa.string()]:
+                raise Refusal(f"{path}: the name {typed[0]!r} cannot be read as that of a column: write it plainly")
+            clean = [" ".join(name.split()) or UNNAMED for name in names]
+            return found.rename_columns(clean).replace_schema_metadata({"separator": separator})
         except (UnicodeDecodeError, pa.ArrowInvalid) as error:
             if isinstance(error, UnicodeDecodeError) or "UTF8" in str(error):
                 raise _not_encoded(path, form) from None
@@ -131,23 +134,28 @@ def _open(path: Path) -> Iterator[BinaryIO]:
 
 
 def _header(path: Path, kind: str, form: Form) -> tuple[list[str], str]:
-    """The names of the columns and what stands between them, from the beginning of a file.
+    """The names of the columns, as they are written, and what stands between them, from the beginning of a file.
 
     As `recommit predict` does: a comma, unless the first line has none outside quotes and one of the other separators.
     """
-    first = _first_line(path, form)
-    unquoted = "".join(first.split('"')[::2])
-    found = [one for one in SEPARATORS if one in unquoted]
+    text = _beginning(path, form)
+    unquoted = "".join(text.split('"')[::2])
+    line = re.split(r"[\r\n]", unquoted, maxsplit=1)[0]
+    found = [one for one in SEPARATORS if one in line]
     if len(found) > 1 and "," not in found and kind != ".tsv" and not form.separator:
         several = " and ".join(SEPARATORS[one] for one in found)
         raise Refusal(f"{path}: its first line has {several}, and no comma: add --separator and the one that separates")
     separator = form.separator or ("\t" if kind == ".tsv" else "," if "," in found else (*found, ",")[0])
-    names = [name.strip() for name in next(csv.reader(io.StringIO(first, newline=""), delimiter=separator), [])]
-    _refuse_twice(path, names)
-    return [name or UNNAMED for name in names], separator
+    try:
+        names = next(csv.reader(io.StringIO(text, newline=""), delimiter=separator))
+    except (csv.Error, TypeError) as error:
+        raise Refusal(f"{path}: the names of its columns cannot be read: {error}") from None
+    _refuse_twice(path, [" ".join(name.split()) for name in names])
+    return names, separator
 
 
-def _first_line(path: Path, form: Form) -> str:
+def _beginning(path: Path, form: Form) -> str:
+    """The text at the beginning of a file, from the line of names on."""
     with _open(path) as file:
         head = file.read(_HEAD)
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and form.encoding == "utf-8":
@@ -162,7 +170,7 @@ def _first_line(path: Path, form: Form) -> str:
         raise Refusal(f"{path} is no CSV file: it holds bytes that are no text")
     if not text.strip():
         raise Refusal(f"{path} has no rows: it is empty")
-    return text.lstrip("\r\n").splitlines()[0]
+    return text.lstrip("\r\n")
 
 
 def _refuse_twice(path: Path, names: Sequence[str]) -> None:

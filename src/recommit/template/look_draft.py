@@ -2,6 +2,7 @@
 
 import math
 import re
+import textwrap
 from collections.abc import Iterator
 from dataclasses import fields
 
@@ -37,11 +38,15 @@ def draft_columns(look: Look, file: str) -> str:
 
 
 def _head(look: Look, file: str) -> list[str]:
+    """The docstring, with what was guessed and is not said of one column below."""
+    guessed = [one for one in look.questions if not one.flag.startswith("--known")]
     return [
         f'"""The columns of {_plain(file)}: what each holds, when it is known, and which are features.',
         "",
         f"A draft from {look.rows:,} rows: ranges and values are theirs, and prove nothing of later ones. A feature is",
         "UNASKED until you say that its value is known when the prediction is asked for: then write WITH_ROW.",
+        *(["", "Guessed; where it is right, take the line out:", ""] if guessed else []),
+        *(line for one in guessed for line in _wrapped(f"- {one.about}: {one.asks} Taken: {one.guess}.")),
         '"""',
     ]
 
@@ -222,6 +227,10 @@ def _call(indent: str, name: str, arguments: list[str], end: str = "") -> str:
 def _comment(start: str, text: str) -> str:
     text = _plain(text)
     return start + (text if len(start + text) <= _WIDTH else text[: _WIDTH - len(start) - 3].rstrip() + "...")
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(_plain(text), _WIDTH, subsequent_indent="  ", break_on_hyphens=False)
 
 
 def _plain(text: str) -> str:

@@ -44,6 +44,11 @@ def test_a_separator_in_quotes_separates_nothing(tmp_path):
     assert read_text(path).to_pydict() == {"a;b": ["x,\ny"], "c": ["2"]}
 
 
+def test_a_name_in_several_lines_and_lines_before_it_do_no_harm(tmp_path):
+    path = file(tmp_path, "a.csv", '\n\n"total\n sales",c\n1,2\n3,4\n')
+    assert read_text(path).to_pydict() == {"total sales": ["1", "3"], "c": ["2", "4"]}
+
+
 def test_several_separators_are_refused_until_one_is_named(tmp_path):
     path = file(tmp_path, "a.csv", "a;b|c\n1;2|3\n")
     assert "semicolon and bar" in refusal(path)
@@ -92,6 +97,7 @@ def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path):
         ("a.csv", "", "has no rows"),
         ("a.csv", "a,b\n", "has no rows"),
         ("a.csv", "a,b,a,c,a\n1,2,3,4,5\n", "several columns of one name: a (3 times)"),
+        ("a.csv", "a,b\n" + "1,2\n" * 9 + "1", "a row is torn: Expected 2 columns, got 1"),
         ("a.csv", "a,,\n1,2,3\n", "without a name (2 times)"),
         ("a.csv", "a,b\n1,2\n1,2,3\n", "a row is torn: Expected 2 columns, got 3"),
         ("a.csv", b"a,b\n1,\0\0\n", "bytes that are no text"),

@@ -118,6 +118,14 @@ def test_what_was_not_answered_is_unasked_in_the_catalogue():
     }
 
 
+def test_what_was_guessed_of_the_whole_table_is_in_the_docstring():
+    text, *_ = drafted(rentals(2000), target="cnt")
+    said = text.split('"""')[1]
+    assert "- at: in which time zone? Taken: UTC.\n" in said
+    assert "- row: does it name a row, now and later? Taken: row.\n" in said
+    assert "Guessed" not in drafted(customers(), target="left", key="customer_id")[0]
+
+
 def test_a_boolean_that_is_given_is_text():
     table = customers(member=["yes", "no"] * 200)
     _, rows, catalogue, _ = drafted(table, target="left")
