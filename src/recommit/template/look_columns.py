@@ -19,6 +19,7 @@ _UNIQUE, _FEW_ROWS = 0.95, 20
 _COVERED = 0.5
 _STRAY = 0.1
 _SAMPLE = 1000
+_LARGEST = float(np.finfo("float32").max)
 _ID = re.compile(r"(?:^|[\W_])(?:id|key|uuid|guid)$|[a-z](?:ID|Id|Key)$", re.ASCII)
 
 
@@ -121,6 +122,9 @@ def _number(name: str, there: pa.ChunkedArray, distinct: int, form: Form) -> Gue
     if zero := _first_like(there, r"^\s*[+-]?0\d"):
         return _text(name, there, distinct, f"leading zeros, as in {zero!r}")
     found = pd.Series(values)
+    if found.abs().max() > _LARGEST:
+        unfit = f"numbers as large as {found.abs().max():.3g}: a model's have 32 bits"
+        return Guess(name, "number", "numbers beyond 32 bits", found, distinct, unfit=unfit)
     if not all_whole(there):
         return Guess(name, "number", "numbers with decimals", found, distinct)
     if _ID.search(name) or (distinct >= _UNIQUE * rows and rows >= _FEW_ROWS):

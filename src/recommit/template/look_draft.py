@@ -12,7 +12,7 @@ from recommit.rawtable.form import PLAIN, Form
 from recommit.template.look import Line, Look
 
 _WIDTH = 120
-_TAKEN = frozenset({"ROWS", "FEATURES", "CATALOGUE", "FORM", "ALWAYS", "NEVER", "UNASKED", "WITH_ROW"})
+_TAKEN = frozenset({"ROWS", "FEATURES", "CATALOGUE", "FORM", "ALWAYS", "NEVER", "UNASKED", "WITH_ROW", "I", "O"})
 
 
 def draft_columns(look: Look, file: str) -> str:

@@ -68,6 +68,7 @@ def test_decimals_of_their_own_are_a_measure():
         (["2013-09-01", "2013-09-02"], "an instant is no feature as it comes"),
         ([f"word {n % 700}" for n in range(1000)], "free text: its 100 commonest values are"),
         (["03/04/2013", "05/06/2013"], "--day-first or --month-first"),
+        (["0.5", "1e39"], "numbers as large as 1e+39: a model's have 32 bits"),
     ],
 )
 def test_what_is_no_feature_as_it_comes_says_why(values, unfit):

@@ -37,6 +37,7 @@ def awkward() -> dict[str, object]:
             "ROWS": rng.choice([f"another long value {n}" for n in range(12)], 400),
             "müde": rng.choice(["ja", "nein"], 400),
             "gone\u2028far": rng.choice(["Ünï\tcode", "plain"], 400),
+            "o": rng.choice([f"a third kind of long value {n}" for n in range(12)], 400),
             "big": rng.normal(size=400) * 1e12,
             "spare": [None if n % 3 else n for n in range(400)],
             "constant": ["one\nof two lines"] * 400,
