@@ -27,6 +27,11 @@ edits = st.lists(
     st.tuples(st.integers(0, 1000), st.integers(0, 12), st.binary(max_size=12)), min_size=1, max_size=4
 )  # fmt: skip
 CHANGES = ["drop", "drop one", "repeat", "exchange", "set"]
+disturbances = st.lists(
+    st.tuples(st.integers(0, 10_000), st.integers(0, 20), st.sampled_from(CHANGES), st.integers(0, 100)),
+    min_size=1,
+    max_size=4,
+)
 ODD: dict[type, list[Any]] = {
     int: [-1, 0, 1, 2, 3, 8, 2**31 - 1, 2**31, 2**62],
     float: [float("nan"), float("inf"), -1.0, 0.0, 3e38],
@@ -129,13 +134,7 @@ def test_an_edited_model_file_is_loaded_or_refused(made, changes):
 
 
 @settings(bounded, max_examples=300)
-@given(
-    changes=st.lists(
-        st.tuples(st.integers(0, 10_000), st.integers(0, 20), st.sampled_from(CHANGES), st.integers(0, 100)),
-        min_size=1,
-        max_size=4,
-    )
-)
+@given(changes=disturbances)
 def test_a_model_file_of_disturbed_parts_is_loaded_or_refused(made, changes):
     load_or_refuse(made, "model.onnx", disturbed(made["model.onnx"], changes))
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
 from sklearn.base import BaseEstimator, clone
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import (
@@ -34,6 +35,7 @@ from recommit.artifact.probes import KIND
 from recommit.artifact.write import write_model
 from recommit.task import Number
 from tests.recommit.artifact.conftest import TASK, attribute, node, put, rebuilt, refusal, say
+from tests.recommit.artifact.test_fuzz import bounded, disturbances, disturbed, load_or_refuse
 
 MINUTES = Number("min")
 BOOSTING = HistGradientBoostingRegressor(max_iter=30, min_samples_leaf=20, early_stopping=False)
@@ -80,16 +82,17 @@ def asked(boosted: Pipeline, table: pd.DataFrame) -> pd.DataFrame:
     return parity.answered(boosted, export(boosted, table), table, seed=1)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def answers(table: pd.DataFrame) -> NumberAnswers:
     truth = delay(table)
     sets = MINUTES.conform(truth, truth + np.random.default_rng(3).normal(0, 5, len(truth)), 0.9)
     return MINUTES.answers(AsItIs(), sets, truth, threshold=0.5)
 
 
-@pytest.fixture
-def folder(boosted: Pipeline, table: pd.DataFrame, asked: pd.DataFrame, answers: NumberAnswers, tmp_path: Path) -> Path:
-    """The folder of a model of a number, as the stage `select` writes it."""
+@pytest.fixture(scope="module")
+def files(boosted: Pipeline, table: pd.DataFrame, asked: pd.DataFrame, answers: NumberAnswers, tmp_path_factory):
+    """The three files of a model of a number, by name, as the stage `select` writes them."""
+    folder = tmp_path_factory.mktemp("number") / "model"
     content = answers.calibrate.into(export(boosted, table))
     model = Model(content)
     fit = {"fit": "boosting-all", "model": "boosting", "features": "all", "params": {}, "train": "0" * 64}
@@ -101,8 +104,18 @@ def folder(boosted: Pipeline, table: pd.DataFrame, asked: pd.DataFrame, answers:
         task=answers, parity=parity.largest(parity.compare(model, asked, answers.calibrate, answers.spread)),
         scores={}, lock="1" * 64,
     )  # fmt: skip
-    write_model(tmp_path / "model", content, golden_bytes(choose(asked, model, answers, 1), model, answers), described)
-    return tmp_path / "model"
+    write_model(folder, content, golden_bytes(choose(asked, model, answers, 1), model, answers), described)
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
+
+
+@pytest.fixture
+def folder(files: dict[str, bytes], tmp_path: Path) -> Path:
+    """The folder of that model, which a test may spoil."""
+    place = tmp_path / "model"
+    place.mkdir()
+    for name, content in files.items():
+        (place / name).write_bytes(content)
+    return place
 
 
 @pytest.mark.parametrize("model", MODELS.values(), ids=list(MODELS))
@@ -284,3 +297,9 @@ def test_a_file_of_a_number_that_stands_alone_is_read(boosted, table, tmp_path):
     (tmp_path / "model.onnx").write_bytes(rebuilt(export(boosted, table), with_another_output))
     with pytest.raises(Refusal, match="its outputs must be"):
         Model.load(tmp_path / "model.onnx")
+
+
+@bounded
+@given(changes=disturbances)
+def test_a_file_of_a_number_with_disturbed_parts_is_loaded_or_refused(files, changes):
+    load_or_refuse(files, "model.onnx", disturbed(files["model.onnx"], changes))
