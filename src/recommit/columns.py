@@ -221,10 +221,12 @@ def clocks_of(column: Column) -> tuple[str, ...]:
 
 
 def outcome_in_gaps(frame: pd.DataFrame, table: Table, target: str) -> list[str]:
-    """Columns declared known beforehand whose missing values tell the outcome (`target`, true or false, all known).
+    """Columns declared known beforehand whose missing values tell the outcome (`target`, true or false).
 
     The rows without a value all ended in one way, which by the share of such rows alone would come once in a million.
+    Rows without an outcome, which are still to come, say nothing.
     """
+    frame = frame[frame[target].notna()]
     ends = frame[target].astype("bool")
     told = []
     for column in table.columns:
