@@ -128,7 +128,7 @@ def test_a_parameters_cell_that_disagrees_is_told_once_for_all_items_of_a_matrix
 
 
 def test_a_parameter_that_a_stage_declares_and_params_lacks_is_found(copy: Copy) -> None:
-    copy.replace("dvc.yaml", "params: [as_of, sample]", "params: [as_of, sample, share]")
+    copy.replace("dvc.yaml", "params: [as_of, split, sample]", "params: [as_of, split, sample, share]")
     copy.replace("dvc.yaml", "params: [as_of, horizon_hours, sample, seed, split]", "params: [as_of, hours]")
     lines = copy.found()
     assert any("validate" in line and "params.yaml has no share" in line for line in lines)
@@ -336,7 +336,7 @@ def test_a_listed_metric_or_plot_that_no_stage_writes_is_found(copy: Copy) -> No
 def test_a_parameter_that_no_stage_declares_is_found(copy: Copy, old: str, new: str, leaf: str) -> None:
     copy.replace("params.yaml", old, new)
     if leaf.startswith("fits"):
-        for declared in ("horizon_hours, fits, conformal,", "[seed, as_of, fits]"):
+        for declared in ("horizon_hours, fits, conformal,", "[seed, as_of, split, fits]"):
             copy.replace("dvc.yaml", declared, declared.replace("fits", "fits.model, fits.features"))
     assert f"params.yaml: no stage declares {leaf}: declare it in dvc.yaml, or take it out" in copy.found()
 
