@@ -28,7 +28,7 @@ def upstream(project: Project, target: str) -> set[str]:
 @pytest.mark.parametrize(
     ("thing", "out"),
     [
-        ("reports/figures/roc.png", "reports/figures/roc.png"),
+        ("reports/figures/curve.png", "reports/figures/curve.png"),
         ("reports/metrics/validation.json:candidate.auc", "reports/metrics/validation.json"),
         ("models/candidate/model.onnx", "models/candidate/model.onnx"),
     ],

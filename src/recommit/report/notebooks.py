@@ -44,7 +44,7 @@ class Figure:
     @property
     def caption(self) -> str:
         """The file's name as a heading."""
-        return "ROC curve" if self.name == "roc" else heading(self.name)
+        return heading(self.name)
 
 
 def page(path: Path, stage: str) -> Page:
