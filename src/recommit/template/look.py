@@ -4,6 +4,7 @@ import difflib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
@@ -122,11 +123,14 @@ def look(texts: pa.Table, said: Said, form: Form = PLAIN) -> Look:
     repeats, an instant that does not parse or is ambiguous, a decimal comma that nobody named.
     """
     _refuse_columns(texts.column_names, said)
+    _refuse_zone(form.zone)
     guesses = {name: guess(name, texts[name], form) for name in texts.column_names}
     task = look_target.task_of(guesses[said.target], said.task, said.positive)
     time, group = _time(guesses, said), said.group
     if time is not None and (guesses[time].kind != "instant" or guesses[time].missing):
         guesses[time] = as_instant(time, texts[time], form)
+    if time is not None and guesses[time].values.nunique() < 2:
+        raise Refusal(f"the time {time} is the same in every row: add --no-time, or name another column")
     if group is not None:
         guesses[group] = _whole_group(guesses[group])
     key = _key(guesses, said, time, group)
@@ -136,8 +140,11 @@ def look(texts: pa.Table, said: Said, form: Form = PLAIN) -> Look:
     lines = tuple(_line(guesses[name], *roles[name], told_by.get(name, ""), said) for name in texts.column_names)
     split = _split(guesses, truth, task, time, group, form, said)
     form = _added(form, texts.column_names, task, key, time, said)
+    if time is not None and said.horizon is None:
+        form = replace(form, known_after_hours=_hours_apart(guesses[time].values))
     found = Look(texts.num_rows, lines, said, form, task, split, key or form.numbered, time, group, (), ())
-    return replace(found, told=tuple(_told(found, texts)), questions=tuple(_questions(found, guesses)))
+    told = (*_told(found, texts), *_unsplit(found, guesses, truth))
+    return replace(found, told=told, questions=tuple(_questions(found, guesses)))
 
 
 def _refuse_columns(names: Sequence[str], said: Said) -> None:
@@ -156,6 +163,13 @@ def _refuse_columns(names: Sequence[str], said: Said) -> None:
             raise Refusal(f"{flags} both name {name}: a column has one role")
     if len(names) < 2:
         raise Refusal(f"the table has one column, {names[0]}: there is nothing to predict it from")
+
+
+def _refuse_zone(zone: str) -> None:
+    try:
+        ZoneInfo(zone)
+    except (ValueError, OSError, KeyError):
+        raise Refusal(f"--zone {zone}: there is no such time zone; one is Europe/Berlin, another UTC") from None
 
 
 def _time(guesses: Mapping[str, Guess], said: Said) -> str | None:
@@ -296,7 +310,26 @@ def _split(
 ) -> SplitGuess:
     if time is None:
         return look_split.unordered(group, said.by, said.as_of)
-    return look_split.by_time(guesses[time].values, truth, task.kind == "binary", form.zone, said.by, said.as_of)
+    asked = guesses[time].values
+    known = asked + pd.Timedelta(hours=_hours_apart(asked) if said.horizon is None else said.horizon)
+    return look_split.by_time(asked, known, truth, task.kind == "binary", form.zone, said.by, said.as_of)
+
+
+def _unsplit(found: Look, guesses: Mapping[str, Guess], truth: np.ndarray) -> Iterator[str]:
+    """What must be changed before rows can be split. Raises `Refusal` where that is the time or the period."""
+    rows = pd.DataFrame({"key": np.arange(1, len(truth) + 1), "target": truth})
+    for part, name in (("key", found.key), ("group", found.group), ("time", found.time)):
+        if name is not None and name in guesses:
+            one = guesses[name]
+            rows[part] = one.values.astype("int64") if one.kind == "whole" else one.values
+    if found.time:
+        rows["known"] = rows["time"] + pd.Timedelta(hours=found.form.known_after_hours)
+    why = look_split.objection(rows, found.split)
+    if why and found.time:
+        flags = "--split, --as-of or --horizon, or --no-time"
+        raise Refusal(f"rows cannot be split by {found.split.split['by']}: {why}: say otherwise by {flags}")
+    if why:
+        yield f"BEFORE `make repro`, change `split` in params.yaml: {why}"
 
 
 def _added(form: Form, names: Collection[str], task: TaskGuess, key: str | None, time: str | None, said: Said) -> Form:
@@ -306,6 +339,12 @@ def _added(form: Form, names: Collection[str], task: TaskGuess, key: str | None,
     if time is not None:
         form = replace(form, known=_free("known_at", names), time=time, known_after_hours=said.horizon or 0.0)
     return replace(form, outcomes=task.outcomes)
+
+
+def _hours_apart(instants: pd.Series) -> float:
+    """The usual distance of one instant from the next, to three digits; a target is not known when it is asked for."""
+    apart = pd.Series(instants.unique()).sort_values().diff().dt.total_seconds().median()
+    return float(f"{max(apart, 1.0) / 3600:.3g}")
 
 
 def _free(name: str, names: Collection[str]) -> str:
@@ -368,7 +407,7 @@ def _questions(found: Look, guesses: Mapping[str, Guess]) -> Iterator[Question]:
         yield Question(found.time, "is a row's prediction asked for at this instant?", found.time, why, "--time")
     if found.time and said.horizon is None:
         asks = f"how many hours after {found.time} is {target} known?"
-        yield Question(target, asks, "0", "nothing says that it takes longer", "--horizon")
+        yield Question(target, asks, f"{found.form.known_after_hours:g}", "rows are so far apart", "--horizon")
     if found.time and found.form.zone == "UTC" and not guesses[found.time].zoned:
         yield Question(found.time, "in which time zone?", "UTC", "its instants have no zone", "--zone")
     if said.key is None:

@@ -2,11 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pandas as pd
 
 from recommit import Refusal
+from recommit.learning.splits import TODO, Calendar, clock, splitter
+from recommit.problem import Problem
 
 PERIODS = {"month": "M", "quarter": "Q", "week": "W-SUN", "day": "D"}
 """Lengths of a period, and their names in pandas."""
@@ -45,24 +49,32 @@ def unordered(group: str | None, by: str | None, as_of: str | None) -> SplitGues
 
 
 def by_time(
-    instants: pd.Series, truth: np.ndarray, binary: bool, zone: str, by: str | None, as_of: str | None
+    asked: pd.Series,
+    known: pd.Series,
+    truth: np.ndarray,
+    binary: bool,
+    zone: str,
+    by: str | None,
+    as_of: str | None,
 ) -> SplitGuess:
     """Returns the split by periods, months if they will do: four before that of the test, one after it to predict.
 
-    `instants` are those of the rows (UTC), `truth` is the target. Of each period that is tested, so many rows are asked
-    for, and of two outcomes some of each. The clock is the beginning of the last period: its rows are still to come, as
-    in production. `by` and `as_of` are what the user said. Raises `Refusal` for a clock beyond the rows.
+    `asked` and `known` say of each row when its prediction is asked for and its `truth` is known (UTC). Of each period
+    that is tested, so many rows are asked for that are known before it ends, and of two outcomes some of each. The
+    clock is the beginning of the last period: its rows are still to come, as in production. `by` and `as_of` are what
+    the user said. Raises `Refusal` for a clock beyond the rows, or at which no period begins.
     """
     if by is None:
-        tried = ((one, rows) for rows, periods in _TRIED for one in periods)
-        by = next((one for one, rows in tried if _enough(instants, truth, binary, zone, one, rows)), None)
+        rows = pd.DataFrame({"asked": _local(asked, zone), "known": _local(known, zone), "true": truth})
+        tried = ((one, least) for least, periods in _TRIED for one in periods)
+        by = next((one for one, least in tried if _enough(rows, binary, one, least)), None)
     if by is not None and not by.isdigit() and by not in PERIODS:
         raise Refusal(f"--split {by}: rows have a time: it can be {', '.join(PERIODS)} or a number of rows")
     if by is None or by.isdigit():
-        return _by_rows(instants, int(by) if by else max(len(instants) // (_BEFORE_TEST + 2), 1), zone, as_of)
-    starts = _periods(instants, zone, by)
-    at = starts.max() if as_of is None else _clock(as_of, instants, zone)
-    before = starts[instants.dt.tz_convert(zone).dt.tz_localize(None) < at]
+        return _by_rows(asked, known, int(by or 0), zone, as_of)
+    starts = _periods(_local(asked, zone), by).dt.start_time
+    at = _said(as_of, asked, zone, by) if as_of else starts.max()
+    before = starts[_local(asked, zone) < at]
     test, to_come = before == before.max(), len(starts) - len(before)
     why = (
         f"{before.nunique()} {by}s before {at:%Y-%m-%d}, the last of them, from {before.max():%Y-%m-%d}, for the test "
@@ -71,48 +83,73 @@ def by_time(
     return SplitGuess(_split(by, zone), f"{at:%Y-%m-%d}", why)
 
 
-def _by_rows(instants: pd.Series, rows: int, zone: str, as_of: str | None) -> SplitGuess:
-    ordered = instants.sort_values(ignore_index=True)
-    at = ordered.iloc[-min(rows, len(ordered))] if as_of is None else _clock(as_of, instants, zone).tz_localize(zone)
-    to_come = int((instants >= at).sum())
+def _by_rows(asked: pd.Series, known: pd.Series, rows: int, zone: str, as_of: str | None) -> SplitGuess:
+    """The split by so many `rows`, or as many as four parts and training rows before them leave."""
+    local = _local(asked, zone).sort_values(ignore_index=True)
+    at = _said(as_of, asked, zone) if as_of else local.iloc[-max(len(local) // (_BEFORE_TEST + 2), 1)].floor("D")
+    if not local.iloc[0] < at:  # all on one day: none is still to come
+        at = local.iloc[-1].floor("D") + pd.Timedelta(days=1)
+    before = int((_local(known, zone) < at).sum())
+    unknown = int((local < at).sum()) - before  # before each part, as many rows are left out
+    rows = rows or max((before - (_FOLDS + 1) * unknown) // (_BEFORE_TEST + 1), 1)
     why = (
-        f"no period from day to quarter has enough rows: {rows:,} rows in order of time; {to_come:,} are still to come"
+        f"{rows:,} rows in order of time, of {before:,} that are known before {at:%Y-%m-%d}: no period from day to "
+        f"quarter has enough; {(local >= at).sum():,} rows from then on are taken as still to come"
     )
-    return SplitGuess(_split(rows, zone), f"{at.tz_convert('UTC'):%Y-%m-%dT%H:%M:%SZ}", why)
+    return SplitGuess(_split(rows, zone), f"{at:%Y-%m-%d}", why)
 
 
 def _split(by: str | int, zone: str) -> Mapping[str, object]:
     return {"by": by, "folds": _FOLDS} | ({} if zone == "UTC" else {"zone": zone})
 
 
-def _periods(instants: pd.Series, zone: str, by: str) -> pd.Series:
-    """The beginning of each row's period, in local time without a zone."""
-    return instants.dt.tz_convert(zone).dt.tz_localize(None).dt.to_period(PERIODS[by]).dt.start_time
+def _local(instants: pd.Series, zone: str) -> pd.Series:
+    """Instants in local time, without a zone."""
+    return instants.dt.tz_convert(zone).dt.tz_localize(None)
 
 
-def _enough(instants: pd.Series, truth: np.ndarray, binary: bool, zone: str, by: str, rows: int) -> bool:
-    counts = pd.DataFrame({"period": _periods(instants, zone, by), "true": truth}).groupby("period")["true"]
-    size = counts.size()
-    ahead = pd.period_range(size.index.min(), size.index.max(), freq=PERIODS[by])
-    size = size.reindex(ahead.start_time, fill_value=0)
-    if len(size) < _BEFORE_TEST + 2:
+def _periods(local: pd.Series, by: str) -> pd.Series:
+    return local.dt.to_period(PERIODS[by])
+
+
+def _enough(rows: pd.DataFrame, binary: bool, by: str, least: int) -> bool:
+    """Whether the periods before the last are enough, each that is tested has `least` rows, and those before too."""
+    periods = _periods(rows["asked"], by)
+    order = pd.period_range(periods.min(), periods.max(), freq=PERIODS[by])
+    if len(order) < _BEFORE_TEST + 2:
         return False
-    tested = size.iloc[-_FOLDS - 2 : -1]
-    if tested.min() < rows:
+    judged = rows["known"] < (periods + 1).dt.start_time
+    tested = [judged & (periods == one) for one in order[-_FOLDS - 2 : -1]]
+    parts = [rows.loc[part, "true"] for part in (periods < order[-_FOLDS - 2], *tested)]
+    if min(len(part) for part in parts) < least:
         return False
-    yes = counts.sum().reindex(tested.index) if binary else tested
-    return not binary or bool((yes >= _OF_EACH).all() and (tested - yes >= _OF_EACH).all())
+    return not binary or min(min(part.sum(), (~part).sum()) for part in parts) >= _OF_EACH
 
 
-def _clock(as_of: str, instants: pd.Series, zone: str) -> pd.Timestamp:
-    local = instants.dt.tz_convert(zone).dt.tz_localize(None)
+def _said(as_of: str, asked: pd.Series, zone: str, by: str | None = None) -> pd.Timestamp:
+    """The clock that the user said, in local time."""
     try:
-        at = pd.Timestamp(as_of)
-        at = at.tz_convert(zone).tz_localize(None) if at.tzinfo else at
-    except ValueError:
-        raise Refusal(f"--as-of {as_of}: it must be a date like 2013-09-01") from None
+        at = (Calendar(by, zone).clock(as_of) if by else clock(as_of, zone)).tz_localize(None)
+    except ValueError as error:
+        raise Refusal(f"--as-of {as_of}: {error}") from None
+    local = _local(asked, zone)
     if not local.min() < at:
         raise Refusal(
             f"--as-of {as_of}: no row is before it; rows are from {local.min():%Y-%m-%d} to {local.max():%Y-%m-%d}"
         )
     return at
+
+
+def objection(rows: pd.DataFrame, split: SplitGuess) -> str:
+    """Returns why a project's splitter cannot split the rows so; empty where it can.
+
+    `rows` hold `key`, `group` where there are groups, `time` and `known` where rows have a time, and `target`.
+    """
+    column = {name: name if name in rows else None for name in ("key", "group", "time", "known", "target")}
+    problem = SimpleNamespace(instant=column.pop("time"), **column)
+    try:
+        parts = splitter(cast(Problem, problem), split.split, split.as_of)
+        parts.folds(parts.test(rows).train)
+    except ValueError as error:
+        return str(error).replace(f" ({TODO})", "")
+    return ""

@@ -239,5 +239,31 @@ def test_a_column_without_a_name_is_told():
     assert "a column without a name is called unnamed" in aloud(seen(customers(unnamed=range(400)), target="left"))
 
 
+def test_a_zone_that_does_not_exist_is_refused():
+    with pytest.raises(Refusal, match="--zone Berlin: there is no such time zone"):
+        seen(customers(), Form(zone="Berlin"), target="left")
+
+
+def test_a_time_that_never_changes_is_refused():
+    with pytest.raises(Refusal, match="the time day is the same in every row: add --no-time"):
+        seen(customers(day=["2012-01-01"] * 400), target="left", time="day")
+
+
+def test_a_target_is_known_when_the_next_row_comes_unless_it_is_said():
+    assert seen(rentals(2000), target="cnt", time="at").form.known_after_hours == 1
+    assert seen(rentals(2000), target="cnt", time="at", horizon=0).form.known_after_hours == 0
+
+
+def test_rows_that_cannot_be_split_by_time_are_refused_with_the_flags():
+    table = rentals(2000) | {"rain": [n < 100 for n in range(2000)]}
+    with pytest.raises(Refusal, match=r"rows cannot be split by .*: say otherwise by --split, --as-of or --horizon"):
+        seen(table, target="rain", time="at")
+
+
+def test_too_few_of_an_outcome_for_a_hash_are_told():
+    table = customers(left=["yes" if n < 6 else "no" for n in range(400)])
+    assert "BEFORE `make repro`, change `split` in params.yaml" in aloud(seen(table, target="left"))
+
+
 def test_few_rows_are_told():
     assert "there are only 40 rows" in aloud(seen(customers(40), target="left"))

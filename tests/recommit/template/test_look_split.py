@@ -5,13 +5,25 @@ import pandas as pd
 import pytest
 
 from recommit import Refusal
-from recommit.template.look_split import SplitGuess, by_time, unordered
+from recommit.template.look_split import SplitGuess, by_time, objection, unordered
 
 
-def proposed(start: str, freq: str, rows: int, yes=None, zone="UTC", by=None, as_of=None) -> SplitGuess:
-    instants = pd.Series(pd.date_range(start, periods=rows, freq=freq, tz="UTC"))
+def proposed(
+    start: str, freq: str, rows: int, yes=None, zone="UTC", by=None, as_of=None, hours=0, why=""
+) -> SplitGuess:
+    """The proposal for rows at even distances."""
+    asked = pd.Series(pd.date_range(start, periods=rows, freq=freq, tz="UTC"))
     truth = np.arange(rows) % 2 == 0 if yes is None else yes
-    return by_time(instants, truth, True, zone, by, as_of)
+    return of(asked, truth, zone, by, as_of, hours, why)
+
+
+def of(asked: pd.Series, truth, zone="UTC", by=None, as_of=None, hours=0, why="") -> SplitGuess:
+    """The proposal, which the splitter of a project can make unless it says why."""
+    known = asked + pd.Timedelta(hours=hours)
+    found = by_time(asked, known, truth, True, zone, by, as_of)
+    table = pd.DataFrame({"key": np.arange(len(asked)), "time": asked, "known": known, "target": truth})
+    assert objection(table, found) == why
+    return found
 
 
 @pytest.mark.parametrize(
@@ -39,22 +51,40 @@ def test_four_periods_are_before_that_of_the_test_and_one_is_still_to_come():
 
 
 def test_a_period_without_one_of_the_outcomes_is_too_short():
-    """All that came in the first hours of each month: of the weeks, most have none."""
+    """What came on the first days of each quarter, and once more: of the months, some have none."""
+    at = pd.Series(pd.date_range("2012-01-01", periods=24 * 365 * 3, freq="h"))
+    yes = ((at.dt.month % 3 == 1) & (at.dt.day < 9)).to_numpy()
+    assert proposed("2012-01-01", "h", len(at), yes=yes).split["by"] == "quarter"
+
+
+def test_a_split_that_cannot_be_made_says_why():
+    """All that came, came in one month: whatever is tested later has none of it."""
     at = pd.Series(pd.date_range("2012-01-01", periods=24 * 365, freq="h"))
-    assert proposed("2012-01-01", "h", 24 * 365, yes=(at.dt.month == 3).to_numpy()).split["by"] not in ("month", "week")
+    why = "test has 0 rows with target True to test on, and 5 are needed: take fewer rows or fewer folds"
+    proposed("2012-01-01", "h", len(at), yes=(at.dt.month == 3).to_numpy(), why=why)
 
 
 def test_a_gap_of_a_whole_period_is_no_period_to_judge():
     at = pd.date_range("2012-01-01", periods=24 * 365, freq="h", tz="UTC")
-    instants = pd.Series(at[(at.month != 11)])
-    truth = np.arange(len(instants)) % 2 == 0
-    assert by_time(instants, truth, True, "UTC", None, None).split["by"] != "month"
+    asked = pd.Series(at[(at.month != 11)])
+    assert of(asked, np.arange(len(asked)) % 2 == 0).split["by"] != "month"
 
 
 def test_rows_are_counted_where_no_period_will_do():
     found = proposed("2012-01-01", "YS", 60)
-    assert found.split["by"] == 10
-    assert "rows in order of time; 10 are still to come" in found.because
+    assert (found.split["by"], found.as_of) == (10, "2062-01-01")
+    assert "10 rows in order of time, of 50 that are known before 2062-01-01" in found.because
+
+
+def test_rows_of_one_day_are_split_in_their_order():
+    found = proposed("2012-01-01", "s", 3000)
+    assert (found.split["by"], found.as_of) == (600, "2012-01-02")
+    assert "0 rows from then on are taken as still to come" in found.because
+
+
+@pytest.mark.parametrize(("days", "by"), [(1, "month"), (20, "month"), (35, "quarter"), (100, 4896)])
+def test_a_period_is_longer_than_it_takes_until_the_target_is_known(days, by):
+    assert proposed("2010-01-01", "h", 24 * 365 * 5, hours=24 * days).split["by"] == by
 
 
 def test_periods_are_of_local_time_where_a_zone_is_named():
@@ -70,8 +100,8 @@ def test_what_the_user_said_is_taken():
     assert proposed("2012-01-01", "h", 1000, by="100").split["by"] == 100
 
 
-@pytest.mark.parametrize("as_of", ["2011-12-01", "soon"])
-def test_a_clock_without_a_row_before_it_is_refused(as_of):
+@pytest.mark.parametrize("as_of", ["2011-12-01", "soon", "2012-06-05"])
+def test_a_clock_without_a_row_before_it_or_within_a_period_is_refused(as_of):
     with pytest.raises(Refusal, match=f"--as-of {as_of}"):
         proposed("2012-01-01", "h", 24 * 365, as_of=as_of)
 

@@ -15,7 +15,7 @@ def seen(columns, form=PLAIN, **said):
 def test_the_command_says_all_that_was_guessed():
     found = seen(rentals(), target="cnt")
     assert command(found, "bikes", "my rentals.csv", {"remote": "s3://x"}) == (
-        "recommit new bikes --data 'my rentals.csv' --target cnt --task number --time at --horizon 0 --split month "
+        "recommit new bikes --data 'my rentals.csv' --target cnt --task number --time at --horizon 1 --split month "
         "--as-of 2012-12-01 --remote s3://x"
     )
 
