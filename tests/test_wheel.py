@@ -12,6 +12,8 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
+from recommit.project.pipeline import stages
+
 ROOT = Path(__file__).parents[1]
 PARAMETERS = """\
 from recommit.notebook import params
@@ -30,9 +32,12 @@ stages:
 def built(folder: Path, umask: int = 0o022) -> Path:
     """Build the wheel of a copy of this tree in `folder`."""
     folder.mkdir(parents=True)
-    for name in ("src", "install"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "pyproject.toml", folder)
+    for name in ("src", "install", ".dvc", "notebooks", "locks"):
+        shutil.copytree(
+            ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "cache", "tmp", "config.local")
+        )
+    for name in ("pyproject.toml", "dvc.yaml", ".dvcignore", ".gitattributes", ".gitignore"):
+        shutil.copy(ROOT / name, folder)
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel"]
     subprocess.run(command, cwd=folder, check=True, capture_output=True, umask=umask)
     [wheel] = (folder / "dist").glob("*.whl")
@@ -51,6 +56,17 @@ def test_the_wheel_holds_the_machinery_whole_and_no_problem(tmp_path: Path) -> N
     assert {name.removeprefix("src/") for name in listed.stdout.split()} <= names
     assert {"recommit_tree.py", "recommit_tree.pth"} <= names
     assert not {name for name in names if name.startswith("flights")}
+
+
+def test_the_wheel_holds_every_notebook_that_is_no_projects_own(tmp_path: Path) -> None:
+    """A new generic notebook that pyproject.toml does not list would be missing in every new project."""
+    run = {str(stage.notebook) for stage in stages(ROOT) if stage.notebook}
+    with zipfile.ZipFile(built(tmp_path / "tree")) as wheel:
+        shipped = {name for name in wheel.namelist() if name.endswith(".ipynb")}
+        bytes_of = {name: wheel.read(name) for name in shipped}
+    generic = run - {"notebooks/ingest.ipynb", "notebooks/explore.ipynb"}
+    assert shipped == {f"recommit/template/shipped/{name}" for name in generic}
+    assert all(bytes_of[f"recommit/template/shipped/{name}"] == (ROOT / name).read_bytes() for name in generic)
 
 
 @pytest.fixture

@@ -25,26 +25,42 @@ def unlike_the_wheels(folder: Path, path: Sequence[str] | None = None) -> Iterat
     """
     lock = folder / REQUIREMENTS
     for name, wheel, sha256 in _LINE.findall(lock.read_text(encoding="utf-8") if lock.is_file() else ""):
-        found = next(iter(metadata.distributions(name=name, path=list(sys.path if path is None else path))), None)
-        files = _files(folder, wheel, sha256)
-        if found is None:
-            yield f"{name} is not installed, and {wheel} holds it"
-            continue
-        for file, recorded in files.items():
-            installed = Path(str(found.locate_file(file)))
-            if not installed.is_file():
-                yield f"{file} is missing where {name} is installed, and {wheel} holds it"
-            elif _digest(installed.read_bytes()) != recorded:
-                yield f"{file} was changed where {name} is installed: it is not as in {wheel}"
+        yield from unlike_the_wheel(_checked(folder, wheel, sha256), name, path, wheel)
 
 
-def _files(folder: Path, wheel: str, sha256: str) -> dict[str, str]:
-    """The files of a wheel that an installation copies as they are, each with its digest in the wheel's RECORD."""
+def unlike_the_wheel(
+    place: Path, name: str, path: Sequence[str] | None = None, called: str | None = None
+) -> Iterator[str]:
+    """Yields one line per file of the package `name` that is not installed as the wheel at `place` holds it.
+
+    `path` is as above; `called` is how the lines name the wheel.
+    """
+    wheel = called or str(place)
+    found = next(iter(metadata.distributions(name=name, path=list(sys.path if path is None else path))), None)
+    files = _files(place, wheel)
+    if found is None:
+        yield f"{name} is not installed, and {wheel} holds it"
+        return
+    for file, recorded in files.items():
+        installed = Path(str(found.locate_file(file)))
+        if not installed.is_file():
+            yield f"{file} is missing where {name} is installed, and {wheel} holds it"
+        elif _digest(installed.read_bytes()) != recorded:
+            yield f"{file} was changed where {name} is installed: it is not as in {wheel}"
+
+
+def _checked(folder: Path, wheel: str, sha256: str) -> Path:
+    """The place of a wheel that the lock file names; raises Refusal where it is not the file meant."""
     place = folder / wheel
     if not place.is_file():
         raise Refusal(f"{REQUIREMENTS} takes a package from {wheel}, which is not there: `git restore {wheel}`")
     if hashlib.sha256(place.read_bytes()).hexdigest() != sha256:
         raise Refusal(f"{wheel} is not the file that {REQUIREMENTS} names by its SHA-256: `git restore {wheel}`")
+    return place
+
+
+def _files(place: Path, wheel: str) -> dict[str, str]:
+    """The files of a wheel that an installation copies as they are, each with its digest in the wheel's RECORD."""
     try:
         with ZipFile(place) as content:
             record = next(name for name in content.namelist() if name.endswith(".dist-info/RECORD"))
