@@ -23,6 +23,8 @@ _TEMPLATE = re.compile(r"\$\{[^}]*\}")
 _PAGES = (".ipynb", ".json", ".png", ".svg", ".jpg", ".jpeg", ".gif")
 _RUNNER = ("src/recommit/notebook", "src/recommit/project")
 """What runs every stage: declared as folders, since hardly a change in them concerns one stage alone."""
+_MANY = 3
+"""From so many modules on, the folder of a problem's package stands for all of them."""
 _GATHERED = ("reports/evidence", "reports/advice")
 """Folders that the report reads as a whole, whichever stage writes a file there."""
 
@@ -37,8 +39,9 @@ def write_deps(declared: Declared) -> list[str]:
     text = path.read_text(encoding="utf-8")
     code = Code(declared.folder)
     stages = {stage.family: stage for stage in declared.stages if len(stage.words) > 1}
-    # Files in Git, that a notebook may read though no stage writes them; and outs of stages that were taken away.
-    tracked = run(declared.folder, "ls-files", "--", "data", "models").stdout.splitlines()
+    # What is kept in Git or by `dvc add`, and a notebook may read though no stage writes it; outs of removed stages.
+    kept = run(declared.folder, "ls-files", "--", "data", "models").stdout.splitlines()
+    tracked = [file.removesuffix(".dvc") for file in kept]
     gone = [out.path for stage in leftovers(declared.folder, declared.stages) for out in stage.outs]
     wanted = {name: deps_of(stage, declared, code, tracked, gone) for name, stage in stages.items()}
     changed = [name for name, deps in wanted.items() if deps != (declared.entries[name].get("deps") or [])]
@@ -189,8 +192,11 @@ def _shown(declared: Declared, report: Stage) -> Iterator[str]:
 def _modules(stage: Stage, declared: Declared, code: Code) -> list[str]:
     """The modules that `stage` uses, the problem's first; a package of which it uses every module, as one folder."""
     used = sorted(filter(code.holds_code, code.used_by(stage)))
-    packages = {dirname(file) for file in used if file.count("/") > 2}
+    packages = {dirname(file) for file in used}
     whole = {package for package in packages if package in _RUNNER or code.modules_in(package) <= set(used)}
+    # A problem's package may hold documents beside its modules; a change in them is none of the code's.
+    problems = {package for package in whole if package.count("/") == 1}
+    whole -= {one for one in problems if len(code.modules_in(one)) < _MANY or not code.only_modules_in(one)}
     found = dict.fromkeys(next((package for package in sorted(whole) if is_in(file, package)), file) for file in used)
     return sorted(found, key=lambda dep: (dep.startswith("src/recommit"), dep))
 

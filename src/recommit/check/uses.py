@@ -159,6 +159,11 @@ class Code:
         """The modules of a package, by its folder in the project, and beneath it, that hold code."""
         return {file for file in self._modules.values() if file.startswith(f"{package}/") and self.holds_code(file)}
 
+    def only_modules_in(self, package: str) -> bool:
+        """Whether a package's folder holds modules alone, so that no change in it is one of other files."""
+        files = (path for path in (self._folder / package).rglob("*") if path.is_file())
+        return all(path.suffix == ".py" for path in files if "__pycache__" not in path.parts)
+
     def _imported_by(self, file: str) -> set[str]:
         if file not in self._imports:
             package = Path(file).parent.relative_to("src") if file.startswith("src/") else Path()

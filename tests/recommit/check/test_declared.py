@@ -18,7 +18,7 @@ from recommit.check.uses import Code
 from recommit.project.pipeline import stages
 
 ROOT = Path(__file__).parents[3]
-DESC = "    desc: Score the flights of the month after the clock with the champion, and beside it with the candidate\n"
+DESC = "    desc: Score the rows to come with the champion, and beside it with the candidate\n"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -160,7 +160,21 @@ def test_a_dep_that_yaml_would_read_as_something_else_is_quoted(shop: Path, name
     (shop / "src/shop/features.py").write_text("from shop.more import MORE\nfrom shop.sources import read\n")
     assert "train" in fix(shop)
     [deps] = {stage.deps for stage in Declared(shop).stages if stage.family == "train"}
-    assert {name, "src/shop/more.py"} <= {*deps}
+    assert {name, "src/shop"} <= {*deps}
+
+
+@pytest.mark.parametrize(("beside", "expected"), [("", "src/shop"), ("documents/card.yaml", "src/shop/more.py")])
+def test_a_problem_that_is_used_whole_is_one_folder_unless_more_than_modules_lie_in_it(
+    shop: Path, beside: str, expected: str
+) -> None:
+    (shop / "src/shop/more.py").write_text("MORE = 1\n")
+    (shop / "src/shop/features.py").write_text("from shop.more import MORE\nfrom shop.sources import read\n")
+    if beside:
+        (shop / "src/shop" / beside).parent.mkdir()
+        (shop / "src/shop" / beside).write_text("words: none\n")
+    fix(shop)
+    [deps] = {stage.deps for stage in Declared(shop).stages if stage.family == "train"}
+    assert expected in deps
 
 
 def test_a_module_that_is_not_python_is_refused_and_nothing_is_written(shop: Path) -> None:
