@@ -135,10 +135,15 @@ class Problem:
 
 
 def named_problem(root: Path) -> tuple[str, str]:
-    """The module and the name in it of the problem that the project in `root` names in pyproject.toml.
+    """The module and the name in it of the problem of the project in `root`: PROBLEM in src/PACKAGE/problem.py.
 
-    It is [tool.recommit] problem = "MODULE:NAME". Raises `Refusal` where it is not named.
+    Where src holds no such package or several, it is [tool.recommit] problem = "MODULE:NAME" in pyproject.toml, which
+    no stage reads: a stage's results depend on nothing else that is written there. Raises `Refusal` where nothing names
+    it.
     """
+    packages = [path.parent.name for path in sorted((Path(root) / "src").glob("*/problem.py"))]
+    if len(own := [name for name in packages if name != "recommit"]) == 1:
+        return f"{own[0]}.problem", "PROBLEM"
     file = Path(root) / "pyproject.toml"
     wanted = 'it needs [tool.recommit] problem = "PACKAGE.problem:PROBLEM"'
     try:
@@ -156,12 +161,12 @@ def named_problem(root: Path) -> tuple[str, str]:
 
 
 def load_problem(root: Path) -> Problem:
-    """The problem that the project in `root` names in pyproject.toml: [tool.recommit] problem = "MODULE:NAME".
+    """The problem of the project in `root`: see `named_problem`.
 
     Raises `Refusal` where it is not named, not there, or no `Problem`.
     """
     module, name = named_problem(root)
-    said = f"the problem '{module}:{name}' of {Path(root) / 'pyproject.toml'}"
+    said = f"the problem '{module}:{name}' of {root}"
     try:
         found = getattr(importlib.import_module(module), name, None)
     except ImportError as error:

@@ -8,7 +8,7 @@ import pytest
 from recommit import Refusal
 from recommit.catalogue import Feature
 from recommit.columns import ALWAYS, Column
-from recommit.problem import load_problem
+from recommit.problem import load_problem, named_problem
 from tests.recommit.batch import world
 
 
@@ -39,6 +39,18 @@ def test_a_problem_that_cannot_be_had_is_refused(tmp_path, text, told):
         load_problem(project(tmp_path, text))
     assert "\n" not in str(caught.value)
     assert caught.value.status == 2
+
+
+def test_the_only_problem_in_src_needs_no_name(tmp_path):
+    """So a stage reads no pyproject.toml: what else is written there concerns no result."""
+    for package in ("recommit", "shop"):
+        (tmp_path / "src" / package).mkdir(parents=True)
+        (tmp_path / "src" / package / "problem.py").touch()
+    assert named_problem(tmp_path) == ("shop.problem", "PROBLEM")
+    (tmp_path / "src/other").mkdir()
+    (tmp_path / "src/other/problem.py").touch()
+    with pytest.raises(Refusal, match="pyproject"):
+        named_problem(tmp_path)
 
 
 def test_a_project_without_pyproject_is_refused(tmp_path):
