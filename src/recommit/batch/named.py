@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from recommit import Refusal
+from recommit.artifact.champion import champion
 from recommit.artifact.load import MODEL
 from recommit.batch.scorer import Scorer, load_scorer
-from recommit.registry.files import hashes
+from recommit.registry.files import BASELINE, CHAMPION, hashes
 from recommit.registry.history import read_registry
 from recommit.registry.resolve import resolve
 
@@ -13,17 +14,15 @@ from recommit.registry.resolve import resolve
 def open_scorer(root: Path, wanted: str | None = None) -> Scorer:
     """Returns the model that is `wanted`: a folder, or NAME@STAGE, NAME@VERSION or VERSION of the registry.
 
-    Without `wanted` it is what is served: models/champion, or models/candidate while there is no champion. Raises
+    Without `wanted` it is what is served: models/champion, or models/baseline until a version is promoted. Raises
     `Refusal` where there is no such model, or its files are not those that its manifest names.
     """
     if wanted is not None:
         folder = resolve(root, wanted)
     else:
-        places = (root / "models" / who for who in ("champion", "candidate"))
-        found = next((place for place in places if (place / MODEL).is_file()), None)
-        if found is None:
-            raise Refusal("neither models/champion nor models/candidate holds a model: `dvc pull` or `dvc repro` first")
-        folder = found
+        folder = champion(root / CHAMPION, root / BASELINE)
+        if not (folder / MODEL).is_file():
+            raise Refusal(f"neither {CHAMPION} nor {BASELINE} holds a model: `dvc pull` or `dvc repro` first")
     return load_scorer(folder, _registered(root, folder))
 
 

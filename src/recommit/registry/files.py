@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from recommit.artifact.manifest import Manifest
 
 CHAMPION = "models/champion"
+BASELINE = "models/baseline"
+"""Where the champion is until a version is promoted: see `recommit.artifact.champion`."""
 MODEL, MANIFEST = "model.onnx", "manifest.json"
 PROGRAMS = Path(sys.executable).parent
 """Where the `dvc` of this environment is."""

@@ -13,7 +13,7 @@ from recommit.evidence.stages import Features, Test
 from recommit.notebook.ledger import TEST
 from recommit.project.hashes import md5_of
 from recommit.registry.entry import Accepted, File, Interval, one_line
-from recommit.registry.files import CHAMPION, MANIFEST, MODEL
+from recommit.registry.files import BASELINE, CHAMPION, MANIFEST, MODEL
 from recommit.registry.tags import CANDIDATE
 
 FEATURES = f"{FOLDER}/features.json"
@@ -91,6 +91,8 @@ def _other(root: Path, decision: Decision, files: Mapping[str, File]) -> Iterato
             this = f"than this one ({files[name].md5}): `dvc repro`"
             yield f"{DECISION} judged another {CANDIDATE}/{name} (md5 {md5}) {this}"
     champion = root / CHAMPION / MODEL
+    if not (champion.is_file() or (root / f"{CHAMPION}.dvc").is_file()) and (root / BASELINE / MODEL).is_file():
+        champion = root / BASELINE / MODEL
     here = md5_of(champion) if champion.is_file() else None
     if here is None:
         yield f"{CHAMPION}/{MODEL} is missing, which the candidate was compared with: `dvc checkout {CHAMPION}.dvc`"

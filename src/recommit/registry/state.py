@@ -15,6 +15,8 @@ from recommit.registry.files import CHAMPION, PROGRAMS
 
 POINTERS = (f"{CHAMPION}.dvc", "models/.gitignore")
 """The files in Git by which DVC keeps the champion."""
+NONE_YET = "README.md"
+"""The file in a new project's models/champion that says that no version was promoted."""
 CHECK_OUT = f"`git reset -- models && git restore {' '.join(POINTERS)} && dvc checkout {POINTERS[0]}`"
 """What puts the champion of the last commit into the working tree."""
 
@@ -41,7 +43,7 @@ def refuse_own(root: Path) -> None:
             f"could write it: commit your change, or {back}"
         )
     here = sorted(path for path in (root / CHAMPION).rglob("*") if not path.is_dir() or path.is_symlink())
-    own = [path for path in here if path.relative_to(root / CHAMPION).as_posix() not in FILES]
+    own = [path for path in here if path.relative_to(root / CHAMPION).as_posix() not in (*FILES, NONE_YET)]
     if own:
         names = ", ".join(path.relative_to(root).as_posix() for path in own)
         raise Refusal(f"{names}: yours, and the new champion takes that folder's place: move it away")

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from scipy.special import logit
 
 from recommit.artifact.answers import BinaryAnswers, Calibration, Sets
-from recommit.artifact.calibration import Platt
+from recommit.artifact.calibration import UNCALIBRATED, Platt
 from recommit.artifact.sets import Conformal, as_sets
 from recommit.evidence.numbers import Scale
 from recommit.evidence.scores import BINARY, Score
@@ -40,6 +40,7 @@ class Binary:
     scores: ClassVar[Mapping[str, Score]] = BINARY
     limits: ClassVar[tuple[float, float] | None] = (0, 1)
     size: ClassVar[str] = "share that holds both outcomes"
+    uncalibrated: ClassVar[Platt] = UNCALIBRATED
 
     def answer(self, fitted: Any, rows: pd.DataFrame) -> np.ndarray:
         """Return the probability of a yes that a fitted classifier gives each row."""

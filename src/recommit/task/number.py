@@ -36,6 +36,7 @@ class Number:
     scores: ClassVar[Mapping[str, Score]] = NUMBER
     limits: ClassVar[tuple[float, float] | None] = None
     size: ClassVar[str] = "mean width"
+    uncalibrated: ClassVar[AsItIs] = AsItIs()
 
     @property
     def loss_unit(self) -> str:

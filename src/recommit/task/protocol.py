@@ -97,6 +97,11 @@ class Task(Protocol):
         """What the mean of `Sets.sizes` is, in words."""
         ...
 
+    @property
+    def uncalibrated(self) -> Calibration:
+        """The calibration that changes no answer."""
+        ...
+
     def answer(self, fitted: Any, rows: pd.DataFrame) -> np.ndarray:
         """Return what a fitted scikit-learn model answers for `rows`."""
         ...

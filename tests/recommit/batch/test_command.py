@@ -43,11 +43,11 @@ def test_it_scores_with_the_champion_and_says_so(project):
     assert result.stdout == "40 predictions in out.parquet\n"
 
 
-def test_while_nothing_is_promoted_it_scores_with_the_candidate(project):
-    (project / "models/champion").rename(project / "models/candidate")
-    assert f"from {project / 'models/candidate'}\n" in run().stderr
-    (project / "models/candidate/model.onnx").unlink()
-    assert "neither models/champion nor models/candidate holds a model" in str(run().exception)
+def test_while_nothing_is_promoted_it_scores_with_the_baseline(project):
+    (project / "models/champion").rename(project / "models/baseline")
+    assert f"from {project / 'models/baseline'}\n" in run().stderr
+    (project / "models/baseline/model.onnx").unlink()
+    assert "neither models/champion nor models/baseline holds a model" in str(run().exception)
 
 
 def test_a_folder_is_a_model_and_another_name_is_refused(project):

@@ -478,3 +478,31 @@ def test_gto_and_dvc_read_what_was_written(world: World, tmp_path: Path) -> None
     for words, model in ((("--stage", "prod"), "model two"), (("--rev", "v1.0.0"), "model one")):
         clone.run("dvc", "artifacts", "get", ".", "toy", *words, "-o", words[1])
         assert clone.model(words[1]) == model
+
+
+@pytest.fixture
+def begun(world: World) -> World:
+    """A new project: nothing was promoted, and the candidate is compared with the commit's own baseline."""
+    (world.folder / "models/champion").rename(world.folder / "models/baseline")
+    (world.folder / "models/champion").mkdir()
+    (world.folder / "models/champion/README.md").write_text("none yet\n")
+    for name in ("dvc.yaml", "judge.py"):
+        path = world.folder / name
+        path.write_text(path.read_text().replace("models/champion", "models/baseline"))
+    world.run("dvc", "repro", "--quiet")
+    world.commit("a new project")
+    return world
+
+
+def test_until_the_first_promotion_the_baseline_is_the_champion(begun: World) -> None:
+    change = do(begun)
+    assert change.version == "v1.0.0"
+    assert begun.model("models/champion") == "model one"
+    assert not (begun.folder / "models/champion/README.md").exists()
+    assert begun.git("status", "--porcelain") == ""
+
+
+def test_a_decision_that_compared_with_another_baseline_is_refused(begun: World) -> None:
+    (begun.folder / "models/baseline/model.onnx").write_text("model other")
+    begun.commit("another baseline")
+    refused(begun, "models/baseline", status=2)
