@@ -7,7 +7,7 @@ SHELL := /bin/bash
 RESOLVE = $(UV) pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url --upgrade
 .DEFAULT_GOAL := help
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
-.PHONY: help env repro test verify lab wheel lock lint types format hooks
+.PHONY: help env repro test verify lab new wheel lock lint types format hooks
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' | column -t -s'|'
@@ -59,6 +59,9 @@ hooks: .venv/dev.stamp ## install the Git hooks that call these targets
 	@echo "environment: .venv, also from $<"
 	@$(UV) pip install --quiet --python $(BIN)/python --require-hashes --compile-bytecode -r $<
 	@touch $@
+
+new: env ## start a project on your own table: make new TO=../churn DATA=customers.csv TARGET=left
+	@recommit new "$(TO)" --data "$(DATA)" --target "$(TARGET)" $(FLAGS)
 
 wheel: env ## build the machinery as a wheel, in dist; the same tree gives the same bytes
 	@rm -rf dist && $(BIN)/hatchling build -t wheel

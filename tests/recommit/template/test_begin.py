@@ -1,0 +1,173 @@
+"""`recommit new`: a project that is green at once, or a line that says why there is none, and nothing left behind."""
+
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner, Result
+
+from recommit import Refusal
+from recommit.check.declared import Declared, check
+from recommit.rawtable.form import Form
+from recommit.template.begin import answered
+from recommit.template.look import Question, Said
+from recommit.template.shipped import notebooks
+from recommit.verbs.new import command
+
+
+def table(rows: int = 3000) -> pd.DataFrame:
+    """Bikes hired, hour by hour: more when it is warm."""
+    draw = np.random.default_rng(3)
+    warm = draw.normal(15, 8, rows).round(1)
+    return pd.DataFrame(
+        {
+            "hour_id": np.arange(1000, 1000 + rows),
+            "asked_at": pd.date_range("2023-01-01", periods=rows, freq="3h", tz="UTC").strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "warm": warm,
+            "place": draw.choice(["north", "south"], rows),
+            "busy": np.where(draw.random(rows) < 1 / (1 + np.exp(-(warm - 15) / 8)), "yes", "no"),
+        }
+    )
+
+
+def new(path: Path, *words: str, data: pd.DataFrame | None = None, given: str | None = None) -> Result:
+    """Runs `recommit new` on a table beside the project, and asks nothing."""
+    file = path.parent / "hire.csv"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    (table() if data is None else data).to_csv(file, index=False)
+    flags = ["--data", str(file), "--target", "busy", "--yes", *words]
+    return CliRunner().invoke(command, [str(path), *flags], input=given)
+
+
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A project, and what the command printed."""
+    path = tmp_path_factory.mktemp("begun") / "bike-hire"
+    result = new(path)
+    assert result.exit_code == 0, result.exception
+    return path, result.output
+
+
+def git(folder: Path, *words: str) -> list[str]:
+    result = subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True, check=True)
+    return result.stdout.splitlines()
+
+
+def test_a_new_project_is_one_commit_with_nothing_to_mend(begun: tuple[Path, str]) -> None:
+    path, _ = begun
+    assert len(git(path, "log", "--oneline")) == 1
+    assert git(path, "status", "--porcelain") == []
+    assert check(Declared(path)) == []
+
+
+def test_its_table_is_kept_by_dvc_and_not_by_git(begun: tuple[Path, str]) -> None:
+    path, _ = begun
+    assert (path / "data/source/hire.csv").read_bytes() == (path.parent / "hire.csv").read_bytes()
+    tracked = git(path, "ls-files", "data")
+    assert sorted(tracked) == ["data/source/.gitignore", "data/source/hire.csv.dvc"]
+    assert "      - data/source/hire.csv\n" in (path / "dvc.yaml").read_text()
+
+
+def test_what_is_the_users_to_own_is_small(begun: tuple[Path, str]) -> None:
+    path, _ = begun
+    generic = {*notebooks()}
+    own = [name for name in git(path, "ls-files") if name not in generic and not name.startswith(("vendor/", "locks/"))]
+    assert len(own) <= 30
+    assert sum((path / name).read_text().count("\n") for name in own) <= 1200
+    assert (path / "dvc.yaml").read_text().count("\n") < 350
+    package = list((path / "src/bike_hire").iterdir())
+    assert len(package) <= 4
+    assert sum(file.read_text().count("\n") for file in package) <= 250
+
+
+def test_it_ends_with_what_was_assumed_the_whole_command_and_what_comes_next(begun: tuple[Path, str]) -> None:
+    _, said = begun
+    assert "Assumed:" in said
+    assert re.search(r"recommit new .*--target busy", said)
+    assert "make repro" in said
+
+
+def test_the_whole_command_gives_the_same_project(begun: tuple[Path, str], tmp_path: Path) -> None:
+    path, said = begun
+    (line,) = [line.strip() for line in said.splitlines() if line.strip().startswith("recommit new ")]
+    words = shlex.split(line)[2:]
+    again = tmp_path / "bike-hire"
+    result = CliRunner().invoke(command, [str(again), *words[1:]])
+    assert result.exit_code == 0, result.exception
+    for name in git(path, "ls-files"):
+        assert (path / name).read_bytes() == (again / name).read_bytes(), name
+
+
+@pytest.mark.parametrize(
+    ("words", "data", "reason"),
+    [
+        ([], table().assign(busy="yes"), "busy"),
+        ([], table().drop(columns="busy"), "busy"),
+        (["--key", "place"], None, "place"),
+        (["--time", "warm"], None, "warm"),
+        (["--time", "asked_at", "--no-time"], None, "exclude"),
+        (["--known", "warm", "--not-known", "warm"], None, "warm"),
+        ([], table(0), "no rows"),
+    ],
+    ids=["one class", "no target", "a key that repeats", "no instants", "two minds", "two answers", "no rows"],
+)
+def test_a_table_that_is_none_gets_a_line_and_leaves_nothing(
+    tmp_path: Path, words: list[str], data: pd.DataFrame | None, reason: str
+) -> None:
+    result = new(tmp_path / "deep/down/bike-hire", *words, data=data)
+    assert isinstance(result.exception, Refusal)
+    assert reason in str(result.exception)
+    assert "\n" not in str(result.exception)
+    assert [path.name for path in (tmp_path / "deep/down").iterdir()] == ["hire.csv"]
+
+
+def test_a_project_that_fails_half_way_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr("recommit.template.project.write_deps", full)
+    result = new(tmp_path / "here/bike-hire")
+    assert isinstance(result.exception, OSError)
+    assert [path.name for path in (tmp_path / "here").iterdir()] == ["hire.csv"]
+
+
+def test_no_project_is_put_into_a_repository_or_over_files(tmp_path: Path) -> None:
+    subprocess.run(["git", "init", "--quiet", str(tmp_path / "repository")], check=True)
+    result = new(tmp_path / "repository/bike-hire")
+    assert "lies in the repository" in str(result.exception)
+    (tmp_path / "bike-hire").mkdir()
+    (tmp_path / "bike-hire/mine.txt").touch()
+    assert "is there already" in str(new(tmp_path / "bike-hire").exception)
+    assert [path.name for path in (tmp_path / "bike-hire").iterdir()] == ["mine.txt"]
+
+
+def test_without_a_terminal_what_is_missing_is_named_and_not_asked(tmp_path: Path) -> None:
+    result = CliRunner().invoke(command, [str(tmp_path / "bike-hire")])
+    assert isinstance(result.exception, Refusal)
+    assert "--data and --target" in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    ("flag", "about", "answer", "said", "form"),
+    [
+        ("--known or --not-known", "a, b", "no", Said("t", known={"a": False, "b": False}), Form()),
+        ("--known", "a", "yes", Said("t", known={"a": True}), Form()),
+        ("--zone", "at", "Europe/Paris", Said("t"), Form(zone="Europe/Paris")),
+        ("--horizon", "at", "2.5", Said("t", horizon=2.5), Form()),
+        ("--time", "at", "guess", Said("t", time="at"), Form()),
+        ("--time", "at", "no", Said("t", time=""), Form()),
+        ("--group", "who", "yes", Said("t", group="who"), Form()),
+        ("--group", "who", "no", Said("t"), Form()),
+        ("--key", "row", "guess", Said("t"), Form()),
+        ("--key", "row", "a", Said("t", key="a"), Form()),
+        ("--task", "t", "number", Said("t", task="number"), Form()),
+        ("--positive", "t", "yes", Said("t", positive="yes"), Form()),
+    ],
+)
+def test_an_answer_is_what_its_flag_says(flag: str, about: str, answer: str, said: Said, form: Form) -> None:
+    question = Question(about, "?", "guess", "why", flag)
+    assert answered(question, answer, Said("t"), Form(), ["a", "b", "at", "who"]) == (said, form)

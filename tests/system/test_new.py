@@ -1,0 +1,126 @@
+"""A whole project from a table: `recommit new`, the pipeline on the machinery's wheel, a champion, a proof."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import sysconfig
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from recommit.template.shipped import wheel
+
+SLOWER = {"instants: 6": "instants: 1", "most: 3 ": "most: 1 ", "max_iter: 100": "max_iter: 10"}
+
+
+def hire(rows: int = 2400) -> pd.DataFrame:
+    """Bikes hired every third hour: more when it is warm."""
+    draw = np.random.default_rng(3)
+    warm = draw.normal(15, 8, rows).round(2)
+    asked_at = pd.date_range("2023-01-01", periods=rows, freq="3h", tz="UTC")
+    busy = np.where(draw.random(rows) < 1 / (1 + np.exp(-(warm - 15) / 5)), "yes", "no")
+    place = draw.choice(["north", "south"], rows)
+    return pd.DataFrame(
+        {"id": np.arange(rows), "asked_at": asked_at.astype("str"), "warm": warm, "place": place, "busy": busy}
+    )
+
+
+class Begun:
+    """A project that `recommit new` wrote, and an environment that holds the wheel and none of this tree."""
+
+    def __init__(self, folder: Path, programs: Path) -> None:
+        self.folder, self.programs = folder, programs
+
+    def run(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("DVC_", "PYTEST_"))}
+        path = os.pathsep.join([str(self.programs), str(Path(sys.executable).parent), os.environ["PATH"]])
+        env = kept | {"PATH": path, "JUPYTER_PATH": f"{sys.prefix}/share/jupyter"}
+        result = subprocess.run(words, cwd=self.folder, env=env, capture_output=True, text=True, timeout=900)
+        assert not check or result.returncode == 0, f"{words}:\n{result.stdout}\n{result.stderr}"
+        return result
+
+    def json(self, name: str) -> dict:
+        return json.loads((self.folder / name).read_text())
+
+
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory: pytest.TempPathFactory) -> Begun:
+    place = tmp_path_factory.mktemp("new")
+    programs = environment(place / "venv")
+    hire().to_csv(place / "hire.csv", index=False)
+    flags = ["--data", str(place / "hire.csv"), "--target", "busy", "--horizon", "3", "--yes"]
+    Begun(place, programs).run("recommit", "new", str(place / "bikes"), *flags)
+    project = Begun(place / "bikes", programs)
+    params = (project.folder / "params.yaml").read_text()
+    for old, quick in SLOWER.items():
+        assert old in params
+        params = params.replace(old, quick)
+    (project.folder / "params.yaml").write_text(params)
+    project.run("dvc", "config", "--local", "core.site_cache_dir", str(project.folder / ".dvc/tmp/site"))
+    project.run("dvc", "repro")
+    project.run("git", "add", "--all")
+    project.run("git", "commit", "--quiet", "--message", "results")
+    return project
+
+
+def environment(folder: Path) -> Path:
+    """A virtual environment with the wheel, beside the packages of this one; returns where its programs are."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
+    [site] = (folder / "lib").glob("python*/site-packages")
+    (site / "others.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    name, content = wheel()
+    (folder / name).write_bytes(content)
+    with zipfile.ZipFile(folder / name) as packed:
+        packed.extractall(site)
+    [installed] = site.glob("recommit-*.dist-info")
+    (installed / "direct_url.json").write_text(json.dumps({"url": (folder / name).as_uri(), "archive_info": {}}))
+    for program, call in (("recommit", "from recommit_tree import main"), ("dvc", "from dvc.cli import main")):
+        (folder / "bin" / program).write_text(f"#!{folder}/bin/python\nimport sys\n{call}\nsys.exit(main())\n")
+        (folder / "bin" / program).chmod(0o755)
+    return folder / "bin"
+
+
+@pytest.mark.system
+def test_the_pipeline_runs_through_to_a_decision_and_predictions(begun: Begun) -> None:
+    assert begun.json("models/decision.json")["answer"] in ("yes", "no", "unknown")
+    predicted = pd.read_parquet(begun.folder / "data/predictions/upcoming.parquet")
+    asked = pd.read_parquet(begun.folder / "data/features/upcoming.parquet")
+    assert predicted["id"].tolist() == asked["id"].tolist()
+    assert (begun.folder / "reports/index.html").is_file()
+
+
+@pytest.mark.system
+def test_the_candidate_was_compared_with_the_commits_own_baseline(begun: Begun) -> None:
+    champion = begun.json("reports/evidence/test.json")["champion"]
+    assert champion["model"] == "baseline"
+    assert begun.json("models/baseline/manifest.json")["fit"] == champion["fit"]
+    assert begun.json("reports/evidence/test.json")["candidate"]["model"] != "baseline"
+
+
+@pytest.mark.system
+def test_its_results_are_proved_on_the_installed_machinery(begun: Begun) -> None:
+    # Packages of this environment are read from beside the project's own, which a proof rightly names.
+    said = begun.run("recommit", "verify", "--stage", "features", "--stage", "gate", check=False).stdout
+    assert re.search(r"(\d+) outputs of 2 stages: \1 identical", said), said
+
+
+@pytest.mark.system
+def test_a_project_can_be_begun_where_only_the_wheel_is(begun: Begun) -> None:
+    """The machinery that wrote it was the wheel's own, and the new project keeps the very same wheel."""
+    name, content = wheel()
+    assert (begun.folder / "vendor" / name).read_bytes() == content
+    assert not (begun.folder / "src/recommit").exists()
+
+
+@pytest.mark.system
+def test_a_promoted_version_is_the_champion_from_then_on(begun: Begun) -> None:
+    begun.run("recommit", "promote", "--force", "--reason", "a test")
+    assert not (begun.folder / "models/champion/README.md").exists()
+    begun.run("dvc", "repro", "evaluate")
+    found = begun.json("reports/evidence/test.json")
+    assert found["champion"]["md5"] == found["candidate"]["md5"]
