@@ -125,7 +125,7 @@ class Code:
     def used_by(self, stage: Stage) -> set[str]:
         """Returns the files of all modules that the stage's `recommit` verb and its notebook import, and so on."""
         names = {"recommit.cli", f"recommit.verbs.{stage.words[1]}"}
-        if stage.notebook:
+        if stage.notebook and (self._folder / stage.notebook).is_file():  # one that is not there is found elsewhere
             names |= self._imported_by(stage.notebook)
         if _PROBLEM in names:
             names.add(named_problem(self._folder)[0])

@@ -79,12 +79,14 @@ def merge_notebook(old: str, ours: str, new: str) -> Merged:
 
 
 def merge_pipeline(old: str, ours: str, new: str) -> Merged:
-    """Merge dvc.yaml stage by stage. The deps of a stage are left out: `recommit check --fix` writes them anew.
+    """Merge dvc.yaml stage by stage. The user's deps stay: `recommit check --fix` writes those that follow from others.
 
     A stage that the user has deleted stays deleted; a new stage comes after the one that it follows in the template.
     What stands before and after the stages is merged as text.
     """
-    (head, known, tail), (our_head, mine, our_tail), (new_head, other, new_tail) = map(_stages, (old, ours, new))
+    (head, known, tail, _), (our_head, mine, our_tail, deps), (new_head, other, new_tail, _) = map(
+        _stages, (old, ours, new)
+    )
     conflicts, stages = 0, {}
     for name, text in mine.items():
         if name in known and name in other:
@@ -96,7 +98,7 @@ def merge_pipeline(old: str, ours: str, new: str) -> Merged:
     for name in _added(order, known, names):
         names.insert(_after(name, order, names), name)
     ends = [three_way(*parts, merge_text) for parts in ((head, our_head, new_head), (tail, our_tail, new_tail))]
-    body = "".join(stages.get(name) or other[name] for name in names)
+    body = "".join(_with_deps(stages[name], deps[name]) if name in stages else other[name] for name in names)
     return Merged(ends[0].text + body + ends[1].text, conflicts + sum(end.conflicts for end in ends))
 
 
@@ -124,15 +126,22 @@ def _after(name: str, order: list[str], names: list[str]) -> int:
     return max((place + 1 for place, other in enumerate(names) if other in before), default=0)
 
 
-def _stages(text: str) -> tuple[str, dict[str, str], str]:
-    """Return what stands before the stages in dvc.yaml, each stage's lines without its deps, and what comes after."""
+def _with_deps(stage: str, deps: str) -> str:
+    """Put `deps`, the lines of a stage's deps, before its outs."""
+    lines = stage.splitlines(keepends=True)
+    place = next((n for n, line in enumerate(lines) if line.startswith(("    outs:", "    metrics:"))), len(lines))
+    return "".join([*lines[:place], deps, *lines[place:]])
+
+
+def _stages(text: str) -> tuple[str, dict[str, str], str, dict[str, str]]:
+    """Return what stands before the stages in dvc.yaml, each stage's lines without deps, what follows, and the deps."""
     lines = text.splitlines(keepends=True)
     nodes = {key.value: (key, value) for key, value in YAML().compose(text).value}
     stages = nodes["stages"][1].value
     starts = [_first_line(lines, key.start_mark.line) for key, _ in stages]
     ends = [key.start_mark.line for key, _ in nodes.values() if key.start_mark.line > starts[-1]]
     last = _first_line(lines, min(ends)) if ends else len(lines)
-    found = {}
+    found, deps = {}, {}
     for (key, entry), first, end in zip(stages, starts, [*starts[1:], last], strict=True):
         inner = [one.start_mark.line for one, _ in entry.value] + [end]
         skipped = {
@@ -143,7 +152,8 @@ def _stages(text: str) -> tuple[str, dict[str, str], str]:
             if lines[line].strip()
         }
         found[key.value] = "".join(lines[line] for line in range(first, end) if line not in skipped)
-    return "".join(lines[: starts[0]]), found, "".join(lines[last:])
+        deps[key.value] = "".join(lines[line] for line in sorted(skipped))
+    return "".join(lines[: starts[0]]), found, "".join(lines[last:]), deps
 
 
 def _first_line(lines: list[str], line: int) -> int:

@@ -33,12 +33,13 @@ _TOOLS = {"coverage", "iniconfig", "nbstripout", "nbval", "pytest", "ruff"}
 """Of the tools that this repository is made with, those that a project's tests need, with all that these need."""
 
 
-def render(answers: Answers) -> dict[str, bytes]:
+def render(answers: Answers, kept: tuple[str, bytes] | None = None) -> dict[str, bytes]:
     """Returns every file of a project by its path, but for its table and src/NAME/columns.py.
 
+    `kept` is the name and the content of the wheel that the project keeps, by default the one of this machinery.
     dvc.yaml has no deps: `recommit check --fix` derives them.
     """
-    name, content = wheel()
+    name, content = kept or wheel()
     rendered = _rendered(answers, name)
     own = rendered.pop("dvc.yaml")
     if not answers.remote:

@@ -85,7 +85,7 @@ def stages(text: str) -> dict:
     return YAML(typ="safe").load(text)["stages"]
 
 
-def test_stages_are_merged_one_by_one_and_their_deps_left_to_check():
+def test_stages_are_merged_one_by_one_and_the_deps_stay():
     ours = PIPELINE.replace("desc: Fit", "desc: Fit mine").replace("src/mine.py", "src/other.py")
     new = PIPELINE.replace("models/a.onnx", "models/b.onnx").replace(
         "artifacts:", "  gate:\n    cmd: recommit run notebooks/gate.ipynb\n    outs: [d.json]\n\nartifacts:"
@@ -95,6 +95,7 @@ def test_stages_are_merged_one_by_one_and_their_deps_left_to_check():
     assert stages(found.text)["train"] == {
         "desc": "Fit mine",
         "cmd": "recommit run notebooks/train.ipynb",
+        "deps": ["notebooks/train.ipynb", "src/other.py"],
         "outs": ["models/b.onnx"],
     }
     assert list(stages(found.text)) == ["train", "look", "gate"]
