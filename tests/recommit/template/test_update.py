@@ -31,7 +31,7 @@ def later(tmp_path_factory: pytest.TempPathFactory) -> Path:
             shutil.copy(ROOT / name, tree / name)
     shutil.copytree(ROOT / "src/recommit", tree / "src/recommit", ignore=skipped, dirs_exist_ok=True)
     edit(tree / "pyproject.toml", 'version = "0.2.0"', 'version = "0.3.0"')
-    edit(tree / "dvc.yaml", "desc: Predict past months", "desc: Predict earlier periods")
+    edit(tree / "dvc.yaml", "desc: Predict", "desc: Foretell")
     edit(tree / "src/recommit/template/files/params.yaml.jinja", "seed: ", "seed: 1")
     read = nbformat.read(tree / "notebooks/train.ipynb", 4)
     read.cells.append(nbformat.v4.new_code_cell("print('later')", id="later"))
@@ -76,7 +76,7 @@ def test_what_the_user_has_not_changed_is_replaced(project: Path, later: Path, m
     assert [file.name for file in (project / "vendor").iterdir()] == [later.name]
     assert later.name in (project / "locks/run.txt").read_text()
     assert "recommit==0.3.0" in (project / "pyproject.toml").read_text()
-    assert "Predict earlier periods" in (project / "dvc.yaml").read_text()
+    assert "desc: Foretell" in (project / "dvc.yaml").read_text()
     assert nbformat.read(project / "notebooks/train.ipynb", 4).cells[-1].id == "later"
     assert [str(one) for one in check(Declared(project))] == []
     assert "make env" in result.output
@@ -97,7 +97,7 @@ def test_edits_in_every_kind_of_file_stay(project: Path, later: Path, monkeypatc
     read = nbformat.read(project / "notebooks/train.ipynb", 4)
     assert (read.cells[0].source, read.cells[-1].id) == ("# Mine", "later")
     assert "recommit  run notebooks/train.ipynb" in (project / "dvc.yaml").read_text()
-    assert "Predict earlier periods" in (project / "dvc.yaml").read_text()
+    assert "desc: Foretell" in (project / "dvc.yaml").read_text()
     assert (project / "params.yaml").read_text() == edited["params.yaml"].replace("seed: ", "seed: 1", 1)
     assert (project / "README.md").read_text() == edited["README.md"]
     assert not (project / "notebooks/importance.ipynb").exists()
