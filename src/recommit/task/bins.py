@@ -7,6 +7,8 @@ from numpy.typing import ArrayLike
 from recommit.learning.intervals import Blocks, Estimate
 
 BINS = 15
+# Chance alone gives a bin of fewer rows an error as large as those that the gate is to find.
+_ROWS = 500
 
 
 def calibration(truth: ArrayLike, answer: ArrayLike, bins: int = 10) -> pd.DataFrame:
@@ -25,14 +27,15 @@ def calibration(truth: ArrayLike, answer: ArrayLike, bins: int = 10) -> pd.DataF
     ).reset_index(drop=True)
 
 
-def calibration_error(truth: ArrayLike, answer: ArrayLike, blocks: Blocks, bins: int = BINS) -> Estimate:
+def calibration_error(truth: ArrayLike, answer: ArrayLike, blocks: Blocks) -> Estimate:
     """Return the mean of |mean answer - mean truth| over bins of equal size, weighted by rows.
 
+    There are `BINS` bins, or fewer, so that each has enough rows; with one bin it is the size of the gap of all rows.
     The expected calibration error of Naeini, Cooper and Hauskrecht (2015), with equally filled bins. Chance alone makes
     it positive: for a perfect forecast, too, the interval lies above 0.
     """
     came, said = np.asarray(truth, dtype="float64"), np.asarray(answer, dtype="float64")
-    edges = _edges(said, bins)
+    edges = _edges(said, min(BINS, max(1, len(said) // _ROWS)))
     code = np.searchsorted(edges, said, side="left")
     width = len(edges) + 1
     cells = np.bincount(blocks.codes * width + code, weights=said - came, minlength=blocks.number * width)

@@ -104,5 +104,17 @@ def test_the_curve_says_how_many_rows_are_so_far_off(drawn):
     assert points["y"].iloc[-1] == pytest.approx(0.99, abs=0.01)
 
 
+def test_honest_answers_for_few_rows_are_not_miscalibrated_by_chance():
+    """Errors are in standard deviations of the target, and 0.05 is the gate's bound."""
+    errors = []
+    for seed in range(50):
+        draws = np.random.default_rng(seed)
+        answer = draws.normal(size=1000)
+        truth = answer + draws.normal(size=1000)
+        error = TASK.judge(truth, answer, blocks(np.repeat(np.arange(50), 20), 0))["calibration_error"]
+        errors.append(error.interval().low / np.sqrt(2))
+    assert np.mean(np.array(errors) < 0.05) > 0.95
+
+
 def test_any_finite_number_is_an_answer():
     assert TASK.sound([0, -1e9, np.nan, np.inf]).tolist() == [True, True, False, False]
