@@ -317,6 +317,8 @@ class _Hashed:
         return found if n is None else found[-n:]
 
     def blocks(self, rows: pd.DataFrame) -> pd.Series:
+        if self.column not in rows:
+            raise ValueError(f"blocks are made from {self.column}, which is not there: name it in the problem's beside")
         found = rows[self.column].astype("str")
         if found.nunique() <= BLOCKS and self.column != self.key:
             return found

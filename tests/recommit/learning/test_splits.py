@@ -272,6 +272,7 @@ def test_blocks_are_groups_or_hashes_of_the_key() -> None:
     assert hashed.nunique() == BLOCKS
     test = drawn().test(data).test
     assert hashed[test.index].nunique() > 0.9 * BLOCKS, "blocks do not go with the part"
+    assert "name it in the problem's beside" in refused(lambda: drawn("group").blocks(data[["row"]]))
     many = data.assign(patient=np.arange(3000) // 2)
     grouped = drawn("group").blocks(many)
     assert grouped.nunique() <= BLOCKS
