@@ -4,8 +4,8 @@ import re
 
 _STAGE = re.compile(r"^  (\w+):\n", re.MULTILINE)
 _DEPS = re.compile(r"^    deps:\n(?:      .*\n)*", re.MULTILINE)
-_OF_TIME = ("quality", "staleness", "point_in_time", "predict", "outcome")
-"""Stages that exist only where rows have a time: elsewhere there are no periods, and no rows still to come."""
+_OF_TIME = ("quality", "staleness", "point_in_time", "outcome")
+"""Stages that exist only where rows have a time: elsewhere there are no periods to compare."""
 
 
 def stages_of(pipeline: str, own: str, time: bool) -> str:

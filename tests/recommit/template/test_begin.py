@@ -99,7 +99,9 @@ def test_the_whole_command_gives_the_same_project(begun: tuple[Path, str], tmp_p
     result = CliRunner().invoke(command, [str(again), *words[1:]])
     assert result.exit_code == 0, result.exception
     for name in git(path, "ls-files"):
-        assert (path / name).read_bytes() == (again / name).read_bytes(), name
+        # columns.py opens with what was guessed, and here nothing is.
+        one, other = ((folder / name).read_bytes() for folder in (path, again))
+        assert one.rpartition(b'"""')[2] == other.rpartition(b'"""')[2] if "columns.py" in name else one == other, name
 
 
 @pytest.mark.parametrize(

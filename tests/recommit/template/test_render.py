@@ -133,7 +133,7 @@ def test_stages_that_need_a_time_are_there_only_where_rows_have_one() -> None:
         set(re.findall(r"^  (\w+):$", render(answers)["dvc.yaml"].decode(), re.MULTILINE))
         for answers in (TIMED, TIMELESS)
     )
-    assert timed - timeless == {"quality", "staleness", "point_in_time", "predict", "outcome"}
+    assert timed - timeless == {"quality", "staleness", "point_in_time", "outcome"}
     assert timeless < timed
 
 
