@@ -15,6 +15,11 @@ TOOLS = {"make", "dvc", "recommit", "papermill", "pytest", "git"}
 # These take the terminal, need the network, the gate's yes or an earlier model, or run this test again: that there is
 # such a command must do.
 NOT_RUN = {"make lab": "make --dry-run lab", "make test": "make --dry-run test", "make lock": "make --dry-run lock"}
+NOT_RUN |= {
+    "make new TO=../visibility DATA=weather.csv TARGET=visib": "make --dry-run new",
+    "make wheel": "make -n wheel",
+}
+NOT_RUN |= {"recommit update WHEEL": "recommit update --help"}
 NOT_RUN |= {f"recommit {verb}": f"recommit {verb} --help" for verb in ("run", "promote", "rollback")}
 
 
