@@ -11,8 +11,8 @@ from ruamel.yaml import YAML
 
 from flights import expectations, sources
 from flights.problem import PROBLEM
+from recommit.learning.calendar import Calendar
 from recommit.learning.quality import Smallest, report
-from recommit.learning.splits import Calendar
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks/results/quality.json"

@@ -7,8 +7,8 @@ import pytest
 from flights import expectations
 from flights.expectations import READINGS
 from flights.problem import PROBLEM
+from recommit.learning.calendar import Calendar
 from recommit.learning.quality import Flag, Smallest, report
-from recommit.learning.splits import Calendar
 
 CLOCK = pd.Timestamp("2013-08-01", tz="UTC")
 SMALLEST = Smallest(share=0.02, shift=0.1, rows=0.2, hours=12)

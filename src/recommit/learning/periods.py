@@ -7,8 +7,8 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from recommit.learning.calendar import Calendar
 from recommit.learning.intervals import Blocks, Interval
-from recommit.learning.splits import Calendar
 
 What = Literal[
     "missing",

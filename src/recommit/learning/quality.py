@@ -41,10 +41,10 @@ from scipy import stats
 from recommit.evidence.numbers import LEVEL, Interval
 from recommit.evidence.stages import Checks, Flag, Label, Missing, Quality, Volume
 from recommit.learning import feeds, relations
+from recommit.learning.calendar import Calendar
 from recommit.learning.intervals import blocks
 from recommit.learning.periods import Monitored, Number, Period, What, describe, periods, value_counts, weekly_medians
 from recommit.learning.reference import RELATIVE, Key, Measured, Series, Smallest
-from recommit.learning.splits import Calendar
 
 LEAST_PERIODS = 3  # with fewer there is at most one difference between periods, too few to tell how periods differ
 NUMBERS = ["table", "period", "column", "what", "of", "value", "low", "high"]

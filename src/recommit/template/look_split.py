@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from recommit import Refusal
-from recommit.learning.splits import TODO, Calendar, clock, splitter
+from recommit.learning.calendar import TODO, Calendar
+from recommit.learning.splits import clock, splitter
 from recommit.problem import Problem
 
 PERIODS = {"month": "M", "quarter": "Q", "week": "W-SUN", "day": "D"}

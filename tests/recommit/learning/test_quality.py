@@ -8,9 +8,9 @@ import pytest
 
 from recommit.evidence.stages import Checks
 from recommit.learning import figures_quality, quality
+from recommit.learning.calendar import Calendar
 from recommit.learning.intervals import Interval, blocks
 from recommit.learning.periods import Monitored, Sorted, periods
-from recommit.learning.splits import Calendar
 
 CLOCK = pd.Timestamp("2013-09-01", tz="UTC")
 CALENDAR = Calendar("month")

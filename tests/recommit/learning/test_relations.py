@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from recommit.learning import quality
+from recommit.learning.calendar import Calendar
 from recommit.learning.periods import Monitored
-from recommit.learning.splits import Calendar
 
 CLOCK = pd.Timestamp("2013-09-01", tz="UTC")
 CALENDAR = Calendar("month")

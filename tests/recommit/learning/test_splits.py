@@ -9,7 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recommit.learning.splits import BLOCKS, LEAST, Calendar, Split, Splitter, splitter
+from recommit.learning.calendar import Calendar
+from recommit.learning.split import LEAST
+from recommit.learning.split_by_hash import BLOCKS
+from recommit.learning.splits import Split, Splitter, splitter
 
 AS_OF = "2013-09-01"
 
