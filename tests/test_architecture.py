@@ -1,6 +1,7 @@
 """What the design says of the whole tree: who imports whom, what no file may hold."""
 
 import ast
+import json
 import re
 import subprocess
 import sys
@@ -8,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from flights.problem import PROBLEM
 from recommit.check.uses import imports, tree_of
 from recommit.evidence.files import kind_of
 from recommit.project.pipeline import is_in, stages
+from recommit.template.shipped import notebooks
 
 ROOT = Path(__file__).parents[1]
 SRC = ROOT / "src"
@@ -141,3 +144,16 @@ def test_the_workflow_is_one_that_github_accepts(tmp_path: Path) -> None:
     assert "runs-on:" in text
     planted.write_text(text.replace("runs-on:", "run-on:"))
     assert not workflow_is_valid(planted)
+
+
+@pytest.mark.parametrize("name", notebooks())
+def test_a_generic_notebook_names_no_problem_and_no_column(name: str) -> None:
+    columns = {column for table in (PROBLEM.rows, PROBLEM.features) for column in table.names}
+    cells = json.loads((ROOT / name).read_text())["cells"]
+    text = "\n".join("".join(cell["source"]) for cell in cells)
+    assert not re.search(r"\bflights?\b", text, re.IGNORECASE)
+    code = ast.parse("\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"))
+    literals = {node.value for node in ast.walk(code) if isinstance(node, ast.Constant)}
+    attributes = {node.attr for node in ast.walk(code) if isinstance(node, ast.Attribute)}
+    assert not columns & {one for one in literals if isinstance(one, str)}
+    assert not columns & attributes
