@@ -100,6 +100,8 @@ class Problem:
             raise ValueError(f"{', '.join(absent)} is none of the problem's tables")
         if len({self.instant is None, self.known is None, self.event is None}) > 1:
             raise ValueError("instant, known and event are all given, where rows have a time, or none of them is")
+        if self.directions and len(self.task.parts) > 1:
+            raise ValueError("directions say which way one number must not move: an answer of several has no such way")
         if untold := [name for name, kind in self.asked.items() if kind == "boolean"]:
             raise ValueError(f"{untold[0]} is given and a boolean, which no table to score is read for: take a text")
 

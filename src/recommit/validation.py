@@ -103,6 +103,17 @@ def _broken(problem: Problem, declared: Table, table: pd.DataFrame) -> Iterator[
         yield failure(problem, declared.name, table, one.column, rule, table.index[one.rows])
 
 
+def _telling_gaps(problem: Problem, rows: pd.DataFrame) -> list[str]:
+    """Return the columns whose missing values tell the outcome, where there are kinds of outcomes."""
+    kind = problem.rows[problem.target].kind
+    found: dict[str, None] = {}
+    if kind == "text":
+        rows = rows[rows[problem.target].notna()]
+    for asked in problem.task.questions(rows[problem.target]).values() if kind in ("boolean", "text") else ():
+        found |= dict.fromkeys(outcome_in_gaps(rows.assign(**{problem.target: asked}), problem.rows, problem.target))
+    return list(found)
+
+
 def _across(problem: Problem, tables: Mapping[str, pd.DataFrame]) -> Iterator[Failure]:
     rows, asked = tables.get(problem.rows.name), tables.get(problem.features.name)
     if asked is not None and problem.target in asked:
@@ -110,10 +121,9 @@ def _across(problem: Problem, tables: Mapping[str, pd.DataFrame]) -> Iterator[Fa
             yield problem.features.name, column, "is known in some row", len(asked), ""
     if rows is None:
         return
-    if problem.rows[problem.target].kind == "boolean":
-        for column in outcome_in_gaps(rows, problem.rows, problem.target):
-            gaps = rows.index[rows[column].isna()]
-            yield failure(problem, problem.rows.name, rows, column, "is missing whatever the outcome", gaps)
+    for column in _telling_gaps(problem, rows):
+        gaps = rows.index[rows[column].isna()]
+        yield failure(problem, problem.rows.name, rows, column, "is missing whatever the outcome", gaps)
     if asked is not None:
         absent = asked.index[~asked[problem.key].isin(rows[problem.key])]
         if len(absent):

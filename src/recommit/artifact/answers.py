@@ -1,14 +1,16 @@
 """What a model's answers are, by kind of task: what the manifest states of them, and how a prediction is written."""
 
+from collections.abc import Sequence
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 from pydantic import Field, model_validator
 
-from recommit.artifact.calibration import AsItIs, Platt
+from recommit.artifact.calibration import AsItIs, Platt, Temperature
 from recommit.artifact.closed import Closed, Level, Name, Share
-from recommit.artifact.sets import Around, Conformal, set_words
+from recommit.artifact.sets import Around, Conformal, Several, check_classes, set_words
 
 Columns = dict[str, pa.Array]
 
@@ -34,6 +36,12 @@ class Intervals(Closed):
     half_width: Annotated[float, Field(ge=0)]
 
 
+class Tempered(Closed):
+    """The temperature of the probabilities, which is part of the model file."""
+
+    temperature: Annotated[float, Field(gt=0, le=1e6)]
+
+
 class BinaryAnswers(Closed):
     """Probabilities of the second of two `outcomes`, each with the set of outcomes that cannot be ruled out."""
 
@@ -46,6 +54,12 @@ class BinaryAnswers(Closed):
 
     column: ClassVar[str] = "probability"
     """The column of the answer in a table of predictions."""
+    width: ClassVar[int] = 2
+    """How many numbers the model file gives for an answer."""
+    shape: ClassVar[tuple[int, ...]] = ()
+    """The shape of one answer."""
+    parts: ClassVar[tuple[str, ...]] = (column,)
+    """The columns of the answer's numbers in a table of predictions."""
     spread: ClassVar[float] = 1.0
     """By how much answers differ: see `distance`."""
 
@@ -79,6 +93,63 @@ class BinaryAnswers(Closed):
         return {self.column: pa.array(answer), "set": pa.DictionaryArray.from_arrays(code, words)}
 
 
+class ClassesAnswers(Closed):
+    """Probabilities of three `classes` or more, with the most likely one, and the set that cannot be ruled out."""
+
+    kind: Literal["classes"] = "classes"
+    classes: Annotated[list[Name], Field(min_length=3, max_length=1000)]
+    """In the order of the model file's probabilities."""
+    calibration: Tempered
+    conformal: Sets
+
+    column: ClassVar[str] = "prediction"
+    spread: ClassVar[float] = 1.0
+
+    @model_validator(mode="after")
+    def _has_a_name_for_each(self) -> "ClassesAnswers":
+        check_classes(self.classes)
+        return self
+
+    @property
+    def width(self) -> int:
+        """How many classes there are."""
+        return len(self.classes)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of one answer."""
+        return (self.width,)
+
+    @property
+    def calibrate(self) -> Temperature:
+        """The calibration that is part of the model file."""
+        return Temperature(self.calibration.temperature)
+
+    @property
+    def sets(self) -> Several:
+        """What turns an answer into a set."""
+        return Several(self.conformal.level, self.conformal.quantile, tuple(self.classes))
+
+    @property
+    def edges(self) -> tuple[float, ...]:
+        """The probability at which a class leaves the set."""
+        return (1 - self.conformal.quantile,)
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The columns of the probabilities, in order."""
+        return probabilities_of(self.classes)
+
+    def columns(self, answer: np.ndarray) -> Columns:
+        """Return what is written of each prediction: the most likely class, each probability, (n, k), and the set."""
+        likely = answer.argmax(axis=1).astype("int16")
+        return {
+            self.column: pa.DictionaryArray.from_arrays(likely, pa.array(self.classes)),
+            **dict(zip(self.parts, map(pa.array, answer.T), strict=True)),
+            "set": pa.array(self.sets.words(answer), pa.string()),
+        }
+
+
 class NumberAnswers(Closed):
     """Numbers in `unit`, each with an interval."""
 
@@ -89,6 +160,9 @@ class NumberAnswers(Closed):
     conformal: Intervals
 
     column: ClassVar[str] = "prediction"
+    width: ClassVar[int] = 1
+    shape: ClassVar[tuple[int, ...]] = ()
+    parts: ClassVar[tuple[str, ...]] = (column,)
     edges: ClassVar[tuple[float, ...]] = ()
     calibrate: ClassVar[AsItIs] = AsItIs()
 
@@ -103,15 +177,48 @@ class NumberAnswers(Closed):
         return {self.column: pa.array(answer), "low": pa.array(low), "high": pa.array(high)}
 
 
-Answers = BinaryAnswers | NumberAnswers
+Answers = BinaryAnswers | ClassesAnswers | NumberAnswers
 """What a manifest states of the answers, with all that a serving process needs to give them."""
 
 
+def probabilities_of(classes: Sequence[str]) -> tuple[str, ...]:
+    """Return the columns of the classes' probabilities in a table of predictions."""
+    return tuple(f"probability_{name}" for name in classes)
+
+
+def from_parts(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """Return answers from the columns of their numbers, (n,) each: (n,) where there is one, else (n, k)."""
+    return np.column_stack(parts) if len(parts) > 1 else np.asarray(parts[0])
+
+
+def answers_in(table: pd.DataFrame, columns: Sequence[str]) -> np.ndarray:
+    """Return the answers whose numbers are in those `columns` of `table`."""
+    return from_parts([table[name].to_numpy() for name in columns])
+
+
+def to_parts(answer: np.ndarray) -> list[np.ndarray]:
+    """Return the columns of the numbers of answers, (n,) each: the inverse of `from_parts`."""
+    return [answer] if answer.ndim == 1 else list(answer.T)
+
+
+def finite(answer: np.ndarray) -> np.ndarray:
+    """Return whether each answer is one, (n,) bool: all its numbers are finite."""
+    found = np.isfinite(answer)
+    return found if found.ndim == 1 else found.all(axis=1)
+
+
+def farthest(values: np.ndarray) -> np.ndarray:
+    """Return the largest of the absolute numbers of each row, (n,)."""
+    found = np.abs(values)
+    return found if found.ndim == 1 else found.max(axis=1)
+
+
 def distance(found: np.ndarray, due: np.ndarray, spread: float) -> np.ndarray:
-    """Return how far each answer is from the one that is due, (n,), as a share of `spread`.
+    """Return how far each answer is from the one that is due, (n,), as a share of `spread`: the farthest of k numbers.
 
     It is a share of the answer due itself where that is larger, because a float32 has seven digits. Of a probability,
     whose spread is 1, it is the difference. An answer that is no number is infinitely far.
     """
     with np.errstate(invalid="ignore"):
-        return np.where(np.isfinite(found), np.abs(found - due) / np.maximum(spread, np.abs(due)), np.inf)
+        away = np.where(np.isfinite(found), np.abs(found - due) / np.maximum(spread, np.abs(due)), np.inf)
+    return away if away.ndim == 1 else away.max(axis=1)

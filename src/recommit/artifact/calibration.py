@@ -1,13 +1,13 @@
 """Calibration: what turns a model's raw answers into those that its file gives."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import onnx
 from numpy.typing import ArrayLike
-from scipy.special import expit, logit
+from scipy.special import expit, logit, softmax
 
 SMALLEST = 1e-6
 """Probabilities are kept this far from 0 and 1 before their log-odds are taken."""
@@ -25,6 +25,12 @@ _STEPS: tuple[tuple[str, tuple[str, ...], str, dict[str, Any]], ...] = (
     ("Concat", ("other", "calibrated"), "probabilities", {"axis": 1}),
 )
 _PLACES = {"negative": 0, "positive": 1}
+_TEMPERED: tuple[tuple[str, tuple[str, ...], str, dict[str, Any]], ...] = (
+    ("Clip", ("uncalibrated", "least", "most"), "inside", {}),
+    ("Log", ("inside",), "logs", {}),
+    ("Div", ("logs", "temperature"), "scaled", {}),
+    ("Softmax", ("scaled",), "probabilities", {"axis": 1}),
+)
 
 
 @dataclass(frozen=True)
@@ -53,36 +59,50 @@ class Platt:
         return expit(self.slope * logit(clipped) + self.intercept)
 
     def into(self, content: bytes) -> bytes:
-        """Return the model file in `content`, from `export`, with nodes appended that calibrate its probabilities.
-
-        The outputs keep their names.
-        """
-        model = onnx.load_model_from_string(content)
-        graph = model.graph
-        for node in graph.node:
-            node.output[:] = ["uncalibrated" if name == "probabilities" else name for name in node.output]
+        """Return the model file in `content`, from `export`, with nodes appended that calibrate its probabilities."""
         constants = {**asdict(self), "least": SMALLEST, "most": 1 - SMALLEST, "one": 1.0}
-        graph.initializer.extend(
-            onnx.numpy_helper.from_array(np.array(value, dtype="float32"), _own(name))
-            for name, value in constants.items()
-        )
-        graph.initializer.extend(
-            onnx.numpy_helper.from_array(np.array([place], dtype="int64"), _own(name))
-            for name, place in _PLACES.items()
-        )
-        graph.node.extend(_nodes())
-        return model_bytes(model)
+        return _appended(content, _nodes(_STEPS), constants, _PLACES)
+
+
+@dataclass(frozen=True)
+class Temperature:
+    """Log probabilities divided by one number, and scaled to a sum of 1 (Guo, Pleiss, Sun and Weinberger 2017).
+
+    1 changes nothing; a higher `temperature` makes probabilities more alike.
+    """
+
+    temperature: float
+
+    def __call__(self, answer: ArrayLike) -> np.ndarray:
+        """Return the calibrated probabilities, (n, k), of the probabilities in `answer`, (n, k)."""
+        clipped = np.clip(np.asarray(answer, dtype="float64"), SMALLEST, 1 - SMALLEST)
+        return np.asarray(softmax(np.log(clipped) / self.temperature, axis=1))
+
+    def into(self, content: bytes) -> bytes:
+        """Return the model file in `content`, from `export`, with nodes appended that calibrate its probabilities."""
+        constants = {**asdict(self), "least": SMALLEST, "most": 1 - SMALLEST}
+        return _appended(content, _nodes(_TEMPERED), constants, {})
 
 
 UNCALIBRATED = Platt(1.0, 0.0)
 
 
-def calibration_of(graph: Any, constants: Mapping[str, np.ndarray]) -> Platt:
+def temperature_of(graph: Any, constants: Mapping[str, np.ndarray]) -> Temperature:
+    """Return the temperature that `Temperature.into` put at the end of a checked `graph`, or 1 if it put none.
+
+    `constants` are the arrays of the graph's initializers, by name.
+    """
+    nodes, name = _nodes(_TEMPERED), _own("temperature")
+    found = list(graph.node[-len(nodes) :]) == nodes and name in constants
+    return Temperature(float(constants[name].item()) if found else 1.0)
+
+
+def line_of(graph: Any, constants: Mapping[str, np.ndarray]) -> Platt:
     """Return the line that `Platt.into` put at the end of a checked `graph`, or `UNCALIBRATED` if it put none.
 
     `constants` are the arrays of the graph's initializers, by name.
     """
-    nodes = _nodes()
+    nodes = _nodes(_STEPS)
     # Such a name may also be that of an input column.
     line = [constants[_own(name)] for name in ("slope", "intercept") if _own(name) in constants]
     places = {name: constants[_own(name)].tolist() for name in _PLACES if _own(name) in constants}
@@ -101,9 +121,25 @@ def model_bytes(model: Any) -> bytes:
     return model.SerializeToString(deterministic=True)
 
 
-def _nodes() -> list[Any]:
+def _appended(content: bytes, nodes: list[Any], constants: Mapping[str, float], places: Mapping[str, int]) -> bytes:
+    """Return the model file in `content` with `nodes` appended, and their constants; the outputs keep their names."""
+    model = onnx.load_model_from_string(content)
+    graph = model.graph
+    for node in graph.node:
+        node.output[:] = ["uncalibrated" if name == "probabilities" else name for name in node.output]
+    graph.initializer.extend(
+        onnx.numpy_helper.from_array(np.array(value, dtype="float32"), _own(name)) for name, value in constants.items()
+    )
+    graph.initializer.extend(
+        onnx.numpy_helper.from_array(np.array([place], dtype="int64"), _own(name)) for name, place in places.items()
+    )
+    graph.node.extend(nodes)
+    return model_bytes(model)
+
+
+def _nodes(steps: Sequence[tuple[str, tuple[str, ...], str, dict[str, Any]]]) -> list[Any]:
     nodes = []
-    for operator, inputs, output, attributes in _STEPS:
+    for operator, inputs, output, attributes in steps:
         names = [_own(name) for name in (*inputs, output)]
         nodes.append(onnx.helper.make_node(operator, names[:-1], names[-1:], name=names[-1], **attributes))
     return nodes

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from recommit.artifact.answers import Answers, distance
+from recommit.artifact.answers import Answers, distance, finite, from_parts, to_parts
 from recommit.artifact.closed import parse
 from recommit.artifact.files import demand
 from recommit.artifact.model import Model, Unanswered
@@ -43,7 +43,7 @@ _KEPT = {"usual": 200, "threshold": 90, "category": 60, "missing": 40, "unseen":
 
 @dataclass(frozen=True)
 class Golden:
-    """Golden rows: the columns that the model reads, the expected answer, (n,), and what is to be written beside it."""
+    """Golden rows: the columns that the model reads, the expected answers, and what is to be written beside them."""
 
     rows: pd.DataFrame
     answer: np.ndarray
@@ -61,9 +61,10 @@ def choose(asked: pd.DataFrame, model: Model, task: Answers, seed: int) -> pd.Da
     parts = []
     for kind, rows in asked.groupby(KIND, sort=False):
         drawn = rows.sample(min(len(rows), _KEPT[str(kind)]), random_state=seed).sort_index()
-        parts.append(drawn[np.isfinite(answers(model.answer, drawn, Unanswered))])
-    answer = answers(model.answer, asked, Unanswered) if task.edges else np.empty(0)
-    nearest = [place for edge in task.edges for place in _beside(answer, edge)]
+        found = answers(model.answer, drawn, Unanswered, model.shape)
+        parts.append(drawn[finite(found)])
+    answer = answers(model.answer, asked, Unanswered, model.shape) if task.edges else np.empty(0)
+    nearest = [place for edge in task.edges for part in to_parts(answer) for place in _beside(part, edge)]
     parts.append(asked.iloc[nearest].assign(**{KIND: BOUNDARY}))
     return pd.concat(parts, ignore_index=True)[[*model.columns, KIND]]
 
@@ -98,7 +99,7 @@ def read_golden(content: bytes, columns: Mapping[str, str], task: Answers) -> Go
     fits = isinstance(said, dict) and said.keys() == {"format", "columns"} and isinstance(said["columns"], dict)
     demand(fits, "it holds no golden rows: due are 'format' and 'columns', and nothing else")
     demand(said["format"] == FORMAT, f"it is of format {said['format']!r:.20}, and this version reads {FORMAT}")
-    written = task.columns(np.empty(0))
+    written = task.columns(np.empty((0, *task.shape)))
     due = {**columns, KIND: "text"} | {
         PREFIX + name: "answer" if pa.types.is_floating(values.type) else "text" for name, values in written.items()
     }
@@ -110,8 +111,8 @@ def read_golden(content: bytes, columns: Mapping[str, str], task: Answers) -> Go
     fits = len(sizes) == 1 and 1 <= min(sizes) <= MOST_ROWS
     demand(fits, f"it has columns of {sorted(sizes)} rows: due are 1 to {MOST_ROWS}, as many in each")
     rows = pd.DataFrame({name: found[name] for name in columns})
-    beside = {name: found[PREFIX + name] for name in written if name != task.column}
-    return Golden(rows, found[PREFIX + task.column], beside)
+    beside = {name: found[PREFIX + name] for name in written if name not in task.parts}
+    return Golden(rows, from_parts([found[PREFIX + name] for name in task.parts]), beside)
 
 
 def _array(name: str, values: Any, kind: str) -> np.ndarray:
@@ -137,7 +138,9 @@ def replay(golden: Golden, model: Model, task: Answers) -> str | None:
         return str(error)
     away = distance(answer, golden.answer, task.spread)
     if not (away <= TOLERANCE).all():
-        return _differs(task.column, away, [f"{one:.7g}" for one in answer], [f"{one:.7g}" for one in golden.answer])
+        return _differs(
+            " and ".join(task.parts), away, *([_said(one) for one in all_] for all_ in (answer, golden.answer))
+        )
     written = task.columns(golden.answer)
     for name, due in golden.beside.items():
         found, expected = written[name].to_pylist(), due.tolist()
@@ -145,6 +148,10 @@ def replay(golden: Golden, model: Model, task: Answers) -> str | None:
             wrong = [one != other for one, other in zip(found, expected, strict=True)]
             return _differs(name, np.array(wrong), found, expected)
     return None
+
+
+def _said(answer: np.ndarray) -> str:
+    return " and ".join(f"{number:.7g}" for number in np.atleast_1d(answer))
 
 
 def _differs(name: str, away: np.ndarray, found: Sequence[Any], due: Sequence[Any]) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 from google.protobuf.message import DecodeError
 
-from recommit.artifact.calibration import Platt, calibration_of
+from recommit.artifact.calibration import Platt, Temperature, line_of, temperature_of
 from recommit.artifact.files import demand, reason
 from recommit.artifact.operators import FLOAT, INT64, OPERATORS, Column, Columns, Node, Operator, text
 from recommit.artifact.wire import scan
@@ -22,8 +22,7 @@ MOST_WEIGHTS = 10_000
 """Numbers in one tensor of weights. Trees are not among them: they are attributes."""
 MOST_COLUMNS = 1_000_000
 """Columns that all nodes are given and return together. Without a limit, each of many `Concat` could double them."""
-OUTPUTS = {"binary": {"label": (INT64, 1), "probabilities": (FLOAT, 2)}, "number": {"variable": (FLOAT, 1)}}
-"""For each kind of task, maps the outputs of its model files to their type and number of columns."""
+LEAST_CLASSES, MOST_CLASSES = 3, 1000
 _TYPES = {FLOAT: "number", 8: "text"}
 
 
@@ -36,12 +35,14 @@ class Graph:
     operators: tuple[str, ...]
     opsets: dict[str, int]
     kind: str
-    """The kind of task, a key of `OUTPUTS`."""
+    """The kind of task: "binary", "classes" or "number"."""
+    width: int
+    """How many numbers an answer's output has: two or more probabilities, or one number."""
     predictor: Node
-    """The node that returns the answer: a probability, or a number."""
+    """The node that returns the answer: probabilities, or a number."""
     categories: dict[str, tuple[str, ...]]
     """Maps each text column to the values that the file distinguishes."""
-    calibration: Platt
+    calibration: Platt | Temperature
 
 
 def read_graph(content: bytes) -> Graph:
@@ -107,20 +108,36 @@ def _read(graph: Any, opsets: Mapping[str, int]) -> Graph:
     found = {
         tensor.name: (tensor.type.tensor_type.elem_type, len(values.get(tensor.name, ()))) for tensor in graph.output
     }
-    kind = next((kind for kind, due in OUTPUTS.items() if found == due), "")
-    demand(
-        bool(kind),
-        "its outputs must be one label, a whole number, and two probabilities, float32, a row, or one float32 variable",
-    )
+    kind, width = _kind(found)
+    for tensor in graph.output:
+        sizes = [dim.dim_value for dim in tensor.type.tensor_type.shape.dim]
+        demand(sizes in ([0], [0, found[tensor.name][1]]), f"its output {tensor.name!r} is declared to be {sizes}")
     return Graph(
         inputs=inputs,
         operators=tuple(sorted({_operator(one) for one in graph.node})),
         opsets=dict(sorted(opsets.items())),
         kind=kind,
+        width=width,
         predictor=models[0],
         categories=_categories(values.values()),
-        calibration=calibration_of(graph, weights),
+        calibration=(temperature_of if kind == "classes" else line_of)(graph, weights),
     )
+
+
+def _kind(outputs: Mapping[str, tuple[int, int]]) -> tuple[str, int]:
+    """Return the kind of task whose answers are such `outputs`, each a type and a number of columns, and their width.
+
+    Raises ValueError where there is none.
+    """
+    _, width = outputs.get("probabilities", (FLOAT, 1))
+    if outputs == {"variable": (FLOAT, 1)}:
+        return "number", 1
+    demand(
+        outputs == {"label": (INT64, 1), "probabilities": (FLOAT, width)} and 2 <= width <= MOST_CLASSES,
+        "its outputs must be one label, a whole number, and two probabilities or more, float32, a row, "
+        f"or one float32 variable; probabilities are at most {MOST_CLASSES}",
+    )
+    return ("binary" if width < LEAST_CLASSES else "classes"), width
 
 
 def _results(operator: Operator, node: Node) -> list[Columns]:

@@ -86,6 +86,7 @@ def _agree(graph: Graph, manifest: Manifest) -> None:
     for what, found, stated in pairs:
         demand(found == stated, f"its {what} are not the manifest's: {_difference(found, stated)}")
     demand(graph.kind == manifest.task.kind, f"its answers are of the kind {graph.kind}, not {manifest.task.kind}")
+    demand(graph.width == manifest.task.width, f"its answers have {graph.width} numbers, not {manifest.task.width}")
     for name, stated in asdict(manifest.task.calibrate).items():
         value = getattr(graph.calibration, name)
         fits = math.isclose(value, stated, rel_tol=1e-7, abs_tol=1e-37)  # the file has it as a float32

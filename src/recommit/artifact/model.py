@@ -19,6 +19,8 @@ MOST_BYTES = 64 * 2**20
 WIDTH = 16
 """The runtime computes log and sigmoid for at most so many rows at once, and differently for a remainder. So rows are
 filled up to a multiple of it: then each row has the same bits whatever rows come with it."""
+_OF_ONE = 2
+"""The most numbers of an output whose last one is the whole answer: of two probabilities, the positive class's."""
 _ROWS = 8192 // WIDTH * WIDTH
 """Rows given to the runtime at once. More rows need more memory; these fit into a processor's cache."""
 
@@ -30,7 +32,8 @@ class Unanswered(ValueError):
 class Model:
     """A model read from ONNX, ready to predict in one thread.
 
-    `columns` maps each column that it reads to "number" or "text", in order.
+    `columns` maps each column that it reads to "number" or "text", in order. `shape` is that of one answer: () for a
+    number and for a probability, (k,) for the probabilities of k classes.
     """
 
     def __init__(self, content: bytes) -> None:
@@ -50,8 +53,9 @@ class Model:
             )
         except Exception as error:
             raise ValueError(f"not a readable ONNX model: {reason(error)}") from None
-        names = (tensor.name for tensor in self._session.get_outputs())
-        self._output = next((name for name in names if name != "label"), "")
+        output = next(tensor for tensor in self._session.get_outputs() if tensor.name != "label")
+        self._output = output.name
+        self.shape = (output.shape[-1],) if output.shape[-1] > _OF_ONE else ()
         self.columns = {
             tensor.name: "text" if tensor.type == "tensor(string)" else "number"
             for tensor in self._session.get_inputs()
@@ -68,7 +72,9 @@ class Model:
             raise Refusal(f"{path} is not loaded: {reason(error)}") from None
 
     def answer(self, frame: pd.DataFrame) -> np.ndarray:
-        """Return the answer to each row of `frame`, (rows,) float64: the positive class's probability, or a number.
+        """Return the answer to each row of `frame`, float64: the positive class's probability, or a number, (rows,).
+
+        Of k classes, three or more, it is the probability of each, (rows, k).
 
         The table has at least the columns in `columns`; others are not read. Raises ValueError if one is absent or of
         another type, and Unanswered for a category that the model does not know and cannot answer.
@@ -77,24 +83,24 @@ class Model:
         if absent:
             raise ValueError(f"the model needs the columns {', '.join(absent)}")
         if frame.empty:
-            return np.empty(0)
+            return np.empty((0, *self.shape))
         return self.run({name: _tensor(frame[name], kind) for name, kind in self.columns.items()})
 
     def run(self, feed: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Return the answers, (rows,) float64.
+        """Return the answers, (rows,) or (rows, k) float64: see `answer`.
 
         `feed` maps each input to its values, (rows, 1), of at least one row. A row has the same bits whatever rows come
         with it. Raises Unanswered for rows that the model cannot answer.
         """
         rows = len(next(iter(feed.values())))
-        found = np.empty(rows)
+        found = np.empty((rows, *self.shape))
         for at in range(0, rows, _ROWS):
             some = {name: _filled(values[at : at + _ROWS]) for name, values in feed.items()}
             try:
                 (answers,) = self._session.run([self._output], some)
             except Exception as error:  # the runtime's own kinds, which share no base
                 raise Unanswered(f"the model has no answer: {reason(error)}") from None
-            found[at : at + _ROWS] = answers[: rows - at, -1]  # of two probabilities, the positive class's
+            found[at : at + _ROWS] = answers[: rows - at] if self.shape else answers[: rows - at, -1]
         return found
 
 

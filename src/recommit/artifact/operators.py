@@ -107,15 +107,22 @@ def _scaler(node: Node) -> list[Columns]:
     return _other_unit(node)
 
 
+def _classes(node: Node, name: str) -> int:
+    """Return how many classes there are. Raises ValueError unless they are numbered 0, 1, 2 and so on, in order."""
+    labels = node.values(name)
+    demand(labels == list(range(len(labels))), "must number its classes 0, 1, 2 and so on")
+    return len(labels)
+
+
 def _linear_classifier(node: Node) -> list[Columns]:
-    classes = len(node.values("classlabels_ints"))
+    classes = _classes(node, "classlabels_ints")
     node.finite("coefficients", classes * len(node.columns))
     node.finite("intercepts", classes)
     return [(Column(),), (Column(),) * classes]
 
 
 def _tree_classifier(node: Node) -> list[Columns]:
-    classes = len(node.values("classlabels_int64s"))
+    classes = _classes(node, "classlabels_int64s")
     check_trees(node, "class", classes)
     if "base_values" in node.attributes:
         # With two classes, one value is for the second.
@@ -181,7 +188,7 @@ OPERATORS: dict[str, Operator] = {
         "c",
         _linear_classifier,
         _any("classlabels_ints", "coefficients", "intercepts", "multi_class")
-        | {"post_transform": (b"NONE", b"LOGISTIC")},
+        | {"post_transform": (b"NONE", b"LOGISTIC", b"SOFTMAX")},
         predicts=True,
     ),
     "ai.onnx.ml.LinearRegressor": Operator(
@@ -192,7 +199,7 @@ OPERATORS: dict[str, Operator] = {
         _tree_classifier,
         _TREES
         | _any("class_ids", "class_nodeids", "class_treeids", "class_weights", "classlabels_int64s")
-        | {"post_transform": (b"NONE", b"LOGISTIC")},
+        | {"post_transform": (b"NONE", b"LOGISTIC", b"SOFTMAX")},
         predicts=True,
     ),
     "ai.onnx.ml.TreeEnsembleRegressor": Operator(
@@ -203,6 +210,7 @@ OPERATORS: dict[str, Operator] = {
         | {"n_targets": (1,), "post_transform": (b"NONE",)},
         predicts=True,
     ),
+    "ai.onnx.ml.Normalizer": Operator("c", _other_unit, {"norm": (b"L1",)}),
     # Calibration:
     "Add": Operator("cc|cw|wc", _arithmetic),
     "Clip": Operator("cww", _other_unit),
@@ -211,5 +219,6 @@ OPERATORS: dict[str, Operator] = {
     "Log": Operator("c", _other_unit),
     "Mul": Operator("cc|cw|wc", _arithmetic),
     "Sigmoid": Operator("c", _other_unit),
+    "Softmax": Operator("c", _other_unit, {"axis": (1,)}),
     "Sub": Operator("cc|cw|wc", _arithmetic),
 }  # fmt: skip

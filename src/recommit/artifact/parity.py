@@ -1,13 +1,14 @@
 """Parity: whether a model file and its scikit-learn model agree, on usual rows and on rows built to differ."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from itertools import count, takewhile
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from recommit.artifact.answers import distance
+from recommit.artifact.answers import distance, finite, from_parts, to_parts
 from recommit.artifact.model import Model, Unanswered
 from recommit.artifact.probes import KIND, probes
 
@@ -16,8 +17,12 @@ TOLERANCE = 1e-5
 TEST = "test"
 """The kind of the rows of the test period."""
 EXPECTED = "golden_scikit_learn"
-"""The column of scikit-learn's answers before calibration; NaN where it refuses the row."""
+"""The column of scikit-learn's answers before calibration; NaN where it refuses the row.
+
+The other numbers of an answer, where it has several, are in the same column with _1, _2 and so on after its name.
+"""
 Predict = Callable[[pd.DataFrame], np.ndarray]
+_OF_ONE = 2  # two probabilities are one answer: that of the positive class
 
 
 @dataclass(frozen=True)
@@ -52,18 +57,30 @@ def answered(fitted: Any, content: bytes, rows: pd.DataFrame, seed: int) -> pd.D
     ]
     usual = next(part for part in parts if (part[KIND] == "usual").all())
     if usual[EXPECTED].isna().all():
-        _predict(fitted)(usual.drop(columns=[KIND, EXPECTED]))  # raises the reason
+        _predict(fitted)(usual[list(rows.columns)])  # raises the reason
     return pd.concat(parts, ignore_index=True)
 
 
 def _predict(fitted: Any) -> Predict:
-    return (lambda part: fitted.predict_proba(part)[:, 1]) if hasattr(fitted, "predict_proba") else fitted.predict
+    def probabilities(rows: pd.DataFrame) -> np.ndarray:
+        found = np.asarray(fitted.predict_proba(rows))
+        return found[:, 1] if found.shape[1] == _OF_ONE else found
+
+    return probabilities if hasattr(fitted, "predict_proba") else fitted.predict
 
 
 def _asked(fitted: Any, rows: pd.DataFrame, kind: str) -> pd.DataFrame:
-    expected = answers(_predict(fitted), rows, ValueError)
+    classes = len(getattr(fitted, "classes_", ()))
+    expected = answers(_predict(fitted), rows, ValueError, (classes,) if classes > _OF_ONE else ())
     expected = np.where(np.abs(expected) > np.finfo("float32").max, np.nan, expected)  # no file could say so
-    return rows.assign(**{KIND: kind}).assign(**{EXPECTED: expected})
+    return rows.assign(**{KIND: kind}).assign(**dict(zip(_names(), to_parts(expected), strict=False)))
+
+
+def _names() -> Iterator[str]:
+    """Yield the names of the columns of an answer's numbers, without an end."""
+    yield EXPECTED
+    for place in count(1):
+        yield f"{EXPECTED}_{place}"
 
 
 def with_test(asked: pd.DataFrame, fitted: Any, rows: pd.DataFrame) -> pd.DataFrame:
@@ -76,38 +93,39 @@ def compare(
 ) -> list[Compared]:
     """Compare the answers of `model` with scikit-learn's to the rows in `asked`, from `answered`: one result per kind.
 
-    `calibrate` is the calibration in the model file, (n,) to (n,); it is applied to scikit-learn's in double precision.
+    `calibrate` is the calibration in the model file, from answers to answers; it is applied to scikit-learn's in double
+    precision. Of an answer of several numbers, the largest difference counts.
     Differences are a share of `spread`, as in `recommit.artifact.answers.distance`: 1 for probabilities.
 
     Raises ValueError if a column that the model reads is absent or of another type.
     """
-    results = []
+    results, names = [], list(takewhile(asked.columns.__contains__, _names()))
     for kind, rows in asked.groupby(KIND, sort=False):
-        expected = calibrate(rows[EXPECTED].to_numpy(dtype="float64"))
-        known = ~np.isnan(expected)
-        found = answers(model.answer, rows, Unanswered)
+        expected = calibrate(from_parts([rows[name].to_numpy(dtype="float64") for name in names]))
+        known = finite(expected)
+        found = answers(model.answer, rows, Unanswered, model.shape)
         difference = distance(found[known], expected[known], spread).clip(max=1)
         largest, beyond = float(difference.max(initial=0)), int((difference > TOLERANCE).sum())
-        refused, both = int((~known).sum()), int((~known & ~np.isfinite(found)).sum())
+        refused, both = int((~known).sum()), int((~known & ~finite(found)).sum())
         results.append(Compared(str(kind), len(rows), int(known.sum()), refused, both, largest, beyond))
     return results
 
 
-def answers(predict: Predict, rows: pd.DataFrame, refusal: type[ValueError]) -> np.ndarray:
-    """Return what `predict` answers to each of `rows`, (n,), and NaN for a row for which it raises `refusal`.
+def answers(predict: Predict, rows: pd.DataFrame, refusal: type[ValueError], shape: tuple[int, ...] = ()) -> np.ndarray:
+    """Return what `predict` answers to each of `rows`, and NaN for a row for which it raises `refusal`.
 
-    One such row makes `predict` refuse the whole table, so the table is halved until the row is found. Other errors
-    are raised.
+    `shape` is that of one answer: () or (k,). One such row makes `predict` refuse the whole table, so the table is
+    halved until the row is found. Other errors are raised.
     """
     if rows.empty:
-        return np.empty(0)
+        return np.empty((0, *shape))
     try:
         return np.asarray(predict(rows), dtype="float64")
     except refusal:
         if len(rows) == 1:
-            return np.array([np.nan])
+            return np.full((1, *shape), np.nan)
         half = len(rows) // 2
-        return np.concatenate([answers(predict, part, refusal) for part in (rows.iloc[:half], rows.iloc[half:])])
+        return np.concatenate([answers(predict, part, refusal, shape) for part in (rows.iloc[:half], rows.iloc[half:])])
 
 
 def largest(compared: list[Compared]) -> float:

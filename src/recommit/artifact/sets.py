@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike
 
 
@@ -31,6 +32,70 @@ class Conformal:
     def sizes(self, probability: ArrayLike) -> np.ndarray:
         """Return whether each set holds both outcomes, (n,) bool, by `probability`, (n,)."""
         return np.asarray(self.sets(probability).all(axis=1))
+
+
+@dataclass(frozen=True)
+class Several:
+    """One of `classes` is in the set if its probability is at least 1 - `quantile`: see `Conformal`."""
+
+    level: float
+    quantile: float
+    classes: tuple[str, ...]
+
+    def sets(self, probability: ArrayLike) -> np.ndarray:
+        """Return whether each class is in each set, (n, k) bool, by `probability`, (n, k)."""
+        return 1 - np.asarray(probability, dtype="float64") <= self.quantile
+
+    def covered(self, truth: ArrayLike, probability: ArrayLike) -> np.ndarray:
+        """Return whether each set holds the true class, (n,) bool; `truth`, (n,), has names of classes."""
+        return self.sets(probability)[np.arange(len(np.asarray(truth))), codes(truth, self.classes)]
+
+    def sizes(self, probability: ArrayLike) -> np.ndarray:
+        """Return how many classes each set holds, (n,)."""
+        return np.asarray(self.sets(probability).sum(axis=1))
+
+    def words(self, probability: ArrayLike) -> list[str]:
+        """Return each set in words, (n,)."""
+        held = self.sets(probability)
+        found, places = np.unique(held, axis=0, return_inverse=True)
+        said = [_OR.join(np.array(self.classes)[row]) or _NONE for row in found]
+        return [said[place] for place in np.ravel(places)]
+
+
+_OR, _NONE = " or ", "none of them"
+
+
+def check_classes(classes: Sequence[str]) -> None:
+    """Check that each of `classes` and each set of them has a name of its own. Raises ValueError in one line."""
+    alike: dict[str, str] = {}
+    for name in classes:
+        if name.strip() != name or not name or _OR.strip() in name.split() or name == _NONE:
+            raise ValueError(f"a class cannot be called {name!r}, which in a set of classes could mean another")
+        other = alike.setdefault(name.casefold(), name)
+        if other is not name:
+            raise ValueError(f"the classes {other!r} and {name!r} have one name: call one of them otherwise")
+
+
+def codes(truth: ArrayLike, classes: Sequence[str]) -> np.ndarray:
+    """Return the place of each true class among `classes`, (n,). Raises ValueError for one that is none of them."""
+    found = pd.Categorical(np.asarray(truth, dtype=object), categories=list(classes)).codes
+    if (found < 0).any():
+        other = np.asarray(truth, dtype=object)[int(np.argmax(found < 0))]
+        raise ValueError(f"{other!r} is none of the classes {', '.join(classes)}")
+    return np.asarray(found, dtype="int64")
+
+
+def from_words(words: ArrayLike, classes: Sequence[str]) -> np.ndarray:
+    """Return whether each set, written in `words`, (n,), holds each of `classes`: (n, k) bool.
+
+    Raises ValueError for words that are no set of these classes.
+    """
+    written = np.asarray(words, dtype=object)
+    names, places = np.unique(written.astype(str), return_inverse=True)
+    held = np.zeros((len(names), len(classes)), dtype=bool)
+    for row, name in zip(held, names.tolist(), strict=True):
+        row[codes([] if name == _NONE else name.split(_OR), classes)] = True
+    return held[places]
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from recommit import Refusal
+from recommit.artifact.answers import finite
 from recommit.batch.scorer import Scorer
 from recommit.batch.source import Batch, Part, Reject, Source
 from recommit.batch.typed import Fault, as_kind, refuse_types
@@ -80,10 +81,10 @@ class Job:
         except ValueError as error:
             rows = f"{batch.numbers[0]} to {batch.numbers[-1]}"
             raise Refusal(f"rows {rows}: {error}; the schema let through what the model does not know", 1) from None
-        unanswered = np.flatnonzero(~np.isfinite(answer))
+        unanswered = np.flatnonzero(~finite(answer))
         why = f"the model gives no {self.scorer.task.column}: what it needs is missing"
         nothing = [(int(row), why) for row in frame.index[unanswered]]
-        faults, frame, answer = faults + nothing, _without(nothing, frame), np.delete(answer, unanswered)
+        faults, frame, answer = faults + nothing, _without(nothing, frame), np.delete(answer, unanswered, axis=0)
         kept = {name: _written(frame[name]) for name in self.kept}
         table = pa.table(kept | self.scorer.written(answer))
         return table, _rejects(faults, batch, self.problem.key)
@@ -188,6 +189,8 @@ def plan(problem: Problem, scorer: Scorer, source: Source, history: Path | None)
     read = {name: kind for name, kind in problem.kept.items() if name in kept and name not in computed}
     read |= problem.asked if absent else inputs
     refuse_types(source.schema, read, str(source.path))
+    if clash := [name for name in scorer.written(np.empty((0, *scorer.task.shape))) if name in kept]:
+        raise Refusal(f"{source.path} has a column {clash[0]}, as predictions have one: call it otherwise")
     return Job(problem, scorer, "asked" if absent else "features", read, kept, history)
 
 

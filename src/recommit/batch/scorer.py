@@ -39,7 +39,7 @@ class Scorer:
         return _model(self.content).columns
 
     def answer(self, rows: pd.DataFrame) -> np.ndarray:
-        """Returns the answer to each row, (rows,) float64: a probability or a number, as `task` says.
+        """Returns the answer to each row, (rows,) or (rows, k) float64: probabilities or a number, as `task` says.
 
         A row has the same bits, whatever the other rows and the process. Raises ValueError for rows that the model has
         no answer for.

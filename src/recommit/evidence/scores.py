@@ -61,5 +61,23 @@ NUMBER = {
 }
 """The scores of a predicted number, by their names in evidence."""
 
-SCORES = BINARY | NUMBER
+CLASSES = {
+    "log_loss": BINARY["log_loss"],
+    "accuracy": Score(
+        *("Accuracy", True, "share of rows"),
+        "how often the most likely class came; always saying the most frequent class has that class's share",
+    ),
+    "macro_auc": Score(
+        *("Mean ROC AUC", True, "share of pairs"),
+        "the ROC AUC of each class against all others, their mean; a guess has 0.5",
+    ),
+    "brier_sum": Score(
+        *("Brier score, all classes", False, "squared probability"),
+        "the squared distance of probability and outcome, summed over the classes, their mean",
+    ),
+    "calibration_error": BINARY["calibration_error"],
+}
+"""The scores of the probabilities of several classes, by their names in evidence."""
+
+SCORES = BINARY | NUMBER | CLASSES
 """Every score by its name in evidence, in the order in which they are shown."""

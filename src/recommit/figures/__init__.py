@@ -4,8 +4,11 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
 
 INK, SOFT, ACCENT, SECOND = "#1c2430", "#8a94a3", "#1f5fa8", "#c2571a"
+LIGHT_TO_DARK = LinearSegmentedColormap.from_list("shares", ["#ffffff", ACCENT])
+"""The colors of shares from 0 to 1."""
 
 
 def axes(title: str, x: str, y: str, *, height: float = 3.6) -> Axes:

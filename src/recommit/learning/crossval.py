@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 from joblib import Parallel, delayed
 
+from recommit.artifact.answers import to_parts
 from recommit.learning.parallel import workers
 from recommit.learning.splits import Split
 from recommit.task import Task
@@ -24,8 +25,10 @@ def fit_folds(
 
     `build` gives an unfitted scikit-learn model; `features` and `target` are columns of `train` and of the
     folds. Predictions have one row per test row, oldest fold first: the columns `kept` (those of the splitter),
-    the target, fold (its name), and the answer of the fold's own fit.
+    the target, fold (its name), and the answer of the fold's own fit, in the columns of `task.parts`.
     """
+    if clash := [name for name in ("fold", *task.parts) if name in (*kept, target)]:
+        raise ValueError(f"a table of answers has a column {clash[0]} of its own: call the problem's column otherwise")
     longest_first = [(train, None), *((fold.train, fold.test) for fold in reversed(folds))]
     model, *scored = Parallel(n_jobs=workers())(
         delayed(_fit)(
@@ -39,7 +42,7 @@ def fit_folds(
         for rows, test in longest_first
     )
     tables = [
-        fold.test[[*kept, target]].assign(fold=fold.name, answer=answer)
+        fold.test[[*kept, target]].assign(fold=fold.name, **dict(zip(task.parts, to_parts(answer), strict=True)))
         for fold, answer in zip(folds, reversed(scored), strict=True)
     ]
     return model, pd.concat(tables, ignore_index=True)
@@ -48,5 +51,5 @@ def fit_folds(
 def _fit(
     task: Task, model: Any, train: pd.DataFrame, test: pd.DataFrame | None, features: list[str], target: str
 ) -> Any:
-    fitted = model.fit(train[features], train[target])
+    fitted = task.fit(model, train[features], train[target])
     return fitted if test is None else task.answer(fitted, test)

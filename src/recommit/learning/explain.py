@@ -8,6 +8,7 @@ drawn. Each order is also walked backwards, which makes the means steadier (Mitc
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -77,12 +78,13 @@ def explain(
         found = f"{len(row)} rows, {len(background)} usual rows, {len(names)} features"
         raise ValueError(f"an explanation needs one row, two usual rows or more, and a feature; there are {found}")
     orders = np.random.default_rng(seed).permuted(np.tile(np.arange(len(names)), (len(background), 1)), axis=1)
-    steps = []
+    steps, asked = [], predict(row[names])
     at_once = max(1, BATCH_ROWS // (len(names) + 1))
     for start in range(0, len(background), at_once):
         usual, ranks = background.iloc[start : start + at_once], orders[start : start + at_once]
         back = len(names) - 1 - ranks
-        walked = [_walk(task, predict, row, usual, names, order) for order in (ranks, back)]
+        moved_by = partial(_walk, lambda rows: task.moved(predict(rows), asked), row, usual, names)
+        walked = [moved_by(order) for order in (ranks, back)]
         steps.append((*walked, ranks, back))
     forth_path, back_path, ranks, back = (np.concatenate(parts) for parts in zip(*steps, strict=True))
     forth = np.take_along_axis(np.diff(forth_path, axis=1), ranks, axis=1)
@@ -94,24 +96,23 @@ def explain(
         contributions=moved.mean(axis=0),
         errors=moved.std(axis=0, ddof=1) / np.sqrt(len(moved)),
         base=float(forth_path[:, 0].mean()),
-        answer=float(predict(row[names])[0]),
+        answer=float(task.said(asked)[0]),
     )
 
 
-def highest(answer: ArrayLike) -> int:
-    """Return the index of the highest value of `answer`, (n,), the first of equal ones: the row to explain."""
-    return int(np.argmax(np.asarray(answer, dtype="float64")))
+def highest(task: Task, answer: ArrayLike) -> int:
+    """Return the index of the answer of which `task.said` is highest, the first of equal ones: the row to explain."""
+    return int(np.argmax(task.said(answer)))
 
 
 def _walk(
-    task: Task,
-    predict: Callable[[pd.DataFrame], np.ndarray],
+    moved: Callable[[pd.DataFrame], np.ndarray],
     row: pd.DataFrame,
     usual: pd.DataFrame,
     names: list[str],
     ranks: np.ndarray,
 ) -> np.ndarray:
-    """Return `Task.moved` of each usual row after 0, 1, ... all values were replaced: (usual rows, features + 1).
+    """Return what `moved` gives of each usual row after 0, 1, ... all values were replaced: (usual rows, features + 1).
 
     `ranks`, (usual rows, features), says which step changes each feature.
     """
@@ -121,7 +122,7 @@ def _walk(
         changed = ranks[:, [place]] < steps
         values = np.where(changed, row[name].to_numpy()[0], usual[name].to_numpy()[:, None]).ravel()
         columns[name] = pd.Series(values).astype(row[name].dtype)
-    return task.moved(predict(pd.DataFrame(columns))).reshape(len(usual), len(steps))
+    return moved(pd.DataFrame(columns)).reshape(len(usual), len(steps))
 
 
 def _number(value: Any) -> float | None:

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,24 +11,42 @@ from numpy.typing import ArrayLike
 
 from recommit.evidence.scores import SCORES
 from recommit.evidence.stages import Slice
-from recommit.figures import ACCENT, SECOND, SOFT, axes
+from recommit.figures import ACCENT, INK, LIGHT_TO_DARK, SECOND, SOFT, axes
 from recommit.task import Curve, Task
 from recommit.task.bins import calibration
 
+_STYLES = ("-", ":", "--", "-.")
+_DARK = 0.4  # the share from which on a cell is so dark that its text is white
+
 
 def calibrations(task: Task, truth: ArrayLike, answers: Mapping[str, ArrayLike], target: str) -> Axes:
-    """Draw answers against what came in equally filled bins, one line per model that answered for the same rows."""
+    """Draw answers against what came in equally filled bins, one line per model that answered for the same rows.
+
+    Of several classes, there is one line per model and class, in the model's color.
+    """
     words = task.words(target)
     ax = axes(words.calibrated, f"predicted {words.said}", words.came, height=4.2)
-    drawn = {label: calibration(truth, answer, bins=20) for label, answer in answers.items()}
-    ends = task.limits or _ends(drawn.values())
+    drawn = {label: _binned(task, truth, answer) for label, answer in answers.items()}
+    ends = task.limits or _ends(bins for lines in drawn.values() for bins in lines.values())
     ax.plot(ends, ends, color=SOFT, linestyle="--", linewidth=1, label="perfect")
-    for color, (label, bins) in zip((SECOND, ACCENT), drawn.items(), strict=True):
-        ax.plot(bins["predicted"], bins["observed"], color=color, marker="o", markersize=4, linewidth=1, label=label)
+    for color, (label, lines) in zip((SECOND, ACCENT), drawn.items(), strict=True):
+        for style, (name, bins) in zip(itertools.cycle(_STYLES), lines.items(), strict=False):
+            said: dict[str, Any] = {"color": color, "linestyle": style, "label": f"{label}, {name}" if name else label}
+            ax.plot(bins["predicted"], bins["observed"], marker="o", markersize=4, linewidth=1, **said)
     if task.limits:
         ax.set(xlim=ends, ylim=ends)
     ax.legend(loc="upper left")
     return ax
+
+
+def bins(task: Task, truth: ArrayLike, answer: ArrayLike) -> pd.DataFrame:
+    """Return the bins that `calibrations` draws of one model, as a table; of several classes with the column class."""
+    drawn = _binned(task, truth, answer)
+    return pd.concat([found.assign(**({"class": name} if name else {})) for name, found in drawn.items()])
+
+
+def _binned(task: Task, truth: ArrayLike, answer: ArrayLike) -> dict[str, pd.DataFrame]:
+    return {name: calibration(came, said, bins=20) for name, (came, said) in task.pairs(truth, answer).items()}
 
 
 def curve(found: Curve) -> Axes:
@@ -41,8 +60,31 @@ def curve(found: Curve) -> Axes:
     return ax
 
 
-def distribution(task: Task, truth: ArrayLike, answer: ArrayLike, target: str) -> Axes:
-    """Draw how often each answer was given, to the rows of each group of `Task.groups`."""
+def told_apart(task: Task, truth: ArrayLike, answer: ArrayLike, target: str) -> Axes:
+    """Draw how often each answer was given, to the rows of each group of `Task.groups`; of several classes, a matrix.
+
+    The matrix has the share of the rows of each class for which each class was the most likely one.
+    """
+    return (_matrix if len(task.parts) > 1 else _distribution)(task, truth, answer, target)
+
+
+def _matrix(task: Task, truth: ArrayLike, answer: ArrayLike, target: str) -> Axes:
+    groups, likely = task.groups(truth), np.asarray(answer).argmax(axis=1)
+    counts = np.array([np.bincount(likely[rows], minlength=len(groups)) for rows in groups.values()])
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    ax = axes("Which classes are taken for which", "most likely class", target, height=0.4 * len(groups) + 2)
+    ax.grid(False)
+    ax.imshow(shares, cmap=LIGHT_TO_DARK, vmin=0, vmax=1, aspect="auto")
+    for (row, column), share in np.ndenumerate(shares):
+        said = f"{share:.0%}\n{counts[row, column]:,}"
+        dark = share > _DARK
+        ax.annotate(said, (column, row), ha="center", va="center", fontsize=7, color="white" if dark else INK)
+    ax.set_xticks(range(len(groups)), list(groups), rotation=30, ha="right")
+    ax.set_yticks(range(len(groups)), list(groups))
+    return ax
+
+
+def _distribution(task: Task, truth: ArrayLike, answer: ArrayLike, target: str) -> Axes:
     ax = axes("How far the two are told apart", f"predicted {task.words(target).said}", "rows", height=3.2)
     said, groups = np.asarray(answer), task.groups(truth)
     low, high = task.limits or (said.min(), said.max())
@@ -64,19 +106,18 @@ def _ends(drawn: Iterable[pd.DataFrame]) -> tuple[float, float]:
     return float(values.min()), float(values.max())
 
 
-def expected(predictions: Mapping[str, pd.DataFrame], column: str, event: str | None, said: str) -> Axes:
-    """Draw the mean answer, in `column`, of each day of `event` (UTC), by who predicts; without event, all answers.
-
-    `said` says in words what an answer is.
-    """
+def expected(task: Task, predictions: Mapping[str, pd.DataFrame], event: str | None, target: str) -> Axes:
+    """Draw the mean of `Task.said` of each day of `event` (UTC), by who predicts; without event, of all answers."""
+    said = task.words(target).said
+    answers = {who: pd.Series(task.said(task.written(table)), table.index) for who, table in predictions.items()}
     if event is None:
         ax = axes("What is expected of the rows", said, "rows", height=3.0)
-        for who, table in predictions.items():
-            ax.hist(table[column], bins=40, histtype="step", label=who)
+        for who, answer in answers.items():
+            ax.hist(answer, bins=40, histtype="step", label=who)
     else:
         ax = axes("What is expected of each day", "day, UTC", f"mean {said}", height=3.0)
-        for who, table in predictions.items():
-            ax.plot(table.groupby(table[event].dt.date)[column].mean(), label=who)
+        for who, answer in answers.items():
+            ax.plot(answer.groupby(predictions[who][event].dt.date).mean(), label=who)
         ax.tick_params(axis="x", rotation=45)
     ax.legend()
     return ax

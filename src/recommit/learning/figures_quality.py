@@ -3,13 +3,11 @@
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap, PowerNorm
+from matplotlib.colors import PowerNorm
 from matplotlib.patches import Rectangle
 
 from recommit.evidence.stages import Flag
-from recommit.figures import ACCENT, INK, SECOND, axes
-
-_LIGHT_TO_DARK = LinearSegmentedColormap.from_list("shares", ["#ffffff", ACCENT])
+from recommit.figures import INK, LIGHT_TO_DARK, SECOND, axes
 
 
 def shares(numbers: pd.DataFrame, whats: tuple[str, ...], flags: list[Flag], title: str, most: int = 20) -> Axes:
@@ -32,7 +30,7 @@ def shares(numbers: pd.DataFrame, whats: tuple[str, ...], flags: list[Flag], tit
         ax.annotate("0 % in every column and period", (0.5, 0.5), xycoords="axes fraction", ha="center", va="center")
         return ax
     # The square root keeps small shares visible beside a large one.
-    ax.imshow(grid, cmap=_LIGHT_TO_DARK, norm=PowerNorm(0.5, 0, max(grid.max().max(), 10)), aspect="auto")
+    ax.imshow(grid, cmap=LIGHT_TO_DARK, norm=PowerNorm(0.5, 0, max(grid.max().max(), 10)), aspect="auto")
     for (row, column), share in np.ndenumerate(grid.to_numpy()):
         if np.isfinite(share) and share > 0:
             said = f"{share:.1f}" if share >= 0.05 else "<0.1"

@@ -87,7 +87,7 @@ def left_out(
     """Fit `each` times without each group's columns, and `fits` times with all of them, and compare the mean losses.
 
     `build` gives an unfitted model for a list of columns. Every fit learns from its own draw of a `share` of the
-    training rows. A fit that has no column left answers with the mean of the target.
+    training rows. A fit that has no column left answers as `task.constant` does.
 
     Of a small table a fit learns from `LEAST_DRAWN` rows or half of all.
 
@@ -190,10 +190,11 @@ def _losses(
     for place, fit in enumerate(fits):
         rows = train[np.random.default_rng(fit.seed).uniform(size=len(train)) < fit.share]
         if fit.columns and rows[target].nunique() > 1:
-            model = build(fit.columns).fit(rows[fit.columns], rows[target])
+            model = task.fit(build(fit.columns), rows[fit.columns], rows[target])
             answer = task.answer(model, test[fit.columns])
         else:
-            answer = np.full(len(test), (rows if rows[target].nunique() > 1 else train)[target].mean())
+            known = (rows if rows[target].nunique() > 1 else train)[target]
+            answer = np.repeat(task.constant(known), len(test), axis=0)
         losses[:, place] = task.losses(test[target], answer)
     return losses
 

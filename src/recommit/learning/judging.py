@@ -19,13 +19,10 @@ def scores(task: Task, truth: ArrayLike, answer: ArrayLike) -> dict[str, float]:
     return values(task.judge(truth, answer, one_block))
 
 
-def by_group(task: Task, truth: pd.Series, answer: pd.Series, group: pd.Series) -> pd.DataFrame:
+def by_group(task: Task, truth: pd.Series, answer: np.ndarray, group: pd.Series) -> pd.DataFrame:
     """Return the `scores` of each group, one row per group in their order; `rows` says how many rows it has."""
-    table = pd.DataFrame({"truth": truth, "answer": answer})
-    found = {
-        name: {"rows": len(part), **scores(task, part["truth"], part["answer"])}
-        for name, part in table.groupby(group.to_numpy())
-    }
+    places = pd.Series(np.arange(len(truth))).groupby(group.to_numpy())
+    found = {name: {"rows": len(part), **scores(task, truth.iloc[part], answer[part])} for name, part in places}
     return pd.DataFrame(found).T.astype({"rows": "int64"}).rename_axis(str(group.name))
 
 

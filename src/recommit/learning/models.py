@@ -30,7 +30,8 @@ def build(
 
     `params` are passed on to the scikit-learn estimator. `categories` maps each feature that is a text to the values
     that it can take; `kind` is that of the task. The model takes a DataFrame with the features as columns (float32, or
-    text for a category) and gives P(no), P(yes), or a number. It uses one thread and repeats exactly for one seed.
+    text for a category) and gives the probability of each class, or a number. It uses one thread and repeats exactly
+    for one seed.
 
     Raises ValueError for an unknown model, an unknown parameter or an empty list of features.
     """
@@ -91,14 +92,16 @@ _LEAVES = {"min_samples_leaf": 5}
 # Newton's method converges in a few steps where lbfgs takes hundreds.
 _NEWTON = {"solver": "newton-cholesky"}
 
+_CLASSIFIERS = {
+    "baseline": _Model(tree.DecisionTreeClassifier, fixed=_SHARE),
+    "logistic": _Model(linear_model.LogisticRegression, _scaled, _one_hot, defaults=_NEWTON),
+    "boosting": _Model(ensemble.HistGradientBoostingClassifier, _as_they_are, fixed=_ALL_ROWS),
+    "forest": _Model(ensemble.RandomForestClassifier, defaults=_LEAVES),
+    "extra_trees": _Model(ensemble.ExtraTreesClassifier, defaults=_LEAVES),
+}
 MODELS: Mapping[str, Mapping[str, _Model]] = {
-    "binary": {
-        "baseline": _Model(tree.DecisionTreeClassifier, fixed=_SHARE),
-        "logistic": _Model(linear_model.LogisticRegression, _scaled, _one_hot, defaults=_NEWTON),
-        "boosting": _Model(ensemble.HistGradientBoostingClassifier, _as_they_are, fixed=_ALL_ROWS),
-        "forest": _Model(ensemble.RandomForestClassifier, defaults=_LEAVES),
-        "extra_trees": _Model(ensemble.ExtraTreesClassifier, defaults=_LEAVES),
-    },
+    "binary": _CLASSIFIERS,
+    "classes": _CLASSIFIERS,
     "number": {
         "baseline": _Model(tree.DecisionTreeRegressor, fixed=_MEAN),
         "linear": _Model(linear_model.Ridge, _scaled, _one_hot),

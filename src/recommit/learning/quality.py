@@ -45,6 +45,7 @@ from recommit.learning.calendar import Calendar
 from recommit.learning.intervals import blocks
 from recommit.learning.periods import Monitored, Number, Period, What, describe, periods, value_counts, weekly_medians
 from recommit.learning.reference import RELATIVE, Key, Measured, Series, Smallest
+from recommit.problem import Problem
 
 LEAST_PERIODS = 3  # with fewer there is at most one difference between periods, too few to tell how periods differ
 NUMBERS = ["table", "period", "column", "what", "of", "value", "low", "high"]
@@ -160,6 +161,12 @@ def without_time(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
         for column in table
     ]
     return pd.DataFrame(rows, columns=["table", "column", "rows", "missing"])
+
+
+def tracked(problem: Problem, table: pd.DataFrame) -> pd.DataFrame:
+    """Return `table` with the target, where it has it, as `Task.tracked` gives it."""
+    target = problem.target
+    return table.assign(**{target: problem.task.tracked(table[target])}) if target in table else table
 
 
 def share_by_period(happened: pd.Series, at: pd.Series, calendar: Calendar, seed: int) -> dict[str, Interval]:

@@ -11,6 +11,7 @@ import pandas as pd
 from joblib import Parallel, delayed
 from numpy.typing import ArrayLike
 
+from recommit.artifact.answers import farthest
 from recommit.directions import Direction
 from recommit.evidence.numbers import Interval
 from recommit.evidence.stages import Blanked, Broken, Moved
@@ -102,7 +103,7 @@ def missing(
         added = np.zeros(len(rows))
         if sound.any():
             added[sound] = task.losses(came[sound], after[sound]) - task.losses(came[sound], before[sound])
-        moved, loss = _mean(np.abs(after - before), sound, days), _mean(added, sound, days)
+        moved, loss = _mean(farthest(after - before), sound, days), _mean(added, sound, days)
         return Blanked(name, len(columns), moved, loss, int((~sound).sum()))
 
     calls = (delayed(compare)(name, columns) for name, columns in groups.items())

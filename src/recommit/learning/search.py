@@ -186,5 +186,5 @@ def _cut(
 def _losses(
     task: Task, model: Any, train: pd.DataFrame, test: pd.DataFrame, features: Sequence[str], target: str
 ) -> np.ndarray:
-    fitted = model.fit(train[list(features)], train[target])
+    fitted = task.fit(model, train[list(features)], train[target])
     return task.losses(test[target], task.answer(fitted, test[list(features)]))

@@ -6,38 +6,42 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from recommit.artifact.answers import answers_in
 from recommit.evidence.numbers import Scores
 from recommit.evidence.stages import Ranked, Selection
 from recommit.learning.intervals import blocks
 from recommit.task import Task
 
+Answers = Mapping[str, np.ndarray]
+"""The answers of each fit by its name, (rows,) or (rows, k)."""
 
-def predictions_of(folder: Path, fits: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+
+def predictions_of(task: Task, folder: Path, fits: Sequence[str]) -> tuple[pd.DataFrame, Answers]:
     """Read what each fit predicted for the rows of the folds, from FIT.parquet in `folder`: (rows, answers).
 
-    Rows has fold, the target and the columns of the splitter; answers has one column per fit, in that order. Raises
+    Rows has fold, the target and the columns of the splitter; answers has those of each fit, in that order. Raises
     ValueError where a file is missing, or where two fits did not predict the same rows.
     """
     rows: pd.DataFrame | None = None
-    columns: dict[str, pd.Series] = {}
+    answers: dict[str, np.ndarray] = {}
     for fit in fits:
         try:
             table = pd.read_parquet(folder / f"{fit}.parquet")
         except FileNotFoundError:
             raise ValueError(f"{folder / fit}.parquet is missing: `dvc repro train@{fit}` makes it") from None
-        keys = table.drop(columns="answer")
+        keys = table.drop(columns=list(task.parts))
         if rows is not None and not keys.equals(rows):
             raise ValueError(f"{fit} did not predict the same rows as {fits[0]}: `dvc repro` makes both anew")
-        rows, columns[fit] = keys, table["answer"]
+        rows, answers[fit] = keys, answers_in(table, task.parts)
     if rows is None:
         raise ValueError("no fits to choose among: name some under fits in params.yaml")
-    return rows, pd.DataFrame(columns)
+    return rows, answers
 
 
-def choose(task: Task, truth: pd.Series, labels: pd.Series, answers: pd.DataFrame, seed: int) -> list[Ranked]:
+def choose(task: Task, truth: pd.Series, labels: pd.Series, answers: Answers, seed: int) -> list[Ranked]:
     """Return the fits, lowest mean loss first, one of them chosen by the one-standard-error rule.
 
-    `answers` is (rows, fits), the simplest fit first. The rule of Breiman et al. (1984) takes the simplest that
+    `answers` are those of each fit, the simplest first. The rule of Breiman et al. (1984) takes the simplest that
     is within a standard error of the best. The error here is that of the paired difference by blocks, which
     `labels` name: days, say, differ far more than fits do, and all fits saw the same ones.
     """
@@ -57,7 +61,7 @@ def choose(task: Task, truth: pd.Series, labels: pd.Series, answers: pd.DataFram
     return sorted(scored, key=lambda fit: (fit.mean.value, fit.fit))
 
 
-def by_fold(task: Task, truth: pd.Series, fold: pd.Series, answers: pd.DataFrame) -> pd.DataFrame:
+def by_fold(task: Task, truth: pd.Series, fold: pd.Series, answers: Answers) -> pd.DataFrame:
     """Return the mean loss of each fit in each fold: columns fit, fold, loss."""
     losses = pd.DataFrame({fit: task.losses(truth, answers[fit]) for fit in answers})
     means = losses.groupby(fold.to_numpy()).mean().rename_axis("fold").reset_index()

@@ -37,10 +37,10 @@ def search(task: Task, columns: pd.DataFrame, scored: Scored, days: Blocks) -> l
     `columns` are categories, (n, columns), in the order of `scored`. Slices with fewer than 200 rows or 10 days, or
     without an interval, are left out: they can say nothing. Worst improvement first.
     """
-    truth, answer = np.asarray(scored.truth, dtype="float64"), np.asarray(scored.answer, dtype="float64")
-    loss, reference = task.losses(truth, answer), task.losses(truth, scored.reference)
+    loss, reference = (task.losses(scored.truth, answer) for answer in (scored.answer, scored.reference))
+    came, said = task.came(scored.truth, scored.answer), task.said(scored.answer)
     covered = np.asarray(scored.covered, dtype="float64")
-    values = np.column_stack([np.ones(len(truth)), truth, loss, answer - truth, covered, reference - loss])
+    values = np.column_stack([np.ones(len(came)), came, loss, said - came, covered, reference - loss])
     if not len(columns.columns):
         return []
     names, sums = zip(*_sums(columns, values, days), strict=True)

@@ -111,4 +111,4 @@ def as_table(curve: Sequence[Aged]) -> pd.DataFrame:
 
 
 def _answer(task: Task, model: Any, train: pd.DataFrame, test: pd.DataFrame, target: str) -> np.ndarray:
-    return task.answer(model.fit(train[list(test.columns)], train[target]), test)
+    return task.answer(task.fit(model, train[list(test.columns)], train[target]), test)

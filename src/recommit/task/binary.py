@@ -41,10 +41,19 @@ class Binary:
     limits: ClassVar[tuple[float, float] | None] = (0, 1)
     size: ClassVar[str] = "share that holds both outcomes"
     uncalibrated: ClassVar[Platt] = UNCALIBRATED
+    parts: ClassVar[tuple[str, ...]] = ("answer",)
+
+    def fit(self, model: Any, rows: pd.DataFrame, truth: ArrayLike) -> Any:
+        """Fit `model` on the truth."""
+        return model.fit(rows, truth)
 
     def answer(self, fitted: Any, rows: pd.DataFrame) -> np.ndarray:
         """Return the probability of a yes that a fitted classifier gives each row."""
         return np.asarray(fitted.predict_proba(rows)[:, 1])
+
+    def constant(self, truth: ArrayLike) -> np.ndarray:
+        """Return the share that came true, (1,)."""
+        return np.array([np.asarray(truth, dtype="float64").mean()])
 
     def sound(self, answer: ArrayLike) -> np.ndarray:
         """Return whether each answer is a number within 0 to 1."""
@@ -101,6 +110,10 @@ class Binary:
             threshold=threshold,
         )
 
+    def written(self, predictions: pd.DataFrame) -> np.ndarray:
+        """Return the probabilities in a table of predictions."""
+        return predictions[self.column].to_numpy()
+
     def held(self, truth: ArrayLike, predictions: pd.DataFrame) -> np.ndarray:
         """Return whether the set in words holds the outcome."""
         came = np.asarray(truth, dtype="int64")
@@ -119,7 +132,27 @@ class Binary:
         """Return the target itself."""
         return {self.outcomes[1]: np.asarray(truth, dtype="bool")}
 
-    def moved(self, answer: ArrayLike) -> np.ndarray:
+    def said(self, answer: ArrayLike) -> np.ndarray:
+        """Return the probability itself."""
+        return np.asarray(answer, dtype="float64")
+
+    def came(self, truth: ArrayLike, answer: ArrayLike) -> np.ndarray:
+        """Return the truth as 0 and 1."""
+        return np.asarray(truth, dtype="float64")
+
+    def pairs(self, truth: ArrayLike, answer: ArrayLike) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """Return the truth and the probability."""
+        return {"": (self.came(truth, answer), self.said(answer))}
+
+    def counted(self, truth: pd.Series) -> pd.Series:
+        """Return the truth itself."""
+        return truth
+
+    def tracked(self, truth: pd.Series) -> pd.Series:
+        """Return the truth itself."""
+        return truth
+
+    def moved(self, answer: ArrayLike, asked: ArrayLike) -> np.ndarray:
         """Return the log-odds."""
         return np.asarray(logit(np.clip(answer, CLOSEST, 1 - CLOSEST)))
 
@@ -129,6 +162,7 @@ class Binary:
         return Words(
             said=f"probability of {yes}",
             came=f"share that was {yes}",
+            mean=f"share that was {yes}",
             moved=f"log-odds of {yes}",
             calibrated="When it says 30 %, is it 30 %?",
         )

@@ -37,15 +37,24 @@ class Number:
     limits: ClassVar[tuple[float, float] | None] = None
     size: ClassVar[str] = "mean width"
     uncalibrated: ClassVar[AsItIs] = AsItIs()
+    parts: ClassVar[tuple[str, ...]] = ("answer",)
 
     @property
     def loss_unit(self) -> str:
         """The target's unit squared."""
         return f"{self.unit}²"
 
+    def fit(self, model: Any, rows: pd.DataFrame, truth: ArrayLike) -> Any:
+        """Fit `model` on the truth."""
+        return model.fit(rows, truth)
+
     def answer(self, fitted: Any, rows: pd.DataFrame) -> np.ndarray:
         """Return the number that a fitted regressor predicts for each row."""
         return np.asarray(fitted.predict(rows), dtype="float64")
+
+    def constant(self, truth: ArrayLike) -> np.ndarray:
+        """Return the mean number, (1,)."""
+        return np.array([pd.Series(np.asarray(truth)).mean()])
 
     def sound(self, answer: ArrayLike) -> np.ndarray:
         """Return whether each answer is a finite number."""
@@ -107,6 +116,10 @@ class Number:
         intervals = Intervals(level=sets.level, half_width=sets.quantile)
         return NumberAnswers(unit=self.unit, spread=self.spread(truth), conformal=intervals)
 
+    def written(self, predictions: pd.DataFrame) -> np.ndarray:
+        """Return the numbers in a table of predictions."""
+        return predictions[self.column].to_numpy()
+
     def held(self, truth: ArrayLike, predictions: pd.DataFrame) -> np.ndarray:
         """Return whether the true number lies from `low` to `high`."""
         came = np.asarray(truth, dtype="float64")
@@ -127,7 +140,27 @@ class Number:
         """Return the question whether the number is above its median."""
         return dict(list(self.groups(truth).items())[1:])
 
-    def moved(self, answer: ArrayLike) -> np.ndarray:
+    def said(self, answer: ArrayLike) -> np.ndarray:
+        """Return the number itself."""
+        return np.asarray(answer, dtype="float64")
+
+    def came(self, truth: ArrayLike, answer: ArrayLike) -> np.ndarray:
+        """Return the truth itself."""
+        return np.asarray(truth, dtype="float64")
+
+    def pairs(self, truth: ArrayLike, answer: ArrayLike) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """Return the truth and the number."""
+        return {"": (self.came(truth, answer), self.said(answer))}
+
+    def counted(self, truth: pd.Series) -> pd.Series:
+        """Return the truth itself."""
+        return truth
+
+    def tracked(self, truth: pd.Series) -> pd.Series:
+        """Return the truth itself."""
+        return truth
+
+    def moved(self, answer: ArrayLike, asked: ArrayLike) -> np.ndarray:
         """Return the numbers themselves."""
         return np.asarray(answer, dtype="float64")
 
@@ -136,6 +169,7 @@ class Number:
         return Words(
             said=f"{target}, {self.unit}",
             came=f"mean of what came, {self.unit}",
+            mean=f"mean of what came, {self.unit}",
             moved=f"{target}, {self.unit}",
             calibrated="Does what it says come, on average?",
         )

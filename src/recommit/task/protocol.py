@@ -1,7 +1,7 @@
 """The interface of a task: all that the machinery asks about the kind of answer.
 
-A truth is (n,), as the target's column holds it: false and true, or numbers. An answer is (n,) float64: the probability
-of a yes, or the predicted number.
+A truth is (n,), as the target's column holds it: false and true, names of classes, or numbers. An answer is float64:
+the probability of a yes or the predicted number, (n,), or the probability of each of k classes, (n, k).
 """
 
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ class Calibration(Protocol):
     """What turns a model's raw answers into the ones that it gives: a line in log-odds, or nothing at all."""
 
     def __call__(self, answer: ArrayLike) -> np.ndarray:
-        """Return the calibrated answers, (n,), of `answer`, (n,)."""
+        """Return the calibrated answers, in the shape of `answer`."""
         ...
 
     def into(self, content: bytes) -> bytes:
@@ -50,16 +50,16 @@ class Sets(Protocol):
         ...
 
     def sizes(self, answer: ArrayLike) -> np.ndarray:
-        """Return how large each set is, (n,): whether it holds both outcomes, or how wide it is."""
+        """Return how large each set is, (n,): whether it holds both outcomes, how many classes, or how wide it is."""
         ...
 
 
 class Task(Protocol):
-    """A kind of answer: `Binary` or `Number`."""
+    """A kind of answer: `Binary`, `Classes` or `Number`."""
 
     @property
     def kind(self) -> str:
-        """The kind in one word, as manifests and parameters state it: "binary" or "number"."""
+        """The kind in one word, as manifests and parameters state it: "binary", "classes" or "number"."""
         ...
 
     @property
@@ -69,7 +69,7 @@ class Task(Protocol):
 
     @property
     def dtype(self) -> str:
-        """The dtype of the target in a table of features: "bool" or "float64"."""
+        """The dtype of the target in a table of features: "bool", "str" or "float64"."""
         ...
 
     @property
@@ -88,6 +88,11 @@ class Task(Protocol):
         ...
 
     @property
+    def parts(self) -> tuple[str, ...]:
+        """The columns of an answer's numbers in the tables of the folds: "answer", or one per class."""
+        ...
+
+    @property
     def limits(self) -> tuple[float, float] | None:
         """The least and the greatest possible answer; None where there are none."""
         ...
@@ -102,8 +107,16 @@ class Task(Protocol):
         """The calibration that changes no answer."""
         ...
 
+    def fit(self, model: Any, rows: pd.DataFrame, truth: ArrayLike) -> Any:
+        """Return `model`, an unfitted one of scikit-learn, fitted on `rows` and their truth."""
+        ...
+
     def answer(self, fitted: Any, rows: pd.DataFrame) -> np.ndarray:
-        """Return what a fitted scikit-learn model answers for `rows`."""
+        """Return what a model from `fit` answers for `rows`."""
+        ...
+
+    def constant(self, truth: ArrayLike) -> np.ndarray:
+        """Return the one answer, (1,) or (1, k), that is given without any column: the mean, or shares, of `truth`."""
         ...
 
     def sound(self, answer: ArrayLike) -> np.ndarray:
@@ -119,7 +132,10 @@ class Task(Protocol):
         ...
 
     def gap(self, truth: ArrayLike, answer: ArrayLike, blocks: "Blocks") -> "Estimate":
-        """Return the mean answer less the mean truth: above 0, the answers are too high on average."""
+        """Return the mean answer less the mean truth: above 0, the answers are too high on average.
+
+        Of several classes it is that of the class with the largest gap.
+        """
         ...
 
     def scale(self, spread: float, baseline: ArrayLike) -> Scale:
@@ -151,6 +167,10 @@ class Task(Protocol):
         """
         ...
 
+    def written(self, predictions: pd.DataFrame) -> np.ndarray:
+        """Return the answers in a table of predictions."""
+        ...
+
     def held(self, truth: ArrayLike, predictions: pd.DataFrame) -> np.ndarray:
         """Return whether what is written beside each answer in a table of predictions holds the truth, (n,) bool."""
         ...
@@ -160,15 +180,44 @@ class Task(Protocol):
         ...
 
     def groups(self, truth: ArrayLike) -> dict[str, np.ndarray]:
-        """Return two groups of rows by their truth, (n,) bool each, with their names: the lower one first."""
+        """Return groups of rows by their truth, (n,) bool each, with their names: of two, the lower one first."""
         ...
 
     def questions(self, truth: ArrayLike) -> dict[str, np.ndarray]:
         """Return the yes/no questions that detectors of leaks ask, each by its words: (n,) bool."""
         ...
 
-    def moved(self, answer: ArrayLike) -> np.ndarray:
-        """Return the answers on the scale on which explanations add up: log-odds, or the number itself."""
+    def said(self, answer: ArrayLike) -> np.ndarray:
+        """Return one number for each answer, (n,): itself, or the probability of the most likely class."""
+        ...
+
+    def came(self, truth: ArrayLike, answer: ArrayLike) -> np.ndarray:
+        """Return what `said` is held against, (n,): the truth as a number, or whether the most likely class came."""
+        ...
+
+    def pairs(self, truth: ArrayLike, answer: ArrayLike) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """Return each number of the answers after what it is held against, (n,) each, by class; one number has no name.
+
+        Example: {"": (came, said)} for a probability of yes.
+        """
+        ...
+
+    def counted(self, truth: pd.Series) -> pd.Series:
+        """Return what is averaged where the mean of the truth is told: itself, or whether it is the commonest class."""
+        ...
+
+    def tracked(self, truth: pd.Series) -> pd.Series:
+        """Return the truth as numbers whose relations to other columns are followed: itself, or the place of its class.
+
+        It may be missing.
+        """
+        ...
+
+    def moved(self, answer: ArrayLike, asked: ArrayLike) -> np.ndarray:
+        """Return the answers on the scale on which explanations add up, (n,): log-odds, or the number itself.
+
+        Of several classes they are those of the class that is most likely by `asked`, the answer that is explained.
+        """
         ...
 
     def words(self, target: str) -> Words:

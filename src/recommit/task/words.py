@@ -7,13 +7,16 @@ import pandas as pd
 
 @dataclass(frozen=True)
 class Words:
-    """What is `said` (the answer), what `came` (its mean in a group of rows), what moves, and the calibration's title.
+    """What is `said` (the answer), what `came` (its mean in a group of rows), and the rest.
+
+    `mean` is that of `Task.counted`, `moved` what an explanation adds up to, `calibrated` the calibration's title.
 
     Examples: "probability of late", "share that was late", "log-odds of late".
     """
 
     said: str
     came: str
+    mean: str
     moved: str
     calibrated: str
 

@@ -129,7 +129,7 @@ def test_a_folder_that_is_none_is_refused(tmp_path):
 
 
 def with_operator(model):
-    node(model, "Sigmoid").op_type = "Softmax"
+    node(model, "Sigmoid").op_type = "Tanh"
 
 
 def with_custom_domain(model):
@@ -363,7 +363,7 @@ def with_two_models(model):
 
 HARM = [
     (with_two_models, "it has 2 models, not one"),
-    (with_operator, "it uses the operator 'Softmax', which is not among"),
+    (with_operator, "it uses the operator 'Tanh', which is not among"),
     (with_custom_domain, "needs version 1 of the operator set 'com.example': allowed are ai.onnx up to 21"),
     (with_external_data, "model.graph.initializer holds external_data"),
     (with_function, "model holds functions"),
@@ -413,7 +413,7 @@ HARM = [
     (with_other_nodes, "must have nodes_modes of BRANCH_LEQ or LEAF"),
     (with_reader_of_nothing, "topologically sorted, however input 'nowhere' of node"),
     (with_many_parts, "it has more than 200,000 parts"),
-    (with_third_probability, "its outputs must be one label, a whole number, and two probabilities"),
+    (with_third_probability, "its output 'probabilities' is declared to be [0, 2]"),
     (with_renamed_input, "its inputs are not the manifest's: only the file has ('storm', 'number')"),
 ]
 

@@ -65,7 +65,10 @@ def test_what_is_written_is_read_and_is_the_same_bytes_each_time(folder, tmp_pat
         ),
         (lambda said: said["task"].update(outcomes=["neither", "late"]), "give two sets one name: call them otherwise"),
         (lambda said: said["task"].update(outcomes=["late"]), "'task.binary.outcomes' is ['late']: list should have"),
-        (lambda said: said["task"].update(kind="picture"), "'task.kind' is 'picture': allowed are 'binary', 'number'"),
+        (
+            lambda said: said["task"].update(kind="picture"),
+            "'task.kind' is 'picture': allowed are 'binary', 'classes', 'number'",
+        ),
         (lambda said: said["task"].pop("kind"), "the key 'task.kind' is missing"),
         (lambda said: said.update(parity=1e300), "'parity' is 1e+300: input should be less than or equal to 1"),
         (lambda said: said.update(trained_rows=10**17), "'trained_rows' is 100000000000000000: input should be less"),

@@ -45,8 +45,8 @@ def test_a_model_that_would_not_be_loaded_is_refused_by_name_and_leaves_what_was
     folder = tmp_path / "candidate"
     write_model(folder, made["model.onnx"], made["golden.json"], said)
     before = files(folder)
-    odd = rebuilt(made["model.onnx"], lambda model: setattr(node(model, "Sigmoid"), "op_type", "Softmax"))
-    with pytest.raises(Refusal, match=r"^boosting-all cannot be the candidate: it uses the operator 'Softmax'"):
+    odd = rebuilt(made["model.onnx"], lambda model: setattr(node(model, "Sigmoid"), "op_type", "Tanh"))
+    with pytest.raises(Refusal, match=r"^boosting-all cannot be the candidate: it uses the operator 'Tanh'"):
         write_model(folder, odd, made["golden.json"], said)
     with pytest.raises(Refusal, match=r"^boosting-all cannot be the candidate: golden.json is not loaded: it is"):
         write_model(folder, made["model.onnx"], made["golden.json"][:-9], said)

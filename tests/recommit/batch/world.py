@@ -1,4 +1,4 @@
-"""Two small problems: whether a parcel is late, and by how much, by its weight, its road and how that did before."""
+"""Small problems: is a parcel late, by how much, how does it come: by its weight, its road and the road's past."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
-from recommit.artifact.answers import BinaryAnswers, NumberAnswers
+from recommit.artifact.answers import BinaryAnswers, ClassesAnswers, NumberAnswers
 from recommit.artifact.calibration import Platt
 from recommit.artifact.export import export
 from recommit.artifact.files import sha256
@@ -24,10 +24,11 @@ from recommit.artifact.probes import probes
 from recommit.catalogue import Catalogue, Feature
 from recommit.columns import ALWAYS, NEVER, Column, Heard, Table, Tables, since
 from recommit.problem import Problem
-from recommit.task import Binary, Number
+from recommit.task import Binary, Classes, Number
 
 ROADS = ["north", "south", "coast"]
 SIZES = ["large", "small"]
+HOW = ("whole", "late", "broken")
 KNOWN_UNTIL = pd.Timestamp("2014-01-01", tz="UTC")
 INPUTS = ["weight", "recent", "road", "size"]
 
@@ -57,6 +58,7 @@ PARCELS = Table(
         Column("known_at", "instant", ALWAYS),
         Column("late", "boolean", NEVER),
         Column("delay", "number", NEVER, "min"),
+        Column("came", "text", NEVER, values=HOW),
     ),
 )
 FEATURES = Table(
@@ -72,6 +74,7 @@ FEATURES = Table(
         Column("road", "text", ALWAYS, missing="may be"),
         Column("size", "text", ALWAYS, missing="may be"),
         Column("delay", "number", NEVER, "min"),
+        Column("came", "text", NEVER, values=HOW),
     ),
 )
 CATALOGUE = Catalogue(
@@ -111,6 +114,7 @@ PROBLEM = Problem(
 )
 """Is a parcel late?"""
 DELAY = replace(PROBLEM, question="By how much is a parcel late?", task=Number("min"), target="delay")
+CAME = replace(PROBLEM, question="How does a parcel come?", task=Classes(HOW), target="came")
 
 
 def history() -> Tables:
@@ -143,6 +147,8 @@ KINDS = {
     "logistic": (LogisticRegression(), PROBLEM),
     "boosted number": (HistGradientBoostingRegressor(max_iter=40, early_stopping=False), DELAY),
     "ridge": (Ridge(), DELAY),
+    "boosted classes": (HistGradientBoostingClassifier(max_iter=30, early_stopping=False), CAME),
+    "multinomial": (LogisticRegression(), CAME),
 }
 LINE = Platt(1.1, -0.05)
 ANSWERS = {
@@ -157,15 +163,26 @@ ANSWERS = {
     "delay": NumberAnswers.model_validate(
         {"unit": "min", "spread": 15.0, "conformal": {"level": 0.9, "half_width": 7.5}}
     ),
+    "came": ClassesAnswers.model_validate(
+        {
+            "classes": list(HOW),
+            "calibration": {"temperature": 1.25},
+            "conformal": {"level": 0.9, "quantile": 0.65},
+        }
+    ),
 }
 """What the answers are, by target."""
 
 
 def truth(rows: pd.DataFrame, target: str) -> np.ndarray:
-    """Returns what came of the rows in `features`: whether each was late, or by how many minutes."""
+    """Returns what came of the rows in `features`: whether each was late, by how many minutes, or how it came."""
     draw = np.random.default_rng(2)
     if target == "delay":
         return rows["recent"].to_numpy("float64") + rows["weight"] / 3 + draw.normal(0, 4, len(rows))
+    if target == "came":
+        broken = (rows["weight"] / 10 + draw.normal(0, 1, len(rows))).fillna(0) > 2
+        late = (rows["recent"] / 10 + draw.normal(0, 1, len(rows))).fillna(0) > 1
+        return np.array(HOW, dtype=object)[np.where(broken, 2, np.where(late, 1, 0))]
     return draw.random(len(rows)) < 1 / (1 + np.exp(2 - rows["recent"] / 20 - rows["weight"] / 15))
 
 
@@ -180,7 +197,7 @@ def fitted(kind: str):
         text = ("texts", one_hot, ["road", "size"])
     numbers = ("numbers", "passthrough" if "boost" in kind else StandardScaler(), ["weight", "recent"])
     pipeline = make_pipeline(ColumnTransformer([numbers, text]), clone(model))
-    return pipeline.fit(rows[INPUTS], truth(rows, problem.target)), rows[INPUTS]
+    return problem.task.fit(pipeline, rows[INPUTS], truth(rows, problem.target)), rows[INPUTS]
 
 
 def write_model(folder: Path, kind: str, listed: bool = True) -> Path:

@@ -103,7 +103,7 @@ def test_it_repeats_for_a_seed_and_not_for_another():
 
 
 def test_the_row_to_explain_is_the_first_of_the_highest():
-    assert highest([0.1, 0.9, 0.3, 0.9]) == 1
+    assert highest(TASK, [0.1, 0.9, 0.3, 0.9]) == 1
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ def test_coverage_of_numbers_is_counted_below_and_above_their_median() -> None:
 
 @pytest.mark.parametrize("task", [TASK, Number("min")])
 def test_scores_of_groups_are_those_of_their_rows_alone(task) -> None:
-    truth, answer = pd.Series([0, 1, 0, 1.0]), pd.Series([0.2, 0.7, 0.4, 0.5])
+    truth, answer = pd.Series([0, 1, 0, 1.0]), np.array([0.2, 0.7, 0.4, 0.5])
     found = by_group(task, truth, answer, pd.Series(["may", "may", "june", "june"], name="fold"))
     assert found["rows"].to_dict() == {"june": 2, "may": 2}
     assert found.loc["june", task.loss] == pytest.approx(task.losses(truth[2:], answer[2:]).mean())

@@ -43,9 +43,9 @@ def test_fits_that_predicted_other_rows_are_not_compared(tmp_path: Path) -> None
     _write(tmp_path, "one", [True, False])
     _write(tmp_path, "other", [True, True])
     with pytest.raises(ValueError, match="other did not predict the same rows as one"):
-        predictions_of(tmp_path, ["one", "other"])
+        predictions_of(TASK, tmp_path, ["one", "other"])
 
 
 def test_a_missing_fit_is_named_with_what_makes_it(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="dvc repro train@one"):
-        predictions_of(tmp_path, ["one"])
+        predictions_of(TASK, tmp_path, ["one"])

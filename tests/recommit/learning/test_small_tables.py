@@ -12,27 +12,30 @@ from recommit.directions import Change, Direction
 from recommit.evidence.files import plain
 from recommit.learning import figures_behaviour, importance, judging, quality, robustness, selection, slices, tries
 from recommit.learning.crossval import fit_folds
-from recommit.learning.explain import explain
+from recommit.learning.explain import explain, highest
 from recommit.learning.intervals import blocks
 from recommit.learning.leakage import figures as leakage_figures
 from recommit.learning.leakage.bounds import Bounds
-from recommit.learning.leakage.columns import leaks_in_columns
+from recommit.learning.leakage.columns import alone_of, leaks_in_columns, leaks_of, questions, strongest_of
 from recommit.learning.leakage.fitted import fitted_beyond
 from recommit.learning.leakage.order import sequences, spans_of, time_order
 from recommit.learning.leakage.shared import disjoint, look_alikes, shared_groups, shared_rows
-from recommit.learning.leakage.shuffled import alone
-from recommit.learning.leakage.target import strongest
 from recommit.learning.models import build
 from recommit.learning.periods import Monitored
 from recommit.learning.search import advice, as_advice, search
 from recommit.learning.splits import Splitter, known_until, needed, sample, splitter
 from recommit.learning.staleness import as_table, decay, windows
-from recommit.task import Binary, Number
+from recommit.task import Binary, Classes, Number
 
 ROWS = 300
 FEATURES = ["load", "wind", "noise", "place"]
 CATEGORIES = {"place": ["A", "B", "C"]}
-TASKS = {"binary": Binary(("stayed", "left")), "number": Number("EUR")}
+TASKS = {
+    "binary": Binary(("stayed", "left")),
+    "number": Number("EUR"),
+    "classes": Classes(("stays", "wavers", "leaves")),
+}
+LINEAR = {"binary": "logistic", "number": "linear", "classes": "logistic"}
 SPLITS: dict[str, dict[str, Any]] = {
     "month": {"by": "month", "folds": 3},
     "quarter": {"by": "quarter", "folds": 1},
@@ -55,6 +58,9 @@ def table(kind: str, said: float = 1.0, seed: int = 1) -> pd.DataFrame:
     known = said * (rows["load"] + 0.5 * rows["wind"]).to_numpy("float64")
     if kind == "number":
         return rows.assign(target=known + draws.normal(size=ROWS))
+    if kind == "classes":
+        place = np.digitize(known + draws.normal(size=ROWS), [-0.6, 0.6])
+        return rows.assign(target=pd.Series(np.array(TASKS[kind].classes)[place], dtype="str"))
     return rows.assign(target=draws.uniform(size=ROWS) < 1 / (1 + np.exp(0.5 - 1.5 * known)))
 
 
@@ -66,9 +72,7 @@ def splits_of(split: str) -> Splitter:
 
 
 def model_of(kind: str, name: str | None = None) -> Any:
-    return lambda columns: build(
-        name or {"binary": "logistic", "number": "linear"}[kind], {}, columns, CATEGORIES, 1, kind
-    )
+    return lambda columns: build(name or LINEAR[kind], {}, columns, CATEGORIES, 1, kind)
 
 
 CASES = [(split, kind) for split in SPLITS for kind in TASKS]
@@ -80,19 +84,19 @@ def test_300_rows_are_fitted_chosen_and_judged(split: str, kind: str, tmp_path: 
     last = splits.test(data)
     train = last.train[needed(splits, "target", *FEATURES)]
     folds = splits.folds(train)
-    for name in ("baseline", "boosting", {"binary": "logistic", "number": "linear"}[kind]):
+    for name in ("baseline", "boosting", LINEAR[kind]):
         fitted, predicted = fit_folds(
             task, lambda name=name: model_of(kind, name)(FEATURES), train, folds, FEATURES, "target", splits.columns
         )
         predicted.to_parquet(tmp_path / f"{name}.parquet")
-    rows, answers = selection.predictions_of(tmp_path, [file.stem for file in sorted(tmp_path.iterdir())])
+    rows, answers = selection.predictions_of(task, tmp_path, [file.stem for file in sorted(tmp_path.iterdir())])
     labels, truth = splits.blocks(rows), rows["target"]
     ranked = selection.choose(task, truth, labels, answers, 1)
     chosen = next(one.fit for one in ranked if one.chosen)
     newest = rows["fold"] == rows["fold"].max()
     others = ~newest if len(folds) > 1 else newest
     calibration = task.calibrate(truth[others], answers[chosen][others])
-    calibrated = pd.Series(calibration(answers[chosen]), index=rows.index)
+    calibrated = calibration(answers[chosen])
     sets = task.conform(truth[newest], calibrated[newest], 0.9)
     by_period = {
         name: judging.intervals(task.judge(part["target"], calibrated[part.index], blocks(labels[part.index], 1)))
@@ -103,7 +107,7 @@ def test_300_rows_are_fitted_chosen_and_judged(split: str, kind: str, tmp_path: 
     assert (evidence.used_until is None) == (not splits.ordered)
     labels, truth = splits.blocks(last.test), last.test["target"]
     drawn, answer = blocks(labels, 1), calibration(task.answer(fitted, last.test[FEATURES]))
-    baseline = np.full(len(truth), float(train["target"].mean()))
+    baseline = np.repeat(task.constant(train["target"]), len(truth), axis=0)
     judged = {"candidate": task.judge(truth, answer, drawn), "baseline": task.judge(truth, baseline, drawn)}
     assert judging.as_table({"gain": judging.differences(judged["candidate"], judged["baseline"])}).shape[0] == 1
     scored = slices.Scored(truth, answer, baseline, sets.covered(truth, answer))
@@ -117,7 +121,7 @@ def test_what_features_are_worth_and_odd_input_do_is_measured_on_300_rows(split:
     task, splits, data = TASKS[kind], splits_of(split), table(kind)
     [fold] = splits.folds(splits.test(data).train, 1)
     drawn, make = blocks(splits.blocks(fold.test), 1), model_of(kind)
-    fitted = make(FEATURES).fit(fold.train[FEATURES], fold.train["target"])
+    fitted = task.fit(make(FEATURES), fold.train[FEATURES], fold.train["target"])
 
     def predict(rows: pd.DataFrame) -> np.ndarray:
         return task.answer(fitted, rows[FEATURES])
@@ -129,10 +133,11 @@ def test_what_features_are_worth_and_odd_input_do_is_measured_on_300_rows(split:
     worth = importance.worth(groups, shuffled, without, drawn, 1)
     assert {one.need for one in worth} <= {"needed", "replaceable", "not measurable", "harmful"}
     usual = sample(fold.train[FEATURES], 500, 1)
-    explained = explain(task, predict, rows.iloc[[int(np.argmax(predict(rows)))]], usual, FEATURES, 1)
+    explained = explain(task, predict, rows.iloc[[highest(task, predict(rows))]], usual, FEATURES, 1)
     assert len(explained.table()) == len(FEATURES)
     up = Direction("more load", (Change("load", "plus", 1.0),), "fall", "load delays", 0.01)
-    moved, *_ = robustness.check_directions(task, predict, rows, [up], drawn)
+    stated = [up] if len(task.parts) == 1 else []
+    moved, *_ = robustness.check_directions(task, predict, rows, stated, drawn)
     blanked = robustness.missing(task, predict, rows, truth, groups, drawn)
     figures_behaviour.directions(task, moved, "target")
     figures_behaviour.missing(task, blanked)
@@ -144,13 +149,12 @@ def test_leaks_are_looked_for_in_300_rows_and_honest_ones_have_none(split: str, 
     task, splits, data = TASKS[kind], splits_of(split), table(kind, said=0.5)
     last = splits.test(data)
     train, folds = last.train, splits.folds(last.train)
-    [asked] = task.questions(train["target"]).values()
-    questioned = train.assign(target=asked)
-    sampled = [fold.only(sample(questioned, 200, 1).index) for fold in splits.folds(questioned)]
-    assert leaks_in_columns(questioned, splits, FEATURES, "target", BOUNDS, 1) == []
-    areas = strongest(sampled, FEATURES, "target", 1)
+    asked = questions(task, train, splits, "target", 200, 1)
+    assert leaks_of(asked, splits, FEATURES, "target", BOUNDS, 1) == []
+    areas = strongest_of(asked, FEATURES, "target", 1)
+    assert {name for name, _ in areas} == set(FEATURES)
     leakage_figures.strongest(areas, BOUNDS.auc)
-    assert alone(sampled[-1], FEATURES, "target", 1) == [], "too few rows to learn from"
+    assert alone_of(asked, FEATURES, "target", 1) == [], "too few rows to learn from"
     parts, steps = disjoint(folds, last.test), sequences(folds, train, last.test)
     assert sum(map(len, parts.values())) == len(pd.concat(parts.values())["row"].unique())
     assert shared_rows(parts, "row", FEATURES, 0.001) == []
@@ -192,11 +196,13 @@ def test_300_rows_age_and_say_when_no_window_is_long_enough(split: str, kind: st
 @pytest.mark.parametrize("split", ["month", "quarter", "50 rows"])
 @pytest.mark.parametrize("kind", TASKS)
 def test_the_quality_of_300_rows_is_measured(split: str, kind: str) -> None:
-    splits, data = splits_of(split), table(kind)
+    task, splits, data = TASKS[kind], splits_of(split), table(kind)
+    told = task.counted(data["target"])
     what = Monitored("asked", ("row",), ("load", "wind"), ("place",), label="target", predictors=("load",))
     smallest = quality.Smallest(share=0.05, shift=0.2, rows=0.3, hours=12)
+    data = data.assign(target=task.tracked(data["target"]))
     report = quality.report(data, what, "rows", splits.calendar, splits.now, smallest, 1)
-    shares = quality.share_by_period(data["target"], data["asked"], splits.calendar, 1)
+    shares = quality.share_by_period(told, data["asked"], splits.calendar, 1)
     judged = splits.calendar.name(splits.calendar.before(splits.now))
     found = quality.evidence({"rows": report}, judged, splits.now, 0.95, shares, quality.without_time({}))
     assert judged == ("2013-Q3" if split == "quarter" else "2013-09")

@@ -28,7 +28,7 @@ def test_the_question_of_detectors_is_the_target_itself():
 
 
 def test_explanations_add_up_in_log_odds():
-    assert TASK.moved([0.5, 0.0]).round(3).tolist() == [0.0, -16.118]
+    assert TASK.moved([0.5, 0.0], [0.5]).round(3).tolist() == [0.0, -16.118]
 
 
 def test_only_a_number_within_0_to_1_is_a_probability():

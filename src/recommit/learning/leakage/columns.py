@@ -1,21 +1,83 @@
 """Look for leaks in columns, one look after another: columns that a look names are left out of later looks."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
+from recommit.evidence.numbers import Interval
 from recommit.evidence.stages import Leak
 from recommit.learning.leakage.bounds import Bounds
-from recommit.learning.leakage.shuffled import strong_against_shuffled, stronger_lately
+from recommit.learning.leakage.shuffled import Saving, alone, strong_against_shuffled, stronger_lately
 from recommit.learning.leakage.spans import within
-from recommit.learning.leakage.target import target_in_columns
+from recommit.learning.leakage.target import strongest, target_in_columns
 from recommit.learning.leakage.telling import telling_values
 from recommit.learning.splits import Split, Splitter, sample
+from recommit.task import Task
 
 LOOKS = ("target_in_columns", "strong_columns", "strong_against_shuffled", "stronger_lately", "telling_value")
 # Counting is quick, and rare values need many rows.
 _COUNTED = 5
+
+
+@dataclass(frozen=True)
+class Question:
+    """A yes/no question of a task, and the training rows with its answers in the target's column.
+
+    `some` are drawn rows, and `sampled` the folds with those rows alone.
+    """
+
+    words: str
+    rows: pd.DataFrame
+    some: pd.DataFrame
+    sampled: tuple[Split, ...]
+
+
+def questions(task: Task, rows: pd.DataFrame, splitter: Splitter, target: str, most: int, seed: int) -> list[Question]:
+    """Return each of `Task.questions` about the training `rows`; at most so many of them are drawn."""
+    found = []
+    for words, asked in task.questions(rows[target]).items():
+        table = rows.assign(**{target: asked})
+        some = sample(table, most, seed)
+        found.append(Question(words, table, some, tuple(fold.only(some.index) for fold in splitter.folds(table))))
+    return found
+
+
+def leaks_of(
+    asked: Sequence[Question], splitter: Splitter, columns: Sequence[str], target: str, bounds: Bounds, seed: int
+) -> list[Leak]:
+    """Return the leaks in columns by all questions, as `leaks_in_columns` finds them by each.
+
+    Columns that leak by several questions are named by the one that proves it, or else by which they are worth most.
+    """
+    found: list[Leak] = []
+    for question in asked:
+        leaks = leaks_in_columns(question.rows, splitter, columns, target, bounds, seed)
+        told = [replace(leak, how=f"{question.words}: {leak.how}") for leak in leaks] if len(asked) > 1 else leaks
+        new = [leak for leak in told if all(_weight(leak) > _weight(one) for one in found if one.where == leak.where)]
+        found = [one for one in found if one.where not in {leak.where for leak in new}] + new
+    return found
+
+
+def _weight(leak: Leak) -> tuple[bool, float]:
+    return leak.certainty == "proof", leak.worth or 0.0
+
+
+def strongest_of(
+    asked: Sequence[Question], columns: Sequence[str], target: str, seed: int
+) -> list[tuple[str, Interval]]:
+    """Return each column with its largest AUC by any of the questions: see `target.strongest`."""
+    found: dict[str, Interval] = {}
+    for question in asked:
+        for name, area in strongest(question.sampled, columns, target, seed):
+            found[name] = max(found.get(name, area), area, key=lambda one: one.value)
+    return sorted(found.items(), key=lambda pair: -pair[1].value)
+
+
+def alone_of(asked: Sequence[Question], columns: Sequence[str], target: str, seed: int) -> list[Saving]:
+    """Return what columns save by any of the questions, greatest first: see `shuffled.alone`."""
+    found = [saving for question in asked for saving in alone(question.sampled[-1], columns, target, seed)]
+    return sorted(found, key=lambda one: -one.of_baseline)
 
 
 def leaks_in_columns(
