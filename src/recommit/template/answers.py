@@ -16,7 +16,7 @@ class Answers:
 
     `name` is the model's in the registry, `data` the file in data/source. `key`, `time`, `known` and `group` are
     columns; where rows have no time, `time` and `known` are empty. `outcomes` are the words for false and true,
-    `unit` is that of a number. The target is known `horizon` hours after a prediction is asked for. `by`, `folds`,
+    `classes` are three names or more, and `unit` is that of a number. The target is known `horizon` hours after a prediction is asked for. `by`, `folds`,
     `zone` and `as_of` (the clock) are those of params.yaml.
     """
 
@@ -24,8 +24,9 @@ class Answers:
     data: str
     target: str
     key: str
-    task: Literal["binary", "number"] = "binary"
+    task: Literal["binary", "classes", "number"] = "binary"
     outcomes: tuple[str, str] = ("no", "yes")
+    classes: tuple[str, ...] = ()
     unit: str = ""
     time: str = ""
     known: str = ""
@@ -50,7 +51,7 @@ class Answers:
     @property
     def question(self) -> str:
         """The question in one sentence, a draft."""
-        return f"What will {self.target} be?" if self.task == "number" else f"Will {self.target} be {self.outcomes[1]}?"
+        return f"Will {self.target} be {self.outcomes[1]}?" if self.task == "binary" else f"What will {self.target} be?"
 
     @property
     def by_words(self) -> str:
@@ -76,7 +77,8 @@ class Answers:
     @property
     def baseline_words(self) -> str:
         """What the baseline answers."""
-        return "the mean" if self.task == "number" else f"the share of rows whose {self.target} is {self.outcomes[1]}"
+        yes = f"the share of rows whose {self.target} is {self.outcomes[1]}"
+        return {"number": "the mean", "classes": "the share of each class", "binary": yes}[self.task]
 
     @property
     def loss_words(self) -> str:
@@ -87,8 +89,8 @@ class Answers:
     def threshold_words(self) -> str:
         """What the threshold means."""
         return (
-            "of no use for a number"
-            if self.task == "number"
+            f"of no use for {'a number' if self.task == 'number' else 'classes'}"
+            if self.task != "binary"
             else f"a row is called {self.outcomes[1]} from this probability on; lower: fewer misses, more false alarms"
         )
 

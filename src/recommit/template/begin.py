@@ -6,8 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from recommit import Refusal
+from recommit.artifact.sets import check_classes
 from recommit.rawtable.form import Form
 from recommit.rawtable.read import read_text
+from recommit.rawtable.values import present
 from recommit.template.answers import Answers, name_of
 from recommit.template.look import Look, Question, Said, look
 from recommit.template.look_draft import draft_columns
@@ -34,16 +36,22 @@ def begin(
         asked.add((open_ones[0].about, open_ones[0].flag))
         said, form = answered(open_ones[0], ask(open_ones[0]), said, form, texts.column_names)
         found = look(texts, said, form)
-    answers = answers_of(found, name, table, remote)
+    classes = sorted(set(present(texts[found.target]).to_pylist())) if found.task.kind == "classes" else ()
+    answers = answers_of(found, name, table, remote, tuple(classes))
     columns = {f"src/{answers.package}/columns.py": draft_columns(found, answers.data).encode()}
     write_project(path, render(answers) | columns, table, answers.data)
     return found
 
 
-def answers_of(found: Look, name: str, table: Path, remote: str) -> Answers:
-    """Returns what a project depends on besides its table and columns. Raises Refusal for three or more classes."""
-    if found.task.kind == "classes":
-        raise Refusal(f"the target {found.target} has three or more classes, which this version does not predict yet")
+def answers_of(found: Look, name: str, table: Path, remote: str, classes: tuple[str, ...] = ()) -> Answers:
+    """Returns what a project depends on besides its table and columns; `classes` are the target's, if it has any.
+
+    Raises Refusal for classes whose names could be confused.
+    """
+    try:
+        check_classes(classes)
+    except ValueError as error:
+        raise Refusal(f"the target {found.target}: {error}: change it in the file") from None
     split = found.split.split
     return Answers(
         name=name,
@@ -52,6 +60,7 @@ def answers_of(found: Look, name: str, table: Path, remote: str) -> Answers:
         key=found.key,
         task=found.task.kind,
         outcomes=found.task.outcomes or ("no", "yes"),
+        classes=classes,
         unit=(found[found.target].unit or found.target) if found.task.kind == "number" else "",
         time=found.time or "",
         known=found.form.known,

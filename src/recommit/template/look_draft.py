@@ -86,7 +86,7 @@ def _arguments(line: Line, look: Look, constants: dict[str, str]) -> list[str]:
         found.append(f"unit={_text(line.unit)}")
     if line.within and kind in ("number", "whole") and line.role in ("key", "feature", "group"):
         found.append(f"within={_range(line)}")
-    if kind == "text" and line.role == "feature" and line.distinct == len(line.values):
+    if kind == "text" and line.role in ("feature", "target") and line.distinct == len(line.values):
         found.append(f"values={constants.get(line.name) or _tuple(line.values)}")
     if line.missing:
         found.append('missing="may be"')
