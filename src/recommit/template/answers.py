@@ -16,8 +16,8 @@ class Answers:
 
     `name` is the model's in the registry, `data` the file in data/source. `key`, `time`, `known` and `group` are
     columns; where rows have no time, `time` and `known` are empty. `outcomes` are the words for false and true,
-    `classes` are three names or more, and `unit` is that of a number. The target is known `horizon` hours after a prediction is asked for. `by`, `folds`,
-    `zone` and `as_of` (the clock) are those of params.yaml.
+    `classes` are three names or more, and `unit` is that of a number. The target is known `horizon` hours after a
+    prediction is asked for. `by`, `folds`, `zone` and `as_of` (the clock) are those of params.yaml.
     """
 
     name: str
