@@ -113,7 +113,7 @@ def test_data_that_breaks_the_schema_is_named_by_table_column_rows_and_rule(proj
     output = said(project, "dvc", "repro")
     assert "stage validate failed" in output
     assert "planes.engines is within 1 to 8: not so in 1 rows (first: 0)" in output
-    assert "Mend the data in src/flights/sources.py, or change the rule" in output
+    assert "Mend the data in notebooks/ingest.ipynb, or what columns.py declares" in output
     assert snapshot(project, *stands_for_its_input).results == before.results
     undo(project)
     project.run("dvc", "checkout")
