@@ -71,14 +71,14 @@ def check_classes(classes: Sequence[str]) -> None:
     for name in classes:
         if name.strip() != name or not name or _OR.strip() in name.split() or name == _NONE:
             raise ValueError(f"a class cannot be called {name!r}, which in a set of classes could mean another")
-        other = alike.setdefault(name.casefold(), name)
-        if other is not name:
-            raise ValueError(f"the classes {other!r} and {name!r} have one name: call one of them otherwise")
+        if name.casefold() in alike:
+            raise ValueError(f"the classes {alike[name.casefold()]!r} and {name!r} have one name: call one otherwise")
+        alike[name.casefold()] = name
 
 
 def codes(truth: ArrayLike, classes: Sequence[str]) -> np.ndarray:
     """Return the place of each true class among `classes`, (n,). Raises ValueError for one that is none of them."""
-    found = pd.Categorical(np.asarray(truth, dtype=object), categories=list(classes)).codes
+    found = pd.Index(list(classes), dtype=object).get_indexer(pd.Index(np.asarray(truth, dtype=object)))
     if (found < 0).any():
         other = np.asarray(truth, dtype=object)[int(np.argmax(found < 0))]
         raise ValueError(f"{other!r} is none of the classes {', '.join(classes)}")

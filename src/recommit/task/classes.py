@@ -210,13 +210,6 @@ class Classes:
             by_chance=True,
         )
 
-    def confusion(self, truth: ArrayLike, answer: ArrayLike) -> pd.DataFrame:
-        """Return how many rows of each true class (index) got each most likely class (columns)."""
-        place, chance = self._checked(truth, answer)
-        counted = np.zeros((len(self.classes), len(self.classes)), dtype="int64")
-        np.add.at(counted, (place, chance.argmax(axis=1)), 1)
-        return pd.DataFrame(counted, index=list(self.classes), columns=list(self.classes))
-
     def _shares(self, truth: ArrayLike) -> np.ndarray:
         return self._came(codes(truth, self.classes)).mean(axis=0)
 

@@ -176,6 +176,21 @@ def test_a_column_that_is_the_outcome_is_asked_about_in_300_rows(split: str) -> 
     assert [leak.where for leak in found] == ["leak"]
 
 
+@pytest.mark.parametrize("split", ["hash", "month"])
+def test_a_column_that_is_the_class_is_proof_and_one_that_tells_a_single_class_a_question(split: str) -> None:
+    task, splits = TASKS["classes"], splits_of(split)
+    data = pd.concat([table("classes", seed=seed).assign(row=lambda t, s=seed: t["row"] + f"/{s}") for seed in (1, 2)])
+    data = data.sort_values("asked", ignore_index=True)
+    train = splits.test(data).train
+    place = task.tracked(train["target"]).astype("float64")
+    told = train.assign(leak=place, strong=(train["target"] == "leaves").astype("float64"))
+    for column, certainty in (("leak", "proof"), ("strong", "question")):
+        asked = questions(task, told, splits, "target", 600, 1)
+        found = leaks_of(asked, splits, ["noise", "place", column], "target", BOUNDS, 1)
+        assert {leak.certainty for leak in found if leak.where == column} == {certainty}, found
+        assert not [leak for leak in found if leak.certainty == "proof" and leak.where != column]
+
+
 @pytest.mark.parametrize(("split", "kind"), [case for case in CASES if case[0] not in ("hash", "group")])
 def test_300_rows_age_and_say_when_no_window_is_long_enough(split: str, kind: str) -> None:
     task, splits, data = TASKS[kind], splits_of(split), table(kind)

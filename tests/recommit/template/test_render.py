@@ -117,7 +117,8 @@ def test_what_is_written_is_python_toml_and_formatted(files: dict[str, bytes], t
 
 def test_a_project_keeps_its_answers() -> None:
     kept = tomllib.loads(render(TIMED)["pyproject.toml"].decode())["tool"]["recommit"]["new"]
-    assert Answers(**kept | {"outcomes": tuple(kept["outcomes"])}) == TIMED
+    lists = {name: tuple(kept[name]) for name in ("outcomes", "classes")}
+    assert Answers(**kept | lists) == TIMED
 
 
 def test_words_of_a_table_are_quoted_wherever_they_stand() -> None:

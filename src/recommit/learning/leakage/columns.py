@@ -1,5 +1,6 @@
 """Look for leaks in columns, one look after another: columns that a look names are left out of later looks."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -48,15 +49,28 @@ def leaks_of(
 ) -> list[Leak]:
     """Return the leaks in columns by all questions, as `leaks_in_columns` finds them by each.
 
-    Columns that leak by several questions are named by the one that proves it, or else by which they are worth most.
+    Columns that leak by several questions are named once, by that by which they are worth most. Columns that tell one
+    class of several need not know the target: they are proof of a leak where they tell all classes but one, which tells
+    that one too, and raise a question otherwise.
     """
+    by_question = [leaks_in_columns(one.rows, splitter, columns, target, bounds, seed) for one in asked]
+    if len(asked) == 1:
+        return by_question[0]
+    proved = Counter(leak.where for leaks in by_question for leak in leaks if leak.certainty == "proof")
     found: list[Leak] = []
-    for question in asked:
-        leaks = leaks_in_columns(question.rows, splitter, columns, target, bounds, seed)
-        told = [replace(leak, how=f"{question.words}: {leak.how}") for leak in leaks] if len(asked) > 1 else leaks
+    for question, leaks in zip(asked, by_question, strict=True):
+        told = [_told(leak, question.words, proved[leak.where] >= len(asked) - 1) for leak in leaks]
         new = [leak for leak in told if all(_weight(leak) > _weight(one) for one in found if one.where == leak.where)]
         found = [one for one in found if one.where not in {leak.where for leak in new}] + new
     return found
+
+
+def _told(leak: Leak, question: str, proved: bool) -> Leak:
+    """Return `leak` with the question in its words; what is not `proved` by the questions together is a question."""
+    how = f"{question}: {leak.how}"
+    if leak.certainty == "question" or proved:
+        return replace(leak, how=how)
+    return Leak.of("strong_columns", leak.where, how, 1.0)
 
 
 def _weight(leak: Leak) -> tuple[bool, float]:
