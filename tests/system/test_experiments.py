@@ -145,9 +145,9 @@ def test_results_are_restored_from_the_cache_unless_a_real_run_is_asked_for(proj
 
 def test_a_temporary_experiment_runs_the_code_of_its_own_tree(project: Project) -> None:
     project.replace(
-        "src/recommit/learning/judging.py",
-        '"auc": days.statistic(ranked.auc, (0, 1))',
-        '"auc": days.ratio(truth * 0 + 0.25)',
+        "src/recommit/task/binary.py",
+        '"auc": blocks.statistic(ranked.auc, (0, 1))',
+        '"auc": blocks.ratio(came * 0 + 0.25)',
     )
     looks = noted(project.folder / ".git")
     project.run("dvc", "exp", "run", "--temp", "--name", "other-code")
