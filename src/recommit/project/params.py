@@ -21,10 +21,14 @@ class Params(Mapping[str, Any]):
 
     def __getitem__(self, key: str) -> Any:
         content = read_params(root())
+        if key in content:
+            return content[key]
         fits = content.get("fits")
-        if key not in content and isinstance(fits, Mapping) and fits.get(key):
-            return fits[key][-1]
-        return content[key]
+        if fits is None:  # in a replay params.yaml holds no more than the stage declares, and its item is injected
+            return None
+        if not (isinstance(fits, Mapping) and fits.get(key)):
+            raise KeyError(key)
+        return fits[key][-1]
 
     def __iter__(self) -> Iterator[str]:
         return iter(read_params(root()))

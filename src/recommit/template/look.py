@@ -32,7 +32,7 @@ class Said:
 
     `known` maps columns to whether they are known when the prediction is asked for. `time` is "" where rows have none
     although a column looks like it. The target is known `horizon` hours after the prediction is asked for. `by` and
-    `as_of` are those of params.yaml.
+    `as_of` are those of params.yaml, `zone` that of instants without one.
     """
 
     target: str
@@ -45,6 +45,7 @@ class Said:
     known: Mapping[str, bool] = field(default_factory=dict)
     by: str | None = None
     as_of: str | None = None
+    zone: str | None = None
 
 
 @dataclass(frozen=True)
@@ -408,7 +409,7 @@ def _questions(found: Look, guesses: Mapping[str, Guess]) -> Iterator[Question]:
     if found.time and said.horizon is None:
         asks = f"how many hours after {found.time} is {target} known?"
         yield Question(target, asks, f"{found.form.known_after_hours:g}", "rows are so far apart", "--horizon")
-    if found.time and found.form.zone == "UTC" and not guesses[found.time].zoned:
+    if found.time and found.said.zone is None and not guesses[found.time].zoned:
         yield Question(found.time, "in which time zone?", "UTC", "its instants have no zone", "--zone")
     if said.key is None:
         why = "each row has its own" if not found.form.numbered else "no column has a value of its own in each row"

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 @click.option("--not-known", metavar="COLUMN", multiple=True, help="Not known when asked; may be given again.")
 @click.option("--split", metavar="BY", help="day, week, month, quarter, or so many rows in order of time.")
 @click.option("--as-of", metavar="DATE", help="The clock: later rows are taken as still to come.")
-@click.option("--zone", metavar="ZONE", default="UTC", help="The time zone of instants without one.")
+@click.option("--zone", metavar="ZONE", help="The time zone of instants without one: UTC if not said.")
 @click.option("--separator", metavar="TEXT", default="", help="What stands between columns: a comma if not said.")
 @click.option("--encoding", metavar="NAME", default="utf-8", help="The encoding of the file: utf-8 if not said.")
 @click.option("--decimal", type=click.Choice([".", ","]), help="The decimal point or comma.")
@@ -67,11 +67,12 @@ def command(path: Path, data: Path | None, target: str | None, yes: bool, remote
         time="" if told["no_time"] else told["time"],
         known=dict.fromkeys(told["known"], True) | dict.fromkeys(told["not_known"], False),
         by=told["split"],
-        **{name: told[name] for name in ("key", "group", "task", "positive", "horizon", "as_of")},
+        **{name: told[name] for name in ("key", "group", "task", "positive", "horizon", "as_of", "zone")},
     )
     form = Form(
         decimal=told["decimal"] or "",
-        **{name: told[name] for name in ("separator", "encoding", "day_first", "zone")},
+        zone=told["zone"] or "UTC",
+        **{name: told[name] for name in ("separator", "encoding", "day_first")},
     )
     table = data or Path(click.prompt("Which file is the table?"))
     found = begin(path, table, said, form, remote, _ask if asks else None)

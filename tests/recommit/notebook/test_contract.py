@@ -166,15 +166,16 @@ def test_a_literal_default_that_agrees_is_fine(tiny: TinyProject) -> None:
 
 
 def test_the_default_of_a_matrix_value_may_be_the_last_under_fits(tiny: TinyProject) -> None:
-    (tiny.folder / "params.yaml").write_text(
-        (tiny.folder / "params.yaml").read_text() + "fits: {model: [tree, line]}\n"
-    )
+    values = (tiny.folder / "params.yaml").read_text()
+    tiny.write("params.yaml", values + "fits: {model: [tree, line]}\n")
     tiny.notebook(WORK, parameters=PARAMETERS.replace('"tree"', 'params["model"]'))
     assert tiny.run().returncode == 0
     with chdir(tiny.folder):
         assert params["model"] == "line"
         with pytest.raises(KeyError, match="colour"):
             params["colour"]
+        tiny.write("params.yaml", values)
+        assert params["model"] is None  # as in a replay: the stage's own item is injected
 
 
 def test_a_stage_that_does_not_exist_is_refused_with_those_that_do(tiny: TinyProject) -> None:

@@ -127,6 +127,25 @@ def test_a_table_that_is_none_gets_a_line_and_leaves_nothing(
     assert [path.name for path in (tmp_path / "deep/down").iterdir()] == ["hire.csv"]
 
 
+def test_rows_at_irregular_times_have_a_horizon_of_a_part_of_an_hour(tmp_path: Path) -> None:
+    rows = table(2000)
+    minutes = np.random.default_rng(1).integers(0, 170, len(rows))
+    rows["asked_at"] = (pd.to_datetime(rows["asked_at"]) + pd.to_timedelta(minutes, unit="min")).astype("str")
+    for words in ([], ["--horizon", "1.5"]):
+        path = tmp_path / f"hire{len(words)}"
+        result = new(path, *words, data=rows)
+        assert result.exit_code == 0, result.exception
+        assert [str(one) for one in check(Declared(path))] == []
+
+
+def test_a_zone_that_was_said_is_no_open_question(tmp_path: Path) -> None:
+    rows = table().assign(asked_at=pd.date_range("2023-01-01", periods=3000, freq="3h").astype("str"))
+    assert "in which time zone?" in new(tmp_path / "asked", data=rows).output
+    said = new(tmp_path / "said", "--zone", "UTC", data=rows).output
+    assert "in which time zone?" not in said
+    assert "--zone UTC" in said
+
+
 def test_a_project_that_fails_half_way_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise OSError("no space left on device")
@@ -158,7 +177,7 @@ def test_without_a_terminal_what_is_missing_is_named_and_not_asked(tmp_path: Pat
     [
         ("--known or --not-known", "a, b", "no", Said("t", known={"a": False, "b": False}), Form()),
         ("--known", "a", "yes", Said("t", known={"a": True}), Form()),
-        ("--zone", "at", "Europe/Paris", Said("t"), Form(zone="Europe/Paris")),
+        ("--zone", "at", "Europe/Paris", Said("t", zone="Europe/Paris"), Form(zone="Europe/Paris")),
         ("--horizon", "at", "2.5", Said("t", horizon=2.5), Form()),
         ("--time", "at", "guess", Said("t", time="at"), Form()),
         ("--time", "at", "no", Said("t", time=""), Form()),
