@@ -42,7 +42,9 @@ def test_a_model_fitted_to_punctual_instead_of_late_violates_them(table):
     model = builder(PROBLEM, 7)("boosting", build, columns).fit(table[columns], ~table["late"])
     rows = table[columns].iloc[-6000:]
     days = blocks(table["predicted_at"].iloc[-6000:].dt.date, 7)
-    moved, *untested = check_directions(lambda frame: model.predict_proba(frame)[:, 1], rows, DIRECTIONS, days)
+    moved, *untested = check_directions(
+        PROBLEM.task, lambda frame: model.predict_proba(frame)[:, 1], rows, DIRECTIONS, days
+    )
     assert untested == [[], []]
     assert np.mean([one.violating.value for one in moved]) > 0.3
     assert max(one.violating.low for one in moved) > 0.3 > BOUND

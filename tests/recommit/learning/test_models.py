@@ -7,9 +7,10 @@ import pytest
 from recommit.artifact.export import export
 from recommit.artifact.model import Model
 from recommit.learning.models import MODELS, build
-from recommit.task import Binary, Number
+from recommit.task import Binary, Classes, Number
 
-TASKS = {"binary": Binary(("no", "yes")), "number": Number("min")}
+SIZES = ("large", "middle", "small")
+TASKS = {"binary": Binary(("no", "yes")), "number": Number("min"), "classes": Classes(SIZES)}
 EVERY = [(kind, name) for kind, models in MODELS.items() for name in models]
 VALUES = {"colour": ["red", "green", "unknown"]}
 COLUMNS = ["length", "width", "colour"]
@@ -23,11 +24,14 @@ def rows() -> pd.DataFrame:
     table["colour"] = draws.choice(["red", "green"], 800)
     table["number"] = 40 + 8 * table["length"] + 5 * (table["colour"] == "red") + draws.normal(0, 2, 800)
     table["binary"] = table["number"] > 42
+    table["classes"] = pd.cut(table["number"], [-np.inf, 36, 48, np.inf], labels=["small", "middle", "large"]).astype(
+        "str"
+    )
     return table
 
 
 def fitted(kind: str, name: str, rows: pd.DataFrame):
-    return build(name, {}, COLUMNS, VALUES, 7, kind).fit(rows[COLUMNS], rows[kind])
+    return TASKS[kind].fit(build(name, {}, COLUMNS, VALUES, 7, kind), rows[COLUMNS], rows[kind])
 
 
 @pytest.mark.parametrize(("kind", "name"), EVERY)
@@ -49,7 +53,9 @@ def test_a_model_learns_and_the_baseline_says_the_mean(kind, name, rows):
     baseline, learned = (
         task.answer(fitted(kind, which, rows.iloc[:600]), test[COLUMNS]) for which in ("baseline", name)
     )
-    assert baseline == pytest.approx(rows[kind][:600].mean())
+    learnt = rows[kind][:600]
+    expected = [(learnt == size).mean() for size in SIZES] if kind == "classes" else learnt.mean()
+    assert baseline == pytest.approx(np.broadcast_to(expected, baseline.shape))
     assert task.losses(test[kind], learned).mean() < task.losses(test[kind], baseline).mean() * 0.8
 
 
