@@ -20,7 +20,7 @@ NOT_RUN |= {
     "make wheel": "make -n wheel",
 }
 NOT_RUN |= {"recommit update WHEEL": "recommit update --help"}
-NOT_RUN |= {f"recommit {verb}": f"recommit {verb} --help" for verb in ("run", "promote", "rollback")}
+NOT_RUN |= {f"recommit {verb}": f"recommit {verb} --help" for verb in ("run", "predict", "promote", "rollback")}
 
 
 def commands(page: str) -> list[str]:
