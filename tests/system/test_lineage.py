@@ -57,7 +57,7 @@ def test_a_prediction_leads_to_its_features_and_its_model(reproduced: Project) -
 
 
 def test_the_models_inputs_lead_forward_to_the_predictions(reproduced: Project) -> None:
-    found = lineage(reproduced, "src/flights/features.py", "--forward")
+    found = lineage(reproduced, "params.yaml:horizon_hours", "--forward")
     assert PREDICTIONS in {out["path"] for step in found["steps"] for out in step["outs"]}
     assert "ingest" not in {step["stage"] for step in found["steps"]}
 
