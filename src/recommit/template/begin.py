@@ -82,7 +82,7 @@ def answered(question: Question, answer: str, said: Said, form: Form, columns: C
             raise Refusal(f"{question.about}: the answer {answer!r} is neither yes nor no")
         return replace(said, known={**said.known, **dict.fromkeys(question.about.split(", "), answer == "yes")}), form
     if flag == "zone":
-        return replace(said, zone=answer), replace(form, zone=answer)
+        return replace(said, zone=answer), form
     if flag == "horizon":
         return replace(said, horizon=_hours(answer)), form
     if flag == "time":

@@ -124,6 +124,7 @@ def look(texts: pa.Table, said: Said, form: Form = PLAIN) -> Look:
     repeats, an instant that does not parse or is ambiguous, a decimal comma that nobody named.
     """
     _refuse_columns(texts.column_names, said)
+    form = replace(form, zone=said.zone or form.zone)
     _refuse_zone(form.zone)
     guesses = {name: guess(name, texts[name], form) for name in texts.column_names}
     task = look_target.task_of(guesses[said.target], said.task, said.positive)

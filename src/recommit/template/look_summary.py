@@ -79,7 +79,7 @@ def _flags(look: Look) -> Iterator[tuple[str, str]]:
     for flag, value in (("separator", form.separator), ("encoding", form.encoding), ("decimal", form.decimal)):
         if value and value not in (getattr(PLAIN, flag), ","[: flag == "separator"]):
             yield flag, value
-    if said.zone or form.zone != PLAIN.zone:
+    if said.zone:
         yield "zone", form.zone
     if form.day_first is not None:
         yield ("day-first" if form.day_first else "month-first"), ""

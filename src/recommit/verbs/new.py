@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.option("--no-time", is_flag=True, help="Rows have no time, although a column looks like one.")
 @click.option("--key", metavar="COLUMN", help="What names a row; else rows are numbered.")
 @click.option("--group", metavar="COLUMN", help="Rows of one value, such as a patient, are in one part only.")
-@click.option("--task", metavar="KIND", type=click.Choice(["binary", "number"]), help="The kind of answer.")
+@click.option("--task", metavar="KIND", type=click.Choice(["binary", "classes", "number"]), help="The kind of answer.")
 @click.option("--positive", metavar="VALUE", help="Of two outcomes the one that is predicted.")
 @click.option(
     "--horizon",
@@ -69,11 +69,7 @@ def command(path: Path, data: Path | None, target: str | None, yes: bool, remote
         by=told["split"],
         **{name: told[name] for name in ("key", "group", "task", "positive", "horizon", "as_of", "zone")},
     )
-    form = Form(
-        decimal=told["decimal"] or "",
-        zone=told["zone"] or "UTC",
-        **{name: told[name] for name in ("separator", "encoding", "day_first")},
-    )
+    form = Form(decimal=told["decimal"] or "", **{name: told[name] for name in ("separator", "encoding", "day_first")})
     table = data or Path(click.prompt("Which file is the table?"))
     found = begin(path, table, said, form, remote, _ask if asks else None)
     click.echo(summary(found, str(path), str(table), {"remote": remote} if remote else None))

@@ -38,8 +38,8 @@ def command(
 
     Its columns tell what it is: a plan (rows whose features are computed from the history in data/raw, or FOLDER, by
     the very functions that training used), or a table that has the model's inputs. Each prediction has the row's key,
-    the probability and the set of outcomes that cannot be ruled out, or the predicted number and its interval, and the
-    model's name, version and hash.
+    the answer (a probability, the most likely class with the probability of each, or a number), the set or the interval
+    beside it, and the model's name, version and hash.
 
     A row that breaks the schema goes to OUTPUT.rejects.csv with its number and the reasons. The output appears whole or
     not at all; interrupted, it starts anew. It is the same to the last bit whatever the engine and the workers.

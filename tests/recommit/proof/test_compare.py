@@ -5,6 +5,7 @@ import copy
 import io
 import json
 import math
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -19,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from sklearn.compose import ColumnTransformer
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -561,6 +562,30 @@ def test_models_are_compared_by_what_they_predict(compared: Compared, model: byt
     assert found.where.startswith("prediction for row ")
     found = compared("m.onnx", model, with_name(model, "other"), table)
     assert found == Comparison("equal", "the same predictions on 200 rows, from another file")
+
+
+@pytest.mark.parametrize(
+    ("estimator", "levels"),
+    [(LogisticRegression(), [0.3, 0.6]), (LogisticRegression(), [0.2, 0.4, 0.8]), (LinearRegression(), [])],
+    ids=["three classes", "four classes", "a number"],
+)
+def test_models_of_any_kind_of_answer_are_compared_by_what_they_predict(
+    compared: Compared, estimator: Any, levels: list[float]
+) -> None:
+    total = TABLE["speed"] + TABLE["wind"]
+    truth = np.digitize(total, total.quantile(levels)) if levels else total
+    steps = ColumnTransformer([("all", StandardScaler(), list(TABLE))])
+    model = export(make_pipeline(steps, estimator).fit(TABLE, truth), TABLE)
+    found = compared("m.onnx", model, with_weights(model, 1.1), table)
+    assert found.verdict == "different"
+    assert re.match(r"prediction for row \d+ of 200 rows: ", found.where)
+    assert compared("m.onnx", model, with_name(model, "other"), table).verdict == "equal"
+
+
+def test_models_of_other_numbers_of_classes_are_different(compared: Compared, model: bytes) -> None:
+    steps = ColumnTransformer([("all", StandardScaler(), list(TABLE))])
+    three = make_pipeline(steps, LogisticRegression()).fit(TABLE, np.arange(len(TABLE)) % 3)
+    assert compared("m.onnx", model, export(three, TABLE), table).verdict == "different"
 
 
 @pytest.mark.parametrize(

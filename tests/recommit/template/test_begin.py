@@ -4,6 +4,7 @@ import re
 import shlex
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -91,11 +92,25 @@ def test_it_ends_with_what_was_assumed_the_whole_command_and_what_comes_next(beg
     assert "make repro" in said
 
 
-def test_the_whole_command_gives_the_same_project(begun: tuple[Path, str], tmp_path: Path) -> None:
-    path, said = begun
+@pytest.mark.parametrize(
+    "kind",
+    [
+        {},
+        {"busy": ["low", "middle", "high"] * 1000},
+        {
+            "busy": [round(number / 7, 3) for number in range(3000)],
+            "asked_at": [f"shift {n % 90}" for n in range(3000)],
+        },
+    ],
+    ids=["yes or no by time", "classes by time", "a number without a time"],
+)
+def test_the_whole_command_gives_the_same_project(tmp_path: Path, kind: dict[str, Any]) -> None:
+    path, data = tmp_path / "first/bike-hire", table().assign(**kind)
+    said = new(path, data=data).output
     (line,) = [line.strip() for line in said.splitlines() if line.strip().startswith("recommit new ")]
     words = shlex.split(line)[2:]
-    again = tmp_path / "bike-hire"
+    again = tmp_path / "second/bike-hire"
+    again.parent.mkdir()
     result = CliRunner().invoke(command, [str(again), *words[1:]])
     assert result.exit_code == 0, result.exception
     for name in git(path, "ls-files"):
@@ -177,7 +192,7 @@ def test_without_a_terminal_what_is_missing_is_named_and_not_asked(tmp_path: Pat
     [
         ("--known or --not-known", "a, b", "no", Said("t", known={"a": False, "b": False}), Form()),
         ("--known", "a", "yes", Said("t", known={"a": True}), Form()),
-        ("--zone", "at", "Europe/Paris", Said("t", zone="Europe/Paris"), Form(zone="Europe/Paris")),
+        ("--zone", "at", "Europe/Paris", Said("t", zone="Europe/Paris"), Form()),
         ("--horizon", "at", "2.5", Said("t", horizon=2.5), Form()),
         ("--time", "at", "guess", Said("t", time="at"), Form()),
         ("--time", "at", "no", Said("t", time=""), Form()),

@@ -75,6 +75,8 @@ def compare_models(
         answers = before.answer(table), after.answer(table)
     except Exception:  # whatever onnxruntime raises for a model that takes no such values
         return _compare_graphs(content, content_now, tolerance)
+    if answers[0].shape != answers[1].shape:
+        return _compare_graphs(content, content_now, tolerance)
     return _compare_answers(answers[0], answers[1], tolerance)
 
 
@@ -88,8 +90,8 @@ def _compare_answers(was: np.ndarray, now: np.ndarray, tolerance: Tolerance) -> 
     rows = count(len(was), "row")
     distance = np.where(np.isnan(was) & np.isnan(now), 0.0, np.abs(was - now))
     distance = np.where(np.isnan(distance), np.inf, distance)
-    row = int(distance.argmax())
-    if not distance[row]:
+    place = np.unravel_index(int(distance.argmax()), distance.shape)  # of several classes, each has a number of its own
+    if not distance[place]:
         return Comparison("equal", f"the same predictions on {rows}, from another file")
-    found = judged(was[row], now[row], float(distance[row]), tolerance.predictions, "")
-    return at(f"prediction for row {row + 1} of {rows}", found)
+    found = judged(was[place], now[place], float(distance[place]), tolerance.predictions, "")
+    return at(f"prediction for row {int(place[0]) + 1} of {rows}", found)
