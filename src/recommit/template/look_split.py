@@ -9,12 +9,10 @@ import numpy as np
 import pandas as pd
 
 from recommit import Refusal
-from recommit.learning.calendar import TODO, Calendar
+from recommit.learning.calendar import PERIODS, TODO, Calendar
 from recommit.learning.splits import clock, splitter
 from recommit.problem import Problem
 
-PERIODS = {"month": "M", "quarter": "Q", "week": "W-SUN", "day": "D"}
-"""Lengths of a period, and their names in pandas."""
 _BEFORE_TEST, _FOLDS, _SHARE = 4, 3, 0.2
 # How many rows a period must have, and the periods of which the first that has them is taken; if none has, the next.
 _TRIED = ((200, ("month", "quarter", "week", "day")), (30, ("quarter", "month", "week", "day")))
@@ -106,17 +104,17 @@ def _split(by: str | int, zone: str) -> Mapping[str, object]:
 
 def _local(instants: pd.Series, zone: str) -> pd.Series:
     """Instants in local time, without a zone."""
-    return instants.dt.tz_convert(zone).dt.tz_localize(None)
+    return Calendar("day", zone).local(instants)
 
 
 def _periods(local: pd.Series, by: str) -> pd.Series:
-    return local.dt.to_period(PERIODS[by])
+    return local.dt.to_period(PERIODS[by].pandas)
 
 
 def _enough(rows: pd.DataFrame, binary: bool, by: str, least: int) -> bool:
     """Whether the periods before the last are enough, each that is tested has `least` rows, and those before too."""
     periods = _periods(rows["asked"], by)
-    order = pd.period_range(periods.min(), periods.max(), freq=PERIODS[by])
+    order = pd.period_range(periods.min(), periods.max(), freq=PERIODS[by].pandas)
     if len(order) < _BEFORE_TEST + 2:
         return False
     judged = rows["known"] < (periods + 1).dt.start_time
