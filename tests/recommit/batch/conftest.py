@@ -8,6 +8,7 @@ import pytest
 
 from recommit.batch.predict import Request, Summary, predict
 from recommit.batch.scorer import Scorer, load_scorer
+from recommit.problem import Problem
 from tests.recommit.batch import world
 
 
@@ -49,6 +50,7 @@ def score(tmp_path: Path, history: Path) -> Scored:
         suffix: str = "parquet",
         group: int | None = None,
         output: str = "out.parquet",
+        problem: Problem = world.PROBLEM,
         **options: object,
     ) -> tuple[Path, Summary]:
         table = tmp_path / f"rows.{suffix}"
@@ -60,6 +62,6 @@ def score(tmp_path: Path, history: Path) -> Scored:
             rows.to_parquet(table, index=False, row_group_size=group)
         to = tmp_path / output
         options = {"workers": 1, "history": history} | options
-        return to, predict(world.PROBLEM, scorer, Request(table, to, **options))  # type: ignore[arg-type]
+        return to, predict(problem, scorer, Request(table, to, **options))  # type: ignore[arg-type]
 
     return run

@@ -1,6 +1,7 @@
 """A model of several classes scores a table: each row gets the likeliest class, all probabilities and the set."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -9,10 +10,10 @@ import pytest
 from recommit import Refusal
 from recommit.artifact.sets import from_words
 from recommit.batch.outcome import happened
-from recommit.batch.predict import Request, predict
 from recommit.batch.scorer import Scorer, load_scorer
 from recommit.columns import ALWAYS, Column
 from tests.recommit.batch import world
+from tests.recommit.batch.conftest import Scored
 
 CHANCES = ["probability_whole", "probability_late", "probability_broken"]
 
@@ -23,16 +24,9 @@ def scorer(request, tmp_path_factory) -> Scorer:
 
 
 @pytest.fixture
-def score(tmp_path, history):
-    """Scores a table with a model of classes; returns the predictions' file, and the summary."""
-
-    def run(scorer: Scorer, rows: pd.DataFrame, suffix: str = "parquet", problem=world.CAME, **options):
-        table, to = tmp_path / f"rows.{suffix}", tmp_path / f"out.{suffix}"
-        rows.to_csv(table, index=False) if suffix == "csv" else rows.to_parquet(table, index=False)
-        done = predict(problem, scorer, Request(table, to, **({"workers": 1, "history": history} | options)))
-        return to, done
-
-    return run
+def score(score: Scored) -> Scored:
+    """Scores a table with a model of classes."""
+    return partial(score, problem=world.CAME)
 
 
 def test_each_row_has_its_likeliest_class_all_probabilities_its_set_and_the_model(scorer, score):
@@ -50,17 +44,8 @@ def test_each_row_has_its_likeliest_class_all_probabilities_its_set_and_the_mode
     assert {"whole", "whole or late"} <= set(found["set"])
 
 
-def test_a_plan_a_table_of_features_and_processes_give_the_same_bytes(scorer, score):
-    outputs = [
-        score(scorer, rows, **options)[0].read_bytes()
-        for rows in (world.plan(200), world.features(200))
-        for options in ({}, {"workers": 2})
-    ]
-    assert set(outputs) == {outputs[0]}
-
-
 def test_classes_are_written_to_csv_with_all_digits(scorer, score):
-    from_csv = pd.read_csv(score(scorer, world.plan(50), "csv")[0])
+    from_csv = pd.read_csv(score(scorer, world.plan(50), "csv", output="out.csv")[0])
     found = pd.read_parquet(score(scorer, world.plan(50))[0])
     np.testing.assert_array_equal(from_csv[CHANCES], found[CHANCES])
     assert from_csv[["prediction", "set"]].to_numpy().tolist() == found[["prediction", "set"]].to_numpy().tolist()
