@@ -65,7 +65,8 @@ def test_moving_the_clock_by_a_month_gives_next_months_model_with_no_other_edit(
     project.replace("params.yaml", 'as_of: "2013-09-01"', 'as_of: "2013-10-01"')
     assert "train@boosting-full" in project.repro()
     assert project.json("reports/metrics/validation.json") != before
-    assert "days before 2013-10-01" in project.read("reports/notebooks/evaluate.ipynb")
+    period = project.json("reports/evidence/test.json")["period"]
+    assert (period["starts"][:10], period["ends"][:10]) == ("2013-09-01", "2013-10-01")
 
 
 def test_results_travel_by_the_default_remote_to_a_second_clone(project: Project) -> None:
