@@ -36,7 +36,7 @@ def main(folder: Path) -> None:
 def run(stage: Stage, folder: Path) -> None:
     """Run the code cells of the stage's notebook with its parameters, and keep the notebook as it is."""
     notebook = read_notebook(folder / (stage.notebook or ""))
-    names: dict[str, object] = {"__name__": "__main__"}
+    names: dict[str, object] = {"__name__": "__main__", "display": print}  # Jupyter gives every notebook `display`
     for cell in (cell for cell in notebook.cells if cell.cell_type == "code"):
         exec(compile(cell.source, f"{stage.notebook}, cell {cell.id}", "exec"), names)
         if "parameters" in cell.metadata.get("tags", []):
