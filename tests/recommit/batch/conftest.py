@@ -50,7 +50,7 @@ def score(tmp_path: Path, history: Path) -> Scored:
         suffix: str = "parquet",
         group: int | None = None,
         output: str = "out.parquet",
-        problem: Problem = world.PROBLEM,
+        problem: Problem | None = None,
         **options: object,
     ) -> tuple[Path, Summary]:
         table = tmp_path / f"rows.{suffix}"
@@ -62,6 +62,6 @@ def score(tmp_path: Path, history: Path) -> Scored:
             rows.to_parquet(table, index=False, row_group_size=group)
         to = tmp_path / output
         options = {"workers": 1, "history": history} | options
-        return to, predict(problem, scorer, Request(table, to, **options))  # type: ignore[arg-type]
+        return to, predict(problem or world.PROBLEM, scorer, Request(table, to, **options))  # type: ignore[arg-type]
 
     return run
