@@ -15,9 +15,7 @@ help: ## list the targets
 env: .venv/recommit.stamp ## make the environment alone, in .venv
 
 repro: env ## run the whole pipeline on all the data; does again only what changed
-	@dvc repro
-	@echo
-	@echo "Report:   reports/index.html (open it in a browser)"
+	@recommit repro
 	@echo "Metrics:  .venv/bin/dvc metrics show"
 	@echo "Inside:   source .venv/bin/activate, then plain dvc, jupyter and recommit"
 

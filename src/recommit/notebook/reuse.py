@@ -53,6 +53,8 @@ class Earlier:
     """The hash of each dep, as the key has it."""
     stamps: Mapping[str, tuple[int, int, int]]
     """When each file of the deps was last changed, as the key was made."""
+    made: frozenset[str]
+    """The outs of all stages: DVC sets the mode of one anew when it saves it, which is no change of its content."""
 
     def fetch(self) -> bool:
         """Lay the earlier results out beside the outs' places, whole and checked; False where not all of them are."""
@@ -80,7 +82,7 @@ class Earlier:
 
     def changed(self) -> list[str]:
         """The deps whose content is not what it was before the run: DVC would record the new one beside old results."""
-        if _stamps(self.folder, self.stage) == self.stamps:
+        if _stamps(self.folder, self.stage, self.made) == self.stamps:
             return []
         now = _hashes(self.folder, self.stage)
         return [dep for dep, md5 in self.deps.items() if now.get(dep) != md5]
@@ -91,7 +93,7 @@ class Earlier:
         Nothing is recorded where a dep was changed and set back meanwhile: it is not known which content the run read.
         """
         try:
-            if _stamps(self.folder, self.stage) != self.stamps:
+            if _stamps(self.folder, self.stage, self.made) != self.stamps:
                 return ""
             ignored = ignored_by_dvc(self.folder)
             written = (
@@ -161,20 +163,22 @@ class Earlier:
             Path(unfinished).unlink(missing_ok=True)
 
 
-def earlier(folder: Path, stage: Stage, values: Mapping[str, Any]) -> Earlier | None:
+def earlier(
+    folder: Path, stage: Stage, values: Mapping[str, Any], made: frozenset[str] = frozenset()
+) -> Earlier | None:
     """What is known of earlier runs of `stage` in the project `folder` on the inputs that it now has, with `values`.
 
-    None where nothing may be kept: the project has no DVC, as the sandbox of `recommit verify`, a dep is missing, or
-    the stage is always_changed.
+    `made` are the outs of all stages of the project. None where nothing may be kept: the project has no DVC, as the
+    sandbox of `recommit verify`, a dep is missing, or the stage is always_changed.
     """
     if stage.always_changed or not (folder / ".dvc").is_dir():
         return None
     if not all((folder / dep).exists() for dep in _deps(stage)):
         return None
     cache = Path(dvc_config(folder).get("cache", {}).get("dir") or folder / ".dvc" / "cache")
-    stamps = _stamps(folder, stage)  # first: what changes while it is hashed is seen
+    stamps = _stamps(folder, stage, made)  # first: what changes while it is hashed is seen
     deps = _hashes(folder, stage)
-    return Earlier(folder, stage, cache, _key(stage, values, deps), deps, stamps)
+    return Earlier(folder, stage, cache, _key(stage, values, deps), deps, stamps, made)
 
 
 def by_force() -> bool:
@@ -191,11 +195,15 @@ def _deps(stage: Stage) -> list[str]:
     return sorted({*stage.deps, *filter(None, [stage.notebook])})
 
 
-def _stamps(folder: Path, stage: Stage) -> dict[str, tuple[int, int, int]]:
+def _stamps(folder: Path, stage: Stage, made: frozenset[str]) -> dict[str, tuple[int, int, int]]:
     ignored = ignored_by_dvc(folder)
-    files = (file for dep in _deps(stage) for file in _files(folder, dep, ignored))
-    # The time of the last change, which nobody sets back, and not that of the content, which `cp -p` and others set.
-    return {file: ((at := (folder / file).stat()).st_ctime_ns, at.st_size, at.st_ino) for file in files}
+    stamps = {}
+    for file in (file for dep in _deps(stage) for file in _files(folder, dep, ignored)):
+        at = (folder / file).stat()
+        # The time of the last change, which nobody sets back; that of the content is set by `cp -p` and others.
+        changed = at.st_mtime_ns if any(is_in(file, out) for out in made) else at.st_ctime_ns
+        stamps[file] = (changed, at.st_size, at.st_ino)
+    return stamps
 
 
 def _files(folder: Path, name: str, ignored: Ignored) -> list[str]:

@@ -46,7 +46,7 @@ def run(notebook: Path, name: str | None = None, fresh: bool = False) -> None:
     executed = stage.executed
     values = check_contract(folder, read_notebook(folder / path), stage, siblings)
     refuse_strays(folder, stage, every)
-    before = earlier(folder, stage, values)
+    before = earlier(folder, stage, values, frozenset(out for other in every for out in other.outs))
     if before and not fresh and not by_force():
         with ending_in_order(), _alone(folder, stage):
             if before.fetch():

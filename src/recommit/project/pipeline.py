@@ -38,8 +38,12 @@ class Stage:
     plots: tuple[str, ...] = ()
     uncached: frozenset[str] = frozenset()
     """The outs with `cache: false`, which Git keeps."""
+    persistent: frozenset[str] = frozenset()
+    """The outs with `persist: true`, which DVC leaves in place when the stage runs again."""
     always_changed: bool = False
     """Whether DVC runs it every time, whatever its inputs say."""
+    frozen: bool = False
+    """Whether DVC never runs it."""
 
     @property
     def family(self) -> str:
@@ -273,7 +277,9 @@ def _stage(folder: Path, name: str, item: Mapping[str, Any], entry: Mapping[str,
         metrics=tuple(flags["metrics"]),
         plots=tuple(flags["plots"]),
         uncached=frozenset(path for path, of_path in every.items() if of_path.get("cache") is False),
+        persistent=frozenset(path for path, of_path in every.items() if of_path.get("persist") is True),
         always_changed=entry.get("always_changed") is True,
+        frozen=entry.get("frozen") is True,
     )
 
 

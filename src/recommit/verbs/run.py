@@ -1,5 +1,6 @@
 """`recommit run`: execute one notebook as its stage."""
 
+import sys
 from pathlib import Path
 
 import click
@@ -24,6 +25,11 @@ def command(notebook: Path, stage: str | None, fresh: bool) -> None:
       recommit run notebooks/train.ipynb --stage train@boosting-full
     Exit status: 0 done, 1 a cell failed, 2 it could not start.
     """
+    from recommit.notebook.ahead import status_from_repro
+
+    if (status := status_from_repro()) is not None:
+        sys.exit(status)
+
     from recommit.notebook.run import run
 
     run(notebook, stage, fresh)

@@ -1,0 +1,232 @@
+"""Lets one `dvc repro` run the pipeline, and runs stages ahead of it that need not wait for those that it is at.
+
+DVC walks through the stages one after the other, decides, hashes and writes dvc.lock as ever. A stage's command then
+asks here (`recommit.notebook.ahead`) for the stage's results: they are there already, or on their way, or made now.
+"""
+
+import asyncio
+import heapq
+import os
+import shlex
+import signal
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from recommit.notebook.ahead import ADDRESS, YOURSELF
+from recommit.project.pipeline import Stage
+from recommit.repro.plan import Inputs, Plan, inputs, leaves_files_in_place, runs_ahead
+from recommit.repro.show import Show
+
+_URGENT = float("inf")
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A run of a stage: its exit status, what it said, and what it was run on."""
+
+    status: int
+    said: str
+    on: Inputs | None
+    outs: Mapping[str, tuple[int, int]]
+    """When each out was written, and its size."""
+
+    def stands(self, folder: Path, stage: Stage) -> bool:
+        """Whether this is what a run would give now: inputs and outs are what they were when it ended."""
+        return self.on is not None and self.on.stand() and (self.status != 0 or _stamps(folder, stage) == self.outs)
+
+
+async def repro(plan: Plan, targets: Sequence[str], jobs: int, seconds: Mapping[str, float], show: Show) -> int:
+    """`dvc repro TARGETS` with at most `jobs` stages at once; its exit status. `seconds` are earlier durations.
+
+    All that it started has ended when it returns or raises.
+    """
+    this = asyncio.current_task()
+    for number in (signal.SIGTERM, signal.SIGHUP):  # as Ctrl-C
+        asyncio.get_running_loop().add_signal_handler(number, this.cancel)  # type: ignore[union-attr]
+    with tempfile.TemporaryDirectory(prefix="recommit-repro-", dir=_short_temporary_folder()) as private:
+        address = str(Path(private) / "socket")
+        runs = _Runs(plan, jobs, plan.weights(seconds), show)
+        async with await asyncio.start_unix_server(runs.answer, address):
+            dvc = await asyncio.create_subprocess_exec(
+                *("dvc", "repro", *targets),
+                cwd=plan.folder,
+                env=os.environ | {ADDRESS: address},
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C is for this process, which ends the stages; then DVC ends in order
+            )
+            ahead = asyncio.create_task(runs.ahead())
+            try:
+                async for line in dvc.stdout:  # type: ignore[union-attr]
+                    if passed := show.dvc(line.decode(errors="replace")):
+                        runs.passed(passed)
+                return await dvc.wait()
+            finally:
+                ahead.cancel()
+                await runs.end()
+                await _ended(dvc)
+
+
+def _short_temporary_folder() -> str | None:
+    return "/tmp" if len(tempfile.gettempdir()) > 60 else None  # a socket's path may have about 100 bytes
+
+
+async def _ended(dvc: asyncio.subprocess.Process) -> None:
+    """Wait for DVC, which goes on to its next stage and is refused there; end it where it takes too long."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(20):
+            await dvc.wait()
+    if dvc.returncode is None:
+        with suppress(ProcessLookupError):
+            os.killpg(dvc.pid, signal.SIGTERM)
+        await dvc.wait()
+
+
+class _Runs:
+    """The runs of one `recommit repro`, by the stage's name."""
+
+    def __init__(self, plan: Plan, jobs: int, weights: Mapping[str, float], show: Show) -> None:
+        self._plan, self._show, self._weights = plan, show, weights
+        self._slots = _Slots(jobs)
+        self._runs: dict[str, asyncio.Task[Ran]] = {}
+        self._settled: dict[str, asyncio.Task[None]] = {}
+        self._passed: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
+        self._processes: set[asyncio.subprocess.Process] = set()
+        self._ending = False
+
+    async def ahead(self) -> None:
+        """Run every stage that has to run, as soon as its inputs are final, until one fails."""
+        if leaves_files_in_place(self._plan.folder):
+            await asyncio.gather(*(self._once_settled(name) for name in self._plan.stages))
+
+    def _once_settled(self, name: str) -> "asyncio.Task[None]":
+        if name not in self._settled:
+            self._settled[name] = asyncio.create_task(self._settle(name))
+        return self._settled[name]
+
+    async def _settle(self, name: str) -> None:
+        """Return when the stage's outs are final: now, after a run ahead of DVC, or when DVC has passed it."""
+        for other in sorted(self._plan.before[name]):
+            await self._once_settled(other)
+        stage = self._plan.stages[name]
+        if stage.frozen:
+            return
+        if runs_ahead(stage) and not self._plan.dvc_writes_into_deps_of(stage):
+            now = await asyncio.to_thread(inputs, self._plan.folder, stage, self._plan.made)
+            if now and now.are_recorded(self._plan.locked.get(name)):
+                self._show.unchanged(name)
+                return
+            if now and name not in self._runs:
+                self._runs[name] = asyncio.create_task(self._run(stage, self._weights[name]))
+            if now and (await asyncio.shield(self._runs[name])).status == 0:
+                return
+        await self._passed[name].wait()
+
+    def passed(self, name: str) -> None:
+        """DVC has the results of this stage, or keeps those that are there."""
+        self._passed[name].set()
+
+    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Give the command of a stage that DVC runs the stage's exit status and what it said."""
+        name = (await reader.readline()).decode().strip()
+        stage = self._plan.stages.get(name)
+        if stage is None or not runs_ahead(stage):
+            writer.write(f"{YOURSELF}\n".encode())
+        else:
+            ran = await self._result(stage)
+            if ran.status == 0:
+                self.passed(name)
+            writer.write(f"{ran.status}\n{ran.said}".encode())
+        with suppress(ConnectionError):
+            await writer.drain()
+        writer.close()
+
+    async def _result(self, stage: Stage) -> Ran:
+        if task := self._runs.get(stage.name):
+            self._slots.hurry(stage.name)
+            ran = await asyncio.shield(task)
+            if self._ending or await asyncio.to_thread(ran.stands, self._plan.folder, stage):
+                return ran
+        self._runs[stage.name] = asyncio.create_task(self._run(stage, _URGENT))
+        return await asyncio.shield(self._runs[stage.name])
+
+    async def _run(self, stage: Stage, weight: float) -> Ran:
+        folder = self._plan.folder
+        async with self._slots.taken(stage.name, weight):
+            if self._ending or (weight != _URGENT and self._show.failed):
+                return Ran(1, f"stage {stage.name} was not run\n", None, {})
+            now = await asyncio.to_thread(inputs, folder, stage, self._plan.made)
+            started = time.monotonic()
+            self._show.started(stage.name)
+            process = await asyncio.create_subprocess_exec(
+                *shlex.split(stage.cmd),
+                cwd=folder,
+                env={**os.environ, "DVC_STAGE": stage.name, "DVC_ROOT": str(folder)},
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.STDOUT,
+                start_new_session=True,
+            )
+            self._processes.add(process)
+            said = []
+            async for line in process.stdout:  # type: ignore[union-attr]
+                said.append(line.decode(errors="replace"))
+                self._show.said(stage.name, said[-1])
+            status = await process.wait()
+            self._processes.discard(process)
+            self._show.done(stage.name, status, time.monotonic() - started, said)
+            outs = await asyncio.to_thread(partial(_stamps, folder, stage)) if status == 0 else {}
+            return Ran(abs(status), "".join(said), now, outs)
+
+    async def end(self) -> None:
+        """End all runs: asked, so that each puts in order what it began."""
+        self._ending = True
+        for process in self._processes:
+            with suppress(ProcessLookupError):
+                process.terminate()
+        await asyncio.gather(*self._runs.values(), return_exceptions=True)
+
+
+class _Slots:
+    """So many may run at once; of those that wait, the one of the largest weight comes next."""
+
+    def __init__(self, jobs: int) -> None:
+        self._free = jobs
+        self._waiting: list[tuple[float, int, str, asyncio.Future[None]]] = []
+        self._count = 0
+
+    @asynccontextmanager
+    async def taken(self, name: str, weight: float) -> AsyncIterator[None]:
+        """Hold one of the slots."""
+        if self._free:
+            self._free -= 1
+        else:
+            turn = asyncio.get_running_loop().create_future()
+            self._count += 1
+            heapq.heappush(self._waiting, (-weight, self._count, name, turn))
+            await turn
+        try:
+            yield
+        finally:
+            if self._waiting:
+                heapq.heappop(self._waiting)[3].set_result(None)
+            else:
+                self._free += 1
+
+    def hurry(self, name: str) -> None:
+        """Let `name` come next: DVC waits for it."""
+        self._waiting = [(-_URGENT if who == name else w, n, who, turn) for w, n, who, turn in self._waiting]
+        heapq.heapify(self._waiting)
+
+
+def _stamps(folder: Path, stage: Stage) -> dict[str, tuple[int, int]]:
+    """When each file of the outs was written, and its size."""
+    files = [file for out in stage.outs for file in ((folder / out), *(folder / out).rglob("*"))]
+    return {str(file): ((at := file.stat()).st_mtime_ns, at.st_size) for file in files if file.is_file()}

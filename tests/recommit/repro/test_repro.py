@@ -1,0 +1,168 @@
+"""`recommit repro` does what `dvc repro` does, with stages side by side, and leaves nothing half-made."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import psutil
+import pytest
+
+ROOT = Path(__file__).parents[3]
+STAGE = """\
+  {name}:
+    cmd: recommit run notebooks/{name}.ipynb
+    deps: [notebooks/{name}.ipynb{deps}]
+    outs:
+      - reports/{name}.ipynb: {{persist: true}}
+      - data/{name}.txt: {{persist: true}}
+"""
+WAIT = """\
+import time
+from pathlib import Path
+
+for _ in range(1200):
+    if Path("{file}").exists():
+        break
+    time.sleep(0.1)
+else:
+    raise TimeoutError("{file} never came")
+"""
+
+
+class Project:
+    """Stages `left` and `right`, which do not wait for one another, `both`, which reads what they write, and `plain`,
+    which is no notebook.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        shutil.copytree(ROOT / "src/recommit", folder / "src/recommit")
+        shutil.copytree(ROOT / "install", folder / "install")
+        (folder / "params.yaml").write_text("seed: 7\n")
+        both = ", data/left.txt, data/right.txt"
+        pipeline = "stages:\n" + "".join(
+            STAGE.format(name=name, deps=deps) for name, deps in (("left", ""), ("right", ""), ("both", both))
+        )
+        pipeline += "  plain:\n    cmd: cp data/both.txt data/plain.txt\n    deps: [data/both.txt]\n"
+        (folder / "dvc.yaml").write_text(f"{pipeline}    outs: [data/plain.txt]\n")
+        for name in ("left", "right", "both"):
+            self.notebook(name, f'Path("data/{name}.txt").write_text("{name}")')
+        for words in (["git", "init", "-q"], ["dvc", "init", "-q"]):
+            assert self.run(*words).returncode == 0
+        self.run("dvc", "config", "--local", "core.site_cache_dir", str(folder / ".dvc/tmp/site"))
+
+    def notebook(self, name: str, *cells: str) -> None:
+        cell = nbformat.v4.new_code_cell
+        notebook = nbformat.v4.new_notebook()
+        notebook.metadata["kernelspec"] = {"name": "recommit", "display_name": "Recommit", "language": "python"}
+        notebook.cells = [
+            cell("from pathlib import Path", id="parameters", metadata={"tags": ["parameters"]}),
+            *(cell(text, id=f"cell-{number}") for number, text in enumerate(cells)),
+        ]
+        (self.folder / "notebooks").mkdir(exist_ok=True)
+        (self.folder / f"notebooks/{name}.ipynb").write_text(nbformat.writes(notebook))
+
+    def start(self, *words: str) -> "subprocess.Popen[str]":
+        env = {name: value for name, value in os.environ.items() if not name.startswith("DVC_")}
+        env["PATH"] = f"{Path(sys.executable).parent}:{env['PATH']}"
+        pipe = subprocess.PIPE
+        return subprocess.Popen(words, cwd=self.folder, env=env, stdout=pipe, stderr=subprocess.STDOUT, text=True)
+
+    def run(self, *words: str) -> "subprocess.CompletedProcess[str]":
+        process = self.start(*words)
+        said, _ = process.communicate(timeout=300)
+        return subprocess.CompletedProcess(words, process.returncode, said)
+
+    def read(self, name: str) -> str:
+        return (self.folder / name).read_text()
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return Project(tmp_path / "side by side")
+
+
+def test_results_and_lock_are_those_of_dvc_repro(project: Project, tmp_path: Path) -> None:
+    serial = Project(tmp_path / "serial")
+    assert serial.run("dvc", "repro").returncode == 0
+    done = project.run("recommit", "repro", "--jobs", "2")
+    assert done.returncode == 0, done.stdout
+    assert "[4/4] plain" in done.stdout
+    assert "4 of 4 stages ran" in done.stdout
+    assert project.read("dvc.lock") == serial.read("dvc.lock")
+    for name in ("data/both.txt", "data/plain.txt", "reports/both.ipynb"):
+        assert project.read(name) == serial.read(name)
+    assert "didn't change" in project.run("dvc", "repro").stdout
+    assert "up to date" in project.run("dvc", "status").stdout
+    assert "0 of 4 stages ran" in project.run("recommit", "repro").stdout
+
+
+def test_stages_that_do_not_wait_for_one_another_run_side_by_side(project: Project) -> None:
+    for name, other in (("left", "right"), ("right", "left")):
+        begun = f'Path("{name}.begun").touch()'
+        project.notebook(name, begun, WAIT.format(file=f"{other}.begun"), f'Path("data/{name}.txt").write_text("x")')
+    done = project.run("recommit", "repro", "both", "--jobs", "2")
+    assert done.returncode == 0, done.stdout
+    assert not (project.folder / "data/plain.txt").exists(), "only the target and what it waits for is to run"
+
+
+def test_a_failed_stage_is_told_with_its_cell_and_earlier_results_stay(project: Project) -> None:
+    assert project.run("recommit", "repro").returncode == 0
+    project.notebook("right", "1 / 0")
+    failed = project.run("recommit", "repro")
+    assert failed.returncode == 1
+    assert "right failed" in failed.stdout
+    assert "ZeroDivisionError: division by zero" in failed.stdout
+    assert project.read("data/right.txt") == "right"
+    assert project.read("data/both.txt") == "both"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_ends_all_that_it_started_and_earlier_results_stay(
+    project: Project, number: signal.Signals
+) -> None:
+    assert project.run("recommit", "repro", "right").returncode == 0
+    lock = project.read("dvc.lock")
+    for name in ("left", "right"):
+        project.notebook(name, f'Path("{name}.begun").touch()', WAIT.format(file="never"))
+    process = project.start("recommit", "repro", "--jobs", "2")
+    late = time.monotonic() + 120
+    while not all((project.folder / f"{name}.begun").exists() for name in ("left", "right")):
+        assert time.monotonic() < late
+        assert process.poll() is None
+        time.sleep(0.1)
+    started = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(number)
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "interrupted" in said
+    assert [other.cmdline() for other in started if other.is_running() and other.status() != "zombie"] == []
+    assert project.read("data/right.txt") == "right"
+    assert not (project.folder / "data/left.txt").exists()
+    assert project.read("dvc.lock") == lock
+
+
+def test_a_stage_that_may_not_run_ahead_is_left_to_dvc(project: Project) -> None:
+    """A frozen one keeps its results; one whose outs DVC deletes first, and all where results become links, wait."""
+    assert project.run("recommit", "repro").returncode == 0
+    text = project.read("dvc.yaml").replace("  left:\n", "  left:\n    frozen: true\n")
+    (project.folder / "dvc.yaml").write_text(text.replace("- data/right.txt: {persist: true}", "- data/right.txt"))
+    project.run("dvc", "config", "cache.type", "symlink")
+    for name in ("left", "right"):
+        project.notebook(name, f'Path("data/{name}.txt").write_text("anew")')
+    done = project.run("recommit", "repro")
+    assert done.returncode == 0, done.stdout
+    assert project.read("data/left.txt") == "left"
+    assert project.read("data/right.txt") == "anew"
+    assert (project.folder / "data/right.txt").is_symlink()
+
+
+def test_a_wrong_target_is_refused_in_dvcs_words(project: Project) -> None:
+    refused = project.run("recommit", "repro", "middle")
+    assert refused.returncode == 2
+    assert "'middle' not found" in refused.stdout
