@@ -22,21 +22,14 @@ from papermill.parameterize import parameterize_notebook
 from recommit import Refusal
 from recommit.notebook.canonical import INJECTED_ID, as_bytes, canonical
 from recommit.notebook.contract import check_contract
-from recommit.notebook.kernels import KERNEL
+from recommit.notebook.forked import provisioner
+from recommit.notebook.kernels import KERNEL, environment
 from recommit.notebook.ledger import note
 from recommit.notebook.outputs import Kept
 from recommit.project.files import root
 from recommit.project.pipeline import find_stage, stages
 from recommit.project.text import encodable
 
-# All that a kernel sees of the environment it is started from; the kernel spec adds what makes results repeat.
-_PASSED_ON = (
-    *("HOME", "PATH", "TMPDIR"),
-    # What stands for another machine, so that `recommit verify` can try one; the kernel spec's own values win.
-    *("OPENBLAS_CORETYPE", "NPY_DISABLE_CPU_FEATURES"),
-)
-# The same for another date, by libfaketime; without FAKETIME none of them is passed on.
-_ANOTHER_DATE = ("FAKETIME", "LD_PRELOAD", "FAKETIME_SHARED", "NO_FAKE_STAT")
 _SECONDS_TO_TIDY = 5
 _SECONDS_TO_START = 300
 _SECONDS_BETWEEN_LOOKS = 0.5
@@ -193,15 +186,11 @@ def _kernel(folder: Path, private: Path) -> Iterator[tuple[KernelManager, Blocki
         transport="ipc",
         connection_file=str(private / "kernel.json"),
     )
+    manager.kernel_spec.metadata["kernel_provisioner"] = provisioner()  # type: ignore[union-attr]
     # The spec's environment, for the kernel that keeps every output.
     manager.kernel_spec.argv = ["python", "-m", "recommit.notebook.kernel", "-f", "{connection_file}"]  # type: ignore[union-attr]
-    names = (*_PASSED_ON, *(_ANOTHER_DATE if "FAKETIME" in os.environ else ()))
-    env = {name: os.environ[name] for name in names if name in os.environ} | {
-        # Neither the user's start-up files nor their figure settings: the same cells give the same bytes.
-        "IPYTHONDIR": str(private),
-        "MATPLOTLIBRC": str(KERNEL / "matplotlibrc"),
-        "PYTHONUNBUFFERED": "1",  # workers are ended unasked: what they printed is not to wait in a buffer
-    }
+    # Not the user's start-up files: the same cells give the same bytes.
+    env = environment() | {"IPYTHONDIR": str(private)}
     client = None
     try:
         # A tip would draw a random number for each client that asks for the kernel, which a slow start asks for again.

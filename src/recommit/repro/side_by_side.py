@@ -6,9 +6,11 @@ asks here (`recommit.notebook.ahead`) for the stage's results: they are there al
 
 import asyncio
 import heapq
+import json
 import os
 import shlex
 import signal
+import sys
 import tempfile
 import time
 from collections import defaultdict
@@ -19,7 +21,9 @@ from functools import partial
 from pathlib import Path
 
 from recommit.notebook.ahead import ADDRESS, YOURSELF
+from recommit.notebook.kernels import KERNEL, SERVER, environment
 from recommit.project.pipeline import Stage
+from recommit.repro import kernel_server
 from recommit.repro.plan import Inputs, Plan, inputs, leaves_files_in_place, runs_ahead
 from recommit.repro.show import Show
 
@@ -51,8 +55,9 @@ async def repro(plan: Plan, targets: Sequence[str], jobs: int, seconds: Mapping[
         asyncio.get_running_loop().add_signal_handler(number, this.cancel)  # type: ignore[union-attr]
     with tempfile.TemporaryDirectory(prefix="recommit-repro-", dir=_short_temporary_folder()) as private:
         address = str(Path(private) / "socket")
-        runs = _Runs(plan, jobs, plan.weights(seconds), show)
-        async with await asyncio.start_unix_server(runs.answer, address):
+        kernels = str(Path(private) / "kernels")
+        runs = _Runs(plan, jobs, plan.weights(seconds), show, kernels)
+        async with await asyncio.start_unix_server(runs.answer, address), _kernel_server(plan.folder, kernels):
             dvc = await asyncio.create_subprocess_exec(
                 *("dvc", "repro", *targets),
                 cwd=plan.folder,
@@ -78,6 +83,26 @@ def _short_temporary_folder() -> str | None:
     return "/tmp" if len(tempfile.gettempdir()) > 60 else None  # a socket's path may have about 100 bytes
 
 
+@asynccontextmanager
+async def _kernel_server(folder: Path, address: str) -> AsyncIterator[None]:
+    """Let kernels be forks of a process that has imported their libraries; on Linux, elsewhere forks are not safe."""
+    if sys.platform != "linux":
+        yield
+        return
+    server = await asyncio.create_subprocess_exec(
+        *(sys.executable, kernel_server.__file__, address),
+        cwd=folder,
+        env=environment() | json.loads((KERNEL / "kernel.json").read_text())["env"],
+        stdin=asyncio.subprocess.PIPE,
+        start_new_session=True,
+    )
+    try:
+        yield
+    finally:
+        server.stdin.close()  # type: ignore[union-attr]  # and so it ends
+        await server.wait()
+
+
 async def _ended(dvc: asyncio.subprocess.Process) -> None:
     """Wait for DVC, which goes on to its next stage and is refused there; end it where it takes too long."""
     with suppress(TimeoutError):
@@ -92,7 +117,8 @@ async def _ended(dvc: asyncio.subprocess.Process) -> None:
 class _Runs:
     """The runs of one `recommit repro`, by the stage's name."""
 
-    def __init__(self, plan: Plan, jobs: int, weights: Mapping[str, float], show: Show) -> None:
+    def __init__(self, plan: Plan, jobs: int, weights: Mapping[str, float], show: Show, kernels: str) -> None:
+        self._kernels = kernels
         self._plan, self._show, self._weights = plan, show, weights
         self._slots = _Slots(jobs)
         self._runs: dict[str, asyncio.Task[Ran]] = {}
@@ -168,7 +194,7 @@ class _Runs:
             process = await asyncio.create_subprocess_exec(
                 *shlex.split(stage.cmd),
                 cwd=folder,
-                env={**os.environ, "DVC_STAGE": stage.name, "DVC_ROOT": str(folder)},
+                env={**os.environ, "DVC_STAGE": stage.name, "DVC_ROOT": str(folder), SERVER: self._kernels},
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.STDOUT,

@@ -111,13 +111,22 @@ def test_stages_that_do_not_wait_for_one_another_run_side_by_side(project: Proje
     assert not (project.folder / "data/plain.txt").exists(), "only the target and what it waits for is to run"
 
 
-def test_a_failed_stage_is_told_with_its_cell_and_earlier_results_stay(project: Project) -> None:
+@pytest.mark.parametrize(
+    ("cell", "told"),
+    [
+        ("1 / 0", ": ZeroDivisionError: division by zero"),
+        ("import os; os.kill(os.getpid(), 9)", ": the kernel died by SIGKILL"),
+        ("import os; os._exit(7)", ": the kernel died with exit status 7"),
+    ],
+)
+def test_a_failed_stage_is_told_with_its_cell_and_earlier_results_stay(project: Project, cell: str, told: str) -> None:
     assert project.run("recommit", "repro").returncode == 0
-    project.notebook("right", "1 / 0")
+    project.notebook("right", cell)
     failed = project.run("recommit", "repro")
     assert failed.returncode == 1
     assert "right failed" in failed.stdout
-    assert "ZeroDivisionError: division by zero" in failed.stdout
+    assert told in failed.stdout
+    assert "NOTE" not in failed.stdout, "a kernel has no other words than its cells'"
     assert project.read("data/right.txt") == "right"
     assert project.read("data/both.txt") == "both"
 
@@ -145,6 +154,27 @@ def test_an_interrupted_run_ends_all_that_it_started_and_earlier_results_stay(
     assert project.read("data/right.txt") == "right"
     assert not (project.folder / "data/left.txt").exists()
     assert project.read("dvc.lock") == lock
+
+
+def test_a_kernel_has_its_libraries_already_and_nothing_of_the_project(project: Project) -> None:
+    """And draws other random numbers than the kernels beside it."""
+    look = """\
+import random
+import sys
+
+import numpy
+
+loaded = "pandas" in sys.modules
+drawn = random.random(), numpy.random.random()
+Path("data/{name}.txt").write_text(f"{{loaded}} {{'recommit.problem' in sys.modules}} {{drawn}}")
+"""
+    for name in ("left", "right"):
+        project.notebook(name, look.format(name=name))
+    assert project.run("recommit", "repro", "left", "right").returncode == 0
+    left, right = project.read("data/left.txt"), project.read("data/right.txt")
+    assert left.startswith("True False")
+    assert right.startswith("True False")
+    assert left != right
 
 
 def test_a_stage_that_may_not_run_ahead_is_left_to_dvc(project: Project) -> None:
