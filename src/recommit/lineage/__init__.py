@@ -1,1 +1,1 @@
-"""From a model, a prediction or a figure back to raw data, and from an input forward to what rests on it."""
+"""Traces a model, prediction or figure back to its raw data, and an input forward to everything made from it."""

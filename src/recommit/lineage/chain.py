@@ -1,4 +1,4 @@
-"""The stages that made a path, and those that run again when it changes, as dvc.lock of one commit records them."""
+"""Finds the stages that made a path, and those that would run again if it changed, in dvc.lock of one commit."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -19,10 +19,10 @@ _CODE = ("src/", "notebooks/", "install/", "locks/")
 
 @dataclass(frozen=True)
 class Item:
-    """A file or folder that a stage read or made: its path, the hash in dvc.lock, and the stages that made it.
+    """A file or folder that a stage read or made: its path, its hash in dvc.lock, and the stages that made it.
 
-    `kept` says who keeps the contents: "nowhere" if the commit does not have the path any more. What is outside the
-    project is named, and never read.
+    `kept` says where its contents are kept: "nowhere" if the commit does not have the path any more. Files outside the
+    project are named and never read.
     """
 
     path: str
@@ -33,7 +33,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Package:
-    """A package of data: its name and version, and the sha256 of the archives that the lock file allows."""
+    """A package of data: its name, its version, and the SHA-256 hashes of its archives in the lock file."""
 
     name: str
     version: str
@@ -42,7 +42,7 @@ class Package:
 
 @dataclass(frozen=True)
 class Step:
-    """One run of a stage: its parameters, the code and data that it read, its packages of data, and what it made."""
+    """One run of a stage: its parameters, the code, data and packages of data that it read, and what it made."""
 
     stage: str
     desc: str
@@ -55,7 +55,7 @@ class Step:
 
     @property
     def family(self) -> str:
-        """The stage's name in dvc.yaml, without a matrix stage's item."""
+        """The stage's name in dvc.yaml: `train` for the matrix item `train@boosting-full`."""
         return self.stage.partition("@")[0]
 
 
@@ -97,7 +97,7 @@ def _before(shot: Snapshot, stage: LockedStage) -> list[LockedStage]:
 def _reached(
     shot: Snapshot, first: Iterable[LockedStage], onward: Callable[[LockedStage], list[LockedStage]]
 ) -> tuple[Step, ...]:
-    """The stages `first`, and all that `onward` leads to from them."""
+    """Return the stages `first`, and all stages that `onward` leads to from them, in an order in which they can run."""
     reached: set[str] = set()
     waiting = list(first)
     while waiting:
@@ -125,7 +125,7 @@ def _step(shot: Snapshot, stage: LockedStage) -> Step:
         params=dict(sorted(stage.params.items())),
         code=code,
         data=tuple(item for item in inputs if item not in code),
-        # What another stage made is not raw any more.
+        # A stage that reads what another stage made reads no raw data.
         packages=() if any(item.made_by for item in inputs) else tuple(_packages(shot, code)),
         outs=tuple(_item(shot, out) for out in sorted(stage.outs, key=lambda out: out.path)),
     )
@@ -144,11 +144,11 @@ def _is_code(item: Item) -> bool:
 
 
 def contradictions(shot: Snapshot, steps: Iterable[Step]) -> Iterator[str]:
-    """Yield, in words, the inputs of `steps` that the commit holds with another hash than the stage read."""
+    """Yield a line for each input of `steps` that has another hash in the commit than when the stage read it."""
     for item in dict.fromkeys(item for step in steps for item in (*step.code, *step.data)):
         maker, made = shot.made.get(item.path, ("", shot.added.get(item.path, "")))
         known = {made} if made else {"nothing"} if item.kept == "nowhere" else set(shot.hashes(item.path))
-        # The hash of a folder with other folders of outs in it is known to DVC alone.
+        # Only DVC can compute the hash of a folder that holds outs which are folders.
         folders = [out for out, (_, md5) in shot.made.items() if md5.endswith(".dir") and is_in(out, item.path)]
         if known and item.md5 not in known and (made or not folders):
             yield (
@@ -158,10 +158,10 @@ def contradictions(shot: Snapshot, steps: Iterable[Step]) -> Iterator[str]:
 
 
 def _packages(shot: Snapshot, code: Iterable[Item]) -> Iterator[Package]:
-    """Yield the packages that a stage with the modules `code` reads raw data from.
+    """Yield the packages from which a stage with the modules `code` reads raw data.
 
-    Such a package is a dependency of the project that the modules name in a string and never import. The modules of
-    `recommit` are left out: they name no data set.
+    Such a package is a dependency of the project that these modules name in a string and never import. The modules of
+    `recommit` are left out, because they name no data set.
     """
     files = {file for item in code for file in shot.beneath(item.path) if file.endswith((".py", ".ipynb"))}
     extras = shot.project_table.get("optional-dependencies", {}).values()

@@ -1,4 +1,4 @@
-"""One row of a table of predictions: its values, the features that the model was given, and the model itself."""
+"""Finds one row of a table of predictions, the features that the model was given for it, and the model."""
 
 import hashlib
 import math
@@ -16,17 +16,18 @@ import pyarrow.parquet
 from recommit import Refusal
 from recommit.lineage.snapshot import Snapshot
 from recommit.lineage.thing import known
-from recommit.lineage.versions import Version, model_name, version_of
+from recommit.lineage.versions import Version, version_of
 from recommit.registry.history import Registry
+from recommit.registry.tags import CANDIDATE
 
 _KEYS = (pa.types.is_integer, pa.types.is_string, pa.types.is_large_string, pa.types.is_timestamp, pa.types.is_date)
 
 
 @dataclass(frozen=True)
 class Row:
-    """A row: its number from 0, the column that its key is in ("" if there is none), its values by column.
+    """A row: its number from 0, the column of its key ("" if there is none), its key, and its values by column.
 
-    `inputs` are the values of the row with the same key in the table `inputs_from` that the model was given.
+    `inputs` are the values of the row with the same key in the table `inputs_from`, which the model was given.
     """
 
     number: int
@@ -38,11 +39,11 @@ class Row:
 
 
 def row_of(content: bytes, name: str, asked: str) -> Row:
-    """Return the row with the key `asked`, or `#NUMBER`, from the contents of the parquet or CSV file `name`.
+    """Return the row with the key `asked`, or with the number of `#NUMBER`, from the parquet or CSV file `name`.
 
-    A key is looked for in the columns of text, whole numbers, days and instants whose values are all different, in the
-    table's order. An instant is asked for in ISO 8601; without an offset it is UTC where the column has a time zone.
-    Raises Refusal where no row has it.
+    `content` are the file's bytes. The key is looked for, column by column, in the columns of text, whole numbers,
+    days and instants whose values are all different. An instant is written in ISO 8601; without an offset it is UTC if
+    the column has a time zone. Raises Refusal if no row has the key.
     """
     table = _read(content, name)
     keys = [column for column in table.column_names if _is_key(table[column])]
@@ -60,7 +61,7 @@ def row_of(content: bytes, name: str, asked: str) -> Row:
 
 
 def inputs_of(content: bytes, name: str, row: Row) -> Mapping[str, Any] | None:
-    """Return the values of the row of the table `name` that has the same key as `row`; None where none has."""
+    """Return the values of the row in the table `name` with the same key as `row`; None if there is no such row."""
     table = _read(content, name)
     number = _index(table[row.key_column], str(row.key)) if row.key_column in table.column_names else -1
     return _row(table, number, row.key_column).values if number >= 0 else None
@@ -80,7 +81,7 @@ def _is_key(column: pa.ChunkedArray) -> bool:
 
 
 def _index(column: pa.ChunkedArray, asked: str) -> int:
-    """Return the number of the first row of `column` that holds `asked`; -1 where none does."""
+    """Return the number of the first row of `column` with the value `asked`; -1 if there is none."""
     if not pa.types.is_timestamp(column.type):
         return pc.index(pc.cast(column, pa.string()), asked).as_py()
     for text in (asked, f"{asked}Z") if column.type.tz else (asked,):
@@ -97,7 +98,7 @@ def _row(table: pa.Table, number: int, key: str) -> Row:
 
 
 def _plain(value: Any) -> Any:
-    """Return a value that JSON can hold."""
+    """Return `value` as JSON can hold it."""
     if isinstance(value, datetime | date):
         return value.isoformat()
     if isinstance(value, float) and not math.isfinite(value):
@@ -106,15 +107,15 @@ def _plain(value: Any) -> Any:
 
 
 def model_of(shot: Snapshot, row: Row, given: Sequence[str], registry: Registry | None) -> str | Version | None:
-    """Return the model that scored `row`: its path in the commit, or its registered version; None where none is known.
+    """Return the model that scored `row`: its path in the commit, or its registered version; None if it is not known.
 
-    The columns `model` and `version` of the row name a registered version, `model_sha256` the model file. Where it has
-    none of them, its stage was given the model: `given` are the paths of the data that this stage read. Raises Refusal
-    where the row names a model that is nowhere here.
+    The columns `model` and `version` of the row name a registered version, `model_sha256` names the model file. A row
+    without these columns was scored by the model among `given`, the paths of the data that the row's stage read. Raises
+    Refusal if the row names a model that is neither in the commit nor registered.
     """
     sha256 = str(row.values.get("model_sha256") or "")
     number = str(row.values.get("version") or "")
-    if registry and row.values.get("model") == model_name(registry) and re.match(r"v\d", number):
+    if registry and row.values.get("model") == registry.model and re.match(r"v\d", number):
         version = version_of(registry, registry.full(number))
         if sha256 and sha256 not in (_registered(registry, registry.full(number)) or {sha256}):
             raise Refusal(
@@ -124,10 +125,8 @@ def model_of(shot: Snapshot, row: Row, given: Sequence[str], registry: Registry 
         return version
     if not sha256:
         return next((path for path in given if any(_models(shot, path))), None)
-    # Stages copy models: the one that the predicting stage was given is meant, or what is registered, if among them.
-    entries = (shot.pipeline.get("artifacts") or {}).values()
-    likely = [str(entry["path"]) for entry in entries if isinstance(entry, Mapping) and "path" in entry]
-    for path in [*given, *likely, *shot.recorded]:
+    # Several paths may hold the same model: first come those that the predicting stage read, then the candidate.
+    for path in [*given, CANDIDATE, *shot.recorded]:
         if sha256 in _models(shot, path):
             return path
     for number in registry.versions if registry else ():
@@ -145,7 +144,7 @@ def _registered(registry: Registry, number: str) -> set[str]:
 
 
 def _models(shot: Snapshot, path: str) -> Iterator[str]:
-    """Yield the sha256 of each model file that `path` is or holds; the sha256 of b"" for one that is not here."""
+    """Yield the SHA-256 of each model file that `path` is or holds; that of b"" for a file that is not here."""
     md5 = known(shot, path) or ""
     inside = (shot.listing(path, md5) or {}) if md5.endswith(".dir") else {}
     for name, hashed in ({path: md5} | {f"{path}/{name}": one for name, one in inside.items()}).items():

@@ -1,4 +1,4 @@
-"""A commit's project, read through Git: nothing is checked out, and nothing is written."""
+"""Reads the project of a commit through Git. Nothing is checked out."""
 
 import json
 import tempfile
@@ -7,15 +7,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 from pathspec import GitIgnoreSpec
 
 from recommit import Refusal
-from recommit.project.dvc import dvc_config
-from recommit.project.git import reason_of, run, run_raw
+from recommit.project.contents import cached
+from recommit.project.dvc import cache_of
+from recommit.project.git import blobs, reason_of, run, run_raw
 from recommit.project.hashes import md5_of, md5_of_bytes, md5_of_folder, stays_inside
 from recommit.project.lock import LockedStage, read_added, read_lock
 from recommit.project.pipeline import is_in
@@ -26,10 +26,10 @@ _PIPELINE = ("dvc.yaml", "dvc.lock", "params.yaml")
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The project in the folder `project` as the commit `sha` holds it; `date` is the commit's, ISO 8601 in UTC.
+    """The project in the folder `project` at the commit `sha`; `date` is the commit's, ISO 8601 in UTC.
 
-    `files` are the contents of the files that Git tracks. `pipeline` is dvc.yaml, `params` is params.yaml, `locked` are
-    the stages of dvc.lock, and `added` is what `dvc add` tracks, path to hash.
+    `files` maps each file that Git tracks to its contents. `pipeline` is dvc.yaml, `params` is params.yaml, `locked`
+    are the stages of dvc.lock, and `added` maps each path that `dvc add` tracks to its hash.
     """
 
     project: Path
@@ -52,12 +52,12 @@ class Snapshot:
 
     @cached_property
     def made(self) -> dict[str, tuple[str, str]]:
-        """What stages made: path to (stage, hash)."""
+        """The outs of all stages: path to (stage, hash)."""
         return {out.path: (stage.name, out.md5) for stage in self.locked for out in stage.outs}
 
     @cached_property
     def recorded(self) -> dict[str, str]:
-        """All that DVC recorded: path to hash. If stages read and made a path, the hash is that of the maker."""
+        """Everything that DVC recorded: path to hash. For a path that stages read and made, the maker's hash counts."""
         return (
             {dep.path: dep.md5 for stage in self.locked for dep in stage.deps}
             | dict(self.added)
@@ -65,26 +65,26 @@ class Snapshot:
         )
 
     def content(self, path: str, md5: str) -> bytes | None:
-        """Return the contents that DVC recorded for `path` by the hash `md5`; None where they are not here.
+        """Return the contents of `path` with the hash `md5`; None if they are not here.
 
         They are looked for in Git, in DVC's cache and in the working tree, never outside the project. The contents of a
         folder are DVC's list of its files.
         """
         if path in self.files and md5_of_bytes(self.files[path]) == md5:
             return self.files[path]
-        places = [self._cache / "files" / "md5" / md5[:2] / md5[2:]]
-        places += [self.project / path] if stays_inside(path) else []
-        found = (file for file in places if file.is_file() and md5_of(file) == md5.removesuffix(".dir"))
-        return next((file.read_bytes() for file in found), None)
+        if found := cached(self._cache, md5):
+            return found.read_bytes()
+        here = self.project / path
+        return here.read_bytes() if stays_inside(path) and here.is_file() and md5_of(here) == md5 else None
 
     @cached_property
     def _cache(self) -> Path:
-        return Path(dvc_config(self.project).get("cache", {}).get("dir") or self.project / ".dvc" / "cache")
+        return cache_of(self.project)
 
     def listing(self, path: str, md5: str) -> dict[str, str] | None:
-        """Return the files of the folder `path` that DVC recorded by the hash `md5`: path in the folder to hash.
+        """Return the files of the folder `path` with the hash `md5`: path in the folder to hash.
 
-        Return None where neither DVC's cache nor the commit knows them.
+        Return None if neither DVC's cache nor the commit has them.
         """
         listed = self.content(path, md5)
         if listed is None:
@@ -92,10 +92,10 @@ class Snapshot:
         return {entry["relpath"]: entry["md5"] for entry in json.loads(listed)}
 
     def hashes(self, path: str) -> dict[str, dict[str, str]]:
-        """Return the hashes that DVC can have recorded for `path`, each with the folder's files: path in it to hash.
+        """Return the possible hashes of `path`, each with the folder's files: path in the folder to hash.
 
-        They are computed from what Git tracks and what stages made there one by one. DVC writes a .gitignore, which
-        counts only if it was there before the run: a folder with one has two possible hashes.
+        They are computed from the files that Git tracks and the outs of stages. A folder with a .gitignore has two
+        possible hashes, because DVC writes this file itself, and counts it only if it was there before the run.
         """
         if path in self.files:
             return {md5_of_bytes(self.files[path]): {}}
@@ -109,7 +109,7 @@ class Snapshot:
 
     @cached_property
     def project_table(self) -> dict[str, Any]:
-        """The table `project` of pyproject.toml; empty where there is none."""
+        """The table `project` of pyproject.toml; empty if there is none."""
         try:
             return tomllib.loads(self.text("pyproject.toml")).get("project", {})
         except tomllib.TOMLDecodeError:
@@ -117,13 +117,13 @@ class Snapshot:
 
 
 def snapshot(project: Path, rev: str) -> Snapshot:
-    """Read the commit `rev` of the repository around `project`.
+    """Return the commit `rev` of the repository around `project`.
 
-    Raises Refusal where there is no such commit, it holds no pipeline, its files are not here, or a path in it leads
-    out of the project.
+    Raises Refusal if there is no such commit, it has no pipeline, its files are not here, or a path in it leads out of
+    the project.
     """
     said = run(project, "log", "-1", "--format=%H%x00%ct%x00%an", "--end-of-options", f"{rev}^{{commit}}", "--")
-    if said.returncode or not said.stdout.strip():  # nothing for a range that is empty
+    if said.returncode or not said.stdout.strip():  # an empty range prints nothing
         no_commit = f"{rev} names no commit of this repository: `git log` lists them"
         raise Refusal(f"git: {reason_of(said)}" if "not a git repository" in said.stderr else no_commit)
     sha, seconds, author = said.stdout.strip().split("\0")
@@ -136,7 +136,7 @@ def snapshot(project: Path, rev: str) -> Snapshot:
         try:
             params = read_yaml(folder / "params.yaml") if "params.yaml" in files else {}
             pipeline = read_yaml(folder / "dvc.yaml")
-            # DVC keeps the record of a stage that was taken out of dvc.yaml.
+            # dvc.lock still records stages that were taken out of dvc.yaml.
             locked = tuple(one for one in read_lock(folder) if one.family in (pipeline.get("stages") or {}))
             added = dict(read_added(folder, files))
         except Refusal as refusal:
@@ -146,27 +146,21 @@ def snapshot(project: Path, rev: str) -> Snapshot:
 
 
 def _files(project: Path, sha: str) -> dict[str, bytes]:
-    """Read the project's files in the commit `sha`, path to contents, in two calls of Git."""
+    """Return the project's files in the commit `sha`, path to contents, by two calls of Git."""
     tree = run_raw(project, "ls-tree", "-r", "-z", sha)
     rows = (row.split("\t", 1) for row in filter(None, tree.stdout.decode(errors="surrogateescape").split("\0")))
-    blobs = dict(sorted((path, about.split()[2]) for about, path in rows if about.split()[1] == "blob"))
-    astray = next((path for path in blobs if not stays_inside(path)), None)
+    ids = dict(sorted((path, about.split()[2]) for about, path in rows if about.split()[1] == "blob"))
+    astray = next((path for path in ids if not stays_inside(path)), None)
     if astray is not None:
         raise Refusal(
             f"commit {sha[:10]} holds the path {astray!r}, which leads out of the project: the commit is not read"
         )
-    if "dvc.yaml" not in blobs and not tree.returncode:
+    if "dvc.yaml" not in ids and not tree.returncode:
         raise Refusal(f"commit {sha[:10]} has no dvc.yaml: there is no pipeline that could have made anything")
-    told = BytesIO(run_raw(project, "cat-file", "--batch", given="\n".join(blobs.values()).encode()).stdout)
-    files = {}
-    for path in blobs:
-        head = told.readline().split()
-        if head[1:2] != [b"blob"]:
-            break
-        files[path] = told.read(int(head[2]))
-        told.readline()
-    if tree.returncode or len(files) < len(blobs):
-        absent = next((path for path in blobs if path not in files), "its list of files")
+    contents = blobs(project, list(ids.values()))
+    files = {path: content for path, one in ids.items() if (content := contents[one]) is not None}
+    if tree.returncode or len(files) < len(ids):
+        absent = next((path for path in ids if path not in files), "its list of files")
         raise Refusal(
             f"commit {sha[:10]}: Git does not have {absent} here. A clone made with --filter is without it: "
             "`git fetch --refetch --no-filter` gets it"

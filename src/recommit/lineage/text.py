@@ -1,4 +1,4 @@
-"""The lineage in words for the terminal: what was asked for, then each stage, the last one first."""
+"""Shows the lineage on a terminal: what was asked for, then each stage, the last one first."""
 
 import json
 import textwrap
@@ -10,7 +10,7 @@ from recommit.lineage.chain import Item, Step, overlap
 from recommit.lineage.trace import Lineage
 
 _WIDTH = 116
-_MOST = 4  # files shown per line of a stage, the others are counted; a larger number shows more of them
+_MOST = 4  # files shown per line of a stage; a larger number shows more, and the rest is counted
 _KEPT = {
     "git": "in Git",
     "dvc": "by `dvc add`",
@@ -77,7 +77,7 @@ def _input(item: Item, found: Lineage) -> str:
 
 
 def _code(steps: Iterable[Step]) -> str:
-    """Return the notebooks that `steps` read, and the number of other files and folders of code."""
+    """Return the notebooks that `steps` read, then how many other files and folders of code there are."""
     paths = dict.fromkeys(f"{item.path} {_short(item.md5)}" for step in steps for item in step.code)
     notebooks = [path for path in paths if ".ipynb " in path]
     return _some([*notebooks, *(path for path in paths if path not in notebooks)], max(len(notebooks), 1))

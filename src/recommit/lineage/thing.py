@@ -1,4 +1,4 @@
-"""What a user asks the lineage of, found by its name; an unknown name is refused with those near it."""
+"""Finds the thing whose lineage is asked for by its name. An unknown name is refused with similar names."""
 
 import difflib
 import json
@@ -25,9 +25,10 @@ TABLES = (".parquet", ".csv")
 
 @dataclass(frozen=True)
 class Thing:
-    """What was asked for: its kind, its name, its path in the project and its recorded hash, "" where there is none.
+    """What was asked for: its kind, its name, its path in the project, and its recorded hash, "" if there is none.
 
-    `key` is a metric's or parameter's dotted key, or a row's; `value` is what is there; `note` is a remark in words.
+    `key` is the dotted key of a metric or parameter, or the key of a row; `value` is the value of the metric or
+    parameter; `note` is a remark in words.
     """
 
     kind: Kind
@@ -40,9 +41,10 @@ class Thing:
 
 
 def named(shot: Snapshot, text: str) -> Thing:
-    """Return the file, folder, figure, metric or parameter that `text` names in the commit, or the row, not yet read.
+    """Return the file, folder, figure, metric, parameter or row that `text` names. A row is not read yet.
 
-    `text` is a path, `PATH:KEY`, or `PATH#NUMBER` of a table. Raises Refusal, with near names, where there is none.
+    `text` is a path, `PATH:KEY`, or `PATH#NUMBER` for a table. Raises Refusal, with similar names, if the commit has no
+    such thing.
     """
     path, key = _path(shot, text), ""
     md5 = known(shot, path)
@@ -63,9 +65,9 @@ def named(shot: Snapshot, text: str) -> Thing:
 
 
 def known(shot: Snapshot, path: str) -> str | None:
-    """Return the hash of the file or folder `path` in the commit; None where the commit does not have it.
+    """Return the hash of the file or folder `path` in the commit; None if the commit does not have it.
 
-    The commit has outs and inputs of stages, what `dvc add` tracks, the files inside these, and what Git tracks.
+    The commit has the outs and deps of stages, what `dvc add` tracks, the files inside these, and what Git tracks.
     """
     if path in shot.recorded:
         return shot.recorded[path]
@@ -77,7 +79,7 @@ def known(shot: Snapshot, path: str) -> str | None:
 
 
 def content_of(shot: Snapshot, path: str, md5: str) -> bytes:
-    """Return the contents that the commit recorded for `path`. Raises Refusal where they are not here."""
+    """Return the contents of `path` with the hash `md5`. Raises Refusal if they are not here."""
     found = shot.content(path, md5)
     if found is None:
         raise Refusal(
@@ -102,7 +104,7 @@ def _file(shot: Snapshot, path: str, md5: str) -> Thing:
 
 
 def _path(shot: Snapshot, text: str) -> str:
-    """Return the path `text`, which may be absolute or relative to the current folder, as dvc.yaml writes it."""
+    """Return `text`, a path that may be absolute or relative to the current folder, as dvc.yaml writes it."""
     plain = posixpath.normpath(text)
     from_here = Path(os.path.relpath(Path.cwd().resolve() / text, shot.project)).as_posix()
     return from_here if Path(text).is_absolute() or (known(shot, from_here) and not known(shot, plain)) else plain
@@ -126,16 +128,16 @@ def _value(shot: Snapshot, path: str, md5: str, key: str) -> Any:
 
 def _read(content: bytes, path: str) -> Any:
     if path.endswith(".json"):
-        return json.loads(content, parse_constant=str)  # no JSON has NaN, though Python writes it
+        return json.loads(content, parse_constant=str)  # Python writes NaN, which is not JSON
     return YAML(typ="safe", pure=True).load(content.decode())
 
 
 def value_at(found: Any, key: str) -> Any:
-    """Return the value at the dotted `key` of mappings and lists; raises KeyError with the keys that there are."""
+    """Return the value at the dotted `key` in mappings and lists. Raises KeyError with the existing keys."""
     if not key:
         return found
     within = dict(enumerate(found)) if isinstance(found, list) else found if isinstance(found, Mapping) else {}
-    # A key may itself hold dots, as file names do: the longest that fits is meant.
+    # A key may itself contain dots, as file names do: the longest one that fits is taken.
     for name in sorted(within, key=lambda name: -len(str(name))):
         if key == str(name) or key.startswith(f"{name}."):
             return value_at(within[name], key[len(str(name)) + 1 :])

@@ -1,4 +1,4 @@
-"""The lineage of a thing: the thing itself, the stages that made it or depend on it, and the model of a row."""
+"""Returns the lineage of a thing: the stages that made it or depend on it, and the model that scored a row."""
 
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -8,8 +8,9 @@ from recommit import Refusal
 from recommit.lineage.chain import Step, behind, contradictions, declaring, in_front, makers, readers
 from recommit.lineage.snapshot import Snapshot, snapshot
 from recommit.lineage.thing import TABLES, Thing, content_of, known, named
-from recommit.lineage.versions import Version, asked, path_of, registry_of, version_with
+from recommit.lineage.versions import Version, asked, registry_of, version_with
 from recommit.registry.history import Registry
+from recommit.registry.tags import CANDIDATE
 
 if TYPE_CHECKING:
     from recommit.lineage.rows import Row
@@ -17,11 +18,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Lineage:
-    """All that `recommit lineage` tells: the commit that was read, the thing, and its chain of stages.
+    """Everything that `recommit lineage` prints: the commit that was read, the thing, and its chain of stages.
 
     `steps` are in an order in which they can run. `same_as` are pairs: a path that no stage made, and the registered
-    version with the same bytes. `warnings` say where the commit contradicts itself, and what is not in order with the
-    tags of the version. `model` is the lineage of the model that scored the row `row`, perhaps of another commit.
+    version with the same bytes. `warnings` name contradictions in the commit, and faults of the version's tags. `model`
+    is the lineage of the model that scored `row`; it may belong to another commit.
     """
 
     direction: Literal["back", "forward"]
@@ -37,9 +38,8 @@ class Lineage:
 def trace(project: Path, text: str, rev: str | None = None, forward: bool = False) -> Lineage:
     """Return the lineage of what `text` names in the commit `rev` (default: HEAD) of the project in `project`.
 
-    With `forward` the stages are those that depend on it, else those that made it.
-
-    Raises Refusal where nothing is called so, or it cannot be read.
+    With `forward`, the stages are those that depend on it, else those that made it. Raises Refusal if nothing has this
+    name, or if it cannot be read.
     """
     registry = registry_of(project, text)
     version = asked(registry, text) if registry else None
@@ -59,11 +59,10 @@ def trace(project: Path, text: str, rev: str | None = None, forward: bool = Fals
 
 def _of_version(project: Path, version: Version) -> tuple[Snapshot, Thing]:
     shot = snapshot(project, version.commit)
-    path = path_of(shot, version)
-    md5 = known(shot, path)
+    md5 = known(shot, CANDIDATE)
     if not md5:
-        raise Refusal(f"{version.name}: dvc.lock of its commit {shot.sha[:10]} records no {path}")
-    return shot, Thing("version", version.name, path, md5)
+        raise Refusal(f"{version.name}: dvc.lock of its commit {shot.sha[:10]} records no {CANDIDATE}")
+    return shot, Thing("version", version.name, CANDIDATE, md5)
 
 
 def _back(shot: Snapshot, thing: Thing, registry: Registry | None, warnings: tuple[str, ...] = ()) -> Lineage:
@@ -92,7 +91,7 @@ def _with_row(found: Lineage, registry: Registry | None) -> Lineage:
             break
     model = model_of(shot, row, [item.path for item in given], registry)
     if isinstance(model, str) and registry and not makers(shot, model):
-        # A copy, as the champion is, leads on to the version with the same bytes.
+        # The champion, for example, is a copy: the version with the same bytes has the lineage.
         model = version_with(registry, model, known(shot, model) or "") or model
     if isinstance(model, Version):
         return replace(found, row=row, model=_back(*_of_version(shot.project, model), registry, model.warnings))
@@ -100,7 +99,7 @@ def _with_row(found: Lineage, registry: Registry | None) -> Lineage:
 
 
 def as_json(found: Lineage) -> dict[str, Any]:
-    """Return the lineage as plain data, as `--format json` prints it: the same for a commit on every machine."""
+    """Return the lineage as plain data, as `--format json` prints it. It is the same on every machine."""
     return {
         "direction": found.direction,
         "commit": {"sha": found.shot.sha, "date": found.shot.date},

@@ -1,20 +1,19 @@
-"""The registered versions that lineage follows: asked for by name or stage, or known by their files' hashes."""
+"""Finds registered versions by their name, by a stage, or by the hashes of their files."""
 
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from recommit import Refusal
-from recommit.lineage.snapshot import Snapshot
 from recommit.project.hashes import md5_of_folder
 from recommit.registry.history import Registry, read_registry
 
 
 @dataclass(frozen=True)
 class Version:
-    """A registered version: its name as people write it, NAME@v1.0.0, and the commit that its tag is on.
+    """A registered version: its name, as in `flights@v1.0.0`, and the commit that its tag is on.
 
-    `warnings` says in words what is not in order with the tags that led to it.
+    `warnings` name faults of the tags by which it was found.
     """
 
     name: str
@@ -23,9 +22,9 @@ class Version:
 
 
 def registry_of(project: Path, text: str) -> Registry | None:
-    """Return the project's registry, or None where dvc.yaml names no model: there are no versions then.
+    """Return the project's registry, or None if dvc.yaml names no model, so that there are no versions.
 
-    Raises Refusal, with the reason, if `text` looks like the name of a version.
+    Raises Refusal instead of returning None if `text` looks like the name of a version.
     """
     try:
         return read_registry(project)
@@ -35,25 +34,20 @@ def registry_of(project: Path, text: str) -> Registry | None:
         return None
 
 
-def model_name(registry: Registry) -> str:
-    """Return the model's name without the project's folder, which GTO puts before it below a repository's top."""
-    return registry.name.rpartition("=")[2]
-
-
 def version_of(registry: Registry, number: str, stage: str = "") -> Version:
-    """Return the registered version `number`; `stage` is the stage by which it was asked for, if it was."""
+    """Return the registered version `number`; `stage` is the stage by which it was found, or ""."""
     problems = [*registry.against(number), *(registry.doubts(stage) if stage else ())]
     warnings = tuple(dict.fromkeys(map(str, problems)))
-    return Version(f"{model_name(registry)}@{number}", registry.versions[number].commit, warnings)
+    return Version(f"{registry.model}@{number}", registry.versions[number].commit, warnings)
 
 
 def asked(registry: Registry, text: str) -> Version | None:
-    """Return the version that `text` names: NAME@v1.2.3, NAME@v1, or NAME@STAGE; None where it names no model of ours.
+    """Return the version that `text` names: NAME@v1.2.3, NAME@v1, or NAME@STAGE; None if NAME is not the model's.
 
-    Raises Refusal, with what there is, where no version is called so or has the stage.
+    Raises Refusal, with the registered versions, if there is no such version or none has the stage.
     """
     model, _, which = text.partition("@")
-    if model not in (registry.name, model_name(registry)) or not which:
+    if model not in (registry.name, registry.model) or not which:
         return None
     if which not in registry.stages and re.match(r"v\d", which):
         return version_of(registry, registry.full(which))
@@ -65,9 +59,9 @@ def asked(registry: Registry, text: str) -> Version | None:
 
 
 def version_with(registry: Registry, path: str, md5: str) -> Version | None:
-    """Return the version whose folder, or whose file with the name of `path`, is registered with the hash `md5`.
+    """Return the version whose record has the hash `md5` for its folder, or for its file with the name of `path`.
 
-    Only tags that are in order count, and only those that record their files, as `recommit promote` makes them.
+    Only versions whose tags are in order count. Return None if there is none.
     """
     for number in registry.versions:
         entry = registry.entry(number)
@@ -75,15 +69,3 @@ def version_with(registry: Registry, path: str, md5: str) -> Version | None:
         if md5 in (md5_of_folder(files), files.get(path.rpartition("/")[2])) and not registry.against(number):
             return version_of(registry, number)
     return None
-
-
-def path_of(shot: Snapshot, version: Version) -> str:
-    """Return the path of the version's model by dvc.yaml's `artifacts:`. Raises Refusal where it names none."""
-    model = version.name.partition("@")[0]
-    entry = (shot.pipeline.get("artifacts") or {}).get(model)
-    if not isinstance(entry, dict) or not entry.get("path"):
-        raise Refusal(
-            f"{version.name}: dvc.yaml of its commit {shot.sha[:10]} has no artifacts: {model}: path: "
-            "it does not say where the model is"
-        )
-    return str(entry["path"]).rstrip("/")

@@ -1,6 +1,6 @@
-"""Results of earlier runs, by what a stage declares: a stage whose inputs were seen before is restored, not run.
+"""Keeps the results of runs, and restores them when a stage has the same declared inputs again.
 
-DVC's own run cache is off where an out has `persist: true`, which keeps earlier results when a stage fails.
+DVC's own run cache cannot: it is off for outs with `persist: true`, which keep earlier results when a stage fails.
 """
 
 import hashlib
@@ -17,18 +17,18 @@ from typing import Any
 
 import psutil
 
-from recommit.project.dvc import dvc_config
+from recommit.project.dvc import cache_of
 from recommit.project.hashes import Ignored, files_in, hash_of, ignored_by_dvc, md5_of, stays_inside
 from recommit.project.pipeline import Stage, is_in
 
-_FORMAT = 1  # of a record, and of what its key says: another one finds no earlier record
+_FORMAT = 1  # of a record and its key; after a change, no earlier record is found
 
 
 @dataclass(frozen=True)
 class _Record:
-    """What a run wrote: hashes of files by their path in the project, which of them are programs, which outs folders.
+    """What a run wrote: path in the project to hash, which files are executable, and which outs are folders.
 
-    Not a pydantic model: to import that takes longer than a stage is restored in.
+    This is no pydantic model, because importing pydantic takes longer than restoring a stage.
     """
 
     files: dict[str, str]
@@ -38,26 +38,26 @@ class _Record:
 
 @dataclass(frozen=True)
 class Earlier:
-    """The earlier results of `stage` in the project `folder`, on the inputs that it has now.
+    """The earlier results of `stage` in the project `folder` for the inputs that it has now.
 
-    `cache` is DVC's, which all clones, branches and experiments that are set up so share. Records and the files that
-    DVC does not cache are in its folder `recommit`; the other files are DVC's own. Each is checked by its hash.
+    `cache` is DVC's cache; clones and experiments can share it. Records, and files that DVC does not cache, are in its
+    folder `recommit`; all other files are DVC's own. Each file is checked by its hash.
     """
 
     folder: Path
     stage: Stage
     cache: Path
     key: str
-    """The hash of all that the stage declares."""
+    """The hash of everything that the stage declares."""
     deps: Mapping[str, str]
-    """The hash of each dep, as the key has it."""
+    """The hash of each dep when the key was made."""
     stamps: Mapping[str, tuple[int, int, int]]
-    """When each file of the deps was last changed, as the key was made."""
+    """For each file of the deps, time of change, size and inode when the key was made."""
     made: frozenset[str]
-    """The outs of all stages: DVC sets the mode of one anew when it saves it, which is no change of its content."""
+    """The outs of all stages. When DVC saves an out, it sets the mode of its files, which changes no content."""
 
     def fetch(self) -> bool:
-        """Lay the earlier results out beside the outs' places, whole and checked; False where not all of them are."""
+        """Copies the earlier results, each checked, to a folder of their own. Returns False if one is missing."""
         shutil.rmtree(self._beside, ignore_errors=True)
         record = self._read()
         if record is None:
@@ -73,7 +73,7 @@ class Earlier:
         return True
 
     def put(self) -> None:
-        """Move what `fetch` laid out to the outs' places, where nothing is now, and the durations beside them."""
+        """Moves what `fetch` copied to the places of the outs, which must be empty, with the file of durations."""
         for name in (*self.stage.outs, _log(self.stage)):
             if (self._beside / name).exists():
                 (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -81,16 +81,17 @@ class Earlier:
         shutil.rmtree(self._beside, ignore_errors=True)
 
     def changed(self) -> list[str]:
-        """The deps whose content is not what it was before the run: DVC would record the new one beside old results."""
+        """Returns the deps that changed during the run: DVC would record their new hash with results of the old one."""
         if _stamps(self.folder, self.stage, self.made) == self.stamps:
             return []
         now = _hashes(self.folder, self.stage)
         return [dep for dep, md5 in self.deps.items() if now.get(dep) != md5]
 
     def keep(self) -> str:
-        """Record what the run wrote, instead of an earlier record; why it cannot be, or "".
+        """Records what the run wrote, and returns why this failed, or "".
 
-        Nothing is recorded where a dep was changed and set back meanwhile: it is not known which content the run read.
+        Nothing is recorded if a dep was changed and changed back during the run, because it is not known which content
+        the run read.
         """
         try:
             if _stamps(self.folder, self.stage, self.made) != self.stamps:
@@ -125,7 +126,7 @@ class Earlier:
         return self.cache / "recommit" / "files" / md5[:2] / md5[2:]
 
     def _read(self) -> _Record | None:
-        """The record of this key, if it is sound and tells of the very outs that the stage declares."""
+        """Returns the record for this key if it is valid and has the outs that the stage declares, else None."""
         allowed = (*self.stage.outs, _log(self.stage))
         try:
             record = _Record(**json.loads(self._entry.read_bytes()))
@@ -151,13 +152,13 @@ class Earlier:
         raise FileNotFoundError(name)
 
     def _add(self, place: Path, content: bytes) -> None:
-        """Write a file of ours, whole, though others may write it at the same time."""
+        """Writes the file `place` whole, also if another process writes it at the same time."""
         place.parent.mkdir(parents=True, exist_ok=True)
         descriptor, unfinished = tempfile.mkstemp(dir=place.parent, prefix=".unfinished-")
         try:
             with open(descriptor, "wb") as file:
                 file.write(content)
-            os.chmod(unfinished, 0o444)  # as DVC's
+            os.chmod(unfinished, 0o444)  # as DVC does
             os.replace(unfinished, place)
         finally:
             Path(unfinished).unlink(missing_ok=True)
@@ -166,23 +167,22 @@ class Earlier:
 def earlier(
     folder: Path, stage: Stage, values: Mapping[str, Any], made: frozenset[str] = frozenset()
 ) -> Earlier | None:
-    """What is known of earlier runs of `stage` in the project `folder` on the inputs that it now has, with `values`.
+    """Returns the earlier results of `stage` for its present inputs and parameter `values`, which need not be there.
 
-    `made` are the outs of all stages of the project. None where nothing may be kept: the project has no DVC, as the
-    sandbox of `recommit verify`, a dep is missing, or the stage is always_changed.
+    `made` are the outs of all stages. Returns None if results are not kept: the project in `folder` has no .dvc (as in
+    the sandbox of `recommit verify`), a dep is missing, or the stage is always_changed.
     """
     if stage.always_changed or not (folder / ".dvc").is_dir():
         return None
     if not all((folder / dep).exists() for dep in _deps(stage)):
         return None
-    cache = Path(dvc_config(folder).get("cache", {}).get("dir") or folder / ".dvc" / "cache")
-    stamps = _stamps(folder, stage, made)  # first: what changes while it is hashed is seen
+    stamps = _stamps(folder, stage, made)  # first, so that a change during the hashing is noticed
     deps = _hashes(folder, stage)
-    return Earlier(folder, stage, cache, _key(stage, values, deps), deps, stamps, made)
+    return Earlier(folder, stage, cache_of(folder), _key(stage, values, deps), deps, stamps, made)
 
 
 def by_force() -> bool:
-    """Whether the `dvc repro` or `dvc exp run` that started this process was given --force, and so wants a real run."""
+    """Returns whether a `dvc repro` or `dvc exp run` with --force started this process."""
     with suppress(psutil.Error):
         for process in psutil.Process().parents():
             words = process.cmdline()
@@ -200,26 +200,26 @@ def _stamps(folder: Path, stage: Stage, made: frozenset[str]) -> dict[str, tuple
     stamps = {}
     for file in (file for dep in _deps(stage) for file in _files(folder, dep, ignored)):
         at = (folder / file).stat()
-        # The time of the last change, which nobody sets back; that of the content is set by `cp -p` and others.
+        # The inode's time of change (ctime), because `cp -p` and other programs set the content's time (mtime).
         changed = at.st_mtime_ns if any(is_in(file, out) for out in made) else at.st_ctime_ns
         stamps[file] = (changed, at.st_size, at.st_ino)
     return stamps
 
 
 def _files(folder: Path, name: str, ignored: Ignored) -> list[str]:
-    """The file of that name, or those that DVC counts in the folder of that name."""
+    """Returns the file `name`, or the files that DVC counts in the folder `name`."""
     inside = folder / name
     return [f"{name}/{file}" for file in files_in(inside, name, ignored)] if inside.is_dir() else [name]
 
 
 def _hashes(folder: Path, stage: Stage) -> dict[str, str]:
-    """The hash of each dep that is there."""
+    """Returns the hash of each dep that exists."""
     ignored = ignored_by_dvc(folder)
     return {dep: hash_of(folder / dep, dep, ignored) for dep in _deps(stage) if (folder / dep).exists()}
 
 
 def _key(stage: Stage, values: Mapping[str, Any], deps: Mapping[str, str]) -> str:
-    """The hash of all that a stage declares. The order of values counts: the executed notebook shows them in it."""
+    """Returns the hash of everything that `stage` declares, values in their order: the executed notebook shows it."""
     declared = {
         "format": _FORMAT,
         "cmd": stage.cmd,
@@ -231,5 +231,5 @@ def _key(stage: Stage, values: Mapping[str, Any], deps: Mapping[str, str]) -> st
 
 
 def _log(stage: Stage) -> str:
-    """The file beside the executed notebook that holds the cells' durations."""
+    """Returns the file beside the executed notebook that holds the durations of cells."""
     return PurePosixPath(stage.executed).with_suffix(".log").as_posix()

@@ -1,4 +1,4 @@
-"""What is asked of DVC: its configuration, its cache, and what its remotes hold."""
+"""Calls DVC, and reads its configuration."""
 
 import os
 import shutil
@@ -10,17 +10,16 @@ from recommit import Refusal
 from recommit.project.git import without_repository
 
 
-def cache_of(project: Path, programs: Path) -> Path | None:
-    """The folder of the project's DVC cache."""
-    result = dvc(project, programs, "cache", "dir")
-    return Path(result.stdout.strip()) if result.returncode == 0 else None
+def cache_of(folder: Path) -> Path:
+    """Returns the folder of DVC's cache for the project in `folder`."""
+    return Path(dvc_config(folder).get("cache", {}).get("dir") or folder / ".dvc" / "cache")
 
 
 def fetch(project: Path, commit: Path, cache: Path, programs: Path) -> str:
-    """Fetch what the commit's stages recorded into `cache`, as far as a remote has it; why not, or "".
+    """Fetches what the stages of a commit recorded into `cache`, and returns why this failed, or "".
 
-    Runs in the commit's own clone, with the remotes and credentials of the user's `project`, whose cache and
-    configuration stay as they are.
+    `commit` is a clone of the commit; its configuration is changed. The remotes and credentials are those of the
+    user's `project`, whose cache and configuration stay as they are. `programs` holds the command `dvc`.
     """
     remotes = dvc(project, programs, "remote", "list")
     listed = [line.split(maxsplit=1) for line in remotes.stdout.splitlines() if line.strip()]
@@ -39,22 +38,23 @@ def fetch(project: Path, commit: Path, cache: Path, programs: Path) -> str:
 
 
 def reason_of(result: subprocess.CompletedProcess[str]) -> str:
-    """Why a command of DVC failed, in its words."""
+    """Returns why a command of DVC failed: the first line that it wrote to stderr."""
     said = [line for line in result.stderr.splitlines() if line.strip()] or ["no reason given"]
     return said[0].removeprefix("ERROR: ")
 
 
 def dvc(folder: Path, programs: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """Run `dvc WORDS` of the environment whose programs are in `programs`, in `folder`, whatever comes of it."""
+    """Runs `dvc WORDS` in `folder` and returns the result, also when it fails. `programs` holds the command `dvc`."""
     env = {name: value for name, value in without_repository(os.environ).items() if not name.startswith("DVC_")}
     env["PATH"] = f"{programs}{os.pathsep}{env.get('PATH', os.defpath)}"
     return subprocess.run(["dvc", *words], cwd=folder, env=env, capture_output=True, text=True)
 
 
 def dvc_config(folder: Path) -> dict[str, Any]:
-    """DVC's configuration of the project in `folder`, as its sections; a folder named in it is absolute or from here.
+    """Returns DVC's configuration of the project in `folder`, by section, merged from all files as DVC merges them.
 
-    Read as DVC merges it, but not checked, which takes five times as long.
+    The cache's folder is absolute, or relative to the current folder. The values are not checked, because that would
+    take five times as long. Raises Refusal for a file that cannot be read.
     """
     from configobj import ConfigObj, ConfigObjError
     from dvc.dirs import global_config_dir, system_config_dir

@@ -1,4 +1,4 @@
-"""What is asked of Git, in an environment that leads to no other repository."""
+"""Calls Git, without those environment variables that lead to another repository."""
 
 import os
 import subprocess
@@ -8,8 +8,8 @@ from pathlib import Path
 
 from recommit import Refusal
 
-# What a hook runs with, most of `git rev-parse --local-env-vars`: it would lead commands into another repository, or
-# show them other contents. Who commits, how it signs and what is configured stays.
+# Git sets these for a hook (`git rev-parse --local-env-vars` lists them). They would lead commands into another
+# repository, or show them other contents. Variables for the author, for signing and for configuration stay.
 _OF_A_REPOSITORY = {
     "GIT_DIR",
     "GIT_WORK_TREE",
@@ -29,16 +29,17 @@ _OF_A_REPOSITORY = {
 
 
 def without_repository(environment: Mapping[str, str]) -> dict[str, str]:
-    """An environment that names no repository."""
+    """Returns `environment` without the variables that name a repository."""
     return {name: value for name, value in environment.items() if name not in _OF_A_REPOSITORY}
 
 
 def run_raw(
     folder: Path, *words: str, given: bytes = b"", more: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[bytes]:
-    """Run `git WORDS` in `folder`, with `given` as its input and `more` in its environment, whatever comes of it.
+    """Runs `git WORDS` in `folder` and returns the result as bytes, also when it fails.
 
-    Raises Refusal where Git is missing, or does not trust the folder, since it belongs to another user.
+    `given` is its standard input, `more` are further environment variables. Raises Refusal where Git is not installed,
+    or does not trust the folder because it belongs to another user.
     """
     command = ["git", "-C", str(folder), *words]
     env = without_repository(os.environ) | {"LANGUAGE": "en"} | dict(more or {})
@@ -46,7 +47,7 @@ def run_raw(
         result = subprocess.run(command, input=given, env=env, capture_output=True)
     except FileNotFoundError:
         raise Refusal("git is not installed, and the project is kept in it: install git") from None
-    if result.returncode and b"safe.directory" in result.stderr:  # it would be an answer to every question
+    if result.returncode and b"safe.directory" in result.stderr:  # every command of Git would fail
         said = [line.strip() for line in result.stderr.decode(errors="replace").splitlines() if line.strip()]
         hint = next(
             (line for line in said if line.startswith("git config")), "git config --global --add safe.directory"
@@ -58,14 +59,14 @@ def run_raw(
 def run(
     folder: Path, *words: str, given: str | None = None, more: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """`run_raw` for text. What is not UTF-8 in it, as an old commit's message may be, is replaced."""
+    """Does the same as `run_raw` with text. Bytes that are not UTF-8, as in an old commit's message, are replaced."""
     result = run_raw(folder, *words, given=(given or "").encode(), more=more)
     out, err = (said.decode(errors="replace") for said in (result.stdout, result.stderr))
     return subprocess.CompletedProcess(result.args, result.returncode, out, err)
 
 
 def git(folder: Path, *words: str, given: str | None = None, more: Mapping[str, str] | None = None) -> str:
-    """What `git WORDS` prints, without the last line's end. Raises Refusal with what it said where it fails."""
+    """Returns what `git WORDS` prints, without the last line's end. Raises Refusal with Git's words if it fails."""
     result = run(folder, *words, given=given, more=more)
     if result.returncode:
         raise Refusal(f"git {words[0]} failed: {reason_of(result)}")
@@ -73,32 +74,32 @@ def git(folder: Path, *words: str, given: str | None = None, more: Mapping[str, 
 
 
 def reason_of(result: subprocess.CompletedProcess[str]) -> str:
-    """Why a command of Git failed: what it calls fatal or an error, or else the last lines of what was said."""
+    """Returns why a command of Git failed: its lines of `fatal:` and `error:`, else the last three lines."""
     said = [line.strip() for line in (result.stderr or result.stdout).splitlines() if line.strip()]
     faults = [line for line in said if line.startswith(("fatal:", "error:"))]
     return "; ".join(faults or said[-3:]) or "no reason given"
 
 
 def prefix(root: Path) -> str:
-    """The project's folder in its repository, "" at its top."""
+    """Returns the path of the project `root` in its repository, "" at the top."""
     return git(root, "rev-parse", "--show-prefix").rstrip("/")
 
 
 def common(root: Path) -> Path:
-    """The folder of the repository that all its worktrees share."""
+    """Returns the Git folder that all worktrees of the repository share."""
     return root / git(root, "rev-parse", "--git-common-dir")
 
 
 def blob(root: Path, commit: str, name: str) -> str | None:
-    """The text of a project's file at a commit, or None where it is not there."""
+    """Returns the text of the project's file `name` at `commit`, or None if it is not there."""
     result = run(root, "show", f"{commit}:./{name}")
     return result.stdout if result.returncode == 0 else None
 
 
 def blobs(root: Path, names: Sequence[str]) -> dict[str, bytes | None]:
-    """The contents of the objects of these names (COMMIT:PATH, from the repository's top), by one call of Git.
+    """Returns the contents of the objects `names` by name, None for one that is not there, by one call of Git.
 
-    None for one that is not there. A name is one line.
+    A name is an object's id, or COMMIT:PATH with a path from the repository's top, on one line.
     """
     asked = "".join(f"{name}\n" for name in names).encode("utf-8", "surrogateescape")
     result = run_raw(root, "cat-file", "--batch", given=asked)
@@ -112,6 +113,6 @@ def blobs(root: Path, names: Sequence[str]) -> dict[str, bytes | None]:
 
 
 def signs(root: Path) -> bool:
-    """Whether tags are to be signed: as tag.gpgSign says, or else when there is a key to sign with."""
+    """Returns whether Git is to sign tags: what tag.gpgSign says, else whether user.signingKey is set."""
     said = run(root, "config", "--type=bool", "tag.gpgSign").stdout.strip()
     return said == "true" if said else run(root, "config", "user.signingKey").returncode == 0

@@ -1,4 +1,4 @@
-"""A commit as it was written down: its tree, and the stages that its dvc.lock records."""
+"""Lays out a commit in a folder of its own: its files, and the stages that its dvc.lock records."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,24 +12,24 @@ from recommit.project.pipeline import is_in, stages
 
 @dataclass(frozen=True)
 class Commit:
-    """A commit's project, laid out in `folder`, a clone of its own; `files` are those that Git tracks in it."""
+    """A commit's project in `folder`, which is a clone of its own. `files` are the paths that Git tracks."""
 
     sha: str
     folder: Path
     files: frozenset[str]
     stages: tuple[LockedStage, ...]
     added: Mapping[str, str]
-    """What `dvc add` tracks, path to hash."""
+    """The paths that `dvc add` tracks, with their hashes."""
 
     def beneath(self, path: str) -> Iterator[str]:
-        """The tracked files that are `path` or lie beneath it."""
+        """Returns the tracked files that are `path` or lie beneath it, sorted."""
         return (file for file in sorted(self.files) if is_in(file, path))
 
 
 def lay_out(project: Path, rev: str, folder: Path) -> Commit:
-    """Clone `rev` of the repository around `project` into `folder`; the repository itself is only read.
+    """Clones the commit `rev` of the repository around `project` into `folder`. The repository is only read.
 
-    Raises Refusal where there is no such commit, or nothing to prove in it.
+    Raises Refusal if there is no such commit, or nothing to prove in it.
     """
     found = run(project, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{rev}^{{commit}}")
     if found.stderr.strip():
@@ -60,12 +60,7 @@ def lay_out(project: Path, rev: str, folder: Path) -> Commit:
 
 
 def unkept(commit: Commit, paths: set[str]) -> set[str]:
-    """Those of the project's `paths` that Git neither tracks nor ignores: somebody was to commit them."""
+    """Returns those of `paths` that Git neither tracks nor ignores, so that they should have been committed."""
     absent = sorted(path for path in paths if not any(commit.beneath(path)))
     result = run(commit.folder, "check-ignore", "--no-index", "-z", "--stdin", given="\0".join(absent))
     return set(absent) - set(result.stdout.split("\0"))
-
-
-def head_of(project: Path) -> str:
-    """The commit that is checked out."""
-    return git(project, "rev-parse", "HEAD")

@@ -1,4 +1,4 @@
-"""Proves a commit: lays it out in a private folder, replays its stages, and gives the verdict on each output."""
+"""Proves a commit: lays it out in a private folder, replays its stages, and gives a verdict on each output."""
 
 import os
 import subprocess
@@ -13,11 +13,12 @@ from typing import Any
 from recommit import Refusal
 from recommit.project.contents import Contents
 from recommit.project.dvc import cache_of, fetch
+from recommit.project.git import git
 from recommit.project.hashes import ignored_by_dvc, md5_of
 from recommit.project.lock import LockedStage
 from recommit.project.yaml import read_yaml
 from recommit.proof import watch
-from recommit.proof.commit import Commit, head_of, lay_out
+from recommit.proof.commit import Commit, lay_out
 from recommit.proof.earlier_proofs import earlier_seconds
 from recommit.proof.inputs import CommitInputs, frozen_or_always_changed
 from recommit.proof.machine import machine, unlike_the_lock
@@ -36,9 +37,10 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked: the commit, the stages (all if none is named), and how many replays run at once.
+    """What to prove: the commit `rev`, and its `stages`, all if none is named.
 
-    With `jobs` 0, as many as CPUs; `as_is` varies nothing; `rebuild` makes the commit's own environment first.
+    `jobs` replays run at once, 0 for as many as there are CPUs. `as_is` varies nothing. `rebuild` first makes the
+    commit's own environment.
     """
 
     rev: str = "HEAD"
@@ -50,10 +52,9 @@ class Request:
 
 @dataclass(frozen=True)
 class Proof:
-    """The record: what a verification found, and where and how it was made.
+    """The result of a verification, and where and how it was made.
 
-    `whole` says that every stage was asked for. `inputs_from` says where inputs came from: the commit itself, the
-    cache, a remote, or earlier replays.
+    `whole` says that every stage was asked for. `watched` is "strace", or why files could not be watched.
     """
 
     commit: str
@@ -62,7 +63,6 @@ class Proof:
     varied: tuple[Variation, ...]
     tolerance: Tolerance
     rebuilt: bool
-    inputs_from: tuple[str, ...]
     watched: str
     notes: tuple[str, ...]
     stages: tuple[StageVerdict, ...]
@@ -76,11 +76,11 @@ class Proof:
 
 
 def verify(project: Path, request: Request, say: Say) -> Proof:
-    """Proves a commit of the repository around `project`. Raises Refusal where that cannot be begun."""
+    """Proves a commit of the repository around `project`. Raises Refusal if this cannot begin."""
     with temporary_place() as place:
         try:
             return _verify(project, request, say, place)
-        except Refusal as refusal:  # a file is told by its name in the commit, not by its place here
+        except Refusal as refusal:  # it names a file in the commit, and not in our temporary folder
             raise Refusal(str(refusal).replace(f"{place}/commit/", f"{request.rev}:"), refusal.status) from None
 
 
@@ -106,8 +106,7 @@ def _verify(project: Path, request: Request, say: Say, place: Path) -> Proof:
         say(note)
     if request.rebuild:
         programs = _rebuilt(commit.folder, say)
-    cache = cache_of(project, programs)
-    contents = Contents(place / "made", {"cache": cache} if cache else {})
+    contents = Contents(place / "made", cache_of(project))
     commit_inputs = CommitInputs(commit, contents)
     outs = [out.md5 for stage in chosen for out in stage.outs]
     if any(commit_inputs.of(stage).lacking for stage in chosen) or not all(map(contents.find, outs)):
@@ -130,7 +129,6 @@ def _verify(project: Path, request: Request, say: Say, place: Path) -> Proof:
         varied=varied,
         tolerance=prover.tolerance,
         rebuilt=request.rebuild,
-        inputs_from=tuple(_origins(chosen, commit_inputs)),
         watched=watch.strace() or "strace",
         notes=tuple(notes),
         stages=tuple(_with_record(found, commit_inputs, chosen, whole=not request.stages)),
@@ -141,19 +139,14 @@ def _verify(project: Path, request: Request, say: Say, place: Path) -> Proof:
 
 def _fetch(project: Path, cache: Path, programs: Path, commit_inputs: CommitInputs, say: Say) -> None:
     say("not everything is in the cache: asking the remote")
-    commit_inputs.contents.caches["remote"] = cache
+    commit_inputs.contents.caches.append(cache)
     reason = fetch(project, commit_inputs.commit.folder, cache, programs)
     if reason:
         say(f"no remote has it ({reason}): a stage whose inputs are nowhere waits for those that make them")
 
 
-def _origins(chosen: Sequence[LockedStage], commit_inputs: CommitInputs) -> list[str]:
-    hashes = {md5 for stage in chosen for md5 in commit_inputs.of(stage).files.values()}
-    return sorted({commit_inputs.contents.origin(md5) for md5 in hashes if commit_inputs.contents.find(md5)})
-
-
 def _chosen(commit: Commit, names: Sequence[str]) -> list[LockedStage]:
-    """Returns the stages that are called like one of `names` in dvc.lock or in dvc.yaml; all if there are no names."""
+    """Returns the stages that have one of `names` in dvc.lock or dvc.yaml; all stages if there are no names."""
     known = {name for stage in commit.stages for name in (stage.name, stage.family)}
     for name in (name for name in names if name not in known):
         recorded = ", ".join(stage.name for stage in commit.stages)
@@ -163,7 +156,7 @@ def _chosen(commit: Commit, names: Sequence[str]) -> list[LockedStage]:
 
 def _uncommitted(project: Path, commit: Commit) -> list[str]:
     here, committed = project / "dvc.lock", (commit.folder / "dvc.lock").read_bytes()
-    if commit.sha != head_of(project) or not here.is_file() or here.read_bytes() == committed:
+    if commit.sha != git(project, "rev-parse", "HEAD") or not here.is_file() or here.read_bytes() == committed:
         return []
     return ["the results in the working tree were never committed (its dvc.lock is another): this proves the commit's"]
 
@@ -186,10 +179,13 @@ def _replay_all(
     took: Mapping[str, float],
     say: Say,
 ) -> dict[str, StageVerdict]:
-    """Replays side by side the stages whose inputs are there; a stage whose inputs nobody can give is not replayed."""
+    """Replays the stages in parallel, each when its inputs are there, and returns the verdicts by stage.
+
+    `took` are seconds of the last proof by stage. A stage whose inputs never appear is not replayed.
+    """
     cpus = sorted(os.sched_getaffinity(0))
     free = list(range(jobs or len(cpus)))
-    # The stages that took longest in the last proof begin first: one that begins last would end long after the others.
+    # Stages that took longest begin first, because a long stage that begins last would end long after the others.
     waiting = sorted(chosen, key=lambda stage: -took.get(stage.name, float("inf")))
     running: dict[Future[StageVerdict], int] = {}
     found: dict[str, StageVerdict] = {}
@@ -236,7 +232,7 @@ def _not_replayed(stage: LockedStage, problems: tuple[str, ...]) -> StageVerdict
 def _with_record(
     found: Mapping[str, StageVerdict], commit_inputs: CommitInputs, chosen: Sequence[LockedStage], whole: bool
 ) -> list[StageVerdict]:
-    """Returns the verdicts in dvc.lock's order, each with what the commit's own record of its stage says against it."""
+    """Returns the verdicts in dvc.lock's order, each with the contradictions of the commit about its stage."""
     wrong, special = list(commit_inputs.contradictions()), list(frozen_or_always_changed(commit_inputs.commit))
     verdicts = [found[stage.name] for stage in chosen]
     if whole:

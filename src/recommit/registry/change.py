@@ -1,4 +1,4 @@
-"""What a promotion or rollback did to the registry, in words or as JSON, and how to publish it."""
+"""Tells in words or as JSON what a promotion or rollback did, and by which commands to publish it."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -7,12 +7,12 @@ from dataclasses import asdict, dataclass
 from recommit.registry.looks import UNKNOWN
 
 PRODUCTION = "prod"
-"""The stage whose model is the champion; any other is a tag only."""
+"""The stage whose model is the champion. Any other stage is only a tag."""
 
 
 @dataclass(frozen=True)
 class Change:
-    """What was done to the registry: `tags` made and the champion's `commit`; neither if there was nothing to do."""
+    """What was done: the `tags` that were made, and the champion's `commit`. Without tags, there was nothing to do."""
 
     name: str
     version: str
@@ -23,19 +23,19 @@ class Change:
     overruled: tuple[str, ...] = ()
     forced: bool = False
     aside: tuple[str, ...] = ()
-    """Copies of the champion's files that DVC's cache did not hold when a rollback replaced them."""
+    """For a rollback: copies of the replaced champion's files that DVC's cache did not have."""
     looks: int | None = None
-    """Of a promotion: how many candidates were judged on the test rows, as far as this clone knows."""
+    """For a promotion: how many candidates were judged on the test rows, as far as this clone knows."""
     accepted: tuple[str, ...] = ()
-    """The points that lines of `accepted` answered: rule, what it is about, what was found, why."""
+    """The points that lines of `accepted` in params.yaml answered, each in words."""
     unused: tuple[str, ...] = ()
     """The lines of `accepted` that answer no point."""
     code: tuple[str, ...] | None = ()
-    """Of a rollback: files of the features' code that are different now; None where that could not be seen."""
+    """For a rollback: modules that are different at the version's commit; None if the features are not known."""
 
 
 def report(change: Change, as_json: bool, say: Callable[[str], None]) -> None:
-    """Passes what was done to `say`: as words, or as JSON."""
+    """Passes `change` to `say`, in words or as JSON."""
     say(json.dumps(asdict(change), indent=1, ensure_ascii=False) if as_json else "\n".join(_words(change)))
 
 
@@ -56,7 +56,7 @@ def _words(change: Change) -> Iterator[str]:
     if change.aside:
         yield f"the champion's files that DVC's cache does not hold are kept: {', '.join(change.aside)}"
     if change.code is None:
-        yield "the features that dvc.lock records are not here: whether this version still fits them was not looked at"
+        yield "no evidence lists the features of this commit: whether this version still fits them was not looked at"
     elif change.code:
         yield f"its features were computed by other code than is here now: {', '.join(change.code)}"
         yield f"  to bring it back: git checkout {change.name}@{change.version} -- {' '.join(change.code)}"
@@ -65,10 +65,10 @@ def _words(change: Change) -> Iterator[str]:
 
 
 def publishing(change: Change) -> Iterator[str]:
-    """Yields the commands that publish `change`; they name its tags, whose commits may be on no branch.
+    """Yields the commands that publish `change`. They name its tags, because these may be on no branch.
 
-    After a rollback of another stage than prod, neither dvc.lock nor the champion of this commit has the version's
-    files: then the first command pushes the files of all tags.
+    After a rollback of a stage other than prod, this commit does not name the version's files. Then the first command
+    pushes the files of all tags.
     """
     here = change.commit or f"{change.name}@{change.version}" in change.tags
     yield "dvc push" if here else "dvc push --all-tags"

@@ -1,4 +1,4 @@
-"""What the message of a registry's tag holds: a typed record of a version, or of a stage given to one."""
+"""The typed record in the message of a tag: of a version, or of a stage given to a version."""
 
 import json
 import re
@@ -13,13 +13,13 @@ from recommit import Refusal
 from recommit.project.git import git
 
 FILES = ("model.onnx", "manifest.json", "golden.json")
-"""What a model is."""
+"""The files of a model."""
 _BREAKS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
-"""Control characters, ends of lines, halves of characters, and marks that turn the direction of what follows."""
+"""Control characters, line ends, lone surrogates, and marks that change the direction of text."""
 
 
 def one_line(text: str) -> str:
-    """Returns `text` with a space for each character that is no plain text on one line."""
+    """Returns `text` with a space instead of each character that a terminal would not print as text on one line."""
     return _BREAKS.sub(" ", text)
 
 
@@ -30,7 +30,7 @@ def _is_line(text: str) -> str:
 
 
 Line = Annotated[str, AfterValidator(_is_line)]
-"""Text that can be printed as it is."""
+"""Text on one line without control characters."""
 _MD5 = Field(pattern=r"^[0-9a-f]{32}$")
 
 
@@ -39,7 +39,7 @@ class _Closed(BaseModel):
 
 
 class Interval(_Closed):
-    """A measured number with its interval at `level`; an end is None where it could not be measured."""
+    """A measured number with its interval at `level`; an end that could not be measured is None."""
 
     value: FiniteFloat
     low: FiniteFloat | None = None
@@ -48,20 +48,20 @@ class Interval(_Closed):
 
     @classmethod
     def of(cls, found: Any) -> "Interval":
-        """Returns the interval `found`, of evidence or of a manifest."""
+        """Returns the interval `found`, which is one of evidence or of a manifest."""
         ends = (end if end is not None and isfinite(end) else None for end in (found.low, found.high))
         return cls(value=found.value, low=next(ends), high=next(ends), level=found.level)
 
 
 class File(_Closed):
-    """The hashes of a file. DVC finds it by MD5, which can be forged; so its SHA-256 is checked as well."""
+    """The hashes of a file. DVC finds it by its MD5, which can be forged, so its SHA-256 is checked as well."""
 
     md5: str = _MD5
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 
 
 class Accepted(_Closed):
-    """A point that the gate could not decide and a line of `accepted` in params.yaml answered."""
+    """A point that the gate could not decide, and that a line of `accepted` in params.yaml answered."""
 
     rule: Line
     about: Line
@@ -84,24 +84,24 @@ class _Entry(_Closed):
     why: Line
     forced: bool = False
     overruled: tuple[Line, ...] = ()
-    """What spoke against it; empty unless it was forced."""
+    """The objections that --force overruled."""
     looks: int | None = None
-    """How many candidates had been judged on its test rows when it was promoted, as far as that clone knew."""
+    """How many candidates had been judged on the test rows at the promotion, as far as that clone knew."""
 
 
 class VersionEntry(_Entry):
-    """The record of a version: its files, its evidence, its clock and its metrics."""
+    """The record of a version: the hashes of its files and evidence, its clock `as_of`, and its metrics."""
 
     kind: Literal["version"] = "version"
     files: dict[str, File]
-    """Each of the model's files, by its name."""
+    """The hashes of each of the model's files, by name."""
     lock: str = _MD5
-    """MD5 of dvc.lock: the record of how it was made."""
+    """MD5 of dvc.lock."""
     decision: Literal["yes", "no", "unknown", "none"]
     evidence: str | None
     """SHA-256 of models/decision.json, which lists the hash of every evidence file."""
     accepted: tuple[Accepted, ...] = ()
-    """The points that the gate could not decide and lines of `accepted` in params.yaml answered."""
+    """The points that the gate could not decide, and that lines of `accepted` in params.yaml answered."""
     as_of: Line
     measured: Literal["test", "validation"]
     metrics: dict[Line, Interval]
@@ -115,7 +115,7 @@ class VersionEntry(_Entry):
 
 
 class StageEntry(_Entry):
-    """The record of a stage given to a version, by a promotion or a rollback, and the version that had it before."""
+    """The record of a stage given to a version by a promotion or rollback. `replaced` is the version before."""
 
     kind: Literal["stage"] = "stage"
     stage: Line
@@ -129,11 +129,11 @@ Entry = VersionEntry | StageEntry
 def check_reason(reason: str) -> None:
     """Raises Refusal unless `reason` is one line of text."""
     if reason != one_line(reason):
-        raise Refusal("--reason is to be one line of text, without control characters")
+        raise Refusal("--reason must be one line of text without control characters")
 
 
 def signature(root: Path, name: str, version: str, commit: str, reason: str) -> dict[str, Any]:
-    """Returns what every record says: which version of which model, on which commit, by whom, when and why."""
+    """Returns the fields that every record has: model, version, commit, who (Git's committer), when (UTC) and why."""
     return {
         "name": name,
         "version": version,
@@ -145,12 +145,12 @@ def signature(root: Path, name: str, version: str, commit: str, reason: str) -> 
 
 
 def as_message(title: str, entry: Entry) -> str:
-    """Returns the text of an annotated tag: a title for people, then `entry` as JSON."""
+    """Returns the message of an annotated tag: a title for people, then `entry` as JSON."""
     return f"{title}\n\n{json.dumps(entry.model_dump(mode='json'), indent=1, ensure_ascii=False)}\n"
 
 
 def read_entry(body: str) -> Entry | None:
-    """Returns the record in a tag's text below its title, None where it has none. Raises ValueError if it is broken."""
+    """Returns the record in `body`, a tag's text below its title; None without one. Raises ValueError if broken."""
     if not body.lstrip().startswith("{"):
         return None
     try:

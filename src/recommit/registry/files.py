@@ -1,6 +1,5 @@
-"""A model's three files: their hashes, and where to get the files of a version: DVC's cache or a remote."""
+"""Hashes the three files of a model, and gets the files of a version from DVC's cache or a remote."""
 
-import functools
 import hashlib
 import shutil
 import sys
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recommit import Refusal
+from recommit.project.contents import cached
 from recommit.project.dvc import cache_of, fetch
 from recommit.project.hashes import md5_of, md5_of_folder
 from recommit.registry.entry import FILES, File
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 CHAMPION = "models/champion"
 BASELINE = "models/baseline"
-"""Where the champion is until a version is promoted: see `recommit.artifact.champion`."""
+"""The folder of the champion until a version is promoted: see `recommit.artifact.champion`."""
 MODEL, MANIFEST = "model.onnx", "manifest.json"
 PROGRAMS = Path(sys.executable).parent
-"""Where the `dvc` of this environment is."""
+"""The folder with the command `dvc` of this environment."""
 
 
 def hashes(folder: Path) -> dict[str, File]:
-    """Returns the hashes of each of a model's files in `folder`. Raises Refusal where one is missing."""
+    """Returns the hashes of the model's files in `folder`, by name. Raises Refusal if one is missing."""
     missing = [name for name in FILES if not (folder / name).is_file()]
     if missing:
         raise Refusal(
@@ -37,9 +37,9 @@ def hashes(folder: Path) -> dict[str, File]:
 
 
 def sound(folder: Path) -> "Manifest":
-    """Loads the model in `folder`, with all checks of loading and its golden rows; returns its manifest.
+    """Loads the model in `folder`, checks its golden rows, and returns its manifest.
 
-    Raises Refusal with what is wrong.
+    Raises Refusal if a check fails.
     """
     from recommit.artifact.load import load
 
@@ -47,9 +47,9 @@ def sound(folder: Path) -> "Manifest":
 
 
 def collected(root: Path, files: Mapping[str, File]) -> Path:
-    """Returns a folder that holds the files with the hashes `files`, from DVC's cache or a remote, each checked.
+    """Returns the folder .recommit/models/HASH with the files of the hashes `files`, from DVC's cache or a remote.
 
-    The folder is .recommit/models/HASH; it appears whole or not at all. Raises Refusal where a file cannot be had.
+    Each file is checked. The folder appears whole or not at all. Raises Refusal if a file cannot be found.
     """
     store = root / ".recommit" / "models"
     folder = store / md5_of_folder({name: file.md5 for name, file in files.items()}).removesuffix(".dir")
@@ -59,14 +59,14 @@ def collected(root: Path, files: Mapping[str, File]) -> Path:
     with tempfile.TemporaryDirectory(dir=store, prefix=".unfinished-") as place:
         new = Path(place, "model")
         new.mkdir()
-        _copy(dvc_cache(root), files, new)
+        _copy(cache_of(root), files, new)
         if wanted := _other(new, files):
             reason = _fetch(root, files, wanted, Path(place))
             _copy(Path(place, "fetched"), files, new)
             for name in _other(new, files):
                 what = f"{name} (md5 {files[name].md5})"
                 if (new / name).is_file():
-                    raise Refusal(f"{what} is not the file that the version's tag means: it has another SHA-256")
+                    raise Refusal(f"{what} is not the version's file: the tag records another SHA-256")
                 reason = reason or "no remote has it, or only with other contents"
                 raise Refusal(
                     f"{what} is neither in DVC's cache nor in a remote: {reason}: `dvc push` where it was made"
@@ -77,10 +77,10 @@ def collected(root: Path, files: Mapping[str, File]) -> Path:
 
 
 def put_aside(root: Path) -> tuple[str, ...]:
-    """Copies the champion's files that DVC's cache does not hold to .recommit/aside; returns their new paths."""
+    """Copies those files of the champion that DVC's cache lacks to .recommit/aside, and returns their new paths."""
     kept = []
     for path in (root / CHAMPION / name for name in FILES):
-        if path.is_file() and not _cached(dvc_cache(root), md5_of(path)):
+        if path.is_file() and not cached(cache_of(root), md5_of(path)):
             to = root / ".recommit" / "aside" / md5_of(path) / path.name
             to.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, to)
@@ -89,7 +89,7 @@ def put_aside(root: Path) -> tuple[str, ...]:
 
 
 def scratch_project(root: Path, folder: Path, cache: Path) -> Path:
-    """Makes `folder` a DVC project with the cache `cache`, else configured as the one in `root`; returns `folder`."""
+    """Makes `folder` a DVC project with this `cache` and else the configuration of `root`; returns `folder`."""
     config = ConfigParser(interpolation=None, strict=False)
     config.read(root / ".dvc" / name for name in ("config", "config.local"))
     core = {"no_scm": "true", "autostage": "false", "site_cache_dir": str(folder / ".dvc" / "site")}
@@ -100,37 +100,25 @@ def scratch_project(root: Path, folder: Path, cache: Path) -> Path:
     return folder
 
 
-@functools.cache
-def dvc_cache(root: Path) -> Path:
-    """Returns the folder of DVC's cache; DVC is asked only once."""
-    return cache_of(root, PROGRAMS) or root / ".dvc" / "cache"
-
-
 def _file(path: Path) -> File:
     with path.open("rb") as opened:
         return File(md5=md5_of(path), sha256=hashlib.file_digest(opened, "sha256").hexdigest())
 
 
 def _other(folder: Path, files: Mapping[str, File]) -> list[str]:
-    """Returns the names of those files that `folder` does not hold with the hashes `files`."""
+    """Returns the names of those `files` that `folder` lacks or has with other hashes."""
     return [name for name, file in files.items() if not (folder / name).is_file() or _file(folder / name) != file]
 
 
-def _cached(cache: Path, md5: str) -> Path | None:
-    """Returns the file with the hash `md5` in a cache of DVC, or None where it is missing or damaged."""
-    path = cache / "files" / "md5" / md5[:2] / md5[2:]
-    return path if path.is_file() and md5_of(path) == md5 else None
-
-
 def _copy(cache: Path, files: Mapping[str, File], new: Path) -> None:
-    """Copies those of `files` that `cache` holds into the folder `new`."""
+    """Copies those `files` that `cache` has into the folder `new`."""
     for name, file in files.items():
-        if found := _cached(cache, file.md5):
+        if found := cached(cache, file.md5):
             shutil.copyfile(found, new / name)
 
 
 def _fetch(root: Path, files: Mapping[str, File], wanted: Collection[str], place: Path) -> str:
-    """Has DVC fetch the files named `wanted` from its remotes to `place`/fetched; returns why it failed, or ""."""
+    """Makes DVC fetch the files `wanted` from its remotes to `place`/fetched, and returns why this failed, or ""."""
     project = scratch_project(root, place / "asked", place / "fetched")
     for name in wanted:
         md5 = files[name].md5

@@ -1,4 +1,4 @@
-"""The registry as its tags tell it: versions, who had which stage when, and which tags are not in order."""
+"""Reads the registry from its tags: versions, which version had which stage, and faults of tags."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -17,7 +17,7 @@ Kind = Literal["no record", "unreadable", "moved", "copied", "contradicted"]
 
 @dataclass(frozen=True)
 class Problem:
-    """A tag that is not in order: what kind of fault it has, and the fault in words."""
+    """A tag that is not in order: its name, the kind of fault, and the fault in words."""
 
     kind: Kind
     tag: str
@@ -29,35 +29,33 @@ class Problem:
 
 @dataclass(frozen=True)
 class Event:
-    """A stage given to a version, or taken from it."""
+    """A stage given to a version: the tag that does so, and its record."""
 
     tag: Tag
-    version: str
-    entry: StageEntry | None
+    entry: StageEntry
 
 
 @dataclass(frozen=True)
 class Registry:
-    """All tags of a model in the order they were made in, and the record of each, by the tag's name."""
+    """All tags of a model in the order in which they were made, their records by tag, and the faults found."""
 
     name: str
     tags: tuple[Tag, ...]
     entries: Mapping[str, Entry]
     problems: tuple[Problem, ...]
 
+    @property
+    def model(self) -> str:
+        """The model's name without the folder that GTO puts before it in a project below the repository's top."""
+        return self.name.rpartition("=")[2]
+
     @cached_property
     def versions(self) -> dict[str, Tag]:
-        """The registered versions and their tags, in order; versions that were taken away again are left out."""
-        found: dict[str, Tag] = {}
-        for tag in self.tags:
-            if tag.version and tag.undone:
-                found.pop(tag.version, None)
-            elif tag.version:
-                found[tag.version] = tag
-        return found
+        """The registered versions and their tags, in order. Of several tags of one version, the last one counts."""
+        return {tag.version: tag for tag in self.tags if tag.version}
 
     def entry(self, version: str) -> VersionEntry | None:
-        """Returns the record in the version's tag, or None where there is none that can be read."""
+        """Returns the record in the tag of `version`; None if it has none that can be read."""
         tag = self.versions.get(version)
         found = self.entries.get(tag.ref) if tag else None
         return found if isinstance(found, VersionEntry) else None
@@ -67,7 +65,7 @@ class Registry:
         return [version for version, tag in self.versions.items() if tag.commit == commit]
 
     def of_files(self, files: Mapping[str, File]) -> str | None:
-        """Returns the version whose record has these hashes of `files` and whose tag is in order, or None."""
+        """Returns the version whose tag is in order and records the hashes `files`, or None."""
         for version in self.versions:
             entry = self.entry(version)
             if entry and entry.files == dict(files) and not self.against(version):
@@ -76,29 +74,26 @@ class Registry:
 
     @cached_property
     def stages(self) -> list[str]:
-        """The stages that were ever given."""
+        """The names of all stages that any tag gives."""
         return list(dict.fromkeys(tag.stage for tag in self.tags if tag.stage))
 
     def events(self, stage: str) -> list[Event]:
-        """Returns what happened to `stage`, ordered by the tags' numbers; a tag that is made again has a new date."""
-        found = []
-        for tag in sorted((tag for tag in self.tags if tag.stage == stage), key=lambda tag: tag.number):
-            entry = self.entries.get(tag.ref)
-            version = entry.version if entry else next(iter(self.of_commit(tag.commit)), None)
-            if version:
-                found.append(Event(tag, version, entry if isinstance(entry, StageEntry) else None))
-        return found
+        """Returns which versions were given `stage`, ordered by the tags' numbers, since a tag's date may change.
+
+        Tags without a readable record are left out: `problems` names them.
+        """
+        tags = sorted((tag for tag in self.tags if tag.stage == stage), key=lambda tag: tag.number)
+        entries = ((tag, self.entries.get(tag.ref)) for tag in tags)
+        return [Event(tag, entry) for tag, entry in entries if isinstance(entry, StageEntry)]
 
     def line(self, stage: str) -> list[str]:
-        """Returns the versions that had `stage` and were not rolled back from, oldest first; the last one has it."""
+        """Returns the versions that had `stage`, without those rolled back from, oldest first. The last one has it."""
         line: list[str] = []
-        for event in self.events(stage):
-            if event.tag.undone:
-                line = [version for version in line if version != event.version]
-            elif event.entry and event.entry.how == "rollback" and event.version in line:
-                line = line[: len(line) - line[::-1].index(event.version)]
-            elif line[-1:] != [event.version]:
-                line.append(event.version)
+        for entry in (event.entry for event in self.events(stage)):
+            if entry.how == "rollback" and entry.version in line:
+                line = line[: len(line) - line[::-1].index(entry.version)]
+            elif line[-1:] != [entry.version]:
+                line.append(entry.version)
         return line
 
     def holder(self, stage: str) -> str | None:
@@ -106,15 +101,14 @@ class Registry:
         return next(reversed(self.line(stage)), None)
 
     def doubts(self, stage: str) -> list[Problem]:
-        """Returns the problems of the tag that gave `stage` to its holder, and of the later tags of `stage`."""
+        """Returns the problems of the tag that gave `stage` to its holder, and of all later tags of `stage`."""
         holder = self.holder(stage)
-        given = [event.tag.number for event in self.events(stage) if event.version == holder and not event.tag.undone]
-        since = max(given, default=0)
+        since = max((event.tag.number for event in self.events(stage) if event.entry.version == holder), default=0)
         deciding = {tag.ref for tag in self.tags if tag.stage == stage and tag.number >= since}
         return [problem for problem in self.problems if problem.tag in deciding]
 
     def full(self, text: str) -> str:
-        """Returns the registered version that `text` names: v2.0.0, or v2 for short. Raises Refusal for any other."""
+        """Returns the registered version that `text` names: v2.0.0, or v2 for short. Raises Refusal without one."""
         match = re.fullmatch(r"v\d+(\.0\.0)?", text)
         version = f"{text}.0.0" if match and not match[1] else text
         if version not in self.versions:
@@ -123,12 +117,12 @@ class Registry:
         return version
 
     def next_version(self) -> str:
-        """Returns the version after all that a tag or a record names, so that no number is used twice."""
+        """Returns the next version: its number is higher than any in a tag or a record."""
         named = [tag.version for tag in self.tags] + [entry.version for entry in self.entries.values()]
         return f"v{max(map(major, filter(None, named)), default=0) + 1}.0.0"
 
     def next_number(self) -> int:
-        """Returns the number of the next stage's tag, one more than the largest in use."""
+        """Returns the number for the next tag of a stage: one more than the largest in use."""
         return max((tag.number for tag in self.tags), default=0) + 1
 
     def against(self, version: str) -> list[Problem]:
@@ -138,7 +132,7 @@ class Registry:
 
 
 def read_registry(root: Path) -> Registry:
-    """Returns the registry of the project in `root`."""
+    """Returns the registry of the project in `root`. Raises Refusal if dvc.yaml names no model."""
     name = artifact(root)
     tags = read_tags(root, name)
     recorded = records(root, [tag.commit for tag in tags if tag.version])
@@ -153,14 +147,14 @@ def read_registry(root: Path) -> Registry:
         if entry:
             entries[tag.ref] = entry
             problems += _contradictions(tag, entry, recorded)
-        elif not tag.undone:
+        else:
             words = "holds no record of its evidence: `recommit promote` makes tags that do"
             problems.append(Problem("no record", tag.ref, words))
     return Registry(name, tuple(tags), entries, tuple(problems))
 
 
 def _contradictions(tag: Tag, entry: Entry, recorded: Mapping[str, Recorded]) -> Iterator[Problem]:
-    """Yields a problem where `tag` is not the tag that `entry` was written for, or `entry` differs from `recorded`."""
+    """Yields a problem if `entry` was written for another tag than `tag`, or contradicts the hashes in its commit."""
     of = (entry.name, entry.version if tag.version else None, getattr(entry, "stage", None))
     if tag.inner != tag.ref or of != (tag.name, tag.version, tag.stage):
         words = f"is a copy: {tag.inner} was made with this record, for {entry.name} {entry.version}"

@@ -1,4 +1,4 @@
-"""The registry as text and JSON: one row per version, what happened to each stage, which tags are not in order."""
+"""Shows the registry as text or JSON: one row per version, the events of each stage, the faults of tags."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,20 +11,20 @@ from recommit.registry.entry import Entry
 from recommit.registry.history import Event, Registry
 
 _SHOWN = ("auc", "log_loss", "explained", "absolute_error")
-"""The metrics in the table, where a version has them; `--json` has all."""
+"""The metrics that the table shows, if a version has them; `--json` has all."""
 _FACTS = {"accepted", "as_of", "decision", "evidence", "files", "measured", "metrics", "who", "when", "why"}
-"""The fields of a version's record that the JSON repeats unchanged."""
+"""The fields of a version's record that the JSON repeats."""
 _STEPS = 5
-"""How many of a stage's last events the text shows; `--json` has all."""
+"""How many of the last events of a stage the text shows; `--json` has all."""
 
 
 def as_data(root: Path, found: Registry) -> dict[str, Any]:
-    """Returns the registry `found` as plain data: name, versions, stages with their events, problems."""
+    """Returns the registry `found` as plain data: its name, versions, stages with their events, and problems."""
     proofs = _proofs(root)
     holders = {stage: found.holder(stage) for stage in found.stages}
     given: dict[str, list[Event]] = defaultdict(list)
     for event in (event for stage in found.stages for event in found.events(stage)):
-        given[event.version].append(event)
+        given[event.entry.version].append(event)
     return {
         "name": found.name,
         "versions": [_version(found, version, holders, given[version], proofs) for version in found.versions],
@@ -61,17 +61,12 @@ def _version(
 
 
 def _event(event: Event) -> dict[str, Any]:
-    entry = event.entry
-    return {
-        "tag": event.tag.ref,
-        "version": event.version,
-        "how": "taken away" if event.tag.undone else entry.how if entry else "by hand",
-        **({"who": entry.who, "when": entry.when, "why": entry.why, "forced": entry.forced} if entry else {}),
-    }
+    told = {"version", "how", "who", "when", "why", "forced"}
+    return {"tag": event.tag.ref, **event.entry.model_dump(mode="json", include=told)}
 
 
 def _proofs(root: Path) -> dict[str, str]:
-    """Returns what `recommit verify` found, in a few words, by commit and by the hash of the commit's dvc.lock."""
+    """Returns the results of `recommit verify` in a few words, by commit and by the MD5 of the commit's dvc.lock."""
     found: dict[str, str] = {}
     for record in earlier_records(root):
         try:
@@ -86,7 +81,7 @@ def _proofs(root: Path) -> dict[str, str]:
 
 
 def as_text(data: Mapping[str, Any]) -> Iterator[str]:
-    """Yields the lines that show the `data` of `as_data` on a terminal."""
+    """Yields the lines that show `data`, made by `as_data`, on a terminal."""
     name = data["name"]
     if not data["versions"]:
         yield f"{name}: no version yet: `recommit promote` makes one"
@@ -134,6 +129,5 @@ def _interval(interval: Mapping[str, Any] | None) -> str:
 
 
 def _step(event: Mapping[str, Any]) -> str:
-    words = {"promote": "", "rollback": "back to ", "taken away": "taken from ", "by hand": "by hand "}[event["how"]]
-    why = f" ({event['why']})" if event.get("why") else ""
-    return f"{words}{event['version']}{why}"
+    why = f" ({event['why']})" if event["why"] else ""
+    return f"{'back to ' if event['how'] == 'rollback' else ''}{event['version']}{why}"

@@ -1,4 +1,4 @@
-"""How many candidates were judged on the test rows, and whether this one is good enough as the best of that many."""
+"""Counts the candidates that were judged on the test rows, and judges the best of that many more strictly."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ UNKNOWN = "as far as this clone knows; looks in other clones are unknown"
 
 @dataclass(frozen=True)
 class Tried:
-    """The number of candidates judged on the test rows, this one included, and what then speaks against promoting it.
+    """The number of candidates judged on the test rows, including this one, and the objections that follow from it.
 
-    The number is None where the evidence does not say on which rows it was measured.
+    `looks` is None if the evidence does not say on which rows it was measured.
     """
 
     looks: int | None
@@ -26,10 +26,10 @@ class Tried:
 
 
 def tried(root: Path) -> Tried:
-    """Counts the candidates in this repository's ledger and commits, and judges this one as the best of that many.
+    """Counts the candidates in the ledger and commits of the project in `root`, and judges this one as their best.
 
-    Candidates that were judged on different samples of one test period count together. That evidence is missing, or is
-    another candidate's, is an objection of `recommit.registry.objections`, not of this function.
+    Candidates that were judged on different samples of one test period count together. Missing evidence, or evidence
+    about another candidate, is an objection of `recommit.registry.objections`, not of this function.
     """
     try:
         content = (root / TEST).read_bytes()
@@ -41,7 +41,7 @@ def tried(root: Path) -> Tried:
         return Tried(None, (f"{TEST} does not say who was judged on which rows: `dvc repro` makes it anew",))
     looks = len({look.candidate, *(one.candidate for one in _known(root) if one.shares_rows(look))})
     if looks == 1:
-        return Tried(1)  # the gate has decided on that
+        return Tried(1)  # the gate has judged it as the only one
     from recommit.learning.tries import PROVING, shortfalls
 
     try:
@@ -55,10 +55,10 @@ def tried(root: Path) -> Tried:
 
 
 def _known(root: Path) -> Iterator[Look]:
-    """Yields every look in the ledger, and in each commit of any branch, tag, experiment or other ref."""
+    """Yields every look in the ledger, and in all commits of all branches, tags, experiments and other refs."""
     yield from noted(common(root))
     below = prefix(root)
-    # Full history: a merge may drop what one side found, and a merged side may have no ref of its own any more.
+    # Full history, because a merge may drop the evidence of one side, and this side may have no ref any more.
     commits = git(root, "log", "--all", "--full-history", "--format=%H", "--", TEST).split()
     found = blobs(root, [f"{commit}:{below}/{TEST}" if below else f"{commit}:{TEST}" for commit in commits])
     yield from filter(None, (look_in(content) for content in found.values() if content is not None))

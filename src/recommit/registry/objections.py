@@ -1,10 +1,11 @@
-"""List the objections to a promotion: the gate's decision says no, or is about other files than these."""
+"""Lists the objections to a promotion: the gate's decision says no, or is about other files."""
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import isfinite
 from pathlib import Path
+from typing import Literal
 
 from recommit import Refusal
 from recommit.evidence.decision import Decision
@@ -17,23 +18,25 @@ from recommit.registry.files import BASELINE, CHAMPION, MANIFEST, MODEL
 from recommit.registry.tags import CANDIDATE
 
 FEATURES = f"{FOLDER}/features.json"
-TEST_NAME = TEST.removeprefix(f"{FOLDER}/")
 
 
 @dataclass(frozen=True)
 class Judged:
-    """What the gate's decision says of a promotion: all objections to it.
+    """What the gate's decision says about a promotion: its `answer` ("none" without a decision) and all objections.
 
-    `accepted` are the points that declared lines accepted; `unused` the lines that accepted none.
+    `accepted` are the points that declared lines accepted; `unused` the lines that accepted none. `metrics` are the
+    candidate's on the test rows, from the evidence that the decision read.
     """
 
     objections: tuple[str, ...]
+    answer: Literal["yes", "no", "unknown", "none"] = "none"
     accepted: tuple[Accepted, ...] = ()
     unused: tuple[str, ...] = ()
+    metrics: dict[str, Interval] = field(default_factory=dict)
 
 
 def judged(root: Path, files: Mapping[str, File]) -> Judged:
-    """Read the decision of the project in `root` and compare it with the files; `files` are the candidate's."""
+    """Read the decision of the project in `root`, and compare it with the candidate's `files` and the evidence."""
     path = root / DECISION
     if not path.is_file():
         return Judged((f"{DECISION} is missing: `dvc repro gate` makes it",))
@@ -43,7 +46,7 @@ def judged(root: Path, files: Mapping[str, File]) -> Judged:
         return Judged((str(refusal),))
     objections = (*_no(decision), *_open(decision), *_other(root, decision, files), *_unasked(root))
     unused = tuple(f"rule {one_line(line.rule)}, about {one_line(line.about)}" for line in decision.unused)
-    return Judged(objections, accepted_in(decision), unused)
+    return Judged(objections, decision.answer, _accepted(decision), unused, _metrics(root, decision))
 
 
 def _no(decision: Decision) -> Iterator[str]:
@@ -59,7 +62,7 @@ def _no(decision: Decision) -> Iterator[str]:
 
 
 def _open(decision: Decision) -> Iterator[str]:
-    """Yield each point that no line accepts, with the line that would accept it once it says why."""
+    """Yield each point that no line accepts, with the line to add to params.yaml, which lacks only the reason."""
     unknown = [rule for rule in decision.rules if rule.answer == "unknown"]
     for rule in unknown:
         for point in rule.open:
@@ -74,8 +77,8 @@ def _open(decision: Decision) -> Iterator[str]:
         yield f"{DECISION} says unknown, and no point of its rules is open: `dvc repro gate` makes it anew"
 
 
-def accepted_in(decision: Decision) -> tuple[Accepted, ...]:
-    """Return the points that declared lines accepted, each with its rule, as a tag records them."""
+def _accepted(decision: Decision) -> tuple[Accepted, ...]:
+    """Return the points that lines of params.yaml accepted, each with its rule, as a tag records them."""
     return tuple(
         Accepted(rule=rule.rule, **{name: one_line(text) for name, text in vars(point).items()})
         for rule in decision.rules
@@ -109,7 +112,7 @@ def _other(root: Path, decision: Decision, files: Mapping[str, File]) -> Iterato
 
 
 def _unasked(root: Path) -> Iterator[str]:
-    """Yield an objection where nobody has said of a feature whether it is known when the prediction is asked for."""
+    """Yield an objection if nobody has said whether a feature is known when the prediction is asked for."""
     path = root / FEATURES
     try:
         features = parse(path.read_bytes(), Features, FEATURES).features if path.is_file() else ()
@@ -123,10 +126,13 @@ def _unasked(root: Path) -> Iterator[str]:
         )
 
 
-def metrics_in(evidence: bytes) -> dict[str, Interval]:
-    """Return the candidate's metrics, with intervals, in the bytes of the test's evidence; none if unreadable."""
+def _metrics(root: Path, decision: Decision) -> dict[str, Interval]:
+    """Return the candidate's metrics on the test rows; none where the decision read other evidence, or it is broken."""
+    path = root / TEST
+    if not path.is_file() or md5_of(path) != decision.evidence.get(TEST.removeprefix(f"{FOLDER}/")):
+        return {}
     try:
-        found = parse(evidence, Test, TEST).metrics["candidate"]
+        found = parse(path.read_bytes(), Test, TEST).metrics["candidate"]
         return {name: Interval.of(one) for name, one in found.items() if isfinite(one.value)}
     except (Refusal, KeyError, ValueError):
         return {}

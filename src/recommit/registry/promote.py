@@ -1,4 +1,4 @@
-"""Promote the candidate: a version and a stage as tags with the evidence in them, and the champion to beat next."""
+"""Promotes the candidate: it becomes a version, is given a stage, and becomes the champion."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +10,7 @@ from recommit.registry.entry import File, Interval, StageEntry, VersionEntry, ch
 from recommit.registry.files import hashes, sound
 from recommit.registry.history import Registry, read_registry
 from recommit.registry.looks import tried
-from recommit.registry.objections import judged
+from recommit.registry.objections import Judged, judged
 from recommit.registry.recorded import Recorded, records
 from recommit.registry.state import refuse_changes, refuse_no_branch, refuse_own, refuse_stale
 from recommit.registry.tags import CANDIDATE, check_stage
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 def promote(root: Path, stage: str, reason: str, force: bool) -> Change:
     """Registers the candidate as the next version, unless it is one already, and gives it `stage`.
 
-    Raises Refusal, with status 1 where evidence speaks against it; then nothing has changed.
+    `force` overrules objections of the evidence, and needs a `reason`. Raises Refusal, with status 1 if evidence speaks
+    against it; then nothing has changed.
     """
     check_stage(stage)
     check_reason(reason)
@@ -40,7 +41,7 @@ def promote(root: Path, stage: str, reason: str, force: bool) -> Change:
     version = found.of_files(files)
     if version and found.holder(stage) == version:
         return Change(found.name, version, stage)
-    if version and version in {event.version for event in found.events(stage)}:
+    if version and version in {event.entry.version for event in found.events(stage)}:
         raise Refusal(
             f"{version} had {stage} and was rolled back: `recommit rollback --to {version}` brings it back", 1
         )
@@ -48,7 +49,7 @@ def promote(root: Path, stage: str, reason: str, force: bool) -> Change:
         refuse_stale(root)
     _refuse_taken(found, head, version)
     manifest = sound(root / CANDIDATE)
-    if manifest.name != found.name.rpartition("=")[2]:
+    if manifest.name != found.model:
         raise Refusal(
             f"{CANDIDATE}/manifest.json is of {manifest.name}, dvc.yaml's artifact of {CANDIDATE} is {found.name}"
         )
@@ -65,7 +66,7 @@ def promote(root: Path, stage: str, reason: str, force: bool) -> Change:
     given = StageEntry(**said, stage=stage, how="promote", replaced=found.holder(stage))
     tags = [New(f"{found.name}#{stage}#{found.next_number()}", f"{called} is {stage}{' (forced)' * force}", given)]
     if not version:
-        entry = _version(said, files, recorded, manifest)
+        entry = _version(said, files, recorded, judgement, manifest)
         tags.insert(0, New(f"{found.name}@{entry.version}", f"{called}{' (forced)' * force}", entry))
     made = commit_change(root, tags, found.tags, root / CANDIDATE if stage == PRODUCTION else None)
     return Change(
@@ -74,23 +75,25 @@ def promote(root: Path, stage: str, reason: str, force: bool) -> Change:
     )  # fmt: skip
 
 
-def _version(said: dict[str, Any], files: dict[str, File], recorded: Recorded, manifest: "Manifest") -> VersionEntry:
-    """Returns the record of a new version: `said` is what every record says, `recorded` the evidence in its commit."""
+def _version(
+    said: dict[str, Any], files: dict[str, File], recorded: Recorded, judgement: Judged, manifest: "Manifest"
+) -> VersionEntry:
+    """Returns the record of a new version: `said` is what every record says, `recorded` the hashes in its commit."""
     return VersionEntry(
         **said,
         files=files,
         lock=recorded.lock or "",
-        decision=recorded.decision,
+        decision=judgement.answer,
         evidence=recorded.evidence,
-        accepted=recorded.accepted,
+        accepted=judgement.accepted,
         as_of=manifest.as_of or "",
-        measured="test" if recorded.metrics else "validation",
-        metrics=recorded.metrics or {name: Interval.of(one) for name, one in manifest.scores.items()},
+        measured="test" if judgement.metrics else "validation",
+        metrics=judgement.metrics or {name: Interval.of(one) for name, one in manifest.scores.items()},
     )
 
 
 def _candidate(root: Path, recorded: Recorded) -> dict[str, File]:
-    """Returns the hashes of the candidate's files. Raises Refusal where they are not those that dvc.lock records."""
+    """Returns the hashes of the candidate's files. Raises Refusal if dvc.lock records other ones."""
     files = hashes(root / CANDIDATE)
     for name, file in files.items():
         locked = recorded.files.get(name)
@@ -105,7 +108,7 @@ def _candidate(root: Path, recorded: Recorded) -> dict[str, File]:
 
 
 def _refuse_taken(found: Registry, commit: str, version: str | None) -> None:
-    """Raises Refusal for a second version on `commit`: GTO could not read the registry any more."""
+    """Raises Refusal if `commit` is another version already: GTO cannot read a registry with two on one commit."""
     taken = [other for other in found.of_commit(commit) if other != version]
     if taken:
         said = "; ".join(str(problem) for problem in found.against(taken[0]))

@@ -1,4 +1,4 @@
-"""The folder of a model that people name by path, version or stage."""
+"""Finds the folder of a model that is named by path, version or stage."""
 
 import re
 from pathlib import Path
@@ -16,8 +16,8 @@ def resolve(root: Path, text: str) -> Path:
     """Returns the folder with the three files of the model that `text` names.
 
     `text` is NAME@STAGE (flights@prod), NAME@VERSION (flights@v2.0.0, or flights@v2 for short), a VERSION, or the path
-    of a folder. A version's files are fetched from DVC's cache or a remote into .recommit/models and checked against
-    the hashes in its tag. Raises Refusal where there is no such model, or its tag is not in order.
+    of a folder. A version's files are fetched from DVC's cache or a remote into .recommit/models, and checked against
+    the hashes in its tag. Raises Refusal if there is no such model, or its tag is not in order.
     """
     named = _NAMED.fullmatch(text)
     if not named:
@@ -27,10 +27,9 @@ def resolve(root: Path, text: str) -> Path:
         hashes(folder)
         return folder
     found = read_registry(root)
-    name = found.name.rpartition("=")[2]
-    asked = named["name"] or named["of"] or name
-    if asked not in (name, found.name):
-        raise Refusal(f"{text}: the project's model is called {name}, not {asked}")
+    asked = named["name"] or named["of"] or found.model
+    if asked not in (found.model, found.name):
+        raise Refusal(f"{text}: the project's model is called {found.model}, not {asked}")
     version = found.full(named["version"]) if named["version"] else _holder(found, named["stage"])
     return version_folder(root, found, version)
 
@@ -51,10 +50,10 @@ def _holder(found: Registry, stage: str) -> str:
 def version_folder(root: Path, found: Registry, version: str) -> Path:
     """Returns a folder with the files of `version`, from DVC's cache or a remote.
 
-    Raises Refusal where the version's tag is not in order, or a file cannot be had.
+    Raises Refusal if the version's tag is not in order, or a file cannot be found.
     """
     for problem in found.against(version):
-        raise Refusal(f"{problem}: what {version} was is not sure, and it is not used")
+        raise Refusal(f"{problem}: so {version} is not used")
     entry = found.entry(version)
     if entry is None:
         raise Refusal(

@@ -1,4 +1,4 @@
-"""Bring back the version that had a stage before, with its files checked, whatever became of the newest."""
+"""Brings back the version that had a stage before. The files of the newest version are not needed."""
 
 from pathlib import Path
 
@@ -15,10 +15,10 @@ from recommit.registry.transaction import New, commit_change
 
 
 def rollback(root: Path, stage: str, to: str | None, reason: str) -> Change:
-    """Gives `stage` back to the version that had it before, or to the version `to`, which had it once.
+    """Gives `stage` back to the version that had it before, or to the version `to`, which must have had it once.
 
-    Its files come from DVC's cache or a remote and are loaded and replayed before anything changes. Raises Refusal;
-    then nothing has changed.
+    Its files come from DVC's cache or a remote. They are loaded, and their golden rows checked, before anything
+    changes. Raises Refusal; then nothing has changed.
     """
     check_stage(stage)
     check_reason(reason)
@@ -45,7 +45,7 @@ def rollback(root: Path, stage: str, to: str | None, reason: str) -> Change:
 
 
 def _target(found: Registry, stage: str, to: str | None) -> str:
-    """Returns the version to bring back. Raises Refusal where there is none, or which one is not sure."""
+    """Returns the version to bring back. Raises Refusal if there is none, or if tags leave it unclear."""
     line = found.line(stage)
     if not line:
         raise Refusal(f"no version of {found.name} has {stage}: there is nothing to roll back")
@@ -59,7 +59,7 @@ def _target(found: Registry, stage: str, to: str | None) -> str:
             )
         return line[-2]
     version = found.full(to)
-    had = list(dict.fromkeys(event.version for event in found.events(stage)))
+    had = list(dict.fromkeys(event.entry.version for event in found.events(stage)))
     if version not in had:
         raise Refusal(f"{version} never had {stage}; these had: {', '.join(had)}")
     return version

@@ -1,4 +1,4 @@
-"""Whether a project is in a state to change its registry: each function refuses for one reason."""
+"""Refuses to change the registry of a project that is not in order: each function checks one thing."""
 
 import json
 from collections.abc import Iterator
@@ -14,15 +14,15 @@ from recommit.registry.entry import FILES
 from recommit.registry.files import CHAMPION, PROGRAMS
 
 POINTERS = (f"{CHAMPION}.dvc", "models/.gitignore")
-"""The files in Git by which DVC keeps the champion."""
+"""The files in Git that name the champion, whose contents DVC keeps."""
 NONE_YET = "README.md"
-"""The file in a new project's models/champion that says that no version was promoted."""
+"""The file in models/champion of a new project; it says that no version was promoted yet."""
 CHECK_OUT = f"`git reset -- models && git restore {' '.join(POINTERS)} && dvc checkout {POINTERS[0]}`"
-"""What puts the champion of the last commit into the working tree."""
+"""The command that puts the champion of the last commit into the working tree."""
 
 
 def refuse_no_branch(root: Path) -> None:
-    """Raises Refusal where the commit of a new champion would be on no branch."""
+    """Raises Refusal if there is no branch for the commit of a new champion, or no commit yet."""
     if run(root, "symbolic-ref", "--quiet", "HEAD").returncode:
         raise Refusal("HEAD is on no branch, and the new champion is a commit: `git switch` to one")
     if run(root, "rev-parse", "--verify", "--quiet", "HEAD").returncode:
@@ -30,9 +30,9 @@ def refuse_no_branch(root: Path) -> None:
 
 
 def refuse_own(root: Path) -> None:
-    """Raises Refusal where a file of the user is in the champion's place, and would be lost or committed.
+    """Raises Refusal if a file of the user in models/champion would be lost, or a change to POINTERS committed.
 
-    The model's own files are not looked at: they may be broken, and are to be replaced.
+    The model's own files are not checked: they may be broken, and are replaced.
     """
     git(root, "update-index", "--force-write-index")  # fails where another program holds the index
     changed = git(root, "diff", "HEAD", "--name-only", "--relative", "--", *POINTERS).splitlines()
@@ -50,7 +50,7 @@ def refuse_own(root: Path) -> None:
 
 
 def refuse_staged(root: Path) -> None:
-    """Raises Refusal where something is staged: the commit of a champion holds that change alone."""
+    """Raises Refusal if something is staged, because the champion's commit holds no other change."""
     staged = git(root, "diff", "--cached", "--name-only").splitlines()
     if staged:
         raise Refusal(
@@ -59,7 +59,7 @@ def refuse_staged(root: Path) -> None:
 
 
 def refuse_changes(root: Path) -> None:
-    """Raises Refusal where anything differs from the commit: the files of a version are to be those of its commit."""
+    """Raises Refusal if any file differs from the commit, because a version consists of the files of its commit."""
     unseen = [
         line for line in git(root, "ls-files", "-v", "--", ":/").splitlines() if line[0].islower() or line[0] == "S"
     ]
@@ -76,7 +76,7 @@ def refuse_changes(root: Path) -> None:
 
 
 def refuse_stale(root: Path) -> None:
-    """Raises Refusal where results are not those of the code, parameters and data, as `dvc status` sees it.
+    """Raises Refusal if `dvc status` finds results that do not belong to the code, parameters and data.
 
     Data that DVC keeps and that is not on this machine does not count.
     """
@@ -92,13 +92,13 @@ def refuse_stale(root: Path) -> None:
 
 
 def _kept_by_dvc(root: Path) -> set[str]:
-    """Returns the paths that stages make or `dvc add` tracks."""
+    """Returns the paths of all outs, and of what `dvc add` tracks."""
     pointers = git(root, "ls-files", "--", "*.dvc").splitlines()
     return {out.path for stage in read_lock(root) for out in stage.outs} | dict(read_added(root, pointers)).keys()
 
 
 def _changes(changes: list[Any], kept: set[str]) -> Iterator[str]:
-    """Yields each of the `changes` that `dvc status` reports of a stage, but for data that is not on this machine."""
+    """Yields in words each of the `changes` that `dvc status` reports for a stage, except absent data among `kept`."""
     for change in changes:
         for what, paths in change.items() if isinstance(change, dict) else [(change, {})]:
             if not isinstance(paths, dict) or not paths:

@@ -1,4 +1,4 @@
-"""The registry's tags, in the format of GTO: `flights@v2.0.0` is a version, `flights#prod#5` gives it a stage."""
+"""Reads and makes tags in GTO's format: `flights@v2.0.0` is a version, `flights#prod#5` gives it a stage."""
 
 import re
 import tempfile
@@ -14,29 +14,28 @@ from recommit.registry.entry import Entry, as_message, one_line
 CANDIDATE = "models/candidate"
 _STAGE = r"[a-zA-Z0-9](?:[a-zA-Z0-9-/_]*[a-zA-Z0-9])?"
 _TAG = re.compile(
-    rf"(?P<name>[^@#]+)(?:@(?P<version>v\d+\.\d+\.\d+[-+.\w]*)|#(?P<stage>{_STAGE}))(?P<undone>!?)(?:#(?P<number>\d+))?"
+    rf"(?P<name>[^@#]+)(?:@(?P<version>v\d+\.\d+\.\d+[-+.\w]*)|#(?P<stage>{_STAGE}))!?(?:#(?P<number>\d+))?"
 )
 _FIELDS = (
     "refname:strip=2", "objecttype", "objectname", "*objectname", "tag", "taggerdate:unix", "contents:body",
     "contents:signature",
 )  # fmt: skip
 _LETTERS = 64
-"""The longest name of a stage; a longer one would not fit into a file's name, which Git makes of its tags."""
+"""The longest name of a stage. Git makes a file of each tag, and the name of a file may not be longer."""
 
 
 @dataclass(frozen=True)
 class Tag:
-    """One tag of the registry. `undone` says that it takes the version or stage away, GTO's `!`.
+    """One tag of the registry: of a version, or of a stage.
 
-    `inner` is the name that the tag object gives itself, "" where the tag is a bare pointer without a message;
-    `has_signature` says that there is one, and not that it is good: `git verify-tag` does.
+    `inner` is the name that the tag object gives itself, "" where the tag is a bare pointer without a message.
+    `has_signature` says that there is a signature; whether it is good, `git verify-tag` says.
     """
 
     ref: str
     name: str
     version: str | None
     stage: str | None
-    undone: bool
     number: int
     commit: str
     inner: str
@@ -46,10 +45,10 @@ class Tag:
 
 
 def artifact(root: Path) -> str:
-    """Returns the model's name in tags, `flights`: the key in dvc.yaml's `artifacts` whose path is models/candidate.
+    """Returns the model's name in tags, such as `flights`: the key of models/candidate in `artifacts` of dvc.yaml.
 
-    In a project below the repository's top the name begins with the folder, as GTO writes it. Raises Refusal where
-    there is no such key.
+    In a project below the repository's top, the name begins with the folder, as GTO writes it. Raises Refusal if there
+    is no such key.
     """
     entries = read_yaml(root / "dvc.yaml").get("artifacts")
     for name, entry in (entries if isinstance(entries, dict) else {}).items():
@@ -60,7 +59,7 @@ def artifact(root: Path) -> str:
 
 
 def check_stage(stage: str) -> None:
-    """Raises Refusal where `stage` is a name that GTO or Git does not take, or that reads as a version."""
+    """Raises Refusal if GTO or Git does not accept the name `stage`, or if it looks like a version."""
     if not re.fullmatch(_STAGE, stage) or "//" in stage or len(stage) > _LETTERS:
         raise Refusal(
             f"{stage[:_LETTERS]!r} is no name for a stage: up to {_LETTERS} letters, digits, - and _, such as prod"
@@ -75,7 +74,7 @@ def major(version: str) -> int:
 
 
 def read_tags(root: Path, name: str) -> list[Tag]:
-    """Returns all tags of the model `name` in the order they were made in, by one call of Git."""
+    """Returns all tags of the model `name` in the order in which they were made, by one call of Git."""
     fields = "".join(f"%({field})%00" for field in _FIELDS)
     cells = git(root, "for-each-ref", f"--format={fields}", "refs/tags").split("\0")
     rows = (cells[start : start + len(_FIELDS)] for start in range(0, len(cells) - len(_FIELDS), len(_FIELDS)))
@@ -93,7 +92,6 @@ def _tag(row: Sequence[str]) -> Tag | None:
         name=parts["name"],
         version=parts["version"],
         stage=parts["stage"],
-        undone=bool(parts["undone"]),
         number=int(parts["number"] or 0),
         commit=target if kind == "tag" else made,
         inner=one_line(inner),
@@ -104,14 +102,14 @@ def _tag(row: Sequence[str]) -> Tag | None:
 
 
 def make_tag(root: Path, ref: str, title: str, entry: Entry, seconds: int) -> str:
-    """Writes an annotated tag object that holds `entry`, signed where Git is set up to sign; returns the object's id.
+    """Writes an annotated tag object with `entry`, signed if Git is set up to sign, and returns the object's id.
 
-    No tag `ref` exists until a transaction creates it. `git tag` would create it at once: so it runs in an empty
-    repository that shares the objects and the configuration of the one in `root`.
+    The transaction creates the tag `ref` later. `git tag` would create it at once, so it runs in an empty repository
+    that shares the objects and the configuration of the one in `root`. `seconds` is the tag's date, Unix time.
     """
     kind = ["--sign"] if signs(root) else ["--annotate", "--no-sign"]
     shared = common(root).resolve()
-    # Within this repository, so that what a user's configuration includes for its folder counts here too.
+    # Inside this repository, so that a user's configuration for its folder (`includeIf`) counts here too.
     with tempfile.TemporaryDirectory(dir=shared, prefix="recommit-") as empty:
         git(root, "init", "--quiet", "--bare", empty)
         there = {"GIT_DIR": empty, "GIT_OBJECT_DIRECTORY": str(shared / "objects")}
@@ -119,7 +117,7 @@ def make_tag(root: Path, ref: str, title: str, entry: Entry, seconds: int) -> st
             root, "-c", f"include.path={shared / 'config'}", "tag", *kind, "--cleanup=verbatim", "--file=-",
             ref, entry.commit, given=as_message(title, entry), more=there | {"GIT_COMMITTER_DATE": f"@{seconds} +0000"},
         )  # fmt: skip
-        # With a key that cannot be read, Git makes a tag without a signature and calls it success.
+        # If the key cannot be read, Git makes a tag without a signature, and its exit status is 0.
         if "--sign" in kind and not git(root, "for-each-ref", "--format=%(contents:signature)", more=there):
             raise Refusal(f"{ref} could not be signed: see to user.signingKey, or set tag.gpgSign to false")
         return git(root, "rev-parse", f"refs/tags/{ref}", more=there)

@@ -1,4 +1,4 @@
-"""The tags of a change and the commit of its champion, made by one transaction of Git: all of them or none."""
+"""Makes the tags of a change and the commit of its champion in one transaction of Git: all of them or none."""
 
 import shutil
 import tempfile
@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from recommit import Refusal
-from recommit.project.dvc import dvc, reason_of
+from recommit.project.dvc import cache_of, dvc, reason_of
 from recommit.project.git import git, prefix, run
 from recommit.registry.entry import FILES, Entry
-from recommit.registry.files import CHAMPION, PROGRAMS, dvc_cache, scratch_project
+from recommit.registry.files import CHAMPION, PROGRAMS, scratch_project
 from recommit.registry.state import CHECK_OUT, POINTERS
 from recommit.registry.tags import Tag, make_tag
 
 
 @dataclass(frozen=True)
 class New:
-    """A tag to make: its name, a title for people, and its record."""
+    """A tag to make: its name `ref`, a title for people, and its record."""
 
     ref: str
     title: str
@@ -26,12 +26,12 @@ class New:
 
 
 def commit_change(root: Path, tags: Sequence[New], after: Sequence[Tag], champion: Path | None) -> str | None:
-    """Makes `tags` and, where a folder is given, the model in `champion` the champion, in a commit of its own.
+    """Makes `tags`, and a commit that makes the model in the folder `champion` the champion, if one is given.
 
-    The tags are dated later than the tags `after`: GTO and DVC order tags by their whole seconds. Nothing changes
-    before Git's transaction, whatever fails or is killed; after it, only the working tree is brought up to date.
-    Returns the commit, or None where the model was the champion already. Raises Refusal, also where another command
-    made one of these tags or moved the branch at the same time.
+    The tags are dated later than the tags `after`, because GTO and DVC order tags by whole seconds. Before Git's
+    transaction nothing changes, even if this process is killed. After it, the working tree is brought up to date.
+    Returns the commit, or None if the model was the champion already. Raises Refusal, also if another command made one
+    of these tags or moved the branch at the same time.
     """
     head, commit = git(root, "rev-parse", "HEAD"), None
     seconds = max([int(time.time()), *(tag.seconds + 1 for tag in after)])
@@ -52,11 +52,11 @@ def commit_change(root: Path, tags: Sequence[New], after: Sequence[Tag], champio
 
 
 def _kept(root: Path, source: Path, place: Path) -> dict[str, str]:
-    """Has DVC keep the model in `source`; returns the contents of the champion's two files in Git, by their path.
+    """Adds the model in `source` to DVC's cache, and returns the contents of POINTERS for it, by path.
 
-    The model is then in `place`/project/champion, from where it is to be moved to models/champion.
+    A copy of the model is then in `place`/project/champion, to be moved to models/champion.
     """
-    project, ignored = scratch_project(root, place / "project", dvc_cache(root)), root / POINTERS[1]
+    project, ignored = scratch_project(root, place / "project", cache_of(root)), root / POINTERS[1]
     (project / "champion").mkdir()
     for name in FILES:
         shutil.copyfile(source / name, project / "champion" / name)
@@ -70,7 +70,7 @@ def _kept(root: Path, source: Path, place: Path) -> dict[str, str]:
 
 
 def _commit(root: Path, head: str, pointers: Mapping[str, str], message: str, place: Path) -> str | None:
-    """Writes a commit after `head` that differs from it by the champion alone; None where it would not differ."""
+    """Writes a commit on top of `head` that changes only the champion; None if that would change nothing."""
     index = {"GIT_INDEX_FILE": str(place / "index")}
     git(root, "read-tree", head, more=index)
     git(root, "rm", "-r", "--quiet", "--cached", "--ignore-unmatch", "--", CHAMPION, more=index)
@@ -85,7 +85,7 @@ def _commit(root: Path, head: str, pointers: Mapping[str, str], message: str, pl
 
 
 def _transact(root: Path, tags: Mapping[str, str], head: str, commit: str | None) -> None:
-    """Creates `tags`, name to object, and moves the branch from `head` to `commit`: all or none."""
+    """Creates `tags`, name to object id, and moves the branch from `head` to `commit`: all or nothing."""
     lines = [f"create refs/tags/{ref} {made}" for ref, made in tags.items()]
     if commit:
         lines.append(f"update HEAD {commit} {head}")
@@ -98,7 +98,7 @@ def _transact(root: Path, tags: Mapping[str, str], head: str, commit: str | None
 
 
 def _check_out(root: Path, place: Path) -> None:
-    """Brings the working tree and the index to the champion of the last commit."""
+    """Puts the champion of the last commit into the working tree and the index."""
     folder = root / CHAMPION
     if folder.exists() or folder.is_symlink():
         shutil.move(folder, place / "before")

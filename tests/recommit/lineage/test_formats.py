@@ -195,15 +195,15 @@ def test_the_command_says_beside_every_format_that_a_tag_is_not_in_order(
 
 def test_the_command_refuses_what_makes_no_sense(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     for words, said in (
-        (["--format", "rocrate"], "say where"),
-        (["--format", "openlineage", "--forward"], "what would be"),
+        (["--format", "rocrate"], "name it"),
+        (["--format", "openlineage", "--forward"], "future ones"),
         (["--format", "rocrate", "--output", str(shop.folder)], "there already"),
     ):
         refusal = run(shop, monkeypatch, "models/candidate", *words).exception
         assert isinstance(refusal, Refusal)
         assert said in str(refusal)
     refusal = run(shop, monkeypatch, "src/shop/sources.py", "--format", "openlineage").exception
-    assert "there is no run to tell of" in str(refusal)
+    assert "there is no run to export" in str(refusal)
 
 
 @pytest.mark.parametrize(("form", "package"), [("openlineage", "openlineage"), ("rocrate", "rocrate")])
@@ -215,7 +215,7 @@ def test_without_the_extra_its_formats_are_refused_and_the_others_work(
     monkeypatch.setitem(sys.modules, package, None)
     refusal = run(shop, monkeypatch, "models/candidate", "--format", form, "--output", "out").exception
     assert isinstance(refusal, Refusal)
-    assert "install what the extra `lineage` in pyproject.toml names" in str(refusal)
+    assert "install the packages of the extra `lineage` in pyproject.toml" in str(refusal)
     assert run(shop, monkeypatch, "models/candidate").exit_code == 0
 
 

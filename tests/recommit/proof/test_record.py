@@ -28,7 +28,6 @@ def proof(*stages: StageVerdict) -> Proof:
         varied=(Variation("path", "x"),),
         tolerance=Tolerance(),
         rebuilt=False,
-        inputs_from=("cache",),
         watched="strace",
         notes=(),
         stages=stages,

@@ -14,16 +14,18 @@ from typing import Any
 DVC_YAML = """
 stages:
   features:
-    cmd: python features.py
-    deps: [features.py]
-    outs: [features.parquet]
+    cmd: python src/toy/features.py
+    deps: [src/toy/features.py]
+    outs:
+      - features.parquet
+      - reports/evidence/features.json: {cache: false}
   select:
     cmd: cp trained/model.onnx trained/manifest.json trained/golden.json models/candidate/
     deps: [trained, features.parquet]
     outs: [models/candidate/model.onnx, models/candidate/manifest.json, models/candidate/golden.json]
   gate:
     cmd: python judge.py
-    deps: [judge.py, models/candidate, models/champion]
+    deps: [judge.py, models/candidate, models/champion, reports/evidence/features.json]
     outs:
       - reports/evidence/test.json: {cache: false}
       - models/decision.json: {cache: false}
@@ -31,8 +33,13 @@ artifacts:
   toy: {path: models/candidate, type: model, desc: A model for tests}
 """
 FEATURES = """
-import pyarrow, pyarrow.parquet
-pyarrow.parquet.write_table(pyarrow.table({name: [0.0] for name in ("wind", "delay")}), "features.parquet")
+import json, pathlib
+names = ("wind", "delay")
+pathlib.Path("features.parquet").write_text(" ".join(names))
+about = {"description": "", "source": "rows", "unit": "-", "available": "with the row", "cost": "none", "owner": "us"}
+features = [{"name": name, "kind": "number", **about} for name in names]
+pathlib.Path("reports/evidence").mkdir(parents=True, exist_ok=True)
+pathlib.Path("reports/evidence/features.json").write_text(json.dumps({"version": 1, "features": features}))
 """
 JUDGE = """
 import hashlib, json, pathlib, random
@@ -65,7 +72,7 @@ rule = {"rule": "not_worse_than_champion", "value": candidate - champion, "low":
 decision = {"version": 1, "answer": answer, "candidate": md5("models/candidate/model.onnx"),
             "manifest": md5("models/candidate/manifest.json"),
             "champion": md5("models/champion/model.onnx"), "rules": [rule], "unused": [],
-            "evidence": {"test.json": md5("reports/evidence/test.json")}}
+            "evidence": {name: md5(f"reports/evidence/{name}") for name in ("features.json", "test.json")}}
 pathlib.Path("models/decision.json").write_text(json.dumps(decision))
 """
 
@@ -152,7 +159,8 @@ def new_world(folder: Path, model_of: Callable[[Path, str, float, str], None] = 
     world.run("dvc", "remote", "add", "--quiet", "--default", "shared", "../../remote")
     (folder / "dvc.yaml").write_text(DVC_YAML)
     (folder / "judge.py").write_text(JUDGE)
-    (folder / "features.py").write_text(FEATURES)
+    (folder / "src/toy").mkdir(parents=True)
+    (folder / "src/toy/features.py").write_text(FEATURES)
     (folder / ".gitignore").write_text(".recommit/\n")
     (folder / "models/candidate").mkdir(parents=True)
     model_of(folder / "models/champion", "baseline", 0.5, "2013-08-01")

@@ -1,4 +1,4 @@
-"""The lineage in the formats of OpenLineage and RO-Crate. It needs the extra `lineage`, and nothing else imports it."""
+"""Writes the lineage in the formats of OpenLineage and RO-Crate. This package needs the extra `lineage`."""
 
 import json
 import uuid
@@ -13,14 +13,14 @@ from recommit.lineage.trace import Lineage
 def refuse_without_runs(found: Lineage) -> None:
     """Raise Refusal for the lineage of a thing that no stage made."""
     if not found.steps and not (found.model and found.model.steps):
-        raise Refusal(f"no stage made {found.thing.path}: there is no run to tell of")
+        raise Refusal(f"no stage made {found.thing.path}: so there is no run to export")
 
 
 def run_id(shot: Snapshot, step: Step) -> str:
-    """Return the identifier of a stage's run, made from commit and stage: the same on every machine."""
+    """Return the identifier of a stage's run. It is made from commit and stage, so it is the same on every machine."""
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"urn:recommit:{shot.sha}:{step.stage}"))
 
 
 def as_text(value: Any) -> str:
-    """Return a parameter's value as text: a text as it is, everything else as JSON."""
+    """Return the `value` of a parameter as text: text unchanged, everything else as JSON."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)

@@ -1,4 +1,4 @@
-"""The lineage as OpenLineage run events, by OpenLineage's own classes: https://openlineage.io."""
+"""Writes the lineage as run events of OpenLineage (https://openlineage.io), with OpenLineage's own classes."""
 
 from collections.abc import Iterator
 from typing import Any

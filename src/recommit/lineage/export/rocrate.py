@@ -1,4 +1,4 @@
-"""The lineage as a Process Run Crate 0.5 (https://w3id.org/ro/wfrun/process/0.5), by the package rocrate."""
+"""Writes the lineage as a Process Run Crate 0.5 (https://w3id.org/ro/wfrun/process/0.5), with the package rocrate."""
 
 import shutil
 import tempfile
@@ -27,15 +27,15 @@ _PIPELINE = ("dvc.yaml", "dvc.lock", "params.yaml", "pyproject.toml", "locks/run
 def write_crate(found: Lineage, output: Path) -> None:
     """Write the crate of the lineage `found` as the folder `output`, whole or not at all.
 
-    It holds the pipeline, and what Git keeps of inputs and results. What DVC keeps is described by its hash. Raises
-    Refusal where `output` is there already, no stage was run, or the row's model was made at another commit.
+    It holds the pipeline, and the inputs and results that Git keeps. Those that DVC keeps are described by their hash.
+    Raises Refusal if `output` exists, no stage was run, or the row's model was made at another commit.
     """
     if output.exists():
         raise Refusal(f"{output} is there already: name another place, or delete it")
     refuse_without_runs(found)
     if found.model and found.model.shot.sha != found.shot.sha:
         name = found.model.thing.name
-        raise Refusal(f"the row's model was made at another commit, and a crate tells of one run: ask for {name}")
+        raise Refusal(f"the row's model was made at another commit, and a crate describes one commit: ask for {name}")
     output.parent.mkdir(parents=True, exist_ok=True)
     unfinished = Path(tempfile.mkdtemp(prefix=f".{output.name}.", dir=output.parent))
     try:
@@ -46,7 +46,7 @@ def write_crate(found: Lineage, output: Path) -> None:
 
 
 class _Crate:
-    """The crate of a lineage. Its entities are files and folders, the run of each stage, and the crate itself."""
+    """The crate of a lineage. Its entities are files, folders, the run of each stage, and the crate itself."""
 
     def __init__(self, found: Lineage) -> None:
         self.shot = found.shot
@@ -61,7 +61,7 @@ class _Crate:
         self.author = self._add("#author", "Person", name=self.shot.author)
         project = self.shot.project_table
         for key, value in {
-            "name": f"{project.get('name', 'project')}: what {found.thing.name} comes of",
+            "name": f"{project.get('name', 'project')}: the lineage of {found.thing.name}",
             "description": f"{len(found.steps)} runs of stages, up to {found.thing.path}, in commit {self.shot.sha}",
             "datePublished": self.shot.date,
             "license": as_text(project.get("license") or "No licence is stated"),
@@ -76,18 +76,18 @@ class _Crate:
         return self.crate.add(ContextEntity(self.crate, name, {"@type": kind} | properties))
 
     def _keep(self, item: Item) -> None:
-        """Add a file or folder that was recorded: by its path where Git keeps it, else by an identifier."""
+        """Add a recorded file or folder: by its path if Git keeps it, else by an identifier."""
         about = {"name": item.path, "md5": item.md5}
         if item.path in self.shot.files:
             self._file(item.path)["md5"] = item.md5
         elif files := [self._file(path) for path in self.shot.beneath(item.path)]:
             self.data[item.path] = self.crate.add_dataset(dest_path=item.path, properties=about | {"hasPart": files})
         else:
-            # Names a commit's files wherever they are: https://www.ietf.org/archive/id/draft-soilandreyes-arcp-03.html
+            # arcp identifiers: https://www.ietf.org/archive/id/draft-soilandreyes-arcp-03.html
             base = f"arcp://uuid,{uuid.uuid5(uuid.NAMESPACE_URL, f'urn:recommit:{self.shot.sha}')}/"
             about["description"] = _KEPT[item.kept]
             add = self.crate.add_dataset if item.md5.endswith(".dir") else self.crate.add_file
-            # A path that leads out of the project stays one part of the identifier: no reader walks up with it.
+            # A path that leads out of the project stays one part of the identifier, so that no reader follows it.
             self.data[item.path] = add(
                 base + quote(item.path, safe="" if item.kept == "outside" else "/"), properties=about
             )
@@ -102,7 +102,7 @@ class _Crate:
         return self.data[path]
 
     def _run(self, step: Step) -> Entity:
-        """Add the run of a stage: its notebook or command, its inputs and parameters, its outs."""
+        """Add the run of a stage with its notebook or command, inputs, parameters and outs, and return it."""
         tool = next((self.data[item.path] for item in step.code if item.path in step.cmd.split()), None)
         given = [self.data[item.path] for item in (*step.code, *step.data)]
         for package in step.packages:
