@@ -17,7 +17,8 @@ import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
-from recommit.check.declared import Declared, check
+from recommit.check.declared import Declared
+from recommit.check.findings import check
 from recommit.learning.parts import built
 from recommit.learning.point_in_time import changes_with_the_future, instants, rebuild
 from recommit.problem import Problem, load_problem

@@ -1,1 +1,1 @@
-"""`recommit check`: what the project declares, against what its notebooks and modules say, and without a run."""
+"""`recommit check`: compares what a project declares with its notebooks and modules, without a run."""

@@ -1,4 +1,4 @@
-"""Write into dvc.yaml what outs, notebooks and modules already say: the deps of every stage."""
+"""Writes the deps of every stage into dvc.yaml, derived from outs, notebooks and modules."""
 
 import ast
 import json
@@ -22,24 +22,24 @@ from recommit.project.pipeline import Stage, is_in
 _TEMPLATE = re.compile(r"\$\{[^}]*\}")
 _PAGES = (".ipynb", ".json", ".png", ".svg", ".jpg", ".jpeg", ".gif")
 _RUNNER = ("src/recommit/notebook", "src/recommit/project")
-"""What runs every stage: declared as folders, since hardly a change in them concerns one stage alone."""
+"""The packages that run every stage. They are deps as folders, because most changes in them concern all stages."""
 _MANY = 3
-"""From so many modules on, the folder of a problem's package stands for all of them."""
+"""A problem's package with at least so many modules is a dep as a folder. More keeps modules as separate deps."""
 _GATHERED = ("reports/evidence", "reports/advice")
-"""Folders that the report reads as a whole, whichever stage writes a file there."""
+"""Folders that the report reads as a whole."""
 
 
 def write_deps(declared: Declared) -> list[str]:
-    """Write the deps of every stage into dvc.yaml, and return the names of the stages whose deps changed.
+    """Writes the deps of every stage into dvc.yaml, and returns the names of the stages whose deps changed.
 
-    `declared` is the project. All else in dvc.yaml stays byte for byte; comments among the deps go. Raises Refusal,
-    and writes nothing, where dvc.yaml, a notebook or a module cannot be read.
+    `declared` is the project. All other bytes of dvc.yaml stay as they are; comments among the deps are removed. Raises
+    Refusal, and writes nothing, if dvc.yaml, a notebook or a module cannot be read.
     """
     path = declared.folder / "dvc.yaml"
     text = path.read_text(encoding="utf-8")
     code = Code(declared.folder)
     stages = {stage.family: stage for stage in declared.stages if len(stage.words) > 1}
-    # What is kept in Git or by `dvc add`, and a notebook may read though no stage writes it; outs of removed stages.
+    # Files that Git or `dvc add` keeps, which a notebook may read though no stage writes them; outs of removed stages.
     kept = run(declared.folder, "ls-files", "--", "data", "models").stdout.splitlines()
     tracked = [file.removesuffix(".dvc") for file in kept]
     gone = [out.path for stage in leftovers(declared.folder, declared.stages) for out in stage.outs]
@@ -57,10 +57,11 @@ def write_deps(declared: Declared) -> list[str]:
 def deps_of(stage: Stage, declared: Declared, code: Code, tracked: Sequence[str], gone: Sequence[str]) -> list[str]:
     """Returns every dep of `stage` as dvc.yaml writes it: notebook, data, modules and lock file, in this order.
 
-    The data are the outs of other stages, and the files in Git under data/ and models/, that the notebook names; of
-    several items of a matrix their folder, and of a model's file its folder, since they are read together. The report
-    reads what the stages before it show. `tracked` are the files in Git, `gone` the outs of stages that were taken out
-    of dvc.yaml. A declared dep that is neither code nor derived stays, unless it is in `gone` and not in the notebook.
+    The data are the outs of other stages, and the files in Git under data/ and models/, that the notebook names. For
+    several items of a matrix, and for the file of a model, the dep is their folder, because they are read together. The
+    deps of the report are what other stages show. `tracked` are the files in Git, `gone` the outs of stages that were
+    removed from dvc.yaml. A declared dep that is neither code nor derived stays, unless it is in `gone` and the
+    notebook does not name it.
     """
     folder = declared.folder
     made = _made(declared, stage.family, tracked)
@@ -85,14 +86,14 @@ def deps_of(stage: Stage, declared: Declared, code: Code, tracked: Sequence[str]
 
 
 def _made(declared: Declared, reader: str, tracked: Sequence[str]) -> list[str]:
-    """The outs of the stages other than `reader` as dvc.yaml writes them, then Git's files under data/ and models/."""
+    """Returns the outs of all stages but `reader` as dvc.yaml writes them, then the `tracked` files."""
     outs = [out for name in declared.entries if name != reader for out in _outs(declared, name)]
     own = _outs(declared, reader)
     return [*outs, *(file for file in tracked if not file.endswith(".gitignore") and file not in (*outs, *own))]
 
 
 def _outs(declared: Declared, name: str) -> list[str]:
-    """The outs of a stage, metrics and plots too, as dvc.yaml writes them; the executed notebook stands first."""
+    """Returns the outs, metrics and plots of a stage as dvc.yaml writes them, the executed notebook first."""
     entry = declared.entries[name]
     listed = [one for section in ("outs", "metrics", "plots") for one in entry.get(section) or []]
     outs = [normpath(str(out)) for one in listed for out in (one if isinstance(one, dict) else [one])]
@@ -106,7 +107,7 @@ def _named(declared: Declared, stage: Stage, code: Code, made: list[str]) -> Ite
 
 
 def _named_by(stage: Stage, declared: Declared, code: Code) -> list[str]:
-    """What the notebook of `stage` names that is not one of its own outs; nothing where it has no readable notebook."""
+    """Returns the paths that the notebook of `stage` names, without its own outs; [] without a readable notebook."""
     if not stage.notebook or stage.notebook not in declared.readable:
         return []
     named = set(_patterns(code.tree(stage.notebook), set(stage.item)))
@@ -114,7 +115,7 @@ def _named_by(stage: Stage, declared: Declared, code: Code) -> list[str]:
 
 
 def _dep(pattern: str, out: str) -> str | None:
-    """The dep by which a notebook that names `pattern` reads `out`, or None where it does not."""
+    """Returns the dep by which a notebook that names `pattern` reads `out`, or None if it does not read it."""
     if pattern == out:
         return _folder_of_model(out)
     names, parts = pattern.split("/"), _TEMPLATE.sub("*", out).split("/")
@@ -130,13 +131,13 @@ def _fits(name: str, part: str) -> bool:
 
 
 def _folder_of_model(out: str) -> str:
-    """models/NAME for a file in it: a model is read with the manifest beside it."""
+    """Returns models/NAME for a file in this folder, because a model is read with its manifest; else `out`."""
     parts = out.split("/")
     return "/".join(parts[:2]) if parts[0] == "models" and len(parts) > 2 and "${" not in out else out
 
 
 def _patterns(tree: ast.AST, item: set[str]) -> Iterator[str]:
-    """Texts of the code that may be paths: `*` for what only a run can tell, `${item.model}` for a matrix value."""
+    """Yields texts in the code that may be paths: `*` is known only in a run, `${item.model}` is a matrix value."""
     known = _loops(tree) | {name: [f"${{item.{name}}}"] for name in item}
     formatted = [node for node in ast.walk(tree) if isinstance(node, ast.JoinedStr)]
     pieces = {id(piece) for node in formatted for piece in node.values}
@@ -152,7 +153,7 @@ def _patterns(tree: ast.AST, item: set[str]) -> Iterator[str]:
 
 
 def _loops(tree: ast.AST) -> dict[str, list[str]]:
-    """The texts that a name of the code takes, where it is the variable of loops over such texts and nothing else."""
+    """Returns the values of each name in the code that is only the variable of one loop over constants."""
     loops: dict[str, list[str]] = {}
     bound = Counter(
         node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
@@ -177,7 +178,7 @@ def _texts(piece: ast.expr, known: Mapping[str, list[str]]) -> list[str]:
 
 
 def _shown(declared: Declared, report: Stage) -> Iterator[str]:
-    """Of each other stage notebook, metrics and figures; then decision, evidence and advice; then the documents."""
+    """Yields notebook, metrics and figures of all other stages, then decision, evidence, advice, and documents."""
     others = [name for name in declared.entries if name != report.family]
     outs = [out for name in others for out in _outs(declared, name)]
     pages = (out for out in outs if out.startswith("reports/") and out.endswith(_PAGES))
@@ -190,11 +191,11 @@ def _shown(declared: Declared, report: Stage) -> Iterator[str]:
 
 
 def _modules(stage: Stage, declared: Declared, code: Code) -> list[str]:
-    """The modules that `stage` uses, the problem's first; a package of which it uses every module, as one folder."""
+    """Returns the modules that `stage` uses, the problem's first. A package used as a whole is one folder."""
     used = sorted(filter(code.holds_code, code.used_by(stage)))
     packages = {dirname(file) for file in used}
     whole = {package for package in packages if package in _RUNNER or code.modules_in(package) <= set(used)}
-    # A problem's package may hold documents beside its modules; a change in them is none of the code's.
+    # A problem's package with documents beside its modules is no dep as a whole: a changed document changes no code.
     problems = {package for package in whole if package.count("/") == 1}
     whole -= {one for one in problems if len(code.modules_in(one)) < _MANY or not code.only_modules_in(one)}
     found = dict.fromkeys(next((package for package in sorted(whole) if is_in(file, package)), file) for file in used)
@@ -202,7 +203,7 @@ def _modules(stage: Stage, declared: Declared, code: Code) -> list[str]:
 
 
 def _places(text: str) -> Iterator[tuple[str, int, int, str]]:
-    """(stage, first line, line after the last, indent) of the deps of each stage, or of where they belong."""
+    """Yields (stage, first line, line after the last, indent) of the deps of each stage, or where to put them."""
     [stages] = [value for key, value in YAML().compose(text).value if key.value == "stages"]
     for name, entry in stages.value:
         values = {key.value: (key, value) for key, value in entry.value}
@@ -212,7 +213,7 @@ def _places(text: str) -> Iterator[tuple[str, int, int, str]]:
 
 
 def _as_yaml(dep: str) -> str:
-    """`dep` as an entry of a YAML list: in quotes where YAML would read it as something else."""
+    """Returns `dep` as an entry of a YAML list, in quotes if YAML would read it as something else."""
     try:
         return dep if YAML(typ="safe", pure=True).load(f"- {dep}\n") == [dep] else json.dumps(dep)
     except YAMLError:

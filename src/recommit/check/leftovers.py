@@ -1,4 +1,4 @@
-"""What a stage leaves behind when dvc.yaml declares it no more: its entry in dvc.lock, and its outs on disk."""
+"""Removes what is left of a stage that dvc.yaml no longer declares: its entry in dvc.lock and its outs."""
 
 import shutil
 from collections.abc import Iterator, Sequence
@@ -10,11 +10,11 @@ from recommit.project.pipeline import Stage, is_in, stages
 
 
 def remove_leftovers(folder: Path) -> Iterator[str]:
-    """Remove what stages that dvc.yaml in `folder` no longer declares have left, and yield a line for each removal.
+    """Removes what is left of stages that dvc.yaml in `folder` no longer declares, and yields a line for each.
 
-    An out is removed from disk where it is as dvc.lock records it. It stays where a declared stage writes it, where a
-    stage reads that very file as a dep of its own or `dvc add` tracks it, so that it became raw data, and where it was
-    edited since its stage ran.
+    An out is removed from disk if it is as dvc.lock records it. It stays if a declared stage writes it, if it was
+    edited since its stage ran, and if it became raw data: a stage has exactly this file as a dep, or `dvc add` tracks
+    it.
     """
     declared = stages(folder)
     left = leftovers(folder, declared)
@@ -33,7 +33,7 @@ def remove_leftovers(folder: Path) -> Iterator[str]:
 
 
 def leftovers(folder: Path, declared: Sequence[Stage]) -> list[LockedStage]:
-    """The stages that dvc.lock in `folder` records and that are not among the `declared` ones."""
+    """Returns the stages that dvc.lock in `folder` records and that are not among the `declared` ones."""
     names = {stage.name for stage in declared}
     recorded = read_lock(folder) if (folder / "dvc.lock").is_file() else ()
     return [stage for stage in recorded if stage.name not in names]

@@ -1,4 +1,4 @@
-"""Reads from the text of notebooks and modules, without running them, which modules and files they use."""
+"""Finds the modules and files that notebooks and modules use, from their text, without running them."""
 
 import ast
 import json
@@ -15,7 +15,7 @@ from recommit.problem import named_problem
 from recommit.project.pipeline import Stage
 
 _PROBLEM = "recommit.notebook.problem"
-"""What a notebook imports to be given the project's problem: the modules of that are then used too."""
+"""A notebook that imports this name uses the modules of the project's problem too."""
 _IMPORTING = ("importlib.import_module", "import_module", "__import__")
 
 
@@ -58,7 +58,7 @@ def imports(tree: ast.AST, package: str = "") -> Iterator[str]:
 
 
 def _run(tree: ast.AST) -> Iterator[ast.AST]:
-    """Yields all nodes of `tree` but those under `if TYPE_CHECKING:`, which nothing runs."""
+    """Yields all nodes of `tree` except those under `if TYPE_CHECKING:`, which never run."""
     yield tree
     for node in ast.iter_child_nodes(tree):
         if not (isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")):
@@ -68,14 +68,14 @@ def _run(tree: ast.AST) -> Iterator[ast.AST]:
 def _absolute(name: str, package: str) -> str:
     try:
         return resolve_name(name, package)
-    except ImportError:  # it leads out of the topmost package, so to nothing
+    except ImportError:  # it leads out of the topmost package
         return name
 
 
 def files_named(tree: ast.AST, item: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
     """Yields each name that a notebook's cells give to the project's `path(...)`, and whether it is the whole name.
 
-    An f-string is filled in with the values of the matrix `item`, as far as it holds nothing else.
+    An f-string is filled in with the values of the matrix `item`, up to the first other value.
     """
     if "recommit.notebook.path" not in imports(tree):
         return
@@ -88,7 +88,7 @@ def files_named(tree: ast.AST, item: Mapping[str, Any]) -> Iterator[tuple[str, b
 
 
 def _filled(pieces: list[ast.expr], item: Mapping[str, Any]) -> tuple[str, bool]:
-    """Returns an f-string's text up to the first piece that only a run can tell, and whether that is all of it."""
+    """Returns an f-string's text up to the first value that is known only in a run, and whether that is all of it."""
     text = ""
     for piece in pieces:
         match piece:
@@ -118,14 +118,14 @@ class Code:
         return self._trees[file]
 
     def holds_code(self, file: str) -> bool:
-        """Returns whether a module is more than its docstring: an empty `__init__` cannot change a result."""
+        """Returns whether a module has code besides docstrings. Without code, it cannot change a result."""
         body = self.tree(file).body
         return not all(isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) for node in body)
 
     def used_by(self, stage: Stage) -> set[str]:
-        """Returns the files of all modules that the stage's `recommit` verb and its notebook import, and so on."""
+        """Returns the files of all modules that the stage's verb and notebook import, directly or indirectly."""
         names = {"recommit.cli", f"recommit.verbs.{stage.words[1]}"}
-        if stage.notebook and (self._folder / stage.notebook).is_file():  # one that is not there is found elsewhere
+        if stage.notebook and (self._folder / stage.notebook).is_file():  # a missing notebook is a finding of its own
             names |= self._imported_by(stage.notebook)
         if _PROBLEM in names:
             names.add(named_problem(self._folder)[0])
@@ -151,16 +151,16 @@ class Code:
         return found
 
     def kernel(self) -> list[str]:
-        """The files of the kernel spec where the machinery lies in the project: no import leads to them."""
+        """Returns the files of the kernel spec, which no import finds, if the machinery is in the project."""
         folder = self._folder / "src/recommit/notebook/kernels"
         return sorted(path.relative_to(self._folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
     def modules_in(self, package: str) -> set[str]:
-        """The modules of a package, by its folder in the project, and beneath it, that hold code."""
+        """Returns the modules with code in and beneath the folder `package` of the project."""
         return {file for file in self._modules.values() if file.startswith(f"{package}/") and self.holds_code(file)}
 
     def only_modules_in(self, package: str) -> bool:
-        """Whether a package's folder holds modules alone, so that no change in it is one of other files."""
+        """Returns whether the folder `package` of the project holds only modules."""
         files = (path for path in (self._folder / package).rglob("*") if path.is_file())
         return all(path.suffix == ".py" for path in files if "__pycache__" not in path.parts)
 
@@ -171,7 +171,7 @@ class Code:
         return self._imports[file]
 
     def _files_of(self, name: str) -> Iterator[str]:
-        """Yields the files that importing a dotted name runs: each package's `__init__` on the way, and the module."""
+        """Yields the files that run when a dotted name is imported: the `__init__` of each package, and the module."""
         parts = name.split(".")
         for length in range(1, len(parts) + 1):
             file = self._modules.get(".".join(parts[:length]))

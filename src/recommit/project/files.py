@@ -1,4 +1,4 @@
-"""Where the project is, and how a file is written so that no half of it is ever seen."""
+"""Finds the project's folder, and writes a file whole or not at all."""
 
 from pathlib import Path
 
@@ -9,7 +9,10 @@ REQUIREMENTS = "locks/run.txt"
 
 
 def root(start: Path | None = None) -> Path:
-    """The project's folder: the nearest one at or above `start`, by default the current folder, that holds dvc.yaml."""
+    """Returns the project's folder: the nearest one with a dvc.yaml, from `start` (default: current folder) upward.
+
+    Raises Refusal where there is none.
+    """
     start = (start or Path.cwd()).resolve()
     for folder in (start, *start.parents):
         if (folder / "dvc.yaml").is_file():
@@ -18,7 +21,7 @@ def root(start: Path | None = None) -> Path:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write `content` to the file `path`, which then is whole; after an error it is as it was before."""
+    """Writes `content` to the file `path`. If that fails, the file is as it was before."""
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.unfinished")
     try:

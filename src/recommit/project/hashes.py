@@ -9,16 +9,19 @@ from pathlib import Path
 from pathspec import GitIgnoreSpec
 
 Ignored = Callable[[str], bool]
-"""Whether DVC leaves a path of the project out of folders."""
+"""Called with a path in the project: returns whether DVC leaves it out of a folder's hash."""
 
 
 def stays_inside(name: str) -> bool:
-    """Whether the path `name`, put into a folder, stays in it, and out of a `.git` that belongs to a repository."""
+    """Returns whether the path `name`, taken below a folder, stays in this folder and leads into no `.git`."""
     return not any(part in ("", ".", "..") or part.lower() == ".git" for part in name.split("/"))
 
 
 def ignored_by_dvc(folder: Path) -> Ignored:
-    """What .dvcignore says, in `folder` and in the folders beneath it, and what DVC leaves out of itself."""
+    """Returns the rule by which DVC ignores files of the project in `folder`.
+
+    It follows all .dvcignore files in `folder` and beneath it, and what DVC always ignores.
+    """
 
     @cache
     def rules(above: str) -> GitIgnoreSpec | None:
@@ -39,7 +42,7 @@ def ignored_by_dvc(folder: Path) -> Ignored:
 
 
 def files_in(folder: Path, name: str, ignored: Ignored) -> Iterator[str]:
-    """The files in the folder `folder` that DVC counts, by their path in it; `name` is the folder's in the project."""
+    """Yields the files of `folder` that DVC counts, as paths in it, sorted. `name` is its path in the project."""
     for path in sorted(folder.rglob("*")):
         inside = path.relative_to(folder).as_posix()
         if path.is_file() and not ignored(f"{name}/{inside}"):
@@ -47,28 +50,28 @@ def files_in(folder: Path, name: str, ignored: Ignored) -> Iterator[str]:
 
 
 def md5_of(path: Path) -> str:
-    """A file's hash as DVC 3 records it."""
+    """Returns the MD5 of the file `path`, as DVC 3 records it."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
 def md5_of_bytes(content: bytes) -> str:
-    """The hash of a file that holds these, as DVC 3 records it."""
+    """Returns the MD5 of `content`, as DVC 3 records it for a file."""
     return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
 def listed(files: Mapping[str, str]) -> bytes:
-    """A folder as DVC 3 writes it down, from its files' hashes by their path in it."""
+    """Returns the JSON by which DVC 3 records a folder; `files` maps each path in it to its hash."""
     return json.dumps([{"md5": files[name], "relpath": name} for name in sorted(files)], sort_keys=True).encode()
 
 
 def md5_of_folder(files: Mapping[str, str]) -> str:
-    """A folder's hash as DVC 3 records it."""
+    """Returns the hash of a folder as DVC 3 records it, ending with `.dir`; `files` maps each path to its hash."""
     return md5_of_bytes(listed(files)) + ".dir"
 
 
 def hash_of(path: Path, name: str, ignored: Ignored) -> str:
-    """The hash of a file or folder on disk, which is `name` in the project."""
+    """Returns the hash of the file or folder `path`, whose path in the project is `name`."""
     if not path.is_dir():
         return md5_of(path)
     return md5_of_folder({inside: md5_of(path / inside) for inside in files_in(path, name, ignored)})

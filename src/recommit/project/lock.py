@@ -19,13 +19,13 @@ class Recorded:
 
     @property
     def is_outside(self) -> bool:
-        """Whether it is not in the project: another folder, or a remote."""
+        """Whether it lies outside the project: in another folder, or at a URL."""
         return "://" in self.path or posixpath.isabs(self.path) or self.path.split("/")[0] == ".."
 
 
 @dataclass(frozen=True)
 class LockedStage:
-    """One stage of dvc.lock."""
+    """One stage as dvc.lock records it: its command lines, inputs, parameters by dotted key, and outs."""
 
     name: str
     cmd: tuple[str, ...]
@@ -35,14 +35,14 @@ class LockedStage:
 
     @property
     def family(self) -> str:
-        """The name in dvc.yaml: an item of a matrix stage without its item."""
+        """The stage's name in dvc.yaml: `train` for the matrix item `train@boosting-full`."""
         return self.name.partition("@")[0]
 
 
 def read_lock(folder: Path) -> Iterator[LockedStage]:
-    """The stages of dvc.lock in `folder`, in its order, whether what they read and made is in the project or not.
+    """Yields the stages of dvc.lock in `folder`, in the file's order.
 
-    Raises Refusal where it is missing or not DVC 3's.
+    Raises Refusal where the file is missing, or is not as DVC 3 writes it.
     """
     if not (folder / "dvc.lock").is_file():
         raise Refusal("the commit has no dvc.lock: its pipeline was never run, or its results were never committed")
@@ -65,13 +65,16 @@ def read_lock(folder: Path) -> Iterator[LockedStage]:
 def _recorded(entry: Mapping[str, Any]) -> Recorded:
     path = entry["path"] if "://" in entry["path"] else posixpath.normpath(entry["path"])
     found = Recorded(path, str(entry.get("md5") or ""))
-    if not found.md5 and not found.is_outside:  # what is elsewhere may have another kind of hash
+    if not found.md5 and not found.is_outside:  # outside the project it may have another kind of hash
         raise KeyError("md5")
     return found
 
 
 def read_added(folder: Path, files: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """What the .dvc files among `files` track, path to hash; a path may lie outside the project in `folder`."""
+    """Yields (path, hash) of each file or folder that the .dvc files among `files` track.
+
+    `files` are paths in the project `folder`; a tracked path may lie outside of it.
+    """
     for name in sorted(file for file in files if file.endswith(".dvc")):
         for out in read_yaml(folder / name).get("outs") or []:
             if not isinstance(out, dict) or "path" not in out:

@@ -1,4 +1,4 @@
-"""The parameters of a stage: what `params.yaml` says, cut down to what `dvc.yaml` declares."""
+"""The parameters of a stage: the values of params.yaml whose keys the stage declares in dvc.yaml."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -12,11 +12,11 @@ from recommit.project.yaml import read_params
 
 
 class Params(Mapping[str, Any]):
-    """`params.yaml` of the project around the current folder, as it is now.
+    """The values of params.yaml in the project around the current folder, read anew each time.
 
-    A notebook's parameters cell takes its defaults from here, so that a value stands in one place:
-    `seed: int = params["seed"]`. In a pipeline run the stage's own values then replace them. Of a matrix, it is
-    the last value under `fits`: `model: str = params["model"]` takes the last model there.
+    A notebook's parameters cell takes its defaults from here, as in `seed: int = params["seed"]`, so that each value
+    is written in one place. In a pipeline run, the stage's values replace these defaults. For a matrix value, the
+    default is the last one under `fits`: `model: str = params["model"]` gives the last model there.
     """
 
     def __getitem__(self, key: str) -> Any:
@@ -41,10 +41,10 @@ params = Params()
 
 
 def declared_values(stage: Stage, folder: Path) -> dict[str, Any]:
-    """What the stage's notebook receives: top-level keys of params.yaml, pruned to the declared ones, and its item.
+    """Returns the values that the notebook of `stage` receives, by top-level key: its parameters and matrix values.
 
-    `models.boosting` gives `{"models": {"boosting": {...}}}`. A declared key that params.yaml lacks, or one that is
-    also the name of a matrix value, is refused.
+    The declared key `models.boosting` gives `{"models": {"boosting": {...}}}`. Raises Refusal for a declared key that
+    params.yaml in `folder` lacks, and for one that is also the name of a matrix value.
     """
     content = read_params(folder)
     values: dict[str, Any] = {}
@@ -67,7 +67,7 @@ def declared_values(stage: Stage, folder: Path) -> dict[str, Any]:
 
 
 def leaves(params: Mapping[str, Any], above: str = "") -> Iterator[str]:
-    """The dotted keys of params.yaml's values: `models.boosting.max_iter`."""
+    """Yields the dotted key of each value in `params`, such as `models.boosting.max_iter`."""
     for key, value in params.items():
         if isinstance(value, Mapping) and value:
             yield from leaves(value, f"{above}{key}.")
@@ -83,7 +83,7 @@ def _inside(source: Any, part: str, key: str, stage: Stage) -> Any:
 
 
 def _refuse_other_keys(values: Any, above: str = "") -> None:
-    """Keys that are not text would reach the notebook as text: then Jupyter and the pipeline would differ."""
+    """Raises Refusal for a key that is not text: papermill would turn it into text, and Jupyter would not."""
     if isinstance(values, list):
         for value in values:
             _refuse_other_keys(value, above)

@@ -1,4 +1,4 @@
-"""Read the YAML files of a project: a date without quotes is text, and a broken file is refused by its name."""
+"""Reads the YAML files of a project: a date without quotes is text, and a broken file is refused by its name."""
 
 from copy import deepcopy
 from functools import lru_cache
@@ -12,7 +12,7 @@ from recommit import Refusal
 
 
 class _Date(str):
-    """A date without quotes: text to us, and where DVC reads values, something that it cannot take."""
+    """A date without quotes. It is read as text, and refused where DVC reads values, because DVC cannot."""
 
 
 class _Constructor(SafeConstructor):
@@ -26,7 +26,10 @@ _Constructor.add_constructor("tag:yaml.org,2002:timestamp", _Constructor.date)
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """The mapping that a YAML file holds; dates stay text. A missing or broken file is refused by name."""
+    """Returns the mapping in the YAML file `path`; dates stay text.
+
+    Raises Refusal, which names the file, if it is missing, not UTF-8, not YAML, or holds no mapping.
+    """
     try:
         content = deepcopy(_parsed(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
@@ -42,21 +45,21 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 @lru_cache(maxsize=8)
 def _parsed(text: str) -> Any:
-    """What a text of YAML says. It is copied for each who asks: to read params.yaml takes ten times as long."""
+    """Returns the content of the YAML `text`. Callers copy it: parsing params.yaml again takes ten times as long."""
     yaml = YAML(typ="safe", pure=True)
     yaml.Constructor = _Constructor
     return yaml.load(text)
 
 
 def read_params(folder: Path) -> dict[str, Any]:
-    """params.yaml of the project in `folder`. Raises Refusal for a date without quotes, which DVC cannot read."""
+    """Returns params.yaml of the project in `folder`. Raises Refusal for a date without quotes: DVC cannot read it."""
     content = read_yaml(folder / "params.yaml")
     refuse_dates(content, f"{folder / 'params.yaml'}: ")
     return content
 
 
 def refuse_dates(thing: Any, where: str) -> None:
-    """Raises Refusal if `thing`, which stands at `where` in a file, holds a date without quotes."""
+    """Raises Refusal if `thing` holds a date without quotes; `where` is its file and key, for the message."""
     if isinstance(thing, _Date):
         raise Refusal(f'{where.rstrip(".")} is a date, which DVC cannot read: quote it, "{thing}"')
     for key, value in thing.items() if isinstance(thing, dict) else enumerate(thing if isinstance(thing, list) else []):

@@ -1,4 +1,4 @@
-"""`recommit check`: finds what is to mend in the project without running it."""
+"""`recommit check`: finds faults of the project without running it."""
 
 import json
 
@@ -9,14 +9,14 @@ from recommit import Refusal
 
 @click.command(name="check")
 @click.option("--json", "as_json", is_flag=True, help="Print a list of objects with `where` and `what`.")
-@click.option("--fix", is_flag=True, help="First write what can be derived, and remove what nothing makes any more.")
+@click.option("--fix", is_flag=True, help="First write what can be derived, and remove what no stage makes any more.")
 def command(as_json: bool, fix: bool) -> None:
     """Compare what dvc.yaml and params.yaml declare with what notebooks and modules use, and run nothing.
 
-    Parameters cells, deps against imports and file names, outs, metrics and plots, unused parameters, notebooks with
-    outputs: everything to mend is a line. It takes about a second, so that a Git hook can call it. A notebook that no
-    stage runs is yours to scratch on. With --fix, the deps of every stage are first written into dvc.yaml, and the
-    files and dvc.lock entries of stages that were taken away are removed; each change is a line.
+    It checks parameters cells, deps against imports and file names, outs, metrics and plots, unused parameters, and
+    notebooks with outputs. Each fault is a line. It takes about a second, so that a Git hook can call it. A notebook
+    that no stage runs is not checked. With --fix, the deps of every stage are first written into dvc.yaml, and the
+    files and dvc.lock entries of removed stages are deleted; each change is a line.
 
     \b
     Examples:
@@ -24,8 +24,9 @@ def command(as_json: bool, fix: bool) -> None:
       recommit check --fix
     Exit status: 0 nothing to mend, 1 something, 2 it could not start.
     """
-    from recommit.check.declared import Declared, check
+    from recommit.check.declared import Declared
     from recommit.check.deps import write_deps
+    from recommit.check.findings import check
     from recommit.check.leftovers import remove_leftovers
     from recommit.project.files import root
 

@@ -12,9 +12,11 @@ from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
 from recommit import Refusal
-from recommit.check.declared import Declared, check
+from recommit.check.declared import Declared
+from recommit.check.findings import check
 from recommit.project.dvc import dvc_config
-from recommit.project.pipeline import alone, stages, templates
+from recommit.project.dvcyaml import alone, templates
+from recommit.project.pipeline import stages
 from recommit.project.yaml import read_params
 
 PARAMS = """\

@@ -12,7 +12,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from recommit import Refusal
-from recommit.check.declared import Declared, check
+from recommit.check.declared import Declared
+from recommit.check.findings import check
 from recommit.rawtable.form import Form
 from recommit.template.begin import answered
 from recommit.template.look import Question, Said

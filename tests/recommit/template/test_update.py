@@ -11,7 +11,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from recommit import Refusal
-from recommit.check.declared import Declared, check
+from recommit.check.declared import Declared
+from recommit.check.findings import check
 from recommit.template.update import changes_of, update
 from recommit.verbs.update import command
 from tests.recommit.template.test_begin import git, new

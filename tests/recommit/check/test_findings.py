@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from recommit import Refusal
-from recommit.check.declared import Declared, check, undeclared_code
+from recommit.check.declared import Declared
+from recommit.check.findings import check, undeclared_code
 from recommit.check.uses import Code
 from recommit.project.pipeline import stages
 
@@ -258,7 +259,7 @@ def test_noise_in_a_notebook_is_found_and_make_format_mends_it(
 ) -> None:
     copy.notebook("predict", change)
     assert copy.found() == [
-        f"notebooks/predict.ipynb: it holds {noise}; expected sources alone: `make format` mends it"
+        f"notebooks/predict.ipynb: it holds {noise}; expected only sources: `make format` removes the rest"
     ]
     mend = Path(sys.executable).with_name("nbstripout")
     subprocess.run([mend, "--keep-id", "notebooks/predict.ipynb"], cwd=copy.folder, check=True)
