@@ -1,1 +1,1 @@
-"""Prove a commit: replay its stages and compare what they make with what was recorded."""
+"""Proves a commit: replays its stages and compares what they make with what was recorded."""

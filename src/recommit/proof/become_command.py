@@ -1,4 +1,4 @@
-"""Become a stage's command, which ends with the process that started it: `become_command.py PARENT CPU COMMAND...`.
+"""Replaces itself by a stage's command, `become_command.py PARENT CPU COMMAND...`, which ends when PARENT ends.
 
 PARENT is the number of the process that started this one, CPU the only processor to run on, or `-` for all. Nothing of
 the project is imported.
@@ -13,7 +13,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 def main(parent: str, cpu: str, *command: str) -> None:
-    """Lets this process end with `parent` and run on `cpu`, then replaces it by `command`."""
+    """Makes this process end when `parent` ends and run on `cpu`, then replaces it by `command`."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
         if cpu != "-":

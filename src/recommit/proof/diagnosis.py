@@ -1,4 +1,4 @@
-"""Finds out why a replay gave another result: varies nothing, then halves what was varied until one thing is left."""
+"""Finds out why a replay gave another result: varies nothing, then halves the variations until one is left."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -6,13 +6,13 @@ from recommit.proof.sandbox import Outcome
 from recommit.proof.variations import SEEDED, Variation
 
 Replay = Callable[[Sequence[Variation]], Outcome]
-"""Replays the stage with these variations."""
+"""Called with variations: replays the stage with them."""
 
 
 def diagnose(replay: Replay, varied: Sequence[Variation], broken: Outcome, recorded: Mapping[str, str]) -> str:
-    """Returns in words which one of `varied` changes what the stage gives, or that none does.
+    """Returns in words which one of `varied` changes the results of the stage, or that none does.
 
-    `broken` is what the stage gave with all of them, `recorded` the hash of each out. This costs two replays, and then
+    `broken` is the outcome with all of them, `recorded` maps each out to its hash. This takes two replays, and then
     about log2 of the number of variations.
     """
     first, again = replay(()), replay(())
@@ -33,7 +33,7 @@ def diagnose(replay: Replay, varied: Sequence[Variation], broken: Outcome, recor
 
 
 def _unstable(replay: Replay) -> str:
-    """Returns why two replays with nothing varied differ: seeding the random number generators tells."""
+    """Returns why two replays with nothing varied differ: if seeded ones do not, it is randomness."""
     if replay([SEEDED]).digest == replay([SEEDED]).digest:
         return "unseeded randomness: replays with nothing varied differ, seeded they do not"
     return "the wall clock or the system's entropy: replays with nothing varied differ, even seeded"
@@ -43,8 +43,8 @@ def _constant(outcome: Outcome, recorded: Mapping[str, str]) -> str:
     if outcome.status:
         return "it fails here, whatever is varied"
     if outcome.outs == recorded:
-        return "it did not come back once, and did in every further replay: a rare race, or the machine"
+        return "it came back in every further replay: a rare race condition, or a fault of the machine"
     return (
-        "nothing that was varied matters, and the recorded result is not what this commit's code gives here: it was "
-        "made on another kind of machine, by another environment, at its own path or date; or it was edited or forged"
+        "no variation matters: this commit's code gives another result here. The recorded one was made on another kind "
+        "of machine, in another environment, at another path or date; or it was edited or forged"
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 
 def earlier_records(project: Path) -> Iterator[dict[str, Any]]:
-    """Yields the records that can be read, the newest last."""
+    """Yields all records that can be read, the newest one last."""
     own = sorted((project / ".recommit" / "proofs").glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
     for path in (project / "docs" / "proof.json", *own):
         try:
@@ -19,7 +19,7 @@ def earlier_records(project: Path) -> Iterator[dict[str, Any]]:
 
 
 def earlier_seconds(project: Path) -> dict[str, float]:
-    """Returns how long the replay of each stage took when it was last proved: the stage's name to seconds."""
+    """Returns how many seconds the last replay of each stage took, by the stage's name."""
     found: dict[str, float] = {}
     for record in earlier_records(project):
         try:

@@ -11,7 +11,7 @@ _PR_SET_CHILD_SUBREAPER = 36
 
 
 def main(*command: str) -> int:
-    """Returns the exit status of `command`, or 128 plus the number of the signal that ended it; kills what it left."""
+    """Runs `command`, kills the processes that it left, and returns its exit status, or 128 plus its signal."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
     process = subprocess.Popen(command)

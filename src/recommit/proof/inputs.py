@@ -1,4 +1,4 @@
-"""Says which files each stage of a commit reads, and whether the commit agrees with itself about them."""
+"""Finds the files that each stage of a commit reads, and contradictions in the commit about them."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,10 +17,10 @@ from recommit.proof.commit import Commit, unkept
 
 @dataclass(frozen=True)
 class Inputs:
-    """The inputs of one stage: `files` are those that its sandbox holds, path to hash.
+    """The inputs of one stage: `files` maps each path in its sandbox to its hash.
 
-    `lacking` are inputs whose contents are not known: they are nowhere, or the stage that makes them was not replayed
-    yet. `stale` says in words why the stage cannot be replayed at all.
+    `lacking` are inputs whose contents are not here: perhaps the stage that makes them was not replayed yet. `stale`
+    are the reasons, in words, why the stage cannot be replayed at all.
     """
 
     files: Mapping[str, str]
@@ -30,21 +30,21 @@ class Inputs:
 
 @dataclass(frozen=True)
 class CommitInputs:
-    """What the stages of `commit` read, as far as `contents` holds it. It holds more after each replay."""
+    """The inputs of the stages of `commit`. Their contents are in `contents`, which grows with each replay."""
 
     commit: Commit
     contents: Contents
 
     @cached_property
     def tree(self) -> dict[str, str]:
-        """The hash of each tracked file that any stage depends on or made."""
+        """The hash of each tracked file that is, or lies in, a dep or out of a stage."""
         commit, ignored = self.commit, ignored_by_dvc(self.commit.folder)
         paths = {recorded.path for stage in commit.stages for recorded in (*stage.deps, *stage.outs)}
         files = (file for path in paths for file in commit.beneath(path) if file == path or not ignored(file))
         return {file: self.contents.know(commit.folder / file) for file in files if (commit.folder / file).is_file()}
 
     def of(self, stage: LockedStage) -> Inputs:
-        """Returns what `stage` reads, as dvc.lock records it."""
+        """Returns the inputs of `stage` that dvc.lock records."""
         commit, contents, tree = self.commit, self.contents, self.tree
         made = {out.path: out.md5 for other in commit.stages for out in other.outs}
         sources = {**commit.added, **made}
@@ -75,9 +75,9 @@ class CommitInputs:
         return Inputs(files, (*unknown, *absent), tuple(stale))
 
     def _listing(self, path: str, sources: Mapping[str, str]) -> dict[str, str] | None:
-        """Returns the files of the folder `path`, name in it to hash, or None if they are not all known yet.
+        """Returns the files of the folder `path`, path in it to hash, or None if some are not known yet.
 
-        They are the commit's own and those of `sources`, which maps a path to its hash.
+        They are the tracked files, and those of `sources`, which maps paths to hashes.
         """
         found = {file: md5 for file, md5 in self.tree.items() if is_in(file, path)}
         for out, md5 in sources.items():
@@ -89,10 +89,10 @@ class CommitInputs:
         return {file[len(path) + 1 :]: md5 for file, md5 in found.items() if is_in(file, path)}
 
     def contradictions(self) -> Iterator[tuple[str, str]]:
-        """Yields where the commit contradicts itself: a stage's name, and what is wrong, in words.
+        """Yields each contradiction in the commit: the stage's name, and the fault in words.
 
-        That is: a stage whose results were never committed, a result in Git that is not the recorded one, a dvc.lock
-        edited by hand.
+        A fault is a stage whose results were never committed, a result in Git that is not the recorded one, or a
+        dvc.lock that was edited by hand.
         """
         commit, ignored = self.commit, ignored_by_dvc(self.commit.folder)
         recorded = {stage.name for stage in commit.stages}
@@ -167,10 +167,10 @@ def _stale_params(stage: LockedStage, declared: Stage, commit: Commit) -> Iterat
 
 
 def frozen_or_always_changed(commit: Commit) -> Iterator[tuple[str, str]]:
-    """Yields the stages that `dvc repro` never runs or always runs: the name, and what that means."""
+    """Yields the name of each stage that `dvc repro` never runs or always runs, and which of the two, in words."""
     means = {
-        "frozen": "is frozen: `dvc repro` never runs it again, whatever its inputs say",
-        "always_changed": "is always_changed: `dvc repro` runs it every time, whatever its inputs say",
+        "frozen": "is frozen: `dvc repro` never runs it, even if an input changed",
+        "always_changed": "is always_changed: `dvc repro` runs it every time, even if no input changed",
     }
     for name, entry in (read_yaml(commit.folder / "dvc.yaml").get("stages") or {}).items():
         for key, meaning in means.items():

@@ -1,4 +1,4 @@
-"""Says where a proof was made: Python, packages, processor, linear algebra, operating system."""
+"""Describes the machine of a proof: Python, packages, processor, linear algebra, operating system."""
 
 import hashlib
 import os
@@ -17,7 +17,7 @@ from recommit.project.files import REQUIREMENTS
 
 
 def unlike_the_lock(folder: Path) -> list[str]:
-    """Returns the packages whose installed version is not the one in locks/run.txt in `folder`, in words."""
+    """Returns each package whose installed version is not that of locks/run.txt in `folder`, with both versions."""
     if not (folder / REQUIREMENTS).is_file():
         return []
     found = []
@@ -37,7 +37,7 @@ def unlike_the_lock(folder: Path) -> list[str]:
 
 
 def machine(folder: Path, python: Path) -> dict[str, Any]:
-    """Returns facts for the record. `folder` is the commit's project, `python` what its stages run on."""
+    """Returns the facts for the record. `folder` is the commit's project, `python` the interpreter of its stages."""
     lock = folder / REQUIREMENTS
     return {
         "python": _asked(python, "import platform; print(platform.python_version())"),
@@ -59,7 +59,7 @@ def _pins() -> Mapping[str, str]:
 
 
 def _blas(python: Path, env: Mapping[str, str]) -> str | None:
-    """Returns the kernel that the linear algebra library chooses with `env`, such as Haswell, Zen or SkylakeX."""
+    """Returns the CPU kernel, such as Haswell or Zen, that the linear algebra library chooses with `env`."""
     code = (
         "import numpy, threadpoolctl; "
         "print(next((i['architecture'] for i in threadpoolctl.threadpool_info() if 'architecture' in i), ''))"
@@ -73,7 +73,7 @@ def _asked(python: Path, code: str, env: Mapping[str, str] | None = None) -> str
 
 
 def cpu() -> str:
-    """Returns the processor's model name, as far as the system tells it."""
+    """Returns the model name of the processor, as far as the system knows it."""
     with suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):

@@ -18,20 +18,20 @@ from recommit.proof.tolerance import read_tolerance
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Lets each cell that nbval collects compare its outputs by `compare_outputs`.
+    """Makes each cell that nbval collects compare its outputs by `compare_outputs`.
 
-    nbval has no hook for it. So two attributes of its items are set that it does not promise to keep, which is why
-    pyproject.toml stops below its next version.
+    nbval has no hook for this. So two attributes of its items are set that are not part of its interface, and
+    pyproject.toml excludes its next version.
     """
     if isinstance(item, IPyNbCell):
         item.compare_outputs = functools.partial(_compare, item)
         if item.cell.execution_count is None:
-            # nbval does not look at what a cell without a count shows; in an executed notebook every cell was run.
+            # nbval ignores the outputs of a cell without a count; in an executed notebook every cell was run.
             item.cell.execution_count = 0
 
 
 def _compare(item: IPyNbCell, test: Sequence[NotebookNode], reference: Sequence[NotebookNode]) -> bool:
-    """Returns whether the outputs agree; if not, `comparison_traceback` of the item says where."""
+    """Returns whether the outputs agree, and sets `comparison_traceback` of the item to the first difference."""
     folder = root(item.path.parent)
     recorded, new = (_canonical(outputs, folder) for outputs in (reference, test))
     found = compare_outputs(recorded, new, read_tolerance(folder))
@@ -40,7 +40,7 @@ def _compare(item: IPyNbCell, test: Sequence[NotebookNode], reference: Sequence[
 
 
 def _canonical(outputs: Sequence[NotebookNode], folder: Path) -> list[NotebookNode]:
-    """Returns `outputs` as an executed notebook keeps them, without counts: those depend on the cells before."""
+    """Returns `outputs` in canonical form, without execution counts, which depend on the cells before."""
     notebook = v4.new_notebook(cells=[v4.new_code_cell("", outputs=list(outputs))])
     outputs = canonical(notebook, folder).cells[0].outputs
     return [

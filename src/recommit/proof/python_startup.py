@@ -1,4 +1,4 @@
-"""What every Python in a sandbox runs first: a copy of this module lies there as `sitecustomize`, with calls added."""
+"""Runs first in every Python of a sandbox, where a copy of this module, with calls added, is `sitecustomize`."""
 
 import contextlib
 import os
@@ -41,4 +41,4 @@ def seed_generators() -> None:
 
     random.seed(0)
     random.Random = Seeded  # type: ignore[assignment, misc]
-    secrets.randbits = Seeded().getrandbits  # type: ignore[assignment]  # where numpy takes its entropy from
+    secrets.randbits = Seeded().getrandbits  # type: ignore[assignment]  # numpy takes its entropy from here

@@ -1,4 +1,4 @@
-"""Writes a proof in words: the table for the terminal, the record file, the line for a README."""
+"""Writes a proof as a table for the terminal, as a record file, and as a line for a README."""
 
 import json
 import re
@@ -31,7 +31,7 @@ def write_record(record: Mapping[str, Any], path: Path) -> None:
 
 
 def table(proof: Proof) -> Iterator[str]:
-    """Yields the lines of the verdict: one for each stage, and below it what is wrong with the stage."""
+    """Yields the lines of the table: one for each stage, and below it the faults of the stage."""
     width = max([len(stage.stage) for stage in proof.stages] + [5])
     yield f"{'stage':<{width}}  {'verdict':<10}  {'outputs':>7}  {'seconds':>7}"
     for stage in proof.stages:
@@ -58,7 +58,7 @@ def _details(stage: StageVerdict) -> Iterator[str]:
 
 
 def summary(record: Mapping[str, Any]) -> str:
-    """Returns in words how many outputs came back."""
+    """Returns in words how many outputs of `record` have which verdict."""
     counts = Counter(output["verdict"] for stage in record["stages"] for output in stage["outputs"])
     total = sum(counts.values())
     words = [f"{counts[word]} {word}" for word in WORST_LAST if counts[word]]
@@ -73,7 +73,7 @@ def summary(record: Mapping[str, Any]) -> str:
 
 
 def badge(record: Mapping[str, Any]) -> str:
-    """Returns the line for a README: what was proved, by which command, where."""
+    """Returns the line for a README: what was proved, by which command, and where."""
     machine, varied = record["machine"], ", ".join(record["varied"])
     return (
         f"**Proved:** `make verify` replayed the stages of commit {record['commit'][:10]}, each in a folder with its\n"
@@ -83,7 +83,7 @@ def badge(record: Mapping[str, Any]) -> str:
 
 
 def page_with_badge(path: Path) -> str:
-    """Returns the text of the page at `path`. Raises Refusal where it has no place for the line."""
+    """Returns the text of the page at `path`. Raises Refusal if it has no place for the line."""
     text = path.read_text(encoding="utf-8") if path.is_file() else ""
     if not _BADGE.search(text):
         raise Refusal(f"{path} has no place for the line: put <!-- proof --> and <!-- /proof --> on lines of their own")

@@ -1,4 +1,4 @@
-"""Proves one stage: replays it, compares each out with the recorded one, and finds what breaks it."""
+"""Proves one stage: replays it, compares each out with the recorded one, and finds the cause of a difference."""
 
 import shutil
 import time
@@ -25,9 +25,9 @@ from recommit.proof.verdict import OutputVerdict, StageVerdict
 
 @dataclass(frozen=True)
 class Prover:
-    """Replays stages of one commit in `sandbox`, with `varied` and outside the parameters that they declare.
+    """Replays stages of one commit in `sandbox`, with the variations `varied`, and without undeclared parameters.
 
-    `params` is the commit's params.yaml; `unlike` says that the environment is not the commit's.
+    `params` is the commit's params.yaml; `unlike` is true if the environment is not the commit's.
     """
 
     sandbox: Sandbox
@@ -40,7 +40,7 @@ class Prover:
     def prove(self, stage: LockedStage, files: Mapping[str, str], place: Path, cpu: int) -> StageVerdict:
         """Replays `stage` on `files` in the folder `place`, which is removed afterwards, and returns the verdict.
 
-        `cpu` is the processor to run on where only one is to be visible.
+        `cpu` is the processor to run on if only one is to be visible.
         """
         sandbox = replace(self.sandbox, place=place, cpu=cpu)
         varied = [*self.varied, *(without_parameter(key) for key in leaves(self.params) if not _declared(key, stage))]
@@ -76,9 +76,9 @@ class Prover:
         varied: Sequence[Variation],
         broken: Outcome,
     ) -> str:
-        """Returns what breaks the stage, found by replays with all the project's files there, and then with less."""
+        """Returns what breaks the stage, found by replays with all files of the project, and then with fewer."""
         if self.unlike:
-            return "not looked for, as this environment is not the commit's: --rebuild makes that"
+            return "not looked for, because this environment is not the commit's: --rebuild makes the commit's own"
         self.say(f"{stage.name} did not come back: replaying it further, to find what breaks it")
         others = self._undeclared_files(stage, files)
 
@@ -109,8 +109,8 @@ class Prover:
             return compare(out.path, expected, path, self.tolerance, self._table)
         return Comparison(
             "different",
-            f"dvc.lock records {out.md5[:8]}; what was recorded is in no cache and no remote, so that it "
-            "cannot be said where they differ",
+            f"dvc.lock records {out.md5[:8]}; its contents are in no cache and no remote, so it is "
+            "not known where they differ",
         )
 
     def _compared_folder(self, out: Recorded, path: Path) -> Comparison:
@@ -126,7 +126,7 @@ class Prover:
         )
 
     def _table(self, columns: Sequence[str]) -> pd.DataFrame | None:
-        """Returns a table of this commit that has `columns`, so that a model can be tried on it, or None."""
+        """Returns up to 10,000 rows of a table of this commit that has `columns`, or None."""
         import pyarrow.parquet as parquet
 
         for stage in self.sandbox.commit.stages:
@@ -137,9 +137,9 @@ class Prover:
         return None
 
     def _undeclared_files(self, stage: LockedStage, files: Mapping[str, str]) -> dict[str, str]:
-        """Returns what else of the project was there when `stage` ran, path to hash.
+        """Returns the files that `stage` does not declare, path to hash.
 
-        That is: other files of the commit, and the outs of other stages.
+        These are other files of the commit, and the outs of other stages.
         """
         commit, contents = self.sandbox.commit, self.sandbox.contents
         recorded = {out.path: out.md5 for other in commit.stages for out in other.outs} | dict(commit.added)

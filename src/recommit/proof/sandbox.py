@@ -1,4 +1,4 @@
-"""Runs one stage in a folder that holds what the stage declares, and nothing else of the project."""
+"""Runs one stage in a folder that holds only what the stage declares."""
 
 import io
 import json
@@ -18,25 +18,26 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from recommit.project.contents import Contents
+from recommit.project.dvcyaml import alone
 from recommit.project.hashes import Ignored, hash_of
 from recommit.project.lock import LockedStage
 from recommit.project.params import leaves
-from recommit.project.pipeline import alone, is_in
+from recommit.project.pipeline import is_in
 from recommit.project.yaml import read_yaml
 from recommit.proof import become_command, end_orphans, python_startup, watch
 from recommit.proof.commit import Commit
 from recommit.proof.variations import Changes, Variation, dated, together
 
 _STARTUP = "src/sitecustomize.py"
-"""What every Python in a sandbox runs first, when a variation asks for it."""
+"""The module that every Python in the sandbox runs first, if a variation needs it."""
 _RECOMMITS_OWN = (".recommit/", "reports/failed/")
-# Folders that programs make in any home, whatever the stage does.
+# Folders that programs make in any home folder.
 _PROGRAMS_OWN = (".cache", ".config", ".local", ".ipython", ".jupyter", ".keras", ".nv")
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a replay gave: the command's exit status and last words, the hash of each out, what was not declared."""
+    """The outcome of a replay: exit status, last lines if it failed, hash of each out, undeclared uses in words."""
 
     status: int
     said: str
@@ -46,7 +47,7 @@ class Outcome:
 
     @property
     def digest(self) -> tuple[int, tuple[tuple[str, str], ...]]:
-        """What two replays are compared by: the exit status, and the hash of each out."""
+        """The exit status and the hash of each out, by which two replays are compared."""
         return self.status, tuple(sorted(self.outs.items()))
 
 
@@ -54,8 +55,8 @@ class Outcome:
 class Sandbox:
     """Replays stages of `commit` in folders below `place`.
 
-    `project` is the user's checkout, `programs` the folder of the environment's commands, `cpu` the processor to run on
-    when only one is to be visible.
+    `project` is the user's checkout, `programs` the folder of the environment's commands, and `cpu` the processor to
+    run on if only one is to be visible.
     """
 
     place: Path
@@ -69,7 +70,7 @@ class Sandbox:
     running: set[subprocess.Popen] = field(default_factory=set)
 
     def stop(self) -> None:
-        """Ends every replay that runs, in whatever thread, and lets no other begin."""
+        """Ends all running replays, in all threads, and prevents new ones."""
         self.stopped.set()
         for process in list(self.running):
             with suppress(ProcessLookupError):
@@ -82,10 +83,10 @@ class Sandbox:
         varied: Iterable[Variation],
         watching: bool = True,
     ) -> Outcome:
-        """Replays `stage` on `files`, path to hash, with what `varied` changes.
+        """Replays `stage` on `files`, path to hash, with the variations `varied`.
 
-        The caller removes the outcome's folder. Unless `watching`, files that are opened outside the sandbox are not
-        looked for.
+        The caller removes the outcome's folder. With `watching`, strace watches which files the stage opens. Raises
+        KeyboardInterrupt after `stop`.
         """
         if self.stopped.is_set():
             raise KeyboardInterrupt
@@ -113,7 +114,7 @@ class Sandbox:
         )
 
     def _fill(self, folder: Path, stage: LockedStage, files: Mapping[str, str], changes: Changes) -> None:
-        """Lays out the declared inputs, dvc.yaml with this stage alone, and params.yaml with its keys alone."""
+        """Copies the declared inputs, dvc.yaml with only this stage, and params.yaml with only its keys to `folder`."""
         for name in sorted(files, reverse=True):
             self.contents.put(files[name], folder, name)
         for out in stage.outs:
@@ -128,7 +129,7 @@ class Sandbox:
             (folder / _STARTUP).write_text("\n".join([startup, *sorted(changes.at_start), ""]), encoding="utf-8")
 
     def _execute(self, stage: LockedStage, top: Path, changes: Changes, log: Path | None) -> tuple[int, str]:
-        """Runs the stage's command; returns its exit status and, if it failed, its last words."""
+        """Runs the stage's command, and returns its exit status and, if it failed, its last lines."""
         env = changes.environment(str(top / "home"), str(top / "t"), str(self.programs))
         env |= {"DVC_STAGE": stage.name, "DVC_ROOT": str(top / "project")}
         shells = [[env["SHELL"], "-c", command] for command in stage.cmd]
@@ -163,7 +164,7 @@ class Sandbox:
         if log is None or not log.exists():
             return
         recorded = {out.path for other in self.commit.stages for out in other.outs}
-        # The sockets of a kernel, see the engine; and settings in the user's home, if the replay runs with it.
+        # The kernel's sockets (see the engine), and settings in the user's home, if the replay uses this home.
         theirs = ("/tmp/recommit-kernel-", *([] if changes.empty_home else [f"{Path.home()}/."]))
         declared = {listed.path for listed in (*stage.deps, *stage.outs)}
         bounds = watch.Bounds(
@@ -178,7 +179,7 @@ class Sandbox:
 
 
 def cut_params(text: str, kept: Collection[str]) -> str:
-    """Returns the text of params.yaml with the dotted keys `kept` alone, every value written as it was."""
+    """Returns the `text` of params.yaml with only the dotted keys `kept`, every value written as before."""
     yaml = YAML()
     content = yaml.load(text)
 
@@ -199,7 +200,7 @@ def cut_params(text: str, kept: Collection[str]) -> str:
 
 
 def _stamps(folder: Path) -> dict[str, tuple[int, int, int]]:
-    """Returns the time, size and number of each file in `folder`, by its path there: a changed file has another."""
+    """Returns the time of change, size and inode of each file in `folder`, by its path there."""
     found = {path.relative_to(folder).as_posix(): path.stat() for path in sorted(folder.rglob("*")) if path.is_file()}
     return {name: (stat.st_mtime_ns, stat.st_size, stat.st_ino) for name, stat in found.items()}
 
@@ -207,7 +208,7 @@ def _stamps(folder: Path) -> dict[str, tuple[int, int, int]]:
 def _left_behind(
     stage: LockedStage, folder: Path, home: Path, before: Mapping[str, tuple[int, int, int]]
 ) -> Iterator[str]:
-    """Yields the inputs that the stage changed, and the files that it wrote and did not declare."""
+    """Yields the inputs that the stage changed, and the undeclared files that it wrote."""
     outs = [out.path for out in stage.outs]
     durations = {out.removesuffix(".ipynb") + ".log" for out in outs if out.endswith(".ipynb")}  # of `recommit run`
     after = _stamps(folder)
@@ -221,7 +222,7 @@ def _left_behind(
 
 
 def _last_words(text: str) -> str:
-    """Returns what a command said when it failed: the line of its refusal, or its last lines."""
+    """Returns the lines of a failed command that tell why: its refusal, or its last three lines."""
     lines = [line for line in text.splitlines() if line.strip()]
     refusals = [index for index, line in enumerate(lines) if line.startswith("recommit: ")]
     return "\n".join(lines[refusals[-1] :][:2]) if refusals else "\n".join(lines[-3:])

@@ -13,15 +13,15 @@ from typing import IO
 import psutil
 
 _PREFIX = "recommit-verify-"
-_LOCK = ".held-by-recommit-verify"  # a folder that is not ours holds no such file
+_LOCK = ".held-by-recommit-verify"  # only folders of `recommit verify` hold this file
 
 
 @contextmanager
 def temporary_place() -> Iterator[Path]:
-    """Yields a new folder, which is removed afterwards with every process that still runs in it.
+    """Yields a new folder. Afterwards it is removed, and every process that still runs in it is ended.
 
-    Before that, it removes the folders and processes of this user's runs that were killed: nobody holds their lock any
-    more.
+    First, folders and processes of this user's killed runs are removed. Such a folder is known by its lock file, which
+    no process holds any more.
     """
     top = Path(tempfile.gettempdir()).resolve()
     with _opened(top / f"{_PREFIX}{os.getuid()}.lock") as gate:
@@ -40,7 +40,7 @@ def temporary_place() -> Iterator[Path]:
 
 
 def _opened(path: Path) -> IO[str]:
-    """Returns the lock file at `path`, made if it is not there. A link is refused: it may lead anywhere."""
+    """Returns the lock file at `path`, which is made if missing. A symbolic link is refused by an OSError."""
     return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "r+")
 
 

@@ -1,4 +1,4 @@
-"""Says how far a result that was made again may be from the recorded one and still count as equal."""
+"""The tolerance: how far a new result may be from the recorded one and still count as equal."""
 
 import math
 import tomllib
@@ -10,14 +10,17 @@ from numpy.typing import ArrayLike
 
 from recommit import Refusal
 
-# Numbers below this size are compared as if they had it: a relative difference of what rounding left of zero means
-# nothing. A larger value lets more small differences count as equal.
+# Smaller numbers are compared as if they had this size, because the relative difference of two rounding errors near
+# zero means nothing. A larger value lets more small differences count as equal.
 NEAR_ZERO = 1e-3
 
 
 @dataclass(frozen=True)
 class Tolerance:
-    """The table [tool.recommit.tolerance] of pyproject.toml. A larger value lets more differences count as equal."""
+    """The table [tool.recommit.tolerance] of pyproject.toml. Larger values let more differences count as equal.
+
+    `numbers` is relative, `predictions` absolute, and `figures` a root-mean-square distance of pixels (0 to 255).
+    """
 
     numbers: float = 1e-9
     predictions: float = 1e-6
@@ -28,7 +31,7 @@ EXACTLY = Tolerance(0, 0, 0)
 
 
 def read_tolerance(folder: Path) -> Tolerance:
-    """Returns the tolerance that pyproject.toml in `folder` sets; what the file does not set has its default.
+    """Returns the tolerance that pyproject.toml in `folder` sets; values that it does not set have their defaults.
 
     Raises Refusal for a file that is not TOML, an unknown name, or a value that is not a number of 0 or more.
     """
@@ -52,9 +55,9 @@ def read_tolerance(folder: Path) -> Tolerance:
 
 
 def relative_difference(was: ArrayLike, now: ArrayLike) -> np.ndarray:
-    """Returns |was - now| over the larger size of the two, or over NEAR_ZERO where both are smaller.
+    """Returns |was - now| / max(|was|, |now|, NEAR_ZERO), element by element.
 
-    The same number gives 0, and so does NaN twice; NaN or infinity against anything else is infinitely far.
+    It is 0 for two equal numbers and for two NaN, and infinite if only one number is NaN or infinite.
     """
     was, now = np.asarray(was, dtype="float64"), np.asarray(now, dtype="float64")
     with np.errstate(invalid="ignore", over="ignore"):

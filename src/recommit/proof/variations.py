@@ -1,4 +1,4 @@
-"""What must not matter to a result, and therefore differs in a replay: where it runs, for whom, and when.
+"""Variations: what must not matter to a result, and so is different in a replay, such as its folder or its date.
 
 The idea is that of reprotest, of the reproducible-builds project: build twice, vary everything, compare.
 """
@@ -11,14 +11,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cache, reduce
 
-# Never handed on to a replay: variables that name another run, another repository, another date.
+# Variables that a replay never gets: they name another run, another repository or another date.
 _NEVER = ("DVC_", "GIT_", "RECOMMIT_", "FAKETIME", "PYTHONHASHSEED", "PYTHONDONTWRITEBYTECODE")
 _NEVER_ALONE = ("_", "PWD", "OLDPWD", "SHLVL")
-# Always handed on: where programs are, and which kind of machine libraries see.
+# Variables that a replay always gets: where programs are, and for which CPU libraries compute.
 _ALWAYS = ("PATH", "OPENBLAS_CORETYPE", "NPY_DISABLE_CPU_FEATURES", "LD_LIBRARY_PATH")
 _LOCALE = ("LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "LC_COLLATE", "LC_NUMERIC", "LC_TIME", "LC_MESSAGES")
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
-# Not a number of whole days: the hour differs, too.
+# Not a whole number of days, so that the hour is different, too.
 _LATER_SECONDS = (400 * 24 + 7) * 3600 + 13 * 60
 _TRIES = 100
 _SET_BY_US = {"HOME", "TMPDIR", "TZ", "SHELL", *_LOCALE, *_THREADS}
@@ -26,10 +26,10 @@ _SET_BY_US = {"HOME", "TMPDIR", "TZ", "SHELL", *_LOCALE, *_THREADS}
 
 @dataclass(frozen=True)
 class Changes:
-    """How a replay differs from a run here. A field that is false, 0 or empty changes nothing.
+    """How a replay differs from an ordinary run. A field that is false, 0 or empty changes nothing.
 
-    `variables` are set in the environment; `withheld_variables` of the user's are not handed on. The sandbox lacks the
-    keys `withheld_parameters` of params.yaml and the files `withheld_files`. Every Python first makes the calls
+    `variables` are set in the environment, and the user's `withheld_variables` are removed from it. The sandbox lacks
+    the keys `withheld_parameters` of params.yaml and the files `withheld_files`. Every Python first makes the calls
     `at_start`, to functions of `recommit.proof.python_startup`.
     """
 
@@ -45,13 +45,13 @@ class Changes:
     withheld_files: frozenset[str] = frozenset()
 
     def __or__(self, other: "Changes") -> "Changes":
-        """Returns the changes of both."""
+        """Returns the changes of `self` and `other` together."""
         return Changes(**{each.name: getattr(self, each.name) | getattr(other, each.name) for each in fields(self)})
 
     def environment(self, home: str, tmp: str, programs: str) -> dict[str, str]:
-        """Returns the environment of a replay's command.
+        """Returns the environment variables of a replay's command.
 
-        `home` and `tmp` are its home and temporary folder, `programs` is the folder of the environment's own commands.
+        `home` and `tmp` are its home and temporary folder, `programs` is the folder of the environment's commands.
         """
         handed_on = {name: value for name, value in _users().items() if name not in self.withheld_variables}
         ours = {
@@ -66,9 +66,9 @@ class Changes:
 
 @dataclass(frozen=True)
 class Variation:
-    """One thing that must not matter and that a replay changes: its `kind`, `how`, and what it `changes`.
+    """One thing that must not matter: its `kind`, `how` a replay varies it, and what this `changes`.
 
-    `described` is what a diagnosis calls it when a result depends on it, if that is more than kind and how.
+    `described` is how a diagnosis calls it if a result depends on it; without it, by kind and how.
     """
 
     kind: str
@@ -78,23 +78,23 @@ class Variation:
 
     @property
     def cause(self) -> str:
-        """What a result depends on, in words, when this variation changes it."""
+        """What a result depends on if this variation changes it, in words."""
         return self.described or f"the {self.kind} ({self.how})"
 
 
 SEEDED = Variation("random numbers", "seeded", Changes(at_start=frozenset({"seed_generators()"})))
-"""A diagnosis tells by this whether a result depends on unseeded randomness; a proof does not vary it."""
+"""A diagnosis uses it to find unseeded randomness; a proof does not."""
 
 
 def together(varied: Iterable[Variation]) -> Changes:
-    """Returns what all of `varied` change."""
+    """Returns the changes of all variations together."""
     return reduce(operator.or_, (variation.changes for variation in varied), Changes())
 
 
 def surroundings() -> list[Variation]:
-    """Returns the variations of where, for whom and when a stage runs that this machine can make.
+    """Returns the variations that this machine can make, without the user's environment variables.
 
-    The user's environment variables are not among them: see `withheld_variables`.
+    For these, see `withheld_variables`.
     """
     zone, locale, cpus = _other_zone(), _other_locale(), len(os.sched_getaffinity(0))
     varied = [
@@ -119,7 +119,7 @@ def surroundings() -> list[Variation]:
 
 
 def withheld_variables() -> list[Variation]:
-    """Returns one variation for each of the user's environment variables: a replay without it."""
+    """Returns one variation for each environment variable of the user: the replay does not get it."""
     return [
         Variation(
             "variable",
@@ -150,11 +150,11 @@ def _users() -> dict[str, str]:
 
 
 def dated(command: list[str]) -> list[str]:
-    """Returns `command` as one that runs at a later date.
+    """Returns the command line that runs `command` at a later date.
 
-    libfaketime keeps shared memory that is named by the number of the process that first loads it, and removes it when
-    that process ends. So the variables are set for the program itself, not for a shell that then becomes the program.
-    Memory that a killed process of the same number left is removed first.
+    The process that first loads libfaketime makes shared memory, named by its number, and removes it when it ends. So
+    the variables are set for the program itself, and not for a shell that then becomes the program. Memory left by a
+    killed process with the same number is removed first.
     """
     settings = {"LD_PRELOAD": libfaketime(), "FAKETIME": f"+{_LATER_SECONDS}", "NO_FAKE_STAT": "1"}
     tidy = "rm -f /dev/shm/faketime_shm_$$ /dev/shm/sem.faketime_sem_$$ 2>/dev/null"
@@ -164,10 +164,10 @@ def dated(command: list[str]) -> list[str]:
 
 @cache
 def libfaketime() -> str:
-    """Returns the library to preload for another date, or "" where libfaketime is not installed or does not work.
+    """Returns the path of libfaketime's library, or "" if it is not installed or does not work.
 
-    Its command tells it, but not each time: it fails where a killed process of the same number, which may be another
-    user's, left shared memory.
+    Its command `faketime` tells the path. It is tried several times, because it fails if a killed process with the same
+    number left shared memory.
     """
     if not shutil.which("faketime"):
         return ""

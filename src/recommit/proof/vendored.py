@@ -1,4 +1,4 @@
-"""Packages that a project keeps as wheels of its own, in vendor/: what is installed must be what the wheel holds."""
+"""Compares installed packages with the wheels that a project keeps in vendor/."""
 
 import base64
 import csv
@@ -17,11 +17,11 @@ _LINE = re.compile(r"^([A-Za-z0-9._-]+) @ file:(\S+)(?:\s*\\?\s*--hash=sha256:([
 
 
 def unlike_the_wheels(folder: Path, path: Sequence[str] | None = None) -> Iterator[str]:
-    """For each wheel of its own that locks/run.txt of the project in `folder` names: how what is installed differs.
+    """Compares each wheel that locks/run.txt in `folder` names by its path with the installed package.
 
     Yields one line per package or file that is missing or was changed. `path` are the folders in which packages are
-    installed, by default those of this Python. Raises Refusal where a wheel is missing, or has another SHA-256 than
-    the lock file says.
+    installed, by default those of this Python. Raises Refusal if a wheel is missing, or has another SHA-256 than in the
+    lock file.
     """
     lock = folder / REQUIREMENTS
     for name, wheel, sha256 in _LINE.findall(lock.read_text(encoding="utf-8") if lock.is_file() else ""):
@@ -31,9 +31,9 @@ def unlike_the_wheels(folder: Path, path: Sequence[str] | None = None) -> Iterat
 def unlike_the_wheel(
     place: Path, name: str, path: Sequence[str] | None = None, called: str | None = None
 ) -> Iterator[str]:
-    """Yields one line per file of the package `name` that is not installed as the wheel at `place` holds it.
+    """Yields one line per file of the package `name` that is missing or differs from the wheel at `place`.
 
-    `path` is as above; `called` is how the lines name the wheel.
+    `path` are the folders in which packages are installed; `called` is the wheel's name in the lines.
     """
     wheel = called or str(place)
     found = next(iter(metadata.distributions(name=name, path=list(sys.path if path is None else path))), None)
@@ -50,7 +50,7 @@ def unlike_the_wheel(
 
 
 def _checked(folder: Path, wheel: str, sha256: str) -> Path:
-    """The place of a wheel that the lock file names; raises Refusal where it is not the file meant."""
+    """Returns the path of `wheel` in `folder`. Raises Refusal if it is missing or has another hash than `sha256`."""
     place = folder / wheel
     if not place.is_file():
         raise Refusal(f"{REQUIREMENTS} takes a package from {wheel}, which is not there: `git restore {wheel}`")
@@ -60,7 +60,7 @@ def _checked(folder: Path, wheel: str, sha256: str) -> Path:
 
 
 def _files(place: Path, wheel: str) -> dict[str, str]:
-    """The files of a wheel that an installation copies as they are, each with its digest in the wheel's RECORD."""
+    """Returns the files that an installation copies from the wheel unchanged, with their digests in its RECORD."""
     try:
         with ZipFile(place) as content:
             record = next(name for name in content.namelist() if name.endswith(".dist-info/RECORD"))
@@ -72,5 +72,5 @@ def _files(place: Path, wheel: str) -> dict[str, str]:
 
 
 def _digest(content: bytes) -> str:
-    """The digest of a file as RECORD writes it (PEP 376)."""
+    """Returns the digest of a file's `content` as RECORD has it (PEP 376)."""
     return "sha256=" + base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()

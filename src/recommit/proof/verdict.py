@@ -1,4 +1,4 @@
-"""The verdicts of a proof, as data that the terminal, the record and the tests share."""
+"""The verdicts of a proof as data, which the terminal, the record and the tests share."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -9,7 +9,7 @@ WORST_LAST: tuple[Word, ...] = ("identical", "equal", "different", "missing", "u
 
 @dataclass(frozen=True)
 class OutputVerdict:
-    """The verdict on one out; `where` says in words where it differs and by how much."""
+    """The verdict on one out. `where` says in words where it differs and by how much; the last two are hashes."""
 
     path: str
     verdict: Word
@@ -22,9 +22,9 @@ class OutputVerdict:
 class StageVerdict:
     """The verdict on one stage of a commit.
 
-    `undeclared` are files and addresses that it used without declaring them, `problems` what is wrong with its record,
-    `notes` what is worth knowing. `status` is the command's exit status, None if it was not replayed; `said` are its
-    last words if it failed. `cause` is what was found to break it, and `seconds` the wall time of the replay.
+    `undeclared` are files and addresses that it used without declaring them, `problems` are faults of its record, and
+    `notes` are remarks. `status` is the command's exit status, None if it was not replayed; `said` are its last lines
+    if it failed. `cause` is what breaks it, and `seconds` is the wall time of the replay.
     """
 
     stage: str
@@ -39,7 +39,7 @@ class StageVerdict:
 
     @property
     def word(self) -> Word:
-        """The worst verdict that applies to the stage."""
+        """The worst verdict on the stage."""
         words: list[Word] = [output.verdict for output in self.outputs]
         if self.status:
             words.append("missing")

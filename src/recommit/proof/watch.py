@@ -1,4 +1,4 @@
-"""Sees by strace what a replay opened, wrote and called, and names what its stage does not declare."""
+"""Watches a replay by strace, and names the files and addresses that it used and its stage does not declare."""
 
 import posixpath
 import re
@@ -23,20 +23,20 @@ _ADDRESS = re.compile(
     r'(?:inet_addr\("(?P<v4>[^"]+)"\)|inet_pton\(AF_INET6, "(?P<v6>[^"]+)")'
 )
 _WRITING = ("O_WRONLY", "O_RDWR", "O_CREAT", "O_TRUNC")
-# What belongs to the machine and not to the project: programs, libraries, settings, fonts and their caches.
+# Folders of the machine, which do not belong to a project: programs, libraries, settings, fonts and their caches.
 _SYSTEM = (
     *("/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin", "/etc", "/proc", "/sys", "/dev", "/nix"),
     *("/var/cache/fontconfig", "/.dockerenv"),
 )
 _SCRATCH = ("/dev", "/proc", "/var/cache/fontconfig")
 _SOCKET = re.compile(r'sa_family=AF_UNIX, sun_path="(?P<path>/[^"]+)"')
-# Services of the machine that any process may call: names of users and hosts, its log.
+# Services of the machine that every process may call: names of users and hosts, the log.
 _SERVICES = ("/run/nscd/", "/var/run/nscd/", "/run/systemd/", "/var/run/dbus/", "/run/dbus/", "/dev/log")
 
 
 @dataclass(frozen=True)
 class Opened:
-    """A file that was opened, or that a process tried to open: its full path, and whether to write."""
+    """A file that a process opened, or tried to open: its full path, and whether for writing."""
 
     path: str
     to_write: bool
@@ -45,7 +45,7 @@ class Opened:
 
 @dataclass(frozen=True)
 class Seen:
-    """What a process and its children opened, and the network addresses that they called."""
+    """The files that a process and its children opened, and the network addresses and sockets that they called."""
 
     opened: frozenset[Opened]
     called: frozenset[str]
@@ -53,7 +53,7 @@ class Seen:
 
 @cache
 def strace() -> str:
-    """Returns why opened files cannot be watched here, or "" where they can: it tries with one file and one call."""
+    """Returns why strace cannot watch processes here, or "" if it can. It is tried with one file and one call."""
     if not shutil.which("strace"):
         return "strace is not installed"
     code = "import socket; open('seen').close(); socket.socket(type=socket.SOCK_DGRAM).connect(('127.0.0.1', 9))"
@@ -72,13 +72,13 @@ def strace() -> str:
 
 
 def watched(command: list[str], log: Path) -> list[str]:
-    """Returns `command` as one that runs under strace, which writes to `log`. Only these few calls stop the process."""
+    """Returns the command line that runs `command` under strace with the log `log`, for few system calls only."""
     options = ["-f", "--seccomp-bpf", "-qq", "-y", "-s", "4096", "-e", f"trace={_CALLS}", "-o", str(log)]
     return ["strace", *options, *command]
 
 
 def read(log: Path) -> Seen:
-    """Returns what the log of `watched` says."""
+    """Returns what strace wrote to `log`."""
     opened: set[Opened] = set()
     called: set[str] = set()
     with log.open(encoding="utf-8", errors="surrogateescape") as lines:
@@ -93,31 +93,31 @@ def read(log: Path) -> Seen:
 
 
 def _opened(call: str, rest: str) -> Iterator[Opened]:
-    """Yields the paths of one call. Renaming and removing count as writing."""
-    result = _RESULT.search(rest)  # absent where another thread's call came between: then it is not known
+    """Yields the paths of one system call. Renaming and removing count as writing."""
+    result = _RESULT.search(rest)  # missing if another thread's call came between; then success is assumed
     names = list(_PATH.finditer(rest.partition(" = ")[0]))[: 1 if call.startswith(("open", "exec")) else None]
     to_write = not call.startswith(("open", "exec")) or any(flag in rest.partition(" = ")[0] for flag in _WRITING)
     for match in names:
         real = result["real"] if result and call.startswith("open") else None  # past links
         path = Path(_plain(real or match["base"] or "")) / ("" if real else _plain(match["name"]))
-        if not path.is_absolute():  # rename(2) does not say from where; a move within the folder shows in the folder
+        if not path.is_absolute():  # rename(2) shows no folder; what was moved in the sandbox is found there
             continue
         yield Opened(posixpath.normpath(path), to_write, succeeded=result is None or int(result["code"]) >= 0)
 
 
 def _plain(quoted: str) -> str:
-    """Returns a string without strace's escapes, which stand for bytes."""
+    """Returns a string of strace with its escapes, which stand for bytes, replaced."""
     escaped = quoted.encode("latin-1", "backslashreplace").decode("unicode_escape")
     return escaped.encode("latin-1").decode("utf-8", "surrogateescape")
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """What a stage may open: what is `declared`, in the sandbox `folder`.
+    """What a stage may open: the `declared` paths in the sandbox `folder`.
 
     Paths that begin like one of `ours` belong to the replay itself. `known` are the project's files and outs: a stage
-    that tries to open one of them depends on it, whether it is there or not. `project` is the user's checkout, which no
-    stage may read, except for the `environment` in it.
+    that tries to open one of them depends on it, even if it is not there. `project` is the user's checkout, in which a
+    stage may read only the `environment`.
     """
 
     folder: Path
@@ -129,7 +129,7 @@ class Bounds:
 
 
 def undeclared(seen: Seen, bounds: Bounds) -> Iterator[str]:
-    """Yields in words each file that was read or written, and each address that was called, without being declared."""
+    """Yields a line for each undeclared file that was read or written, and each address that was called."""
     found = {line for opened in seen.opened for line in _undeclared_use(opened, bounds)}
     yield from sorted(found)
     for address in sorted(seen.called):

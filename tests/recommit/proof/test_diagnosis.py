@@ -69,4 +69,4 @@ def test_a_record_that_no_replay_gives_is_called_that() -> None:
 
 
 def test_a_result_that_differed_once_only_is_not_called_forged() -> None:
-    assert "did not come back once" in diagnose(breaking(), VARIED, outcome("once"), {"out": "[]"})
+    assert "came back in every further replay" in diagnose(breaking(), VARIED, outcome("once"), {"out": "[]"})

@@ -24,11 +24,11 @@ _KINDS = {
 
 
 def compare(name: str, expected: Path, actual: Path, tolerance: Tolerance, table_with: TableWith) -> Comparison:
-    """Compares the recorded file `expected` with `actual`, made again; the suffix of `name` says what they hold.
+    """Compares the recorded file `expected` with the new file `actual`. The suffix of `name` says what they hold.
 
-    The same bytes are identical, whatever they are. Otherwise compared are: values of JSON, CSV and parquet, cells of
-    notebooks, pixels of figures, predictions of ONNX models on a table that `table_with` gives, lines of any other
-    text. A binary file of no known kind is different, and so is a file that its kind's reader cannot read.
+    Files with the same bytes are identical. Otherwise this compares the values of JSON, CSV and parquet, the cells of
+    notebooks, the pixels of figures, the predictions of ONNX models on a table that `table_with` gives, and the lines
+    of any other text. Binary files of other kinds are different, and so are files that cannot be read as their kind.
     """
     was, now = expected.read_bytes(), actual.read_bytes()
     if was == now:

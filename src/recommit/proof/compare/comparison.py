@@ -1,4 +1,4 @@
-"""What the comparison of a recorded result with one made again found, and what all comparisons share."""
+"""The result of comparing a recorded output with a new one, and functions that all comparisons share."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _SHOWN = 60
 class Comparison:
     """Whether a result came back: identical, equal within tolerance, or different.
 
-    `where` is the first place that differs and by how much, in words; it is empty when identical.
+    `where` names the first place that differs, and by how much; it is "" if the result is identical.
     """
 
     verdict: Word
@@ -34,7 +34,7 @@ def different(was: str, now: str) -> Comparison:
 
 
 def judged(was: Any, now: Any, distance: float, allowed: float, kind: str = "relative ") -> Comparison:
-    """Returns that `was` became `now`: equal when their `distance` is at most `allowed`, else different."""
+    """Returns that `was` became `now`: equal if their `distance` is at most `allowed`, else different."""
     was, now = named(str(was)), named(str(now))
     if distance <= allowed:
         return Comparison("equal", f"{was} became {now} ({kind}difference {distance:.2g})")
@@ -42,13 +42,13 @@ def judged(was: Any, now: Any, distance: float, allowed: float, kind: str = "rel
 
 
 def numbers(was: float, now: float, tolerance: Tolerance) -> Comparison:
-    """Compares two floats: equal when their relative difference is within `tolerance.numbers`."""
+    """Compares two floats: they are equal if their relative difference is within `tolerance.numbers`."""
     distance = float(relative_difference(was, now))
     return judged(was, now, distance, tolerance.numbers) if distance else IDENTICAL
 
 
 def at(place: str, found: Comparison, mark: str = ": ") -> Comparison:
-    """Returns `found` with `place` and `mark` before its own place, as in `line 3: …` or `column late, row 17: …`."""
+    """Returns `found` with `place` and `mark` put before its place, as in `line 3: …` or `column late, row 17: …`."""
     return found if found == IDENTICAL else Comparison(found.verdict, f"{place}{mark}{found.where}")
 
 
@@ -64,7 +64,7 @@ def first(findings: Iterable[Comparison]) -> Comparison:
 
 
 def exactly(was: str, now: str) -> Comparison:
-    """Compares two texts that must be the same, and shows them around the first character that differs."""
+    """Compares two texts without tolerance, and shows both around the first character that differs."""
     if was == now:
         return IDENTICAL
     start = max(0, first_difference(was, now) - _SHOWN // 2)
@@ -72,15 +72,15 @@ def exactly(was: str, now: str) -> Comparison:
 
 
 def first_difference(was: str | bytes, now: str | bytes) -> int:
-    """Returns the first place, from 0, at which two different texts differ, or the length of the shorter one."""
+    """Returns the first index at which two texts differ; if one begins with the other, the length of the shorter."""
     places = (place for place, (old, new) in enumerate(zip(was, now, strict=False)) if old != new)
     return next(places, min(len(was), len(now)))
 
 
 def counted(was: int, now: int, noun: str, found: Comparison) -> Comparison:
-    """Returns `found`, what the comparison of the common parts found, unless the number of parts differs.
+    """Returns `found`, the comparison of the parts that both have, if both have the same number of parts.
 
-    Then it is different, and says that so many of `noun` became so many.
+    Otherwise they are different: `was` parts, called `noun`, became `now` parts.
     """
     if was == now:
         return found
@@ -89,17 +89,17 @@ def counted(was: int, now: int, noun: str, found: Comparison) -> Comparison:
 
 
 def count(number: int, noun: str) -> str:
-    """Returns `1 line` or `2 lines`."""
+    """Returns the number with its noun: `1 line` or `2 lines`."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def named(text: str) -> str:
-    """Returns a name or number as it is, or quoted and cut when it would not fit into a line."""
+    """Returns a name or number unchanged, or quoted and cut if it does not fit into a line."""
     return text if text.isprintable() and len(text) <= _SHOWN else excerpt(text)
 
 
 def excerpt(text: str, start: int = 0) -> str:
-    """Returns a quoted piece of `text` from `start`, with … where the text goes on."""
+    """Returns a quoted piece of `text` from the index `start`, with … where the text continues."""
     piece = text[start : start + _SHOWN]
     return f"{'…' if start else ''}{piece!r}{'…' if start + _SHOWN < len(text) else ''}"
 
@@ -107,10 +107,10 @@ def excerpt(text: str, start: int = 0) -> str:
 def reading(
     kind: str, read: Callable[[Raw], Read]
 ) -> Callable[[Callable[Concatenate[Read, Read, Rest], Comparison]], Callable[Concatenate[Raw, Raw, Rest], Comparison]]:
-    """Lets a function that compares two values compare two contents of a `kind`, from which `read` gives the values.
+    """Decorates a function that compares two values, so that it compares two contents, which `read` turns into values.
 
-    A content that cannot be read is different, with the reason in one line. All exceptions count, because a file that a
-    run or an editor broke may fail in a way that its reader did not foresee.
+    A content that cannot be read as a `kind` is different, with the reason in one line. Every exception of `read`
+    counts, because a broken file may fail in a way that its reader did not foresee.
     """
 
     def decorated(compare: Callable[Concatenate[Read, Read, Rest], Comparison]) -> Callable[..., Comparison]:

@@ -23,10 +23,9 @@ def _pixels(content: bytes) -> np.ndarray:
 
 @reading("PNG", _pixels)
 def compare_figures(before: np.ndarray, after: np.ndarray, tolerance: Tolerance) -> Comparison:
-    """Compares two PNG files: their size, then the root-mean-square distance of all pixels in four RGBA channels.
+    """Compares two PNG files: their size, then the root-mean-square distance of all pixels.
 
-    A channel goes from 0 to 255, whatever the files' palette or depth of up to 8 bits; deeper pictures are compared as
-    they are.
+    Pixels of up to 8 bits a channel are compared as RGBA with values from 0 to 255, deeper ones as they are.
     """
     if before.shape != after.shape:
         return different(_size(before), _size(after))
@@ -43,7 +42,7 @@ def compare_figures(before: np.ndarray, after: np.ndarray, tolerance: Tolerance)
 
 @reading("base64", base64.b64decode)
 def compare_encoded_figures(was: bytes, now: bytes, tolerance: Tolerance) -> Comparison:
-    """Compares two PNG files in base64, as notebooks and pages hold them."""
+    """Compares two PNG files in base64, as notebooks and pages contain them."""
     return compare_figures(was, now, tolerance)
 
 

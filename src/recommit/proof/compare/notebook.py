@@ -13,7 +13,7 @@ from recommit.proof.tolerance import Tolerance
 
 
 def _read(content: bytes) -> NotebookNode:
-    # nbformat.read would give a cell without an id a random one, and so would validate.
+    # nbformat.read would give a cell without an id a random one, and so would validate without the copy.
     notebook = nbformat.v4.reads(content.decode())
     nbformat.validate(copy.deepcopy(notebook), version=4)
     return notebook
@@ -27,12 +27,12 @@ def compare_notebooks(before: NotebookNode, after: NotebookNode, tolerance: Tole
 
 
 def compare_outputs(was: Sequence[NotebookNode], now: Sequence[NotebookNode], tolerance: Tolerance) -> Comparison:
-    """Compares a cell's outputs, from output 1: their number, types and texts, and what each format shows."""
+    """Compares the outputs of a cell, counted from 1: their number, their types, and their text and figures."""
     return compare_values(_outputs(was), _outputs(now), tolerance)
 
 
 def _cells(notebook: NotebookNode) -> dict[str, Any]:
-    """Returns the cells as values whose places name the cell: `cell 2 (share).output 1.text`."""
+    """Returns the cells by names that tell the place of a difference, as in `cell 2 (share).output 1.text`."""
     return {
         f"{place} ({cell.get('id', 'no id')})": {**_outputs(cell.get("outputs", [])), **cell, "outputs": []}
         for place, cell in numbered("cell", notebook.cells).items()

@@ -1,6 +1,5 @@
 """Compares two parquet files: columns and types first, then the cells, one column at a time."""
 
-import json
 from typing import Any
 
 import pyarrow as pa
@@ -11,40 +10,26 @@ from recommit.proof.compare.values import ANOTHER_WAY, compare_values, numbered
 from recommit.proof.tolerance import EXACTLY, Tolerance, relative_difference
 
 
-def _read(content: bytes) -> tuple[pa.Table, dict[str, Any]]:
-    """Returns the table, and what its writer noted of itself and of the table."""
-    file = pq.ParquetFile(pa.BufferReader(content))
-    table = file.read()
-    notes: dict[str, Any] = {"created_by": file.metadata.created_by}
-    for place, metadata in (
-        ("metadata", table.schema.metadata),
-        *((field.name, field.metadata) for field in table.schema),
-    ):
-        notes |= {f"{place}.{key.decode()}": text.decode(errors="replace") for key, text in (metadata or {}).items()}
-    if "metadata.pandas" in notes:
-        notes["metadata.pandas"] = json.loads(notes["metadata.pandas"])
-    return table, notes
+def _read(content: bytes) -> pa.Table:
+    return pq.ParquetFile(pa.BufferReader(content)).read()
 
 
 @reading("parquet", _read)
-def compare_parquet(was: tuple[pa.Table, Any], now: tuple[pa.Table, Any], tolerance: Tolerance) -> Comparison:
+def compare_parquet(was: pa.Table, now: pa.Table, tolerance: Tolerance) -> Comparison:
     """Compares two parquet files: names, types and order of columns, the number of rows, the index, and each cell.
 
     Floats are equal within tolerance. NaN equals NaN, a missing value equals a missing value only. All else must be the
-    same, times and the order of categories included. Rows count from 1. Files are equal that differ in what their
-    writer notes of itself, or in how it lays out the same values.
+    same, times and the order of categories included. Rows count from 1. Two files are equal if they hold the same
+    values with another layout or other metadata.
     """
-    (before, notes_before), (after, notes_after) = was, now
-    shape = compare_values(_shape(before), _shape(after), EXACTLY)
+    shape = compare_values(_shape(was), _shape(now), EXACTLY)
     if shape.verdict == "different":
         return shape
-    columns = zip(before.column_names, before.columns, after.columns, strict=True)
+    columns = zip(was.column_names, was.columns, now.columns, strict=True)
     cells = first(
         at(f"column {named(name)}", _compare_columns(old, new, tolerance), ", ") for name, old, new in columns
     )
-    notes = compare_values(notes_before, notes_after, EXACTLY)
-    written = Comparison("equal", f"the same values; {notes.where}") if notes.where else ANOTHER_WAY
-    return first([cells, written])
+    return first([cells, ANOTHER_WAY])
 
 
 def _shape(table: pa.Table) -> dict[str, Any]:
@@ -66,9 +51,9 @@ def _compare_columns(was: pa.ChunkedArray, now: pa.ChunkedArray, tolerance: Tole
 
 
 def _compare_floats(was: pa.ChunkedArray, now: pa.ChunkedArray, tolerance: Tolerance) -> Comparison:
-    """Compares two columns whose missing values are in the same rows: reports the first row beyond the tolerance.
+    """Compares two columns whose missing values are in the same rows.
 
-    If all are within it, the row that is farthest apart.
+    Reports the first row beyond the tolerance, or if there is none, the row with the largest difference.
     """
     distance = relative_difference(was.to_numpy(), now.to_numpy())
     beyond = distance > tolerance.numbers

@@ -17,18 +17,18 @@ from recommit.proof.compare.comparison import (
 from recommit.proof.compare.figure import compare_encoded_figures
 from recommit.proof.tolerance import Tolerance, relative_difference
 
-# A number that stands by itself, with digits after a point or with an exponent. Not in it, and so compared as text:
-# whole numbers, and digits in a word, a date, a time of day, a version or a unit (`x1.5`, `09:30:12.25`, `1.2.3`).
+# A number that stands by itself, with digits after a point or with an exponent. All else is compared as text: whole
+# numbers, and digits in a word, a date, a time of day, a version or a unit (`x1.5`, `09:30:12.25`, `1.2.3`).
 _DECIMAL = r"(?<![\w.])(?<![0-9]:)[-+]?(?:[0-9]*\.[0-9]+(?:[eE][-+]?[0-9]+)?|[0-9]+[eE][-+]?[0-9]+)(?!\.?\w)"
 _PICTURE = "data:image/png;base64,"
 _VARYING = re.compile(rf"({_PICTURE}[A-Za-z0-9+/]+=*|{_DECIMAL})")
 
 
 def compare_text(was: str, now: str, tolerance: Tolerance) -> Comparison:
-    """Compares two texts: equal when only decimal numbers and embedded PNG figures differ, and those within tolerance.
+    """Compares two texts: equal if only decimal numbers and embedded PNG figures differ, within the tolerance.
 
-    `0.25` and `2.5e-1` are the same number. `1` and `1.0` are different, and so are `1000` and `1e3`: what is written
-    whole is a count. Another white space is different. The place is a line, from 1, unless both are one line.
+    `0.25` and `2.5e-1` are the same number. `1` and `1.0` are different, and so are `1000` and `1e3`, because a whole
+    number is a count. Other white space is different. The place is a line, counted from 1, if there are several.
     """
     if was == now:
         return IDENTICAL

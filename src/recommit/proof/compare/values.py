@@ -43,9 +43,9 @@ def _read_json(content: bytes) -> Any:
 
 @reading("JSON", _read_json)
 def compare_json(before: Any, after: Any, tolerance: Tolerance) -> Comparison:
-    """Compares two JSON files: floats within tolerance, all else exactly. `1` and `1.0` differ.
+    """Compares two JSON files: floats within tolerance, everything else exactly, so that `1` and `1.0` differ.
 
-    The order of keys is free.
+    The order of keys does not matter.
     """
     return first([compare_values(before, after, tolerance), ANOTHER_WAY])
 
@@ -59,14 +59,14 @@ class Picture(str):
 
 
 def numbered(noun: str, things: Iterable[Any]) -> dict[str, Any]:
-    """Returns `things` by their places, from 1: `column 1`, `column 2`, where `noun` is column."""
+    """Returns `things` by `noun` and number, counted from 1, such as `column 1`, `column 2`."""
     return {f"{noun} {number}": thing for number, thing in enumerate(things, 1)}
 
 
 def compare_values(was: Any, now: Any, tolerance: Tolerance, place: str = "") -> Comparison:
-    """Compares two values as JSON has them: floats within tolerance, all else exactly. `place` is the path to them.
+    """Compares two values as JSON has them: floats within tolerance, everything else exactly.
 
-    A Text is compared as a text, a Picture by its pixels.
+    `place` is the path to the values. A Text is compared as a text, a Picture by its pixels.
     """
     try:
         return first(_compare_values(was, now, tolerance, place))
@@ -119,7 +119,7 @@ def _read_csv(content: bytes) -> list[list[str]]:
 
 @reading("CSV", _read_csv)
 def compare_csv(before: list[list[str]], after: list[list[str]], tolerance: Tolerance) -> Comparison:
-    """Compares two CSV files: the header's names, the number of rows, then each cell as a text. Rows count from 1."""
+    """Compares two CSV files: names in the header, number of rows, then each cell as text. Rows count from 1."""
     names = compare_values(numbered("column", before[0]), numbered("column", after[0]), tolerance)
     if names.verdict == "different":
         return names
