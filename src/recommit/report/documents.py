@@ -1,7 +1,7 @@
-"""Documents whose words people write and whose figures come from evidence: model card, datasheet, canvas.
+"""Makes model card, datasheet and canvas: people write the words, and the numbers come from evidence.
 
-An outline says which questions a document answers; a YAML file of the project holds the answers. What nobody has
-answered is a debt, and shown as one.
+An outline holds the questions of a document, and a YAML file of the project holds the answers. A question without an
+answer is shown as a debt.
 """
 
 import re
@@ -27,7 +27,7 @@ NAMES = ("model_card", "datasheet", "canvas")
 
 @dataclass(frozen=True)
 class Part:
-    """A question, and the answer as HTML; empty where nobody has given one."""
+    """A question, and the answer as HTML; "" if nobody has given one."""
 
     anchor: str
     question: str
@@ -36,9 +36,9 @@ class Part:
 
 @dataclass(frozen=True)
 class Section:
-    """A document's section: its parts, the tables that evidence makes, and the names of those that it cannot make.
+    """A section of a document: its parts, its tables made from evidence, and the names of those without evidence.
 
-    `skipped`: questions about people were left out, since the data is about none.
+    `skipped` is true if questions about people were left out, because the data is not about people.
     """
 
     key: str
@@ -51,7 +51,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Debt:
-    """A part of a document that is not there: the document, its page's path with the anchor, and what is missing."""
+    """A missing part of a document: the document, its title, the page's path with the anchor, and what is missing."""
 
     document: str
     title: str
@@ -61,7 +61,7 @@ class Debt:
 
 @dataclass(frozen=True)
 class Document:
-    """A document by name, with what it is, where its form comes from (HTML), and its sections."""
+    """A document: its name, title, a summary, the source of its form (`credit`, HTML), and its sections."""
 
     name: str
     title: str
@@ -71,12 +71,12 @@ class Document:
 
     @property
     def path(self) -> str:
-        """Its page under reports/."""
+        """The path of its page under reports/."""
         return f"html/{self.name.replace('_', '-')}.html"
 
     @property
     def debts(self) -> Iterator[Debt]:
-        """What nobody has written, and what nothing has measured."""
+        """The questions without an answer, and the tables without evidence."""
         for section in self.sections:
             for part in (part for part in section.parts if not part.html):
                 question = f"{section.title}: {part.question}" if len(section.parts) > 1 else section.title
@@ -86,11 +86,11 @@ class Document:
 
 
 def documents(folders: Sequence[Path], facts: Facts) -> list[Document]:
-    """Return the documents, filled from `facts`, whose answers lie in one of `folders`, for example in model_card.yaml.
+    """Return the documents, filled from `facts`. Their answers are in one of `folders`, in files like model_card.yaml.
 
-    If a folder holds one of them, those that are missing are made as well: all their parts are debts. Raises Refusal
-    for an answer to a question that the outline does not ask, for a typed figure that evidence holds, and for a
-    placeholder that nothing fills.
+    If a folder has one of these files, all documents are made; all parts of those without a file are debts. Returns []
+    if no folder has one. Raises Refusal for an answer to an unknown question, for a typed number that evidence holds,
+    and for a placeholder that cannot be filled.
     """
     folder = next((folder for folder in folders if any((folder / f"{name}.yaml").exists() for name in NAMES)), None)
     return [] if folder is None else [_document(name, folder / f"{name}.yaml", facts) for name in NAMES]
@@ -102,7 +102,9 @@ def _document(name: str, path: Path, facts: Facts) -> Document:
     )
     answers = read_yaml(path) if path.exists() else {}
     people = answers.pop("people", True)
-    for key in (key for key in answers if key not in outline["sections"]):  # a mistyped name would be a silent debt
+    for key in (
+        key for key in answers if key not in outline["sections"]
+    ):  # otherwise a mistyped name would look like a missing answer
         raise Refusal(f"{path.name}: there is no section {key}; there are {', '.join(outline['sections'])}")
     sections = tuple(
         _section(key, entry, answers.get(key), people, facts, f"{path.name}: {key}")
@@ -112,7 +114,7 @@ def _document(name: str, path: Path, facts: Facts) -> Document:
 
 
 def _section(key: str, entry: Mapping[str, Any], answer: Any, people: bool, facts: Facts, where: str) -> Section:
-    """Return the section `key` of an outline. If it has a single question, it has one part, whose name is empty."""
+    """Return the section `key` of an outline. A section with a single question has one part, with the name ""."""
     asked = entry.get("parts") or {"": entry}
     given = answer or {} if "parts" in entry else {"": answer}
     if not isinstance(given, Mapping):
@@ -137,8 +139,8 @@ def _section(key: str, entry: Mapping[str, Any], answer: Any, people: bool, fact
 def fill(text: str | None, facts: Facts, where: str) -> str:
     """Return the Markdown `text` as HTML, with placeholders such as `{{ evidence.test.period.rows }}` filled.
 
-    A share may be shown in percent: `{{ evidence.test.period.mean | percent }}`. Raises
-    Refusal, saying `where`, for a typed number and for a placeholder that nothing fills.
+    A share may be shown in percent: `{{ evidence.test.period.mean | percent }}`. Raises Refusal, which names `where`,
+    for a typed number that evidence holds, and for a placeholder that cannot be filled.
     """
     if copied := _copied(text or "", facts):
         raise Refusal(f"{where}: {copied}")
@@ -152,10 +154,10 @@ def fill(text: str | None, facts: Facts, where: str) -> str:
 
 
 def _copied(text: str, facts: Facts) -> str:
-    """Return what is wrong with a figure in `text` that was copied from the report; "" where there is none.
+    """Return a message about a number in `text` that was copied from the report; "" if there is none.
 
-    A copied figure stays as it is when evidence changes. A figure with fewer than three significant digits, such as 0.5
-    or 200, is allowed: it can be a definition that equals a figure of evidence by chance.
+    A copied number would not change when evidence does. Numbers with fewer than three significant digits, such as 0.5
+    or 200, are allowed, because a definition may equal a number of evidence by chance.
     """
     plain = re.sub(r"\{\{.*?\}\}|`.*?`|https?://\S+", " ", text, flags=re.DOTALL)
     typed = {figure.replace(",", ""): figure for figure in re.findall(r"\d[\d,]*(?:\.\d+)?", plain)}
@@ -172,7 +174,7 @@ def _copied(text: str, facts: Facts) -> str:
 
 
 def _numbers(found: Any, place: str) -> Iterator[tuple[str, float]]:
-    """Yield each number in `found`, which is evidence, with the placeholder that names its place."""
+    """Yield each number in `found`, a piece of evidence, with the text of the placeholder that names it."""
     if is_dataclass(found) or isinstance(found, Mapping):
         for key, part in (found if isinstance(found, Mapping) else vars(found)).items():
             yield from _numbers(part, f"{place}.{key}" if str(key).isidentifier() else f'{place}["{key}"]')
@@ -184,7 +186,7 @@ def _numbers(found: Any, place: str) -> Iterator[tuple[str, float]]:
 
 
 class _Filling(SandboxedEnvironment):
-    """Jinja in which `a.b` is the key b of a mapping or the field b of evidence, and which says what keys there are."""
+    """Jinja in which `a.b` is a key of a mapping or a field of evidence. Its errors list the existing keys."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(undefined=jinja2.StrictUndefined, **options)
@@ -201,7 +203,7 @@ class _Filling(SandboxedEnvironment):
 
 
 def _finalize(value: Any) -> Any:
-    """How a placeholder's value is shown; one that is empty in evidence is as good as missing."""
+    """Return the text for a placeholder's `value`. Raises ValueError for None: evidence holds no value there."""
     if value is None:
         raise ValueError("what it names is empty")
     return value if isinstance(value, jinja2.Undefined) else shown(value)

@@ -1,22 +1,20 @@
-"""What pages are filled from: evidence by its file's name, the stage's parameters, and the files' hashes."""
+"""Reads what pages are filled from: evidence by the name of its file, the stage's parameters, and hashes."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from recommit import Refusal
 from recommit.evidence.files import FOLDER, kind_of, parse
 from recommit.project.hashes import md5_of_bytes
 from recommit.project.pipeline import is_in
 
-Made = TypeVar("Made")
-
 
 @dataclass(frozen=True)
 class Facts:
-    """All that pages may be filled from: evidence by name, the stage's params, md5 sums of the files by their path."""
+    """What pages may be filled from: evidence by name, the stage's parameters, and the MD5 of each file by path."""
 
     evidence: Mapping[str, Any]
     params: Mapping[str, Any]
@@ -24,11 +22,11 @@ class Facts:
 
 
 def read_facts(folder: Path, files: Iterable[Path], params: Mapping[str, Any]) -> Facts:
-    """Read the facts in JSON `files` of the project in `folder`, each by its name without suffix.
+    """Return the facts in the JSON `files` of the project in `folder`; a file's name without suffix is its key.
 
-    A file of a declared type is read as that, any other as it is. A file in another folder of reports, or in one of
-    reports/evidence, is found in that folder's name: reports/advice/boosting.json is `advice.boosting`. Raises Refusal
-    for a file that is no JSON, or not of its declared type.
+    A file of a declared type is read as this type, any other as plain JSON. A subfolder of reports or of
+    reports/evidence is a mapping: reports/advice/boosting.json is `advice.boosting`. Raises Refusal for a file that is
+    not JSON, or not of its declared type.
     """
     evidence: dict[str, Any] = {}
     hashes = {}
@@ -42,11 +40,6 @@ def read_facts(folder: Path, files: Iterable[Path], params: Mapping[str, Any]) -
         group[path.stem] = parse(content, kind, name) if kind else _json(content, name)
         hashes[name] = md5_of_bytes(content)
     return Facts(evidence, params, hashes)
-
-
-def made(facts: Facts, makers: Mapping[str, Callable[[Any], Made]]) -> dict[str, Made]:
-    """Return what each maker makes of the evidence of its name, where it is there, in the order of `makers`."""
-    return {name: maker(facts.evidence[name]) for name, maker in makers.items() if name in facts.evidence}
 
 
 def _json(content: bytes, name: str) -> Any:

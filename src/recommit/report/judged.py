@@ -1,4 +1,4 @@
-"""Tables of how the candidate was chosen and judged, from the evidence of that name."""
+"""Makes tables of how the candidate was chosen and judged. Each function takes one kind of evidence."""
 
 from collections.abc import Iterable
 from itertools import groupby
@@ -13,7 +13,7 @@ UP_OR_DOWN = "↑: higher is better. ↓: lower is better."
 
 
 def explained(scores: Iterable[str]) -> str:
-    """Return what `scores` mean, one sentence each."""
+    """Return one sentence per score in `scores`: its name, unit and meaning."""
     return " ".join(f"{SCORES[name].name}, {SCORES[name].unit}: {SCORES[name].words}." for name in scores)
 
 
@@ -39,9 +39,9 @@ def rules(decision: Decision) -> Table:
 
 
 def points(decision: Decision) -> list[Table]:
-    """Return one row per point that a person must judge, with the reason if a line of params.yaml accepts it.
+    """Return a table with one row per point that a person must judge, and the reason if a line accepts it.
 
-    Lines that accept nothing have a row as well. Without any rows there is no table.
+    Lines of `accepted` in params.yaml that accept nothing have a row as well. Without rows, no table is returned.
     """
     rows = []
     for rule in decision.rules:
@@ -61,7 +61,7 @@ def _point(rule: str, about: str, says: str, why: str | None) -> Row:
 
 
 def scores(test: Test) -> Table:
-    """Return one row per model with its scores in the test period."""
+    """Return one row per model with its scores on the test rows."""
     columns = [name for name in SCORES if any(name in model for model in test.metrics.values())]
     rows = tuple(
         Row(heading(model), tuple(cell(values.get(name)) for name in columns), chosen=model == "candidate")
@@ -72,7 +72,7 @@ def scores(test: Test) -> Table:
 
 
 def differences(test: Test) -> Table:
-    """Return one row per other model: by how much the candidate is better on the same rows."""
+    """Return one row per other model: how much better the candidate is on the same rows, by score."""
     compared = test.differences
     columns = list(dict.fromkeys(name for values in compared.values() for name in values))
     rows = tuple(
@@ -83,8 +83,8 @@ def differences(test: Test) -> Table:
         for model, values in compared.items()
     )
     note = (
-        "On the same rows, so that a hard day is hard for both. Above 0 the candidate is better, whichever way the "
-        "score points; where the interval holds 0, this period cannot tell."
+        "Both models answer the same rows, so that a hard day is hard for both. Above 0 the candidate is better, "
+        "for every score. If the interval contains 0, this period cannot tell."
     )
     heads = tuple(SCORES[name].name for name in columns)
     return Table("How much better the candidate is", "Candidate better", heads, rows, note)
@@ -98,13 +98,13 @@ def period(test: Test) -> Table:
 
 
 def trained(test: Test) -> Table:
-    """Return the number of the candidate's training rows, and until when their outcomes were known."""
+    """Return the number of the candidate's training rows, and when the last of their outcomes was known."""
     candidate = test.candidate
     return paired("Training rows", {"Rows": candidate.trained_rows, "Outcomes known until": candidate.trained_until})
 
 
 def candidate(test: Test) -> Table:
-    """Return what the candidate is, and the md5 sums of its model file and the champion's."""
+    """Return the description of the candidate, with the MD5 of its model file and of the champion's."""
     made = test.candidate
     values = {
         "Version (md5 of the model file)": made.md5,
@@ -119,35 +119,35 @@ def candidate(test: Test) -> Table:
 
 
 def setting(params: dict[str, object]) -> str:
-    """Return a model's parameters in one line."""
+    """Return the parameters of a model in one line."""
     return ", ".join(f"{key}: {value}" for key, value in params.items())
 
 
 def calibration(test: Test) -> Table:
-    """Return how far answers were off, before and after calibration."""
+    """Return the gap and the calibration error before and after calibration."""
     after = test.calibration
     rows = [Row("As judged", (cell(after.gap), cell(after.error)))]
     if before := test.metrics.get("uncalibrated"):
         rows.insert(0, Row("Before calibration", (cell(None), cell(before["calibration_error"]))))
     note = (
-        "Gap: mean answer less the mean of what came; above 0 the model said too much. Error: the mean distance of "
-        "the two over bins of rows with alike answers; chance alone keeps it above 0."
+        "Gap: the mean answer minus the mean outcome; above 0 the answers are too high. Error: the mean distance of "
+        "the two in bins of rows with similar answers; chance alone makes it larger than 0."
     )
     return Table("Stated and observed", "", ("Gap", "Calibration error"), tuple(rows), note)
 
 
 def coverage(test: Test) -> Table:
-    """Return how often prediction sets held what came, beside the level that they promise, and how large they are."""
+    """Return the coverage of prediction sets, for all rows and by group, and the size of the sets."""
     found, promised = test.coverage, percent(test.coverage.level)
     held = {"All rows": found.overall} | {heading(group): share for group, share in found.of.items()}
     rows = [Row(name, (Cell(percent(share)),)) for name, share in held.items()]
     rows += [Row(f"Size: {what}", (cell(size),)) for what, size in found.size.items()]
-    note = f"Each prediction comes with a set that is to hold what comes in {promised} of all cases."
-    return Table(f"Coverage; promised: {promised}", "", ("Held what came",), tuple(rows), note)
+    note = f"Each prediction comes with a set that should hold the outcome in {promised} of all cases."
+    return Table(f"Coverage; promised: {promised}", "", ("Held the outcome",), tuple(rows), note)
 
 
 def selection(chosen: Selection) -> Table:
-    """Return one row per fit with its mean score on the validation folds, best first, the chosen one marked."""
+    """Return one row per fit with its mean score on the validation folds, best first. The chosen one is marked."""
     rows = tuple(
         Row(
             fit.fit,
@@ -164,22 +164,22 @@ def selection(chosen: Selection) -> Table:
 
 
 def slices(found: Slices) -> list[Table]:
-    """Return one table per column that the test rows are cut by, one row per part; long tables are folded."""
+    """Return one table per column by which the test rows are divided, one row per part. Long tables are folded."""
     ordered = sorted(found.slices, key=lambda part: part.by)
     return [_parts(by, list(parts)) for by, parts in groupby(ordered, key=lambda part: part.by)]
 
 
 def worst(found: Slices) -> list[Table]:
-    """Return the part that does worst against the baseline, of all searched; no table if no part has enough rows."""
+    """Return the part with the worst improvement over the baseline; no table if no part has enough rows."""
     if not found.worst:
         return []
-    note = f"Of {shown(found.searched)} parts searched; the interval of the improvement allows for looking at them all."
+    note = f"{shown(found.searched)} parts were searched; the interval of the improvement allows for that."
     row = Row(f"{words(found.worst.by)}: {found.worst.value}", _part(found.worst))
     return [Table("Worst part", *_COLUMNS, (row,), note)]
 
 
 def decay(staleness: Staleness) -> Table:
-    """Return one row per age of a training window: how well its fit predicts the same period."""
+    """Return one row per age of a training window: the loss of its fit on the same period."""
     rows = tuple(
         Row(
             shown(point.periods_old),

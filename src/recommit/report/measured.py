@@ -1,4 +1,4 @@
-"""The parts of documents that no one writes: tables from evidence, by the name that an outline calls them."""
+"""The tables of documents that come from evidence, by the names that outlines give them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -11,7 +11,7 @@ from recommit.report.tables import Table, listed
 
 
 def _from(name: str, *makers: Callable[[Any], Table | Sequence[Table]]) -> Callable[[Facts], list[Table]]:
-    """Return a function that makes the tables of `makers` from the evidence `name`, none where it is missing."""
+    """Return a function that makes the tables of `makers` from the evidence `name`; none if it is missing."""
 
     def make(facts: Facts) -> list[Table]:
         if name not in facts.evidence:
@@ -23,7 +23,7 @@ def _from(name: str, *makers: Callable[[Any], Table | Sequence[Table]]) -> Calla
 
 
 def _hashes(facts: Facts) -> list[Table]:
-    """Return a table with the md5 sums of the evidence files that the document was filled from."""
+    """Return a table with the MD5 of each evidence file that the document was filled from."""
     found = [{"file": file, "md5": md5} for file, md5 in sorted(facts.hashes.items())]
     note = "md5 sums. DVC's lock file keeps the same sums for data, code and models of this commit."
     return [replace(listed("What this was filled from", found, note), folded=True)] if found else []

@@ -1,4 +1,4 @@
-"""Executed notebooks as pages, the metrics that they wrote as tables, their figures with captions."""
+"""Turns executed notebooks into pages, their metrics into tables, and gives their figures captions."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -10,12 +10,12 @@ from typing import Any
 import nbformat
 from nbconvert.exporters import HTMLExporter
 
-from recommit.report.tables import Cell, Row, Table, heading, interval_in, shown, words
+from recommit.report.tables import Cell, Row, Table, heading, shown, words
 
 
 @dataclass(frozen=True)
 class Page:
-    """One executed notebook: its stage, its title and what it says it shows, and its page's path under reports/."""
+    """The page of an executed notebook: stage, title, summary, path under reports/, and body as HTML."""
 
     stage: str
     title: str
@@ -25,13 +25,13 @@ class Page:
 
     @property
     def item(self) -> str:
-        """The item of the stage's matrix, or the empty string."""
+        """The item of the stage's matrix, or ""."""
         return self.stage.partition("@")[2]
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure by its path under reports/, and the page of the notebook that drew it."""
+    """A figure: its path under reports/, and the page of the notebook that drew it."""
 
     path: str
     page: Page | None
@@ -61,7 +61,7 @@ def page(path: Path, stage: str) -> Page:
 def metrics(files: Sequence[Path], of: Page | None) -> Table:
     """Return a table of the metrics in a stage's `files`: one row per item of its matrix, one column per metric.
 
-    The table has the title of the page `of`.
+    Its title is that of the page `of`.
     """
     values = {row: found for path in files for row, found in _rows(path)}
     columns = tuple(dict.fromkeys(column for found in values.values() for column in found))
@@ -70,22 +70,14 @@ def metrics(files: Sequence[Path], of: Page | None) -> Table:
 
 
 def groups(pages: Sequence[Page]) -> list[tuple[str, list[Page]]]:
-    """Return the pages by stage: those of all items of a matrix belong to one stage."""
+    """Return the pages by the stage's name in dvc.yaml, so that all items of a matrix are together."""
     return [(name, list(own)) for name, own in groupby(pages, key=lambda page: page.stage.partition("@")[0])]
 
 
 def _rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the rows of a metrics file: one with the file's name, and one for each key that holds a mapping."""
+    """Yield the rows of a metrics file: one named after the file, and one for each key that holds a mapping."""
     content = json.loads(path.read_text(encoding="utf-8"))
     plain = {key: value for key, value in content.items() if not isinstance(value, dict)}
     if plain:
         yield path.stem, plain
     yield from ((key, value) for key, value in content.items() if isinstance(value, dict))
-
-
-def _number(value: Any) -> str:
-    if interval_in(value):
-        return shown(value)
-    if isinstance(value, float):
-        return f"{value:.4f}"
-    return "" if value is None else f"{value:,}" if isinstance(value, int) else str(value)

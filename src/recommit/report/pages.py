@@ -1,4 +1,4 @@
-"""Turn executed notebooks, evidence, metrics, figures and documents into pages that open offline."""
+"""Turns executed notebooks, evidence, metrics, figures and documents into pages that open offline."""
 
 import shutil
 from collections.abc import Mapping, Sequence
@@ -25,13 +25,13 @@ METRICS = "reports/metrics"
 
 
 def write_report(folder: Path) -> None:
-    """Write reports/html/*.html and reports/index.html from what the `report` stage of dvc.yaml in `folder` declares.
+    """Write reports/html/*.html and reports/index.html from the deps of the `report` stage of dvc.yaml in `folder`.
 
-    Its deps under reports/ are taken in their order, a folder's files by name: each notebook is a page, and metrics and
-    figures belong to the notebook they follow. A folder of notebooks is a matrix stage, its files the items. JSON that
-    is not in reports/metrics is evidence: it fills the index and the documents, whose words are in the folder among the
-    deps that holds model_card.yaml, datasheet.yaml or canvas.yaml. The pages replace an earlier report when all of them
-    are made. Raises `Refusal` where a dep is not there yet, or a document cannot be filled.
+    The deps under reports/ and models/ are read in their order, the files of a folder by name. Each notebook becomes a
+    page; metrics and figures belong to the notebook before them. A folder of notebooks belongs to a matrix stage, each
+    file to an item. JSON that is not in reports/metrics is evidence: it fills the index and the documents. The words of
+    the documents are in the dep that holds model_card.yaml, datasheet.yaml or canvas.yaml. An earlier report is
+    replaced when all pages are made. Raises Refusal if a dep does not exist yet, or a document cannot be filled.
     """
     declared = stages(folder)
     stage = next((stage for stage in declared if stage.words[:2] == ["recommit", "report"]), None)
@@ -65,7 +65,7 @@ def _texts(
     facts: Facts,
     written: Sequence[Document],
 ) -> dict[str, str]:
-    """Return the text of all pages, and of the index that leads to them, by their path under reports/."""
+    """Return the text of all pages, and of the index, by their path under reports/."""
     templates = _templates()
     texts: dict[str, str] = {}
 
@@ -100,7 +100,7 @@ def _texts(
 
 
 def _replace(reports: Path, texts: Mapping[str, str]) -> None:
-    """Write pages by their path under `reports`; an earlier report stays until all of them are written."""
+    """Write `texts` to their paths under `reports`. An earlier report stays until all of them are written."""
     unfinished = reports / ".unfinished"
     shutil.rmtree(unfinished, ignore_errors=True)
     try:
@@ -121,25 +121,25 @@ def _files(dep: Path) -> list[Path]:
 
 
 def _stage(dep: str, file: Path) -> str:
-    """Return the stage that the executed notebook `file` belongs to; in a folder it belongs to an item of a matrix."""
+    """Return the stage of the executed notebook `file`; if `dep` is a folder, it is an item of a matrix."""
     return file.stem if dep.endswith(file.name) else f"{Path(dep).name}@{file.stem}"
 
 
 def _unasked(features: Sequence[Feature]) -> list[Debt]:
-    """Return a debt where nobody has said of features whether they are known when the prediction is asked for."""
+    """Return a debt for the features of which nobody has said when they are known; none if there are none."""
     names = [feature.name for feature in features if feature.unasked]
     title = f"whether {', '.join(names)} {'are' if len(names) > 1 else 'is'} known when the prediction is asked for"
     return [Debt("Features", title, FEATURES, missing="words")] if names else []
 
 
 def _by_source(features: Sequence[Feature]) -> dict[str, list[Feature]]:
-    """Return the catalogue's features by their source, in its order."""
+    """Return the features by their source, in their order."""
     sources = dict.fromkeys(feature.source for feature in features)
     return {source: [feature for feature in features if feature.source == source] for source in sources}
 
 
 def _flat(params: Any, above: str = "") -> dict[str, str]:
-    """Return each parameter's value as text, by its dotted key."""
+    """Return the value of each parameter as text, by its dotted key."""
     flat: dict[str, str] = {}
     for key, value in params.items():
         flat |= _flat(value, f"{above}{key}.") if isinstance(value, dict) else {f"{above}{key}": str(value)}

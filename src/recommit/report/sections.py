@@ -1,4 +1,4 @@
-"""The sections of the report's first page: what was decided, how it was judged, what else was looked at."""
+"""Makes the sections of the report's first page: the decision, how the candidate was judged, other evidence."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,14 +9,14 @@ from recommit.evidence.files import plain
 from recommit.evidence.scores import SCORES
 from recommit.evidence.stages import FINDS, Advice, Selection, Slices, Staleness, Test
 from recommit.report import judged
-from recommit.report.facts import Facts, made
+from recommit.report.facts import Facts
 from recommit.report.notebooks import Figure
 from recommit.report.tables import Table, found_in, heading, listed, paired, shown, words
 
 
 @dataclass(frozen=True)
 class Section:
-    """A heading, a lead in plain words, tables and figures; `answer` is that of a decision, else empty."""
+    """A section: heading, lead in plain words, tables and figures. `answer` is that of a decision, else ""."""
 
     key: str
     title: str
@@ -27,12 +27,12 @@ class Section:
 
 
 def sections(facts: Facts, figures: Sequence[Figure]) -> list[Section]:
-    """Return the sections that the evidence allows, decision first, each with the figures whose names belong to it.
+    """Return a section for each piece of evidence, the decision first, each with the figures that belong to it.
 
-    Evidence of an unknown name gets a section of its own at the end, and so do the other figures.
+    Evidence with an unknown name gets a section at the end, and so do the other figures.
     """
-    known = made(facts, _MAKERS)
-    parts = [part for found in known.values() for part in found]
+    found = facts.evidence
+    parts = [part for name, maker in _MAKERS.items() if name in found for part in maker(found[name])]
     others = [name for name in facts.evidence if name not in (*_MAKERS, *_ELSEWHERE)]
     parts += [Section(name, heading(name), "", found_in(_mapping(facts.evidence[name]))) for name in others]
     shown_in = {figure.path: next((part.key for part in parts if _shows(part.key, figure)), "") for figure in figures}
@@ -72,8 +72,8 @@ def _test(test: Test) -> list[Section]:
         f"at {100 * test.coverage.overall.level:.0f} %. It is made from whole blocks, such as days, since rows of one "
         "block are alike."
     )
-    calibrated = "Does an answer mean what it says? Over rows with alike answers, it should be the mean of what came."
-    covered = "Beside each answer is a set of what cannot be ruled out. How often did sets hold what came?"
+    calibrated = "Does an answer mean what it says? For rows with similar answers, it should be the mean outcome."
+    covered = "Each answer comes with a set of what cannot be ruled out. How often did the sets hold the outcome?"
     return [
         Section("test", "Test results", lead, (judged.scores(test), judged.differences(test))),
         Section("calibration", "Calibration", calibrated, (judged.calibration(test),)),
@@ -84,8 +84,8 @@ def _test(test: Test) -> list[Section]:
 def _selection(selection: Selection) -> list[Section]:
     used = f"The last outcome used was known {shown(selection.used_until)}. " if selection.used_until else ""
     lead = (
-        f"Every model on every feature set, by the mean {SCORES[selection.metric].name.lower()} of folds that it "
-        f"had not seen: {shown(selection.periods)}. {used}Best: {selection.best}; chosen: "
+        f"Every model on every feature set is compared by its mean {SCORES[selection.metric].name.lower()} on folds "
+        f"that it had not seen: {shown(selection.periods)}. {used}Best: {selection.best}; chosen: "
         f"{selection.chosen}. Rule: {selection.rule}."
     )
     return [Section("selection", "How the candidate was chosen", lead, (judged.selection(selection),))]
@@ -93,7 +93,7 @@ def _selection(selection: Selection) -> list[Section]:
 
 def _slices(slices: Slices) -> list[Section]:
     lead = (
-        "A model that is good on the whole can be bad for some. Improvement is the loss of the baseline less that "
+        "A model that is good on the whole can be bad on a part. Improvement is the loss of the baseline minus that "
         "of the candidate: above 0 the candidate is better there. Its interval allows for looking at many parts."
     )
     return [Section("slices", "Parts of the data", lead, (*judged.worst(slices), *judged.slices(slices)))]
@@ -102,9 +102,9 @@ def _slices(slices: Slices) -> list[Section]:
 def _staleness(staleness: Staleness) -> list[Section]:
     age = staleness.candidate.age_days
     lead = (
-        f"Models of equally long training windows that end longer and longer before {staleness.period}, all "
-        "judged on that period. What is added to the loss is the price of an older window: of its age, and of its "
-        f"season. The candidate's training ends {'less than a day' if age < 1 else f'{age:,.0f} days'} before its test "
+        f"Models with training windows of the same length, which end longer and longer before {staleness.period}, are "
+        "judged on that period. The added loss is the price of an older window: of its age, and of its season. "
+        f"The candidate's training ends {'less than a day' if age < 1 else f'{age:,.0f} days'} before its test "
         "period."
     )
     return [Section("staleness", "How a model ages", lead, (judged.decay(staleness),))]
@@ -112,9 +112,9 @@ def _staleness(staleness: Staleness) -> list[Section]:
 
 def _advice(advice: Mapping[str, Advice]) -> list[Section]:
     lead = (
-        "What params.yaml says is what trains. Beside it a small search of past folds tried other parameters. The "
-        "best was picked by those folds, so it looks better there than it is; a fold that was not searched confirms "
-        "it or does not. Below 0 it has the lower loss. The command in the last column adopts it."
+        "Training uses the parameters in params.yaml. A small search tried other parameters on past folds. The best "
+        "ones were picked by these folds, so they look better there than they are; a fold that was not searched "
+        "confirms them or does not. Below 0 they have the lower loss. The command in the last column adopts them."
     )
     compared = [
         {
@@ -138,7 +138,7 @@ def _advice(advice: Mapping[str, Advice]) -> list[Section]:
 
 
 def _found(key: str, title: str, lead: str) -> Callable[[Any], list[Section]]:
-    """Return a maker of a section that lists all that the evidence holds, and says if it has no leaks or flags."""
+    """Return a function that makes a section with all of the evidence, and says if it has no leaks or flags."""
 
     def make(evidence: Any) -> list[Section]:
         found = _mapping(evidence)
@@ -150,7 +150,7 @@ def _found(key: str, title: str, lead: str) -> Callable[[Any], list[Section]]:
 
 
 def _mapping(evidence: Any) -> Mapping[str, Any]:
-    """Return the evidence as its file holds it, without its version; an undeclared file may hold any JSON."""
+    """Return the evidence as its file holds it, without the version. A file without a type may hold any JSON."""
     found = plain(evidence)
     return {key: found[key] for key in found if key != "version"} if isinstance(found, Mapping) else {"found": found}
 
@@ -162,19 +162,19 @@ _MAKERS: dict[str, Callable[[Any], list[Section]]] = {
     "selection": _selection,
     "slices": _slices,
     "staleness": _staleness,
-    "importance": _found("importance", "What each feature is worth", "How much worse predictions get without it."),
+    "importance": _found("importance", "What each feature is worth", "How much worse predictions become without it."),
     "robustness": _found(
         *("robustness", "What odd input does"),
-        "Values missing, unknown or extreme, and whether answers move the way it must.",
+        "Answers to missing, unknown or extreme values, and whether answers move in the right direction.",
     ),
-    "schema": _found("schema", "Schema", "Every table against what was declared of it."),
+    "schema": _found("schema", "Schema", "Every table is compared with its declaration."),
     "quality": _found(
         *("quality", "Data quality"),
-        "Each period against the others; flagged only where the intervals say so.",
+        "Each period is compared with the others. A number is flagged only if the intervals say so.",
     ),
     "leakage": _found("leakage", "Leakage", "Does any column, row or split give the outcome away?"),
     "point_in_time": _found(
-        *("point_in_time", "Point in time", "The world cut off at several instants: does any feature change?")
+        *("point_in_time", "Point in time", "Later facts are left out at several instants: does any feature change?")
     ),
 }
 _ELSEWHERE = ("features", "choice")

@@ -1,4 +1,4 @@
-"""Tables for people: numbers with their intervals, as text, and cells that say how they are to look."""
+"""Tables for people: values and intervals as text, in cells that say how to show them."""
 
 import math
 import re
@@ -17,7 +17,7 @@ _INSTANT = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d)(?::00)?(?:\+00:00|Z)")
 
 @dataclass(frozen=True)
 class Cell:
-    """What a cell shows, and whether it is a number (""), words, or good or bad news."""
+    """The text of a cell, and its look: a number (""), words, or good or bad news."""
 
     text: str
     look: Look = ""
@@ -25,7 +25,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """A row by its name; `chosen` sets it off from the others."""
+    """A row: its name and its cells. A `chosen` row is highlighted."""
 
     name: str
     cells: tuple[Cell, ...]
@@ -34,7 +34,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows under column heads, with what they are, how to read them, and whether they stay folded until asked for."""
+    """A table: title, heads of the first and the other columns, rows, a note, and whether it is folded at first."""
 
     title: str
     head: str
@@ -45,14 +45,14 @@ class Table:
 
 
 def interval_in(value: Any) -> Interval | None:
-    """Return the interval that `value` is, also as JSON holds it, {value, low, high}; None for another value."""
+    """Return `value` as an interval if it is one, also in the form {value, low, high} of JSON; else None."""
     if isinstance(value, Mapping) and all(isinstance(value.get(end), int | float) for end in ("value", "low", "high")):
         return Interval(value["value"], value["low"], value["high"])
     return value if isinstance(value, Interval) else None
 
 
 def shown(value: Any) -> str:
-    """Any value of evidence as people read it: `0.764 [0.731, 0.795]`, `27,123`, `yes`, `a, b`."""
+    """Return any value of evidence as people read it: `0.764 [0.731, 0.795]`, `27,123`, `yes`, `a, b`."""
     if value is None:
         return "–"
     if isinstance(value, bool):
@@ -74,7 +74,7 @@ def shown(value: Any) -> str:
 
 
 def percent(value: Any) -> str:
-    """A share, or one with its interval, in percent: `26.3 %`, `90.1 % [88.9 %, 91.2 %]`."""
+    """Return a share, or its interval, in percent: `26.3 %`, `90.1 % [88.9 %, 91.2 %]`."""
     if interval := interval_in(value):
         middle, low, high = (_decimal(100 * end, 1) for end in (interval.value, interval.low, interval.high))
         return f"{middle} % [{low} %, {high} %]"
@@ -82,29 +82,29 @@ def percent(value: Any) -> str:
 
 
 def words(name: str) -> str:
-    """A name of the code as words: `log_loss` is `log loss`."""
+    """Return a name in code as words: `log_loss` is `log loss`."""
     return name.replace("_", " ").replace("-", " ")
 
 
 def heading(name: str) -> str:
-    """A name of the code as a heading: `log_loss` is `Log loss`."""
+    """Return a name in code as a heading: `log_loss` is `Log loss`."""
     text = words(name)
     return "AUC" if text == "auc" else text[:1].upper() + text[1:]
 
 
 def cell(value: Any) -> Cell:
-    """The cell of a value of evidence: numbers and intervals to the right, all else as words."""
+    """Return the cell for a value of evidence: numbers and intervals are aligned right, the rest is words."""
     number = isinstance(value, int | float) and not isinstance(value, bool)
     return Cell(shown(value), "" if number or interval_in(value) or value is None else "text")
 
 
 def better(interval: Interval) -> Cell:
-    """The cell of an improvement: good or bad news where its interval leaves out 0, else neither."""
+    """Return the cell for an improvement: good or bad news if its interval excludes 0, else neither."""
     return Cell(shown(interval), "good" if interval.low > 0 else "bad" if interval.high < 0 else "")
 
 
 def listed(title: str, rows: Sequence[Mapping[str, Any]], note: str = "") -> Table:
-    """Return a table with one row per mapping and one column per key; the values of the first key name the rows."""
+    """Return a table with one row per mapping and one column per key. The values of the first key name the rows."""
     head, *columns = dict.fromkeys(key for row in rows for key in row)
     worded = {column for column in columns if any(cell(row.get(column)).look for row in rows)}
     made = tuple(
@@ -118,13 +118,13 @@ def listed(title: str, rows: Sequence[Mapping[str, Any]], note: str = "") -> Tab
 
 
 def paired(title: str, values: Mapping[str, Any], note: str = "") -> Table:
-    """Return a table with one row per name and value."""
+    """Return a table with one row per name and value in `values`."""
     rows = tuple(Row(heading(name), (Cell(shown(value), "text"),)) for name, value in values.items())
     return Table(title, "", (), rows, note)
 
 
 def found_in(evidence: Mapping[str, Any], skip: Iterable[str] = ()) -> tuple[Table, ...]:
-    """Return tables of all that a piece of evidence holds: one of its single values, one for each list of rows."""
+    """Return tables of everything in `evidence` but `skip`: one for its single values, one for each list of rows."""
     single: dict[str, Any] = {}
     tables = []
     for key, value in ((key, value) for key, value in evidence.items() if key not in skip):
@@ -146,7 +146,7 @@ def _is_row(value: Any) -> bool:
 
 
 def _interval(interval: Interval) -> str:
-    # Of a narrow interval three decimals would show twice the same.
+    # With three decimals, both ends of a narrow interval would look the same.
     places = 4 if 0 < interval.high - interval.low < _FINE else 3
     middle, low, high = (_decimal(end, places) for end in (interval.value, interval.low, interval.high))
     return f"{middle} [{low}, {high}]"

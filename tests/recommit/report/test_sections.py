@@ -33,7 +33,7 @@ def test_the_decision_comes_first_then_how_the_candidate_was_judged_and_chosen(t
 
 def test_the_advice_says_what_was_better_where_it_was_not_confirmed_and_how_to_adopt_it(tmp_path: Path) -> None:
     said = samples.text(index(tmp_path))
-    assert "What params.yaml says is what trains" in said
+    assert "Training uses the parameters in params.yaml" in said
     assert "Searched in Loss less params.yaml's Not searched The same there Find To adopt it" in said
     difference, confirmation = "2013-05, 2013-06 -0.0040 [-0.0060, -0.0020]", "2013-07 -0.003 [-0.009, 0.003]"
     find = "unconfirmed: not surely better there dvc exp run -S models.boosting.max_iter=200 select"
