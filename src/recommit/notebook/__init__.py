@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 __all__ = ["params", "path", "problem"]
 
 problem: "Problem"
-"""What the project around the current folder says of its data: see `recommit.problem`."""
+"""The problem that the project around the current folder declares: see `recommit.problem`."""
 
 
 def __getattr__(name: str) -> Any:
-    """Load the problem when a notebook asks for it: other users of this package need none."""
+    """Loads `problem` when a notebook imports it. Other code imports this package without a problem."""
     if name != "problem":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from recommit.problem import load_problem

@@ -21,12 +21,12 @@ _CELL_FILE = re.compile(re.escape(tempfile.gettempdir()) + r"/ipykernel_\d+/\d+\
 
 
 def canonical(notebook: NotebookNode, folder: Path) -> NotebookNode:
-    """A copy of `notebook` whose bytes depend on nothing but its sources and what they showed.
+    """Returns a copy of `notebook` whose bytes depend only on its sources and on what they showed.
 
-    Kept: sources, ids, tags, outputs with their figures, execution counts. Left out: times, durations, editor and
-    widget state, versions of Python. Replaced: the project's folder, the environment's folders and object addresses
-    in text; a random id of the injected cell. Adjacent stream outputs are joined, output before errors: an ordinary
-    kernel, as of nbval, sends their pieces as its buffers happen to be emptied.
+    Kept are sources, ids, tags, outputs with their figures, and execution counts. Left out are times, durations, the
+    state of editor and widgets, and versions of Python. Replaced are the project's `folder`, the environment's folders
+    and object addresses in text, and the random id of the injected cell. Adjacent stream outputs are joined, standard
+    output before standard error, because an ordinary kernel, such as nbval's, cuts them into pieces at random.
     """
     clean = nbformat.from_dict(notebook)
     kernel = notebook.metadata.get("kernelspec", {})
@@ -39,7 +39,7 @@ def canonical(notebook: NotebookNode, folder: Path) -> NotebookNode:
 
 
 def as_bytes(notebook: NotebookNode) -> bytes:
-    """The notebook file's content, as papermill writes it too."""
+    """Returns the content of the notebook's file, as papermill writes it."""
     return nbformat.writes(notebook).encode()
 
 
@@ -87,7 +87,7 @@ def _is_picture(key: Any, value: Any) -> bool:
 
 
 def _placeless(thing: Any, folder: Path) -> Any:
-    """Replace what belongs to one machine or process, in every text but pictures."""
+    """Returns `thing` with folders and addresses of this machine and process replaced in all text but pictures."""
     if isinstance(thing, dict):
         changed = {
             key: encodable(value) if _is_picture(key, value) else _placeless(value, folder)

@@ -1,4 +1,4 @@
-"""The contract: a notebook's parameters cell agrees with what its stage declares, checked before any cell runs."""
+"""The contract: a notebook's parameters cell must agree with what its stage declares. It is checked before a run."""
 
 import ast
 import keyword
@@ -28,7 +28,7 @@ _FROM_PARAMS = object()
 
 
 class ContractError(Refusal):
-    """A notebook and its stage disagree; every disagreement is a line."""
+    """A notebook and its stage disagree. The message has one line per disagreement; `problems` has them as a list."""
 
     def __init__(self, notebook: str, stage: str, problems: list[str]) -> None:
         super().__init__("\n".join(f"{notebook} (stage {stage}): {problem}" for problem in problems))
@@ -44,14 +44,14 @@ class _Default:
 
 
 def check_contract(folder: Path, notebook: NotebookNode, stage: Stage, siblings: list[Stage]) -> dict[str, Any]:
-    """The values that `stage` of the project in `folder` gives to `notebook`; raises `ContractError` if they disagree.
+    """Returns the values that `stage` gives to `notebook`, by name. Raises ContractError if the two disagree.
 
-    `siblings` are all the stages that run the notebook. A matrix stage's literal defaults are those of the item that
-    the parameters cell itself names; they are compared when that item runs.
+    `folder` is the project, `siblings` are all stages that run the notebook. If the parameters cell of a matrix stage
+    names an item, its literal defaults are those of this item, and are compared when this item runs.
     """
     values = declared_values(stage, folder)
     problems = list(_secrets(values))
-    if problems:  # and nothing else: another message could show the secret
+    if problems:  # these alone: another message could show the secret
         raise ContractError(stage.notebook or "", stage.name, problems)
     try:
         index = _parameters_cell(notebook)
@@ -68,7 +68,7 @@ def check_contract(folder: Path, notebook: NotebookNode, stage: Stage, siblings:
 
 
 class Unreadable(Exception):
-    """A cell, the parameters cell or another, cannot be read at all."""
+    """A cell cannot be read as Python, or the parameters cell is missing or has another form."""
 
 
 def _parameters_cell(notebook: NotebookNode) -> int:
@@ -84,9 +84,9 @@ def _parameters_cell(notebook: NotebookNode) -> int:
 
 
 def parse(source: str, where: str) -> ast.Module:
-    """The syntax tree of a cell; magics and shell commands as the calls that IPython makes of them.
+    """Returns the syntax tree of a cell's `source`; magics and shell commands are the calls that IPython makes of them.
 
-    Raises `Unreadable`, which names the cell by `where`, if it is not Python.
+    Raises Unreadable if it is not Python; `where` names the cell in the message.
     """
     try:
         return ast.parse(source)
@@ -194,7 +194,7 @@ def _unlike(
     fitting = [sibling for sibling in siblings if named.items() <= dict(sibling.item).items()]
     if named and not fitting:
         yield f"the defaults {named} are no item of the stage's matrix"
-    # What another item declares otherwise is that item's to compare, not this stage's to read.
+    # A parameter that not all these items declare is compared only when the item runs that declares it.
     elsewhere = {key.split(".")[0] for sibling in fitting for key in set(sibling.params) ^ set(stage.params)}
     for name, value in literals.items():
         if name in values and name not in {*stage.item, *elsewhere} and value != values[name]:
@@ -205,7 +205,7 @@ def _unlike(
 
 
 def _uses(notebook: NotebookNode, parameters: int, names: set[str]) -> Iterator[str]:
-    """Parameters that no cell reads, that a cell sets anew, and cells that read more than was declared."""
+    """Yields parameters that no cell reads, parameters that a cell sets again, and cells that read `params`."""
     used: set[str] = set()
     for index, cell in enumerate(notebook.cells):
         if cell.cell_type != "code" or index == parameters:

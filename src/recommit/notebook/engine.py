@@ -1,4 +1,4 @@
-"""The papermill engine: check the contract, run the notebook in the pinned kernel, return its canonical form."""
+"""The papermill engine: it checks the contract, runs the notebook in the pinned kernel, returns the canonical form."""
 
 import os
 import signal
@@ -47,9 +47,9 @@ class CellFailed(Exception):
 
 
 class RecommitEngine(Engine):
-    """`papermill --engine recommit NOTEBOOK OUTPUT` gives the bytes that `recommit run` gives.
+    """Lets `papermill --engine recommit NOTEBOOK OUTPUT` write the same bytes as `recommit run`.
 
-    Where several stages run the notebook, `DVC_STAGE` or `-p` with the matrix values says which.
+    If several stages run the notebook, the variable `DVC_STAGE`, or `-p` with the matrix values, names one.
     """
 
     @classmethod
@@ -64,14 +64,14 @@ class RecommitEngine(Engine):
         cell_done: CellDone = lambda cell, cells, seconds: None,
         **_: Any,
     ) -> NotebookNode:
-        """Inject, execute and canonicalise `nb`; raises `CellFailed`.
+        """Injects the parameters into `nb`, executes it and returns its canonical form. Raises CellFailed.
 
-        `values` are the checked parameters; without them, the stage is looked up and its contract checked here.
+        `values` are the checked parameters by name. Without them, the stage is found and its contract is checked here.
         """
         folder = root(Path(input_path).parent)
         if not (KERNEL / "kernel.json").is_file():
             raise Refusal(f"{KERNEL}/kernel.json is missing: it pins what makes results repeat; `git restore` it")
-        outs: tuple[str, ...] = ()  # by `recommit run`, which sees to them itself
+        outs: tuple[str, ...] = ()  # `recommit run` notes the look itself
         if values is None:
             values, outs = _checked(folder, input_path, dict(nb.metadata.papermill.get("parameters", {})))
         nb = parameterize_notebook(nb, values, kernel_name=kernel_name, language="python")
@@ -82,14 +82,14 @@ class RecommitEngine(Engine):
                 cell.id = INJECTED_ID
         _execute(nb, folder, cell_done)
         note(folder, outs)
-        # Through the bytes and back: papermill writes what it is given, and so writes these bytes.
+        # Written and read again, so that papermill's own writing gives exactly these bytes.
         return nbformat.reads(as_bytes(canonical(nb, folder)).decode(), as_version=4)
 
 
 def _checked(folder: Path, input_path: str, asked: dict[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """What papermill's own command gives the notebook, and the outs of its stage.
+    """Returns the values for a notebook that papermill's own command runs, and the outs of its stage.
 
-    `asked` are the command's -p, which may name the item of a matrix.
+    `asked` are the values of the command's -p, which may name an item of a matrix.
     """
     path = Path(input_path).resolve().relative_to(folder).as_posix()
     siblings = [other for other in stages(folder) if other.notebook == path]
@@ -98,11 +98,11 @@ def _checked(folder: Path, input_path: str, asked: dict[str, Any]) -> tuple[dict
 
 
 class _Died(Exception):
-    """The kernel's process has ended; the message says how."""
+    """The kernel's process ended; the message says how."""
 
 
 def _execute(nb: NotebookNode, folder: Path, cell_done: CellDone) -> None:
-    """Run the code cells of `nb` in place, in a kernel of their own that ends with this call however it ends."""
+    """Runs the code cells of `nb` in place, in a new kernel, which always ends with this call."""
     code = [index for index, cell in enumerate(nb.cells) if cell.cell_type == "code" and cell.source.strip()]
     number = 0
 
@@ -134,21 +134,21 @@ def _execute(nb: NotebookNode, folder: Path, cell_done: CellDone) -> None:
 
 
 def _error(reply: dict[str, Any], cell: NotebookNode) -> Mapping[str, Any] | None:
-    """What a cell failed with, if it did.
+    """Returns the error by which a cell failed, or None.
 
-    A figure or object that cannot be shown, a hook or a `%run` script that raises shows its traceback, and IPython goes
-    on: what the cell was to show is lost all the same.
+    If an object cannot be shown, or a hook or `%run` script raises, IPython shows a traceback and replies "ok". This
+    counts as a failure, because the cell's output is lost.
     """
     shown = [output for output in cell.outputs if output.output_type == "error"]
-    if reply["status"] == "ok" or reply.get("ename") == "NoneType":  # so it calls an exception that it lost
+    if reply["status"] == "ok" or reply.get("ename") == "NoneType":  # IPython's name for an exception that it lost
         return shown[-1] if shown else None if reply["status"] == "ok" else reply
     return reply
 
 
 def _reply(client: BlockingKernelClient, manager: KernelManager, request: str) -> dict[str, Any]:
-    """The content of the kernel's reply to `request`, however long it takes; raises `_Died` when none can come."""
+    """Returns the content of the kernel's reply to `request`, without a limit of time. Raises _Died if it ended."""
     while True:
-        alive = manager.is_alive()  # before the look: a reply sent just before the end counts
+        alive = manager.is_alive()  # asked first: a reply that was sent just before the end counts
         try:
             reply = client.get_shell_msg(timeout=_SECONDS_BETWEEN_LOOKS)
         except Empty:
@@ -175,9 +175,9 @@ def _private_folder() -> tempfile.TemporaryDirectory[str]:
 
 @contextmanager
 def _kernel(folder: Path, private: Path) -> Iterator[tuple[KernelManager, BlockingKernelClient]]:
-    """A started kernel with our own spec, on sockets in a private folder: no ports to race for.
+    """Starts a kernel with our own spec, and yields its manager and client. Its sockets are in the folder `private`.
 
-    Whatever happens, its whole process group is gone afterwards: the kernel and any workers that it started.
+    Afterwards its whole process group is ended: the kernel and all workers that it started.
     """
     specs = KernelSpecManager(kernel_dirs=[str(KERNEL.parent)], ensure_native_kernel=False)
     manager = KernelManager(
@@ -187,13 +187,13 @@ def _kernel(folder: Path, private: Path) -> Iterator[tuple[KernelManager, Blocki
         connection_file=str(private / "kernel.json"),
     )
     manager.kernel_spec.metadata["kernel_provisioner"] = provisioner()  # type: ignore[union-attr]
-    # The spec's environment, for the kernel that keeps every output.
+    # The spec's environment, with our kernel, which keeps every output.
     manager.kernel_spec.argv = ["python", "-m", "recommit.notebook.kernel", "-f", "{connection_file}"]  # type: ignore[union-attr]
     # Not the user's start-up files: the same cells give the same bytes.
     env = environment() | {"IPYTHONDIR": str(private)}
     client = None
     try:
-        # A tip would draw a random number for each client that asks for the kernel, which a slow start asks for again.
+        # IPython's tip would draw a random number each time a client asks for the kernel's information.
         settings = ["--HistoryManager.hist_file=:memory:", "--InteractiveShell.enable_tip=False"]
         manager.start_kernel(extra_arguments=settings, cwd=str(folder), env=env)
         client = manager.blocking_client()
@@ -207,9 +207,9 @@ def _kernel(folder: Path, private: Path) -> Iterator[tuple[KernelManager, Blocki
 
 
 def _end(manager: KernelManager) -> None:
-    """End the kernel's process group, and wait until all of it is gone: asked first, killed when that takes too long.
+    """Ends the kernel's process group and waits for its end: by SIGTERM, and after some seconds by SIGKILL.
 
-    Asked, since joblib's tracker then takes away the semaphores and shared memory of its workers.
+    SIGTERM first, because joblib's tracker then removes the semaphores and shared memory of its workers.
     """
     process = getattr(manager.provisioner, "process", None)
     if process is None:
@@ -219,18 +219,18 @@ def _end(manager: KernelManager) -> None:
         _signal(process.pid, signal.SIGTERM)
         while _is_running(process.pid) and time.monotonic() < late:
             time.sleep(0.02)
-    finally:  # also when the user does not wait for it
+    finally:  # also when the user interrupts the wait
         _signal(process.pid, signal.SIGKILL)
         process.wait()
 
 
 def _signal(group: int, number: signal.Signals) -> None:
-    with suppress(ProcessLookupError, PermissionError):  # macOS permits none where all have ended
+    with suppress(ProcessLookupError, PermissionError):  # macOS raises it where all have ended
         os.killpg(group, number)
 
 
 def _is_running(group: int) -> bool:
-    """Whether a process of the group runs; one that has ended and waits to be counted does not."""
+    """Returns whether a process of the `group` runs. A zombie does not count."""
     for process in psutil.process_iter(["status"]):
         with suppress(ProcessLookupError):
             if os.getpgid(process.pid) == group and process.info["status"] != psutil.STATUS_ZOMBIE:

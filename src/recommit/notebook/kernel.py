@@ -1,8 +1,8 @@
-"""The kernel in which a stage's cells run: each output goes to a file at once, in the order in which it is made.
+"""The kernel in which a stage's cells run: it writes each output to a file at once, in the order in which it is made.
 
-Jupyter's kernels publish outputs on a socket, which drops what it has no room for, and the reader of which stops
-waiting after some seconds: right for somebody who looks on, wrong for what must be kept. Here a line that `print`
-returned from is in the file, also when the kernel is killed next.
+Jupyter's kernels publish outputs on a socket. The socket drops messages when it is full, and its reader stops waiting
+after some seconds, so outputs can be lost. Here, when `print` returns, the line is in the file, even if the kernel is
+killed next.
 """
 
 import io
@@ -22,7 +22,7 @@ _KEPT = {"stream", "display_data", "update_display_data", "execute_result", "err
 
 
 class _KeepingSession(Session):
-    """Keeps the messages that are a cell's outputs, instead of sending them."""
+    """Writes the messages that are a cell's outputs to the file, instead of sending them."""
 
     outputs: Outputs
 
@@ -38,7 +38,7 @@ class _KeepingSession(Session):
 
 
 class KeptStream(io.TextIOBase):
-    """`sys.stdout` or `sys.stderr` of the cells; file descriptor 1 or 2 leads to its own file from then on."""
+    """The cells' `sys.stdout` or `sys.stderr`. It also leads file descriptor 1 or 2 to a file of its own."""
 
     encoding = "UTF-8"
     errors = "backslashreplace"
@@ -49,7 +49,7 @@ class KeptStream(io.TextIOBase):
         self._original_stdstream_copy = session.outputs.capture(name)  # to it the application sends its own log
 
     def write(self, text: str) -> int:
-        """Keep `text`; returns its length."""
+        """Writes `text` to the file of outputs and returns its length."""
         if not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
         if text:
@@ -57,19 +57,19 @@ class KeptStream(io.TextIOBase):
         return len(text)
 
     def close(self) -> None:
-        """Nothing: what closes it, such as `with sys.stdout as file`, is not the last to print."""
+        """Does nothing: code that closes it, such as `with sys.stdout as file`, is not the last code that prints."""
 
     def writable(self) -> bool:
-        """It is."""
+        """Returns True."""
         return True
 
     def fileno(self) -> int:
-        """The descriptor that a process gets which is started with `stdout=sys.stdout`."""
+        """Returns the file descriptor, for a process that is started with `stdout=sys.stdout`."""
         return DESCRIPTORS[self.name]
 
 
 class _Shell(ZMQInteractiveShell):
-    """IPython's shell, in which `exit` and `quit` end a cell as `sys.exit` does, whenever the kernel would end."""
+    """IPython's shell, in which `exit` and `quit` end the cell, as `sys.exit` does, and not the kernel."""
 
     runs_a_stage = True
 
@@ -83,19 +83,21 @@ class _Kernel(IPythonKernel):
 
     def __init__(self, **named: Any) -> None:
         super().__init__(**named)
-        self.streams = {name: getattr(sys, name) for name in DESCRIPTORS}  # the cells may put others in their place
+        self.streams = {name: getattr(sys, name) for name in DESCRIPTORS}  # cells may replace them
 
     async def do_execute(self, *args: Any, **named: Any) -> Any:
         try:
             reply = await super().do_execute(*args, **named)
             self.session.outputs.settle()
-        except OSError as error:  # also one that not even its traceback could be kept of: there would be no reply
+        except OSError as error:  # otherwise there would be no reply, if even its traceback cannot be written
             return _failed("OSError", f"output was lost: {error}")
         for name in DESCRIPTORS:
             try:
                 if (stream := getattr(sys, name)) is not None:
                     stream.flush()
-            except Exception as error:  # of any class that a cell put there; the kernel would never answer again
+            except (
+                Exception
+            ) as error:  # a cell may have put any class there; otherwise the kernel would never answer again
                 setattr(sys, name, self.streams[name])
                 return _failed(type(error).__name__, f"the cell left a sys.{name} that cannot be flushed: {error}")
         return reply
@@ -120,10 +122,12 @@ class KeepingApplication(IPKernelApp):
 
 
 def main() -> None:
-    """Start the kernel, as `python -m ipykernel_launcher` does, with the same arguments, but without a debugger."""
+    """Starts the kernel as `python -m ipykernel_launcher` does, with the same arguments, but without a debugger."""
     if sys.path and Path(sys.path[0]).resolve() == Path.cwd():
-        del sys.path[0]  # nothing beside the notebooks hides a package; the shell adds the folder again for the cells
-    sys.modules["debugpy"] = None  # type: ignore[assignment]  # it takes time, and warns with the time that it took
+        del sys.path[
+            0
+        ]  # a file beside the notebooks must hide no package here; the shell adds the folder again for cells
+    sys.modules["debugpy"] = None  # type: ignore[assignment]  # importing it is slow, and its warning shows a time
     import ipykernel.debugger  # noqa: F401
 
     del sys.modules["debugpy"]
@@ -131,6 +135,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    from recommit.notebook import kernel  # the module that the application names, and not a second one
+    from recommit.notebook import kernel  # not `__main__`: the application would import the module a second time
 
     kernel.main()

@@ -1,7 +1,7 @@
-"""The ledger of looks: which candidates were judged on which test rows, kept in the repository's Git folder.
+"""The ledger of looks: which candidates were judged on which test rows. It is kept in the repository's Git folder.
 
-`recommit run` writes it and `recommit promote` counts it. No stage reads it: a result must not depend on how often
-somebody looked.
+`recommit run` writes it and `recommit promote` counts its looks. No stage reads it, because a result must not depend on
+how often somebody looked.
 """
 
 import fcntl
@@ -15,7 +15,7 @@ from pathlib import Path
 from recommit import Refusal
 
 TEST = "reports/evidence/test.json"
-"""The evidence of the stage that judges: whoever has this out has looked at the test rows."""
+"""The evidence of the stage that judges a candidate: a stage with this out looks at the test rows."""
 LEDGER = "recommit-looks"
 _TEMPORARY = (".dvc", "tmp", "exps")
 """Where DVC runs temporary and queued experiments, each in a Git repository of its own that is deleted at the end."""
@@ -23,9 +23,9 @@ _TEMPORARY = (".dvc", "tmp", "exps")
 
 @dataclass(frozen=True)
 class Look:
-    """One candidate, by the MD5 of its file, judged on test rows: the hash of their keys, and their period.
+    """One look: the MD5 of a `candidate`'s model file, the hash of the test rows' `keys`, and their period.
 
-    What is not known is empty. Instants are ISO 8601 with their zone.
+    What is not known is "". `starts` and `ends` are ISO 8601 with a time zone.
     """
 
     candidate: str
@@ -34,7 +34,7 @@ class Look:
     ends: str = ""
 
     def shares_rows(self, other: "Look") -> bool:
-        """Whether both looked at the same rows, at rows of one period, or at rows that one of them does not tell."""
+        """Returns whether both may share rows: the keys are the same, the periods overlap, or one is not known."""
         if self.keys and self.keys == other.keys:
             return True
         if not (self.starts and other.starts):
@@ -43,7 +43,7 @@ class Look:
 
 
 def look_in(evidence: bytes) -> Look | None:
-    """The look that the evidence of the test period tells of, or None where it is no such evidence."""
+    """Returns the look that the bytes of reports/evidence/test.json describe, or None if they are something else."""
     try:
         found = json.loads(evidence)
         period = found["period"]
@@ -55,9 +55,10 @@ def look_in(evidence: bytes) -> Look | None:
 
 
 def note(folder: Path, outs: Collection[str]) -> None:
-    """Append the look that a stage with these outs has taken, if it judged, in the project's folder or outside Git.
+    """Appends a look to the ledger if a stage with these `outs` judged a candidate, in the project in `folder`.
 
-    The line is there before the results are: a look that cannot be noted is a Refusal.
+    This is done before the results are in place. Raises Refusal if the ledger cannot be written. Outside Git, nothing
+    is noted.
     """
     place = git_folder(folder) if TEST in outs else None
     look = look_in((folder / TEST).read_bytes()) if place else None
@@ -74,7 +75,7 @@ def note(folder: Path, outs: Collection[str]) -> None:
 
 
 def _append(ledger: Path, line: bytes) -> None:
-    """Append a line in one write. A line that an earlier process could not finish is ended first."""
+    """Appends `line` in one write. A line that a killed process left unfinished is ended first."""
     descriptor = os.open(ledger, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -87,7 +88,7 @@ def _append(ledger: Path, line: bytes) -> None:
 
 
 def noted(place: Path) -> list[Look]:
-    """The looks in the ledger of a repository's Git folder. A line that cannot be read is a look at unknown rows."""
+    """Returns the looks in the ledger in the Git folder `place`. An unreadable line is a look at unknown rows."""
     try:
         lines = (place / LEDGER).read_text(encoding="utf-8", errors="replace").splitlines()
     except FileNotFoundError:
@@ -113,10 +114,10 @@ def _instant(text: str) -> datetime:
 
 
 def git_folder(folder: Path) -> Path | None:
-    """The Git folder that all worktrees of the project's repository share, or None outside Git.
+    """Returns the Git folder that all worktrees of the project's repository share, or None outside Git.
 
-    In a temporary experiment of DVC it is that of the repository that the experiment was started in. This is read from
-    the files that gitrepository-layout(5) describes: a stage must not need Git.
+    For a temporary experiment of DVC, this is the Git folder of the repository that started the experiment. It is found
+    by the files that gitrepository-layout(5) describes, because a stage must run without Git.
     """
     folder = folder.resolve()
     for above in folder.parents:

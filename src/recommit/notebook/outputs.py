@@ -1,7 +1,7 @@
-"""What the cells of a stage put out: files that its kernel writes, and that the engine reads when a cell has ended.
+"""The outputs of a stage's cells: the kernel writes them to files, the engine reads these when a cell has ended.
 
-The kernel writes what Python puts out to one file, one JSON object per line with `msg_type` and `content`, as Jupyter's
-messages have them; what C code and other processes write to file descriptors 1 and 2 goes to a file for each.
+Outputs of Python go to one file, one JSON object per line, with `msg_type` and `content` as in Jupyter's messages.
+What C code and other processes write to file descriptors 1 and 2 goes to one file each.
 """
 
 import ctypes
@@ -22,25 +22,25 @@ _Message = tuple[str, Mapping[str, Any]]
 
 
 def packed(thing: Any) -> bytes:
-    """JSON in ASCII, so that text which UTF-8 cannot hold, a lone surrogate, comes through as well."""
+    """Returns `thing` as JSON in ASCII, so that lone surrogates, which UTF-8 cannot hold, are kept as well."""
     return json.dumps(thing, default=json_default, allow_nan=False).encode()
 
 
 class Outputs:
-    """The kernel's side. Each output is a write at the file's end, so that threads and forked processes share it."""
+    """The kernel's side. Each output is appended to the file, so that threads and forked processes can share it."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._file = _appending(folder / _PYTHONS)
 
     def add(self, msg_type: str, content: Mapping[str, Any]) -> None:
-        """Write one output; when this returns it is in the file, whatever happens to the kernel next."""
+        """Writes one output. When this returns, the output is in the file, even if the kernel is killed next."""
         rest = memoryview(packed({"msg_type": msg_type, "content": content}) + b"\n")
         while rest:
             rest = rest[os.write(self._file, rest) :]
 
     def capture(self, name: str) -> int:
-        """Lead the file descriptor of `stdout` or `stderr` to its own file; returns a descriptor of where it led."""
+        """Leads the file descriptor of `name` (stdout, stderr) to its own file, and returns a copy of the old one."""
         before = os.dup(DESCRIPTORS[name])
         captured = _appending(self._folder / name)
         os.dup2(captured, DESCRIPTORS[name])
@@ -48,9 +48,9 @@ class Outputs:
         return before
 
     def settle(self) -> None:
-        """Let C code write out what it holds back, so that it is in the cell that printed it.
+        """Makes C code write out its buffers, so that its output is in the cell that printed it.
 
-        Raises `OSError` if the disk is full: C code and other processes may have lost output without a word.
+        Raises OSError if the disk is full, because C code and other processes may have lost output without a word.
         """
         if ctypes.CDLL(None).fflush(None):
             raise OSError("C code could not write it out")
@@ -64,20 +64,20 @@ def _appending(path: Path) -> int:
 
 
 class Kept:
-    """The engine's side: moves what the kernel in `folder` has put out since the last look into cells of `notebook`."""
+    """The engine's side: moves the outputs that the kernel wrote in `folder` into the cells of `notebook`."""
 
     def __init__(self, folder: Path, notebook: NotebookNode) -> None:
-        from nbclient import NotebookClient  # the kernel, which only writes, would start later by it
+        from nbclient import NotebookClient  # slow to import, and the kernel does not need it
 
         for cell in notebook.cells:
             if cell.cell_type == "code":
                 cell.outputs = []
         self._notebook = notebook
-        # Interprets messages: one may clear what its cell showed, or change what an earlier cell did.
+        # It interprets messages: one may clear its cell's output, or change that of an earlier cell.
         self._interpreter = NotebookClient(notebook)
         self._stack = ExitStack()
         self._files = {name: self._stack.enter_context(_reading(folder / name)) for name in (_PYTHONS, *DESCRIPTORS)}
-        self._begun = b""  # a thread's output of which only a part was there at the last look
+        self._begun = b""  # the first part of a line that a thread had not finished at the last reading
 
     def __enter__(self) -> Self:
         return self
@@ -86,12 +86,12 @@ class Kept:
         self._stack.close()
 
     def skip(self) -> None:
-        """Leave out what was put out since the last look: a kernel's start is no cell's."""
+        """Leaves out all outputs since the last reading: those of the kernel's start belong to no cell."""
         for file in self._files.values():
             file.read()
 
     def read_into(self, index: int) -> None:
-        """Add to the cell with this index: Python's outputs in order, then a block for each file descriptor."""
+        """Adds to the cell `index` all outputs since the last reading: Python's in order, then one per descriptor."""
         cell = self._notebook.cells[index]
         self._interpreter.clear_before_next_output = False  # of a cell's own outputs
         *lines, self._begun = (self._begun + self._files[_PYTHONS].read()).split(b"\n")
@@ -105,7 +105,7 @@ class Kept:
                 cell.outputs.append(NotebookNode(output_type="stream", name=name, text=text))
 
     def holds_more(self) -> bool:
-        """Whether Python put something out since the last look."""
+        """Returns whether Python wrote an output since the last reading."""
         return bool(self._begun + self._files[_PYTHONS].read())
 
 
@@ -120,7 +120,7 @@ def _message(line: bytes) -> _Message:
 
 
 def _joined(messages: Iterator[_Message]) -> Iterator[_Message]:
-    """The same with texts of one stream that follow each other joined: `print` writes a line and its end apart."""
+    """Yields `messages` with adjacent texts of one stream joined: `print` writes a line and its end separately."""
     name, texts = "", list[str]()
     for msg_type, content in messages:
         if texts and (msg_type != "stream" or content["name"] != name):

@@ -1,6 +1,7 @@
-"""Where a notebook's files are: the project's own, but in an interactive kernel a scratch folder stands for results.
+"""Where a notebook's files are: in the project, and results of an interactive kernel in a scratch folder.
 
-Only a stage's run writes results. Who explores, in Jupyter, VS Code, IPython or by nbval, would replace them unseen.
+Only a stage's run may write results. A notebook that is run in Jupyter, VS Code, IPython or by nbval would replace them
+unnoticed, so it writes to a scratch folder instead.
 """
 
 import atexit
@@ -24,23 +25,25 @@ from recommit.project.files import root
 from recommit.project.pipeline import Stage, is_in, stages
 
 _SCRATCH = "RECOMMIT_SCRATCH"
-"""Leads the processes that an interactive kernel starts to its scratch folder."""
+"""The environment variable by which processes that an interactive kernel starts find its scratch folder."""
 _NOTEBOOK = "JPY_SESSION_NAME"
-"""Jupyter's server sets it for each kernel to the notebook that the kernel was started for."""
+"""Jupyter's server sets this variable, for each kernel, to the notebook that the kernel was started for."""
 
 
 def path(name: str) -> Path:
-    """A file or folder of the project by its name in dvc.yaml, wherever in the project the notebook runs.
+    """Returns the path of the file or folder that dvc.yaml calls `name`, from any folder of the project.
 
-    The folder above it is made, so that the notebook can write it. In an interactive kernel, an out of the notebook's
-    own stages is in a scratch folder, which ends with the kernel; it is not there until the notebook has written it,
-    as in a stage's run. Where an out of another stage, no dep of the notebook, could be written by mistake, or where
-    it is not known which notebook runs, the scratch folder holds a copy of what the pipeline made. All other paths are
-    the project's.
+    The folder above it is made, so that the notebook can write it. In a stage's run, and in a script, it is the
+    project's own file. In an interactive kernel, these paths are in a scratch folder, which is removed when the kernel
+    ends:
+
+    - an out of the notebook's own stages, which is not there until the notebook has written it;
+    - an out of another stage that is no dep of the notebook: a copy of what the pipeline made;
+    - every out, as a copy, if it is not known which notebook runs.
     """
     folder = root()
     found = folder / name
-    # As it is written, and as links among its folders lead; a file may itself be a link into DVC's cache.
+    # Both as written and with links among its folders followed. The file itself may be a link into DVC's cache.
     written = posixpath.normpath(found)
     for place in dict.fromkeys((written, str(Path(written).parent.resolve() / Path(written).name))):
         relative = posixpath.relpath(place, folder)
@@ -53,19 +56,19 @@ def path(name: str) -> Path:
 
 
 def _scratch(folder: Path) -> "_Scratch | None":
-    """The scratch folder of this process, or None where results are the pipeline's: in a stage's run and in scripts."""
+    """Returns the scratch folder of this process, or None in a stage's run and in a script."""
     shell = _shell()
     if shell is not None:
         return None if getattr(shell, "runs_a_stage", False) else _kernels_own(folder)
     inherited = os.environ.get(_SCRATCH)
-    # DVC says so of a command that it runs, also where a cell calls `dvc repro`.
+    # DVC sets DVC_STAGE for the commands that it runs, also if a cell calls `dvc repro`.
     if inherited is None or "DVC_STAGE" in os.environ or not Path(inherited).is_relative_to(folder):
         return None
     return _of_parent(folder, Path(inherited))
 
 
 def _shell() -> Any:
-    """IPython's shell, if this process is a kernel or a terminal of it."""
+    """Returns IPython's shell if this process is a kernel or an IPython terminal, else None."""
     module = sys.modules.get("IPython")
     return module.get_ipython() if module else None
 
@@ -75,7 +78,7 @@ def _kernels_own(folder: Path) -> "_Scratch":
     place = folder / ".recommit" / "scratch"
     place.mkdir(parents=True, exist_ok=True)
     scratch = _Scratch(folder, Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=place)))
-    # It notices the kernel's end by that of its standard input, also when the kernel is killed.
+    # Its standard input ends with the kernel, also if the kernel is killed.
     remover = subprocess.Popen(
         ["sh", "-c", 'read line; rm -rf "$0"', scratch.place],
         stdin=subprocess.PIPE,
@@ -101,19 +104,19 @@ def _let_remove(remover: "subprocess.Popen[bytes]") -> None:
 
 @dataclass
 class _Scratch:
-    """What an interactive kernel writes to results of `folder`, and copies of those that it may read, in `place`."""
+    """The scratch folder `place` of an interactive kernel: what it wrote instead of results, and copies."""
 
     folder: Path
     place: Path
     copied: dict[Path, tuple[Any, Any]] = field(default_factory=dict)
-    """By copy: the original and the copy as they were then."""
+    """For each copy, the state of the original and of the copy when it was made: see `_state`."""
     clients: set[str] = field(default_factory=set)
 
     def __hash__(self) -> int:
         return id(self)
 
     def path(self, name: str) -> Path:
-        """The file or folder to use for one of the project, by its name relative to it."""
+        """Returns the file or folder to use for `name`, a path in the project."""
         every = _stages(self.folder, _state(self.folder / "dvc.yaml"), _state(self.folder / "params.yaml"))
         mine = self._stages_of_notebook(every)
         own = {out for stage in mine for out in stage.outs}
@@ -128,7 +131,7 @@ class _Scratch:
         return self.place / name
 
     def _stages_of_notebook(self, every: Iterable[Stage]) -> list[Stage]:
-        """The stages whose notebook, or executed notebook, this is; none if it is another or is not known."""
+        """Returns the stages that run this kernel's notebook; none if it is another one or is not known."""
         shell = _shell()
         if hasattr(shell, "get_parent"):
             self.clients.add(shell.get_parent().get("header", {}).get("session", ""))
@@ -142,7 +145,7 @@ class _Scratch:
         return [stage for stage in every if stage.notebook == name or name in stage.outs]
 
     def _copy(self, name: str, own: Iterable[str]) -> None:
-        """Copy a file, or all files of a folder but the notebook's own outs; what a cell has written stays."""
+        """Copies a file, or a folder without the notebook's `own` outs; files that a cell wrote are not replaced."""
         source = self.folder / name
         for original in sorted(source.rglob("*")) if source.is_dir() else [source]:
             relative = original.relative_to(self.folder).as_posix()
@@ -158,19 +161,19 @@ class _Scratch:
                 self.copied[copy] = _state(original), _state(copy)
 
     def _is_written(self, file: Path) -> bool:
-        """Whether a cell wrote the file, or removed our copy."""
+        """Returns whether a cell wrote the `file`, or removed our copy."""
         _, ours = self.copied.get(file, (None, None))
         return _state(file) != ours
 
     def say_once(self, *_: object) -> None:
-        """Say where results went, after the first cell that wrote one."""
+        """Tells the user where results are, after the first cell that wrote one."""
         if not any(file.is_file() and self._is_written(file) for file in self.place.rglob("*")):
             return
         _shell().events.unregister("post_run_cell", self.say_once)
-        if "PYTEST_VERSION" not in os.environ:  # nbval compares what the cells show, and this is none of it
+        if "PYTEST_VERSION" not in os.environ:  # nbval compares what cells show, and this line does not belong to it
             print(
-                f"recommit: results written here are in {self.place.relative_to(self.folder)}, and go when this kernel "
-                "ends; only `dvc repro` and `recommit run` write the pipeline's",
+                f"recommit: results written here are in {self.place.relative_to(self.folder)} and are deleted when "
+                "this kernel ends; only `dvc repro` and `recommit run` write the pipeline's results",
                 file=sys.stderr,
             )
 
@@ -189,7 +192,7 @@ def _state(file: Path) -> tuple[int, ...] | None:
 
 
 def _session_name() -> str | None:
-    """What Jupyter's server says of this kernel; a kernel that a notebook's cell started inherits the cell's."""
+    """Returns the notebook that Jupyter's server started this kernel for; None if the variable was only inherited."""
     name = os.environ.get(_NOTEBOOK)
     try:
         return None if psutil.Process().parent().environ().get(_NOTEBOOK) == name else name
@@ -198,4 +201,4 @@ def _session_name() -> str | None:
 
 
 with contextlib.suppress(Refusal):  # outside a project, `path` says so
-    _scratch(root())  # now, so that workers which start before the first use of `path` know of it
+    _scratch(root())  # at once, so that workers which start before the first use of `path` find it

@@ -1,4 +1,4 @@
-"""Run one notebook as its stage: all its outs appear, or the earlier ones stay."""
+"""Runs one notebook as its stage: either all its outs are written, or the earlier ones stay."""
 
 import fcntl
 import json
@@ -30,13 +30,12 @@ from recommit.project.yaml import read_yaml
 
 
 def run(notebook: Path, name: str | None = None, fresh: bool = False) -> None:
-    """Execute `notebook` as the stage `name`, by default the one that DVC runs or the only one there is.
+    """Executes `notebook` as the stage `name`; by default the stage that DVC runs, or the only one of this notebook.
 
-    Where what the stage declares gave results before, in any experiment, branch or clone that shares DVC's cache, these
-    are restored instead, unless a `fresh` run is asked for.
-    Writes the executed notebook to the stage's .ipynb out and the cells' durations to a .log file beside it. Raises
-    `Refusal`: status 2 before the first cell ran, 1 when a cell failed; then the partial notebook is in
-    reports/failed/ and every out is as it was.
+    If the stage's declared inputs gave results before, in any experiment, branch or clone that shares DVC's cache,
+    these are restored instead, unless `fresh` is true. The executed notebook is written to the stage's .ipynb out, and
+    the durations of its cells to a .log file beside it. Raises Refusal, with status 2 if no cell has run, and status 1
+    if a cell failed: then the notebook up to this cell is in reports/failed/, and every out is as it was.
     """
     folder = root()
     path = _relative(notebook, folder)
@@ -57,7 +56,7 @@ def run(notebook: Path, name: str | None = None, fresh: bool = False) -> None:
                 )
                 return
 
-    # JupyterLab's extras bring this package in: it takes a second to import, and jsonschema does without it.
+    # JupyterLab's extras install this package. Importing it takes a second, and jsonschema works without it.
     sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
     import papermill
 
@@ -105,7 +104,7 @@ def run(notebook: Path, name: str | None = None, fresh: bool = False) -> None:
 
 
 def _refuse_changed(before: Earlier, values: Mapping[str, Any]) -> None:
-    """Refuse results whose inputs changed while they were made: DVC hashes deps and reads params.yaml at the end."""
+    """Raises Refusal if inputs changed during the run, since DVC hashes deps and reads params.yaml after the run."""
     changed = before.changed()
     if declared_values(before.stage, before.folder) != values:
         changed.append("params.yaml")
@@ -118,7 +117,7 @@ def _refuse_changed(before: Earlier, values: Mapping[str, Any]) -> None:
 
 
 def _from_dvc(siblings: list[Stage]) -> str | None:
-    """The stage that DVC says it is running, unless that is another notebook's."""
+    """Returns the stage that DVC is running if it is one of the `siblings`, else None."""
     name = os.environ.get("DVC_STAGE")
     return name if name in {stage.name for stage in siblings} else None
 
@@ -133,10 +132,14 @@ def _relative(notebook: Path, folder: Path) -> str:
 
 
 def read_notebook(path: Path) -> NotebookNode:
-    """The notebook that a stage can run, every cell with its id; `Refusal` says why another file is none."""
+    """Returns the notebook in the file `path`.
+
+    Raises Refusal if it is no notebook that a stage can run: not valid, a cell without an id of its own, or text that
+    UTF-8 cannot hold.
+    """
     try:
         text = path.read_text(encoding="utf-8")
-        with catch_warnings(action="ignore", category=MissingIDFieldWarning):  # refused below
+        with catch_warnings(action="ignore", category=MissingIDFieldWarning):  # refused further down
             notebook = nbformat.reads(text, as_version=4)
             nbformat.validate(notebook)
         cells = json.loads(text)["cells"]
@@ -169,7 +172,7 @@ def read_notebook(path: Path) -> NotebookNode:
 
 @contextmanager
 def ending_in_order() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP unwind as Ctrl-C does, so that what was begun is put in order."""
+    """Makes SIGTERM and SIGHUP raise KeyboardInterrupt, as Ctrl-C does, so that everything is cleaned up."""
 
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
@@ -184,7 +187,7 @@ def ending_in_order() -> Iterator[None]:
 
 @contextmanager
 def _alone(folder: Path, stage: Stage) -> Iterator[None]:
-    """Refuse to run a stage that is being run: both would move the same outs. The lock ends with the process."""
+    """Raises Refusal if the stage runs already: both runs would move the same outs. The lock ends with the process."""
     path = folder / ".recommit" / f"{stage.file_name}.lock"
     path.parent.mkdir(exist_ok=True)
     with path.open("w") as lock:
@@ -197,10 +200,10 @@ def _alone(folder: Path, stage: Stage) -> Iterator[None]:
 
 @contextmanager
 def _whole_or_nothing(folder: Path, stage: Stage) -> Iterator[None]:
-    """Move the stage's outs aside while it runs; on any failure take away what it wrote and bring them back.
+    """Moves the stage's outs aside while it runs; after a failure, removes what it wrote and brings them back.
 
-    What an earlier run left aside, because it was killed, is brought back first; not where Git and DVC have brought
-    others since, which dvc.lock records.
+    If an earlier run was killed, the outs that it moved aside are brought back first, unless the outs are those of
+    dvc.lock, which Git and DVC have restored since.
     """
     aside = folder / ".recommit" / "aside" / stage.file_name
     if aside.exists() and not _are_recorded(folder, stage):
@@ -213,7 +216,7 @@ def _whole_or_nothing(folder: Path, stage: Stage) -> Iterator[None]:
         (folder / out).parent.mkdir(parents=True, exist_ok=True)
     try:
         yield
-        note(folder, stage.outs)  # restored or computed, whoever sees the results has looked
+        note(folder, stage.outs)  # restored or computed: somebody can see the results
     except BaseException:
         for out in stage.outs:
             _remove(folder / out)
@@ -223,7 +226,7 @@ def _whole_or_nothing(folder: Path, stage: Stage) -> Iterator[None]:
 
 
 def _are_recorded(folder: Path, stage: Stage) -> bool:
-    """Whether all of the stage's outs are here, and are those that dvc.lock records."""
+    """Returns whether all outs of the stage are here with the hashes that dvc.lock records."""
     try:
         outs = read_yaml(folder / "dvc.lock")["stages"][stage.name]["outs"]
         recorded = {out["path"]: out["md5"] for out in outs}
@@ -250,7 +253,7 @@ def _remove(path: Path) -> None:
 
 
 def _keep(folder: Path, stage: Stage, partial: NotebookNode) -> str:
-    """Keep the partial notebook aside, and say where; a full disk must not hide the first failure."""
+    """Writes the partial notebook to reports/failed/ and says where. A full disk must not hide the first failure."""
     path = folder / "reports" / "failed" / f"{stage.file_name}.ipynb"
     try:
         write_whole(path, as_bytes(partial))
@@ -260,7 +263,7 @@ def _keep(folder: Path, stage: Stage, partial: NotebookNode) -> str:
 
 
 def _progress(line: str, last: bool) -> None:
-    """On a terminal, one line that is written over; elsewhere, one line per cell."""
+    """Shows `line`: on a terminal over the line before, elsewhere as a line of its own."""
     if sys.stderr.isatty():
         print(f"\r\033[K{line}", end="\n" if last else "", file=sys.stderr, flush=True)
     else:

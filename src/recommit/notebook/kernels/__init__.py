@@ -7,13 +7,13 @@ KERNEL = Path(__file__).parent / "recommit"
 """The folder of the spec; its name is the kernel's."""
 SERVER = "RECOMMIT_KERNELS"
 """The environment variable that holds the socket of a kernel server, where there is one."""
-# All that a kernel sees of the environment it is started from; the kernel spec adds what makes results repeat.
+# The kernel gets only these environment variables, and those of the kernel spec, which make results repeat.
 _PASSED_ON = (
     *("HOME", "PATH", "TMPDIR"),
-    # What stands for another machine, so that `recommit verify` can try one; the kernel spec's own values win.
+    # They simulate another machine, for `recommit verify`. Values of the kernel spec come before them.
     *("OPENBLAS_CORETYPE", "NPY_DISABLE_CPU_FEATURES"),
 )
-# The same for another date, by libfaketime; without FAKETIME none of them is passed on.
+# They simulate another date by libfaketime. Without FAKETIME none of them is passed on.
 _ANOTHER_DATE = ("FAKETIME", "LD_PRELOAD", "FAKETIME_SHARED", "NO_FAKE_STAT")
 
 
@@ -22,5 +22,5 @@ def environment() -> dict[str, str]:
     names = (*_PASSED_ON, *(_ANOTHER_DATE if "FAKETIME" in os.environ else ()))
     return {name: os.environ[name] for name in names if name in os.environ} | {
         "MATPLOTLIBRC": str(KERNEL / "matplotlibrc"),  # and not the user's
-        "PYTHONUNBUFFERED": "1",  # workers are ended unasked: what they printed is not to wait in a buffer
+        "PYTHONUNBUFFERED": "1",  # workers are killed: what they printed must not wait in a buffer
     }
