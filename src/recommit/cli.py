@@ -1,4 +1,4 @@
-"""The `recommit` command: each module of `recommit.verbs` is a verb, imported only when it is asked for."""
+"""The `recommit` command: each module of `recommit.verbs` is a verb, imported only when it is called."""
 
 import importlib
 import sys
@@ -15,11 +15,11 @@ class Verbs(click.Group):
     """Finds a verb by its module's name, so that a stage depends on the verb it runs and on no other."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """All verbs, by name."""
+        """Returns the names of all verbs, sorted."""
         return sorted(path.stem for path in _VERBS.glob("[a-z]*.py"))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The verb of that name, or None where there is no such module."""
+        """Returns the verb `cmd_name`, or None if there is no such module."""
         if cmd_name not in self.list_commands(ctx):
             return None
         return importlib.import_module(f"recommit.verbs.{cmd_name}").command
@@ -31,7 +31,7 @@ def recommit() -> None:
 
 
 def main() -> None:
-    """Run the command line; a refusal is a few plain lines and its exit status, never a traceback."""
+    """Runs the command line. A refusal is a few plain lines and its exit status, never a traceback."""
     try:
         recommit.main(standalone_mode=False)
     except Refusal as refusal:

@@ -1,4 +1,4 @@
-"""What the columns of a table are, declared once: type, unit, values, when each is known, and who gives it."""
+"""Declares the columns of a table once: type, unit, allowed values, when each is known, and who gives it."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -17,25 +17,25 @@ DTYPES: dict[Kind, str] = {
     "boolean": "boolean",
 }
 ALWAYS: Literal["always"] = "always"
-"""Known beforehand: whenever a prediction of the row is asked for."""
+"""The value is known whenever a prediction of the row is asked for."""
 NEVER: Literal["never"] = "never"
-"""Not known before the outcome, which the table has no instant for: blank at every instant."""
+"""The value is known only after the outcome, and the table has no instant for that: blank at every instant."""
 _BY_CHANCE = 1e-6
 
 
 def since(*clocks: str) -> tuple[str, ...]:
-    """Known from an instant on: the earliest of those in the named columns of the same row."""
+    """Declares that a value is known from an instant on: the earliest one in the columns `clocks` of the same row."""
     return clocks
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column, and what must be known of it to trust it.
+    """One column of a table.
 
-    `known` says from when its value is known; there is no default. `within` are the lowest and highest value (None: no
-    highest), `values` all texts allowed. `missing` is "never" (once it is known), "may be", or the name of another
-    column: missing exactly where that is. A `given` column comes with each row to score. Features are computed from a
-    `used` column, so history must have it.
+    `known` says from when its value is known; there is no default. `within` are the lowest and highest value allowed
+    (None: no highest), `values` are all texts allowed. `missing` is "never" (once the value is known), "may be", or the
+    name of another column: then the value is missing exactly where that column's is. A `given` column comes with each
+    row to score. Features are computed from a `used` column, so the history must have it.
     """
 
     name: str
@@ -51,9 +51,9 @@ class Column:
 
 @dataclass(frozen=True)
 class Rule:
-    """What must hold between columns of one row: `holds` maps a table to true or false for each row.
+    """A rule between columns of one row: `holds` maps a table to one boolean per row, and `says` is the rule in words.
 
-    It must hold where a value is missing, unless that itself is the fault.
+    `holds` must be true where a value is missing, unless the missing value is the fault.
     """
 
     says: str
@@ -63,10 +63,10 @@ class Rule:
 
 @dataclass(frozen=True)
 class Heard:
-    """How long a table may be silent: hours after the newest instant in `clocks`, for each value of the column `by`.
+    """How long a table may have no new rows: `hours` after the newest instant in `clocks`, for each value of `by`.
 
-    A row asked for later than that is rejected: features would take silence for quiet. More hours detect a silent feed
-    later; fewer reject rows after an ordinary night.
+    A row whose prediction is asked for later is rejected, because features would take missing data for a quiet time.
+    More hours detect a silent feed later; fewer hours reject rows after an ordinary night.
     """
 
     clocks: tuple[str, ...]
@@ -76,9 +76,10 @@ class Heard:
 
 @dataclass(frozen=True)
 class Due:
-    """By when a fact must be known: `hours` after the instant in the column `after`, by the table's newest fact.
+    """By when the value of `column` must be known: `hours` after the instant in the column `after`.
 
-    Where it is not known then, it was lost, and features would take it for one that has not come yet.
+    The newest instant of the table is taken as now. A value that is not known by then was lost, and features would take
+    it for one that is still to come.
     """
 
     column: str
@@ -88,10 +89,10 @@ class Due:
 
 @dataclass(frozen=True)
 class Table:
-    """The columns of a table, in order.
+    """The declaration of a table: its columns, in order.
 
-    Each of `keys` tells rows apart; the first of them names a row. `rules` hold between the columns of a row. Raises
-    ValueError when it names a column that it does not declare, or one twice.
+    Each of `keys` identifies a row, and messages name a row by the first one. `rules` hold between the columns of a
+    row. Raises ValueError if it names a column that it does not declare, or declares one twice.
     """
 
     name: str
@@ -120,45 +121,45 @@ class Table:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All columns."""
+        """The names of all columns."""
         return tuple(self._by_name)
 
     @property
     def given(self) -> tuple[str, ...]:
-        """The columns that come with each row to score."""
+        """The names of the columns that come with each row to score."""
         return tuple(column.name for column in self.columns if column.given)
 
     @property
     def used(self) -> tuple[str, ...]:
-        """The columns that features are computed from."""
+        """The names of the columns that features are computed from."""
         return tuple(column.name for column in self.columns if column.used)
 
     @property
     def facts(self) -> tuple[str, ...]:
-        """The columns that are not known beforehand."""
+        """The names of the columns that are not always known."""
         return tuple(column.name for column in self.columns if column.known != ALWAYS)
 
     @property
     def clocks(self) -> tuple[str, ...]:
-        """The columns of instants from which others are known."""
+        """The names of the columns of instants from which other columns are known."""
         return tuple(dict.fromkeys(clock for column in self.columns for clock in clocks_of(column)))
 
     @property
     def comes_row_by_row(self) -> bool:
-        """Whether a row is not there before it is known: every column is known from the same instant on."""
+        """Whether a row does not exist before it is known: all columns are known from the same instant on."""
         return bool(self.clocks) and len({column.known for column in self.columns}) == 1
 
     def undeclared(self, names: Iterable[str]) -> list[str]:
-        """Those of the names that are none of its columns."""
+        """Returns those `names` that are no columns of the table."""
         return [name for name in names if name not in self._by_name]
 
 
 @dataclass(frozen=True)
 class Source:
-    """A table as it comes, by what becomes of each of its columns; one that is none of these is refused.
+    """A raw table, and what becomes of each of its columns in the declared table. Other columns are refused.
 
-    `kept` keep their name in the declared table, `renamed` maps a name to the one there, `worked` into other columns
-    have a kind of their own, `unread` are left out on purpose.
+    `kept` columns keep their name, `renamed` maps a name to the declared one, `worked` maps columns that others are
+    computed from to their kind, and `unread` columns are left out on purpose.
     """
 
     file: str
@@ -168,20 +169,20 @@ class Source:
     unread: tuple[str, ...] = ()
 
     def kinds(self, table: Table) -> dict[str, Kind]:
-        """The kind of each column that is read; of those that a declared column is a copy of, the declared one."""
+        """Returns the kind of each column that is read; kept and renamed columns have the kind in `table`."""
         copied = {name: name for name in self.kept} | dict(self.renamed)
         return {name: table[column].kind for name, column in copied.items()} | dict(self.worked)
 
     def undeclared(self, names: Iterable[str]) -> list[str]:
-        """Those of the names that the declaration says nothing of."""
+        """Returns those `names` that the source does not declare."""
         return [name for name in names if name not in {*self.kept, *self.renamed, *self.worked, *self.unread}]
 
 
 def as_known_at(frame: pd.DataFrame, table: Table, instant: pd.Timestamp) -> pd.DataFrame:
-    """Return a table as it was known at an instant (tz-aware): later facts are blank, later rows left out.
+    """Returns the rows of `frame` as they were known at `instant` (tz-aware): values known later are blank.
 
-    Raises ValueError for an instant without time zone, for a column that is not declared, since nobody says when it is
-    known, and where an instant from which others are known is lacking.
+    Of a table that comes row by row, later rows are left out. Raises ValueError for an instant without time zone, for
+    an undeclared column, because it is not declared when it is known, and if a column of `table.clocks` is missing.
     """
     if instant.tzinfo is None:
         raise ValueError(f"instant {instant} has no time zone")
@@ -196,10 +197,11 @@ def as_known_at(frame: pd.DataFrame, table: Table, instant: pd.Timestamp) -> pd.
 
 
 def rules_of_knowing(table: Table) -> Iterator[Rule]:
-    """What `known` and `missing` demand of each row, whatever is known of it so far.
+    """Yields the rules that `known`, `missing` and `due` of `table` imply for each row, however much is known of it.
 
-    A fact is there once the instant from which it is known is there, and by when it is due. What is missing where
-    another column is, is there where that is. What has an instant of its own is not known before it.
+    A value is there once the instant from which it is known is there, and when it is due. A value that is missing
+    exactly where another one is, is there where the other one is. An instant is not later than the one from which it is
+    known.
     """
     for due in table.due:
         yield _there_by(due, [clock for clock in table.clocks if clock in table.facts])
@@ -207,7 +209,7 @@ def rules_of_knowing(table: Table) -> Iterator[Rule]:
         name, clocks = column.name, clocks_of(column)
         if column.missing not in ("never", "may be"):
             yield _there_with(name, column.missing)
-        # An instant of the plan is there beforehand, and does not say that it has come.
+        # An instant that is always known, such as a planned one, does not say that it is past.
         come = tuple(clock for clock in clocks if clock != name and clock in table.facts)
         if column.missing == "never" and come and not table.comes_row_by_row:
             yield _there_once(name, come)
@@ -216,15 +218,15 @@ def rules_of_knowing(table: Table) -> Iterator[Rule]:
 
 
 def clocks_of(column: Column) -> tuple[str, ...]:
-    """The columns of instants from which a column is known; none when it is known always or never."""
+    """Returns the columns of instants from which `column` is known; () if it is known always or never."""
     return column.known if isinstance(column.known, tuple) else ()
 
 
 def outcome_in_gaps(frame: pd.DataFrame, table: Table, target: str) -> list[str]:
-    """Columns declared known beforehand whose missing values tell the outcome (`target`, true or false).
+    """Returns the columns that are declared ALWAYS known and whose missing values tell the outcome.
 
-    The rows without a value all ended in one way, which by the share of such rows alone would come once in a million.
-    Rows without an outcome, which are still to come, say nothing.
+    The outcome is the column `target` of `frame`, true or false; rows without one are ignored. A column is returned if
+    all its rows without a value have the same outcome, and this would happen by chance less than once in a million.
     """
     frame = frame[frame[target].notna()]
     ends = frame[target].astype("bool")
@@ -239,7 +241,7 @@ def outcome_in_gaps(frame: pd.DataFrame, table: Table, target: str) -> list[str]
 
 
 def _come(frame: pd.DataFrame, column: Column, instant: pd.Timestamp) -> pd.Series:
-    """Of each row, whether a column of it is known at an instant."""
+    """Returns for each row whether the value of `column` is known at `instant`."""
     come = pd.Series(False, index=frame.index)
     for clock in clocks_of(column):
         come |= frame[clock] <= instant

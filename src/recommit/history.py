@@ -1,4 +1,4 @@
-"""The tables that features are computed from: read, held against their declaration, and how far each of them tells."""
+"""Reads the history tables that features are computed from, and checks rows to score against them."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,13 +20,13 @@ _ROWS_SHOWN, _FAULTS_SHOWN = 5, 3
 
 @dataclass(frozen=True, eq=False)
 class History:
-    """History tables, by name, that obey their declarations."""
+    """History tables by name, which obey the declarations `declared`."""
 
     tables: Tables
     declared: Sequence[Table]
 
     def unheard(self, rows: pd.DataFrame, instants: pd.Series) -> dict[int, str]:
-        """Which rows (places, from 0) ask for an instant (UTC) later than history tells of, and why."""
+        """Returns the rows, counted from 0, whose instant in `instants` (UTC) is later than history covers, and why."""
         found: dict[int, str] = {}
         for table, heard, ends in self._ends:
             groups = _groups(rows, heard)
@@ -42,10 +42,10 @@ class History:
         return found
 
     def contradicted(self, rows: pd.DataFrame, table: Table) -> Iterator[tuple[int, str]]:
-        """Which rows to score (places, from 0), of a declared table, history lacks or has with other facts, and which.
+        """Yields the rows to score, counted from 0, that contradict the history of `table`, each with the reason.
 
-        A row is the same one when it has the same key, any of the table's: features do not count it beside itself. One
-        that is known beforehand is in history too: where it is not, history lacks what else was planned.
+        A row contradicts history if history has other values for the same key, any of the table's keys. It also does if
+        history lacks it, and the table holds rows that are planned: then other planned rows may be missing, too.
         """
         if table.name not in self.tables:
             return
@@ -70,7 +70,7 @@ class History:
 
     @cached_property
     def _ends(self) -> list[tuple[Table, Heard, pd.Series]]:
-        """What must be heard of, and the last instant (UTC) that it tells of, by value of its column `by`."""
+        """Each declared `Heard` with its table, and the last instant (UTC) that it covers, by value of `by`."""
         return [
             (table, heard, _newest(self.tables[table.name], heard) + pd.Timedelta(hours=heard.hours))
             for table in self.declared
@@ -88,13 +88,13 @@ class History:
 
 
 def read_history(declared: Sequence[Table], folder: Path) -> History:
-    """The history tables of those declarations, NAME.parquet in `folder`.
+    """Returns the history tables of the declarations, read from NAME.parquet in `folder`.
 
-    Each must have the columns that features are computed from, and no undeclared one. What it has obeys the rules that
-    training's tables obey; only what is not known beforehand may be missing, where it is not known yet.
+    Each must have the columns that features are computed from, and no undeclared one. The same rules hold as for the
+    training tables, except that values which are not always known may be missing.
 
-    Raises `Refusal`, in a line, for a table that cannot be read, is empty or breaks a rule: with column, rule, how many
-    rows and which, counted from 1.
+    Raises Refusal, in one line, for a table that is missing, cannot be read, is empty or breaks a rule. The line names
+    the column, the rule, and the number of rows and the first of them, counted from 1.
     """
     files = {table.name: folder / f"{table.name}.parquet" for table in declared}
     absent = [file.name for file in files.values() if not file.is_file()]
@@ -109,7 +109,7 @@ def read_history(declared: Sequence[Table], folder: Path) -> History:
 def _read(path: Path) -> pd.DataFrame:
     try:
         return pd.read_parquet(path)
-    except (ValueError, OSError) as error:  # Arrow's own are kinds of both
+    except (ValueError, OSError) as error:  # Arrow's own errors are kinds of both
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise Refusal(f"{path}, which features are computed from, cannot be read: {reason}") from None
 
@@ -132,10 +132,10 @@ def _checked(frame: pd.DataFrame, table: Table, file: Path) -> pd.DataFrame:
 
 
 def _as_declared(values: pd.Series, kind: Kind) -> tuple[pd.Series, list[int]]:
-    """Values in the declared type where that loses nothing, else as they are; and where a whole number is missing.
+    """Returns `values` in the declared type if this loses nothing, else unchanged, and the rows of missing integers.
 
-    Taken are values for their codes, instants in another unit or zone, numbers of other sizes. A missing whole number
-    becomes 0, since the type has none.
+    Categories become their values; instants may have another unit or zone, numbers another size. A missing whole number
+    becomes 0, because its type has no missing values.
     """
     if values.dtype == DTYPES[kind]:
         return values, []
@@ -152,12 +152,12 @@ def _as_declared(values: pd.Series, kind: Kind) -> tuple[pd.Series, list[int]]:
         return pd.Series(index=values.index, dtype=dtype), []
     try:
         return there.astype(dtype).reindex(values.index), []
-    except (ValueError, OverflowError):  # an instant of no year that the declared type has
+    except (ValueError, OverflowError):  # an instant outside the range of the declared type
         return values, []
 
 
 def _fits(there: pd.Series, kind: Kind) -> bool:
-    """Whether values, of which none is missing, are of a kind."""
+    """Returns whether the values, none of which is missing, are of the kind `kind`."""
     if there.empty or kind == "instant":
         return there.empty or isinstance(there.dtype, pd.DatetimeTZDtype)
     inferred = types.infer_dtype(there)
@@ -178,7 +178,7 @@ def _told(one: Broken, frame: pd.DataFrame) -> str:
 
 
 def _differ(mine: pd.Series, theirs: pd.Series, kind: Kind) -> np.ndarray:
-    """Of each pair of values, whether they are not the same; numbers to score come in single precision."""
+    """Returns for each pair of values whether they differ; numbers are compared in single precision."""
     if kind == "number":
         mine, theirs = mine.astype("float32"), theirs.astype("float32")
     return ((mine != theirs) & ~(mine.isna() & theirs.isna())).to_numpy("bool")
@@ -189,7 +189,7 @@ def _groups(frame: pd.DataFrame, heard: Heard) -> pd.Series:
 
 
 def _newest(frame: pd.DataFrame, heard: Heard) -> pd.Series:
-    """The newest of a table's instants, by group; of a group that has none, missing."""
+    """Returns the newest instant of a table by group; missing for a group that has none."""
     return frame[list(heard.clocks)].groupby(_groups(frame, heard)).max().max(axis=1)
 
 

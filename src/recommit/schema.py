@@ -1,4 +1,4 @@
-"""Tables held against the declaration of their columns: which rows break which rule."""
+"""Checks tables against the declaration of their columns: which rows break which rule."""
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ _FOUND = ["row", "reason"]
 
 @dataclass(frozen=True)
 class Broken:
-    """One rule that does not hold: of which column ("" for several), and in which rows (their places, from 0).
+    """A broken rule: its column ("" for a rule between several), and the numbers of the rows, counted from 0.
 
     Without rows the whole column is at fault: it is absent, not declared, or of another type, which `found` names.
     """
@@ -39,10 +39,11 @@ def column_schema(
     so_far: bool = False,
     dtype: Callable[[Column], str] = lambda column: DTYPES[column.kind],
 ) -> pa.DataFrameSchema:
-    """What a declaration demands of each column by itself, of those in `names` if given: type, values, key, presence.
+    """Returns the schema that `table` declares for its columns, each by itself: type, values, key, missing values.
 
-    No other column may be there. `so_far`: the table is as it was known at some instant; what is not known beforehand
-    may then be missing. `dtype` gives the pandas type of a column.
+    `names` are the columns that must be there, all by default; other columns are refused. With `so_far`, the table is
+    as it was known at some instant, so that values which are not always known may be missing. `dtype` gives the pandas
+    type of a column.
     """
     keys = {key[0] for key in table.keys if len(key) == 1}
     to_come = so_far and not table.comes_row_by_row
@@ -62,14 +63,17 @@ def column_schema(
 
 
 def row_rules(table: Table, names: Collection[str] | None = None) -> list[Rule]:
-    """What a declaration demands of a row: rules between columns, of those in `names` if given, and longer keys."""
+    """Returns the rules between columns that `table` declares, and its keys of several columns.
+
+    With `names`, only the rules between these columns are returned.
+    """
     apart = (_apart(key) for key in table.keys if len(key) > 1)
     rules = (*table.rules, *rules_of_knowing(table), *apart)
     return [rule for rule in rules if names is None or set(names).issuperset(rule.columns)]
 
 
 def broken(frame: pd.DataFrame, schema: pa.DataFrameSchema, rules: Collection[Rule] = ()) -> Iterator[Broken]:
-    """Every rule that a table breaks. Rules between columns are looked at where all columns are of their types."""
+    """Yields every rule that `frame` breaks. Rules between columns are checked if all columns have their types."""
     frame = frame.reset_index(drop=True)
     typed = True
     for one in _broken_columns(frame, schema):
@@ -81,9 +85,10 @@ def broken(frame: pd.DataFrame, schema: pa.DataFrameSchema, rules: Collection[Ru
 
 
 def broken_rows(frame: pd.DataFrame, table: Table, names: Collection[str]) -> pd.DataFrame:
-    """Which rows to score break which rule on the columns in `names`: one row per fault, `row` (from 0) and `reason`.
+    """Returns one row per fault of the rows to score in `frame`: `row`, counted from 0, and `reason`.
 
-    A row that is given twice breaks none: it is scored twice. Text may come as categories.
+    Only the columns `names` are checked. A row that is given twice breaks no rule: it is scored twice. Text may be
+    categories.
     """
     found = [fault for name in names for fault in _broken_values(frame[name], table[name])]
     for rule in table.rules:
@@ -93,7 +98,7 @@ def broken_rows(frame: pd.DataFrame, table: Table, names: Collection[str]) -> pd
 
 
 def demands(column: Column) -> str:
-    """What a column's values must be, in words; empty where any value of its kind will do."""
+    """Returns in words what the values of `column` must be; "" if every value of its kind is allowed."""
     if column.values:
         return "is a known value"
     if column.within is None:
@@ -105,7 +110,7 @@ def demands(column: Column) -> str:
 
 
 def _wrong(values: pd.Series, column: Column) -> pd.Series:
-    """Of each value, whether the declaration does not allow it; one that is missing is not judged here."""
+    """Returns for each value whether the declaration forbids it. Missing values are not judged here."""
     if column.values:
         return ~values.isin(column.values) & values.notna()
     low, high = column.within or (None, None)

@@ -1,4 +1,4 @@
-"""`recommit lineage`: from a model, a prediction, a metric or a figure back to raw data, code and parameters."""
+"""`recommit lineage`: traces a model, prediction, metric or figure back to raw data, code and parameters."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,7 @@ import click
 
 @click.command(name="lineage")
 @click.argument("thing")
-@click.option("--rev", metavar="REV", help="The commit to read; HEAD if not said. A model version names its own.")
+@click.option("--rev", metavar="REV", help="The commit to read, by default HEAD. A model version names its own.")
 @click.option(
     "--format",
     "form",
@@ -17,12 +17,12 @@ import click
     show_default=True,
     help="Words, all data, OpenLineage events, or a Process Run Crate. The last two need the extra `lineage`.",
 )
-@click.option("--forward", is_flag=True, help="What would change if THING did, instead of what it comes of.")
+@click.option("--forward", is_flag=True, help="Show what depends on THING instead of what it was made from.")
 @click.option(
     "--output", metavar="PATH", type=click.Path(path_type=Path), help="Write to PATH; a crate is a new folder."
 )
 def command(thing: str, rev: str | None, form: str, forward: bool, output: Path | None) -> None:
-    """Print what THING comes of, as the commit's dvc.lock records it. Nothing is run or checked out.
+    """Print what THING was made from, as the commit's dvc.lock records it. Nothing is run or checked out.
 
     \b
     THING is
@@ -36,7 +36,7 @@ def command(thing: str, rev: str | None, form: str, forward: bool, output: Path 
     Example:
       recommit lineage reports/figures/curve.png
       recommit lineage params.yaml:horizon_hours --forward
-    Exit status: 0 it was found, 2 nothing is called so, or it could not be read.
+    Exit status: 0 it was found, 2 there is no such thing, or it could not be read.
     """
     from recommit import Refusal
     from recommit.lineage.text import lines
@@ -44,16 +44,18 @@ def command(thing: str, rev: str | None, form: str, forward: bool, output: Path 
     from recommit.project.files import root, write_whole
 
     if form in ("rocrate", "openlineage") and forward:
-        raise Refusal(f"{form} tells what was run, and --forward what would be: use text or json")
+        raise Refusal(f"{form} describes past runs, and --forward future ones: use --format text or json")
     if form == "rocrate" and output is None:
-        raise Refusal("a crate is a folder: say where, as in --output crate")
+        raise Refusal("--format rocrate writes a folder: name it, as in --output crate")
     try:
         if form == "rocrate":
             from recommit.lineage.export.rocrate import write_crate
         elif form == "openlineage":
             from recommit.lineage.export.openlineage import events
     except ImportError as error:
-        raise Refusal(f"--format {form}: {error}: install what the extra `lineage` in pyproject.toml names") from None
+        raise Refusal(
+            f"--format {form}: {error}: install the packages of the extra `lineage` in pyproject.toml"
+        ) from None
     found = trace(root(), thing, rev, forward)
     if form == "text":
         text = "\n".join(lines(found))

@@ -1,4 +1,4 @@
-"""`recommit models`: the versions of the model, who has which stage, and on what evidence."""
+"""`recommit models`: lists the versions of the model, their stages and their evidence."""
 
 import sys
 
@@ -6,12 +6,12 @@ import click
 
 
 @click.command(name="models")
-@click.option("--json", "as_json", is_flag=True, help="Print all of it as JSON instead of the table.")
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON instead of the table.")
 def command(as_json: bool) -> None:
     """List the versions of the model: stage, clock, metrics with intervals, the gate's decision, proof.
 
-    They are read from the repository's tags. A tag that was moved, copied or made without a record, and a record that
-    its commit contradicts, are named.
+    They are read from the repository's tags. Tags that were moved, copied or made without a record are named, and so
+    are records that contradict their commit.
 
     \b
     Example:

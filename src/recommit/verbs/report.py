@@ -1,4 +1,4 @@
-"""`recommit report`: pages for people from what the stages wrote."""
+"""`recommit report`: makes pages for people from the results of stages."""
 
 import click
 
@@ -7,8 +7,8 @@ import click
 def command() -> None:
     """Write reports/index.html, a page for each executed notebook, and the documents: what the `report` stage calls.
 
-    What it shows, and in which order, is what that stage of dvc.yaml lists under deps. Model card, datasheet and canvas
-    are filled from evidence; a part that nobody has written is listed as a debt.
+    It shows the deps of that stage in dvc.yaml, in their order. Model card, datasheet and canvas are filled from
+    evidence; a part that nobody has written is listed as a debt.
 
     \b
     Example:

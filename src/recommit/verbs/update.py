@@ -1,4 +1,4 @@
-"""`recommit update`: brings a later version of the machinery and of its template into a project."""
+"""`recommit update`: brings a later version of the machinery and its template into a project."""
 
 from pathlib import Path
 

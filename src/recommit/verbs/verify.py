@@ -9,14 +9,16 @@ import click
 
 @click.command(name="verify")
 @click.argument("rev", default="HEAD")
-@click.option("--stage", "stages", metavar="NAME", multiple=True, help="Prove this one only; may be given again.")
-@click.option("--jobs", metavar="N", type=click.IntRange(min=1), help="Replays at once; as many as CPUs if not said.")
+@click.option("--stage", "stages", metavar="NAME", multiple=True, help="Prove only this stage; may be repeated.")
+@click.option("--jobs", metavar="N", type=click.IntRange(min=1), help="Replays at once, by default as many as CPUs.")
 @click.option("--as-is", is_flag=True, help="Vary nothing.")
-@click.option("--allow-equal", is_flag=True, help="Outputs that are equal within the tolerance will do.")
+@click.option("--allow-equal", is_flag=True, help="Accept outputs that are equal within the tolerance.")
 @click.option("--rebuild", is_flag=True, help="Make the commit's own environment first (downloads packages).")
 @click.option("--json", "as_json", is_flag=True, help="Print the record instead of the table.")
 @click.option("--record", metavar="FILE", type=click.Path(path_type=Path), help="Where to write the record.")
-@click.option("--badge", metavar="FILE", type=click.Path(path_type=Path), help="If all is proved, say so in this page.")
+@click.option(
+    "--badge", metavar="FILE", type=click.Path(path_type=Path), help="A page to update if everything is proved."
+)
 def command(
     rev: str,
     stages: tuple[str, ...],
@@ -30,10 +32,10 @@ def command(
 ) -> None:
     """Prove commit REV: replay every stage of its dvc.lock, and compare every output with the recorded one.
 
-    Each stage runs in a private folder that holds what it declares and nothing else, with time zone, locale, threads,
-    hash seed and more unlike here. Outputs are identical, equal within the tolerance of pyproject.toml, different,
-    missing, or come of something undeclared. Nothing of yours is touched; the record is written to
-    .recommit/proofs, or to the FILE of --record.
+    Each stage runs in a private folder that holds only what it declares, with another time zone, locale, number of
+    threads, hash seed and more. Each output is identical, equal within the tolerance of pyproject.toml, different,
+    missing, or made from something undeclared. Your files are only read; the record is written to .recommit/proofs, or
+    to the FILE of --record.
 
     \b
     Example:
@@ -63,8 +65,8 @@ def command(
         elif badge:
             click.echo(f"{badge} keeps its line: not all of the commit was proved", err=True)
     except OSError as error:
-        raise Refusal(f"it could not be done: {error}: see to the disk or the file, then run it again") from None
+        raise Refusal(f"{error}: check the disk or the file, then run it again") from None
     except KeyboardInterrupt:
-        raise Refusal("interrupted: nothing of yours was touched") from None
+        raise Refusal("interrupted: none of your files was changed") from None
     click.echo(f"record: {path}", err=True)
     sys.exit(0 if proof.proves(allow_equal) else 1)
