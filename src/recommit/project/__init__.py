@@ -1,1 +1,1 @@
-"""The ground floor: Git, DVC's lock, cache and remote, the pipeline, parameters, and files written whole."""
+"""What all other packages use: Git, DVC's lock, cache and remotes, the pipeline, parameters, writing files."""

@@ -1,1 +1,1 @@
-"""The registry: which model was promoted when, by whom and on what evidence, kept in Git tags in GTO's format."""
+"""The registry of models in Git tags in GTO's format: what was promoted, when, by whom, and on what evidence."""

@@ -1,1 +1,1 @@
-"""Pages for people: every executed notebook as HTML, and one page that leads to them."""
+"""Makes pages for people: every executed notebook as HTML, and an index."""
