@@ -126,7 +126,8 @@ def _appended(content: bytes, nodes: list[Any], constants: Mapping[str, float], 
     model = onnx.load_model_from_string(content)
     graph = model.graph
     for node in graph.node:
-        node.output[:] = ["uncalibrated" if name == "probabilities" else name for name in node.output]
+        for names in (node.input, node.output):
+            names[:] = ["uncalibrated" if name == "probabilities" else name for name in names]
     graph.initializer.extend(
         onnx.numpy_helper.from_array(np.array(value, dtype="float32"), _own(name)) for name, value in constants.items()
     )

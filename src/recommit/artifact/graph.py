@@ -38,8 +38,8 @@ class Graph:
     """The kind of task: "binary", "classes" or "number"."""
     width: int
     """How many numbers an answer's output has: two or more probabilities, or one number."""
-    predictor: Node
-    """The node that returns the answer: probabilities, or a number."""
+    predictors: tuple[Node, ...]
+    """The nodes that return an answer: one model, or the members of an average."""
     categories: dict[str, tuple[str, ...]]
     """Maps each text column to the values that the file distinguishes."""
     calibration: Platt | Temperature
@@ -90,7 +90,7 @@ def _read(graph: Any, opsets: Mapping[str, int]) -> Graph:
     inputs = {tensor.name: _input(tensor) for tensor in graph.input}
     values: dict[str, Columns] = {name: (Column(name),) for name in inputs}
     demand(not weights.keys() & values.keys(), "it has an input and weights of one name")
-    models, width = [], 0
+    models, width = {}, 0
     for one in graph.node:
         operator = OPERATORS[_operator(one)]
         node = Node(_attributes(one), [weights[name] if name in weights else values[name] for name in one.input])
@@ -103,8 +103,9 @@ def _read(graph: Any, opsets: Mapping[str, int]) -> Graph:
         width += sum(map(len, results))
         values |= zip(one.output, results, strict=True)
         if operator.predicts:
-            models.append(node)
-    demand(len(models) == 1, f"it has {len(models)} models, not one")
+            models[one.output[-1]] = node
+    used = {name for one in graph.node for name in one.input} | {tensor.name for tensor in graph.output}
+    demand(bool(models) and models.keys() <= used, "it has no model, or one whose answer nothing uses")
     found = {
         tensor.name: (tensor.type.tensor_type.elem_type, len(values.get(tensor.name, ()))) for tensor in graph.output
     }
@@ -118,7 +119,7 @@ def _read(graph: Any, opsets: Mapping[str, int]) -> Graph:
         opsets=dict(sorted(opsets.items())),
         kind=kind,
         width=width,
-        predictor=models[0],
+        predictors=tuple(models.values()),
         categories=_categories(values.values()),
         calibration=(temperature_of if kind == "classes" else line_of)(graph, weights),
     )

@@ -65,6 +65,10 @@ def _other_unit(node: Node) -> list[Columns]:
     return [(Column(),) * len(node.columns)]
 
 
+def _one(node: Node) -> list[Columns]:
+    return [(Column(),)]
+
+
 def _arithmetic(node: Node) -> list[Columns]:
     width = max(len(part) for part in node.given if isinstance(part, tuple))
     shapes = {(1, len(part)) if isinstance(part, tuple) else part.shape for part in node.given}
@@ -160,7 +164,7 @@ class Operator:
     attributes: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     """The attributes it may have. Where values are listed, it must have the attribute, with none but these values."""
     predicts: bool = False
-    """Whether it is the model: a file has exactly one such node."""
+    """Whether it is a model: a file has one such node, or several whose answers it averages."""
 
 
 def _any(*names: str) -> dict[str, Sequence[Any]]:
@@ -211,8 +215,9 @@ OPERATORS: dict[str, Operator] = {
         predicts=True,
     ),
     "ai.onnx.ml.Normalizer": Operator("c", _other_unit, {"norm": (b"L1",)}),
-    # Calibration:
+    # Averages and calibration:
     "Add": Operator("cc|cw|wc", _arithmetic),
+    "ArgMax": Operator("c", _one, {"axis": (1,), "keepdims": (0,)}),
     "Clip": Operator("cww", _other_unit),
     "Div": Operator("cc|cw|wc", _arithmetic),
     "Gather": Operator("cw", _gather, {"axis": (1,)}),

@@ -1,6 +1,6 @@
 """Rows that show whether a model file and its scikit-learn model agree: real rows, and rows built to differ."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,7 +31,7 @@ def probes(content: bytes, rows: pd.DataFrame, seed: int, most: int = 15_000) ->
     texts = [name for name, kind in graph.inputs.items() if kind == "text"]
     parts = {
         "usual": rows,
-        "threshold": _changed(usual, _at_thresholds(graph.predictor, usual, draw, most)),
+        "threshold": _changed(usual, _at_thresholds(graph.predictors, usual, draw, most)),
         "category": _changed(usual, [{name: one} for name, known in graph.categories.items() for one in known]),
         "missing": _changed(
             usual, [dict.fromkeys(blank, np.nan) for blank in (*([name] for name in numbers), numbers)]
@@ -53,23 +53,24 @@ def _changed(usual: pd.DataFrame, changes: list[Changes]) -> pd.DataFrame:
     return rows
 
 
-def _at_thresholds(predictor: Node, usual: pd.DataFrame, draw: np.random.Generator, most: int) -> list[Changes]:
+def _at_thresholds(
+    predictors: Sequence[Node], usual: pd.DataFrame, draw: np.random.Generator, most: int
+) -> list[Changes]:
     """Return what to change in the rows of `usual`, one after the other, so that they come to the trees' thresholds.
 
-    At most `most` / 3 splits of the `predictor` are drawn, and three changes made for each.
+    At most `most` / 3 splits of the `predictors` are drawn, and three changes made for each.
     """
-    if "nodes_values" not in predictor.attributes:
-        return []
     # The n-th change is made to the n-th usual row, so a path is compared with that row.
     usual_rows: list[Any] = usual.to_dict("records")
     changes: list[Changes] = []
-    paths = list(_paths(predictor.attributes))
+    trees = [node for node in predictors if "nodes_values" in node.attributes]
+    paths = [(node.columns, *split) for node in trees for split in _paths(node.attributes)]
     chosen = np.sort(draw.permutation(len(paths))[: most // 3])
-    for path, place, threshold in (paths[number] for number in chosen):
-        column, near = predictor.columns[place], np.float32(threshold)
+    for columns, path, place, threshold in (paths[number] for number in chosen):
+        column, near = columns[place], np.float32(threshold)
         for value in (near, np.nextafter(near, _FLOAT32.max), np.nextafter(near, _FLOAT32.min)):
             within = {**path, place: (float(np.nextafter(value, np.float32("-inf"))), float(value))}
-            changes.append(_needs(predictor.columns, within, usual_rows[len(changes) % len(usual)]))
+            changes.append(_needs(columns, within, usual_rows[len(changes) % len(usual)]))
             if column.codes or column.category is not None:
                 break  # codes are whole numbers, and those beside a threshold come with the paths below it
     return changes

@@ -1,7 +1,9 @@
-"""The models that a project chooses from by name: each an unfitted scikit-learn pipeline over the feature table."""
+"""The models that a project chooses from by name: unfitted scikit-learn pipelines over the feature table."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,8 +18,12 @@ from recommit.problem import Problem
 Parameters = Mapping[str, Any]
 Vocabularies = Mapping[str, Sequence[str]]
 
+AVERAGE = "average"
+"""The model whose answer is the weighted mean of others': `of` maps each of them to its parameters, `weights` to its
+weight; without `weights` all count alike."""
 
-def builder(problem: Problem, seed: int) -> Callable[[str, Parameters, Sequence[str]], Pipeline]:
+
+def builder(problem: Problem, seed: int) -> Callable[[str, Parameters, Sequence[str]], Any]:
     """Return `build` for the features and the task of `problem`, as a function of (name, params, features)."""
     categories, kind = problem.catalogue.categories(), problem.task.kind
     return lambda name, params, features: build(name, params, features, categories, seed, kind)
@@ -25,19 +31,23 @@ def builder(problem: Problem, seed: int) -> Callable[[str, Parameters, Sequence[
 
 def build(
     name: str, params: Parameters, features: Sequence[str], categories: Vocabularies, seed: int, kind: str
-) -> Pipeline:
+) -> Any:
     """Build an unfitted model of that name for those features.
 
-    `params` are passed on to the scikit-learn estimator. `categories` maps each feature that is a text to the values
-    that it can take; `kind` is that of the task. The model takes a DataFrame with the features as columns (float32, or
-    text for a category) and gives the probability of each class, or a number. It uses one thread and repeats exactly
-    for one seed.
+    `params` are passed on to the scikit-learn estimator; for those of an average see `AVERAGE`. `categories` maps each
+    feature that is a text to the values that it can take; `kind` is that of the task. The model takes a DataFrame with
+    the features as columns (float32, or text for a category) and gives the probability of each class, or a number. It
+    uses one thread and repeats exactly for one seed.
 
     Raises ValueError for an unknown model, an unknown parameter or an empty list of features.
     """
+    if name == AVERAGE:
+        members, weights = _members(**params)
+        made = [(member, build(member, own, features, categories, seed, kind)) for member, own in members.items()]
+        return _AVERAGES[kind](made, weights=weights)
     known = MODELS[kind]
     if name not in known:
-        raise ValueError(f"no model {name!r}; there are {', '.join(known)}")
+        raise ValueError(f"no model {name!r}; there are {', '.join(known)}, and {AVERAGE} of several")
     if not features:
         raise ValueError(f"model {name} was given no features")
     model = known[name]
@@ -48,6 +58,21 @@ def build(
     except TypeError as error:
         raise ValueError(f"model {name}: {error}") from None
     return make_pipeline(_columns(numbers, texts, number=model.numbers(), category=model.categories), estimator)
+
+
+def _members(of: Any = None, weights: Any = None, **unknown: Any) -> tuple[dict[str, Parameters], list[float]]:
+    """Return the parameters of an average's members, by name, and their weights, which are 1 where none are given."""
+    if unknown:
+        raise ValueError(f"model {AVERAGE} has no parameter {', '.join(unknown)}; it has of and weights")
+    if not (isinstance(of, Mapping) and len(of) > 1 and all(isinstance(own, Mapping) for own in of.values())):
+        raise ValueError(f"model {AVERAGE}: of must map two models or more to their parameters, not {of!r}")
+    if AVERAGE in of:
+        raise ValueError(f"model {AVERAGE} cannot be a member of itself")
+    shares = dict.fromkeys(of, 1.0) if weights is None else weights
+    sound = isinstance(shares, Mapping) and shares.keys() == of.keys()
+    if not sound or not all(isinstance(one, int | float) and 0 < one < math.inf for one in shares.values()):
+        raise ValueError(f"model {AVERAGE}: weights must give {', '.join(of)} a number above 0 each, not {weights!r}")
+    return dict(of), [float(shares[name]) for name in of]
 
 
 def _as_they_are() -> str:
@@ -110,7 +135,9 @@ MODELS: Mapping[str, Mapping[str, _Model]] = {
         "extra_trees": _Model(ensemble.ExtraTreesRegressor, defaults=_LEAVES),
     },
 }
-"""Every model by the kind of task and its name, the simplest first."""
+"""Every model by the kind of task and its name, the simplest first; besides, there is `AVERAGE`."""
+_PROBABILITIES = partial(ensemble.VotingClassifier, voting="soft")
+_AVERAGES = {"binary": _PROBABILITIES, "classes": _PROBABILITIES, "number": ensemble.VotingRegressor}
 
 
 def _columns(

@@ -6,7 +6,7 @@ What trains is what params.yaml says. A search changes nothing: it prints the co
 import itertools
 import json
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -112,16 +112,26 @@ def search(
 
 def adopting(found: Found, model: str) -> str | None:
     """Return the command that trains with the best setting and selects, or None where params.yaml has it already."""
+    current = dict(_flat(found.current))
     changed = [
-        f"{'' if name in found.current else '+'}models.{model}.{name}={json.dumps(value)}"
-        for name, value in found.best.params.items()
-        if name not in found.current or found.current[name] != value
+        f"{'' if name in current else '+'}models.{model}.{name}={json.dumps(value)}"
+        for name, value in _flat(found.best.params)
+        if name not in current or current[name] != value
     ]
     return (
         shlex.join(["dvc", "exp", "run", *(word for one in changed for word in ("-S", one)), "select"])
         if changed
         else None
     )
+
+
+def _flat(params: Params, above: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield each parameter with its dotted name: of an average, its members' ones and its weights."""
+    for name, value in params.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{above}{name}.")
+        else:
+            yield f"{above}{name}", value
 
 
 def advice(found: Found, model: str) -> str:

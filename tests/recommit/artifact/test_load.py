@@ -355,14 +355,14 @@ def with_other_codes(model):
     attribute(model, "LabelEncoder", "values_int64s").ints[0] = 7
 
 
-def with_two_models(model):
+def with_an_idle_model(model):
     another = model.graph.node.add()
     another.CopyFrom(node(model, TREES))
     another.output[:], another.name = ["another_label", "another"], "another"
 
 
 HARM = [
-    (with_two_models, "it has 2 models, not one"),
+    (with_an_idle_model, "it has no model, or one whose answer nothing uses"),
     (with_operator, "it uses the operator 'Tanh', which is not among"),
     (with_custom_domain, "needs version 1 of the operator set 'com.example': allowed are ai.onnx up to 21"),
     (with_external_data, "model.graph.initializer holds external_data"),

@@ -157,7 +157,7 @@ def test_a_leaf_that_is_off_by_a_hundredth_of_the_spread_is_seen_whatever_the_un
 
 def test_a_threshold_moved_by_one_float_is_seen(boosted, table, asked):
     content = export(boosted, table)
-    trees = read_graph(content).predictor.attributes
+    trees = read_graph(content).predictors[0].attributes
     root = next(
         n for n, mode in enumerate(trees["nodes_modes"]) if mode != b"LEAF" and trees["nodes_featureids"][n] < 2
     )

@@ -48,7 +48,7 @@ def test_rows_of_the_test_month_are_a_kind_of_their_own_and_an_odd_answer_to_the
 
 def test_every_threshold_moved_by_one_float_is_seen_and_usual_rows_do_not_show_it(boosted, table, asked):
     content = export(boosted, table)
-    trees = read_graph(content).predictor.attributes
+    trees = read_graph(content).predictors[0].attributes
     leaves = dict(
         zip(zip(trees["class_treeids"], trees["class_nodeids"], strict=True), trees["class_weights"], strict=True)
     )
@@ -84,7 +84,7 @@ def test_rows_come_to_the_splits_that_only_missing_values_come_to(table):
     model = make_pipeline(ColumnTransformer([("n", "passthrough", ["wind", "rain"])]), trees)
     model.fit(rows, rows["wind"].isna() & (rows["rain"] > 0.5))
     content = export(model, rows)
-    told = read_graph(content).predictor.attributes
+    told = read_graph(content).predictors[0].attributes
     assert told["nodes_values"][0] == np.inf
     below = told["nodes_falsenodeids"][0]
     asked = probes(content, rows, seed=1)

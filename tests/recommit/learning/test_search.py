@@ -121,6 +121,7 @@ def test_a_setting_that_changes_no_forecast_is_neither_better_nor_worse() -> Non
 def test_the_line_that_adopts_a_setting_gives_params_yaml_that_setting(tmp_path) -> None:
     current = {"C": 0.1, "penalty": "l2", "max_iter": 100, "kept": 1}
     best = {"C": 1e-05, "penalty": "it's $one", "max_iter": None, "kept": 1, "warm": True, "sizes": [1, 2.5]}
+    best["weights"] = {"boosting": 0.7, "logistic": 0.3}
     none = Interval(0.0, 0.0, 0.0)
     found = Found((Tried(current, none, none),), Tried(best, none, none), none, ("2013-05",), "2013-06")
     words = shlex.split(adopting(found, "logistic") or "")

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 from sklearn.base import BaseEstimator, clone
+from sklearn.ensemble import VotingClassifier, VotingRegressor
 from sklearn.pipeline import Pipeline
 
 from recommit.evidence.stages import Leak
@@ -23,6 +24,8 @@ def fitted_beyond(fitted: BaseEstimator, rows: pd.DataFrame, target: pd.Series |
     only what the steps before it let through. Numbers that more rows would not have changed, a median say, cannot be
     told apart; nor can what a step was given when it was made, since a clone is given it too.
     """
+    if isinstance(fitted, VotingClassifier | VotingRegressor):  # of an average, each member for itself
+        return [leak for member in fitted.estimators_ for leak in fitted_beyond(member, rows, target)]
     steps = _preprocessing(fitted)
     if steps is None:
         return []
