@@ -24,10 +24,8 @@ class Params(Mapping[str, Any]):
         if key in content:
             return content[key]
         fits = content.get("fits")
-        if fits is None:  # in a replay params.yaml holds no more than the stage declares, and its item is injected
-            return None
         if not (isinstance(fits, Mapping) and fits.get(key)):
-            raise KeyError(key)
+            raise KeyError(f"params.yaml has no {key}, and fits in it lists none")
         return fits[key][-1]
 
     def __iter__(self) -> Iterator[str]:

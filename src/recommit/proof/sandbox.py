@@ -22,7 +22,7 @@ from recommit.project.dvcyaml import alone
 from recommit.project.hashes import Ignored, hash_of
 from recommit.project.lock import LockedStage
 from recommit.project.params import leaves
-from recommit.project.pipeline import is_in
+from recommit.project.pipeline import is_in, stages
 from recommit.project.yaml import read_yaml
 from recommit.proof import become_command, end_orphans, python_startup, watch
 from recommit.proof.commit import Commit
@@ -114,7 +114,7 @@ class Sandbox:
         )
 
     def _fill(self, folder: Path, stage: LockedStage, files: Mapping[str, str], changes: Changes) -> None:
-        """Copies the declared inputs, dvc.yaml with only this stage, and params.yaml with only its keys to `folder`."""
+        """Copies the declared inputs, dvc.yaml with only this stage, and params.yaml with its keys and item to `folder`."""
         for name in sorted(files, reverse=True):
             self.contents.put(files[name], folder, name)
         for out in stage.outs:
@@ -123,7 +123,8 @@ class Sandbox:
         params = self.commit.folder / "params.yaml"
         if params.is_file() and "params.yaml" not in files:
             kept = set(leaves(read_yaml(params))) - changes.withheld_parameters
-            (folder / "params.yaml").write_text(cut_params(params.read_text("utf-8"), kept), encoding="utf-8")
+            item = next((one.item for one in stages(self.commit.folder) if one.name == stage.name), {})
+            (folder / "params.yaml").write_text(cut_params(params.read_text("utf-8"), kept, item), encoding="utf-8")
         if changes.at_start and not (folder / _STARTUP).exists():
             startup = Path(python_startup.__file__).read_text(encoding="utf-8")
             (folder / _STARTUP).write_text("\n".join([startup, *sorted(changes.at_start), ""]), encoding="utf-8")
@@ -178,8 +179,11 @@ class Sandbox:
         yield from watch.undeclared(watch.read(log), bounds)
 
 
-def cut_params(text: str, kept: Collection[str]) -> str:
-    """Returns the `text` of params.yaml with only the dotted keys `kept`, every value written as before."""
+def cut_params(text: str, kept: Collection[str], item: Mapping[str, Any]) -> str:
+    """Returns the `text` of params.yaml with only the dotted keys `kept`, every value written as before, and `item`.
+
+    `item` are the values of a matrix stage, which `Params` takes from `fits` elsewhere.
+    """
     yaml = YAML()
     content = yaml.load(text)
 
@@ -194,6 +198,7 @@ def cut_params(text: str, kept: Collection[str]) -> str:
                 del params[key]
 
     prune(content, "")
+    content.update(item)
     written = io.StringIO()
     yaml.dump(content, written)
     return written.getvalue()

@@ -57,17 +57,18 @@ Replay = Callable[..., Outcome]
 INPUTS = ("stage.py", "extra.txt", "inputs/a.txt", "inputs/b.txt")
 
 
-def committed(project: Path, code: str) -> None:
-    """A repository whose one stage runs `code`, and whose dvc.lock says that it was run."""
+def committed(project: Path, code: str, **more: Any) -> None:
+    """A repository whose one stage runs `code`, with `more` in dvc.yaml, and whose dvc.lock says that it was run."""
     (project / "inputs").mkdir(parents=True)
     for name in INPUTS:
         (project / name).write_text(code if name == "stage.py" else name)
     (project / "params.yaml").write_text("horizon_hours: 2\n")
     (project / "dvc.yaml").write_text(
-        json.dumps({"stages": {"see": {"cmd": "python stage.py", "outs": ["seen.json"]}}})
+        json.dumps({"stages": {"see": {"cmd": "python stage.py", "outs": ["seen.json"]} | more}})
     )
+    name = "see@tree" if "matrix" in more else "see"
     recorded = {"cmd": "python stage.py", "outs": [{"path": "seen.json", "md5": "0"}]}
-    (project / "dvc.lock").write_text(json.dumps({"schema": "2.0", "stages": {"see": recorded}}))
+    (project / "dvc.lock").write_text(json.dumps({"schema": "2.0", "stages": {name: recorded}}))
     for words in (["init", "--quiet"], ["add", "--all"], ["commit", "--quiet", "--message", "all"]):
         who = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org", "-c", "commit.gpgsign=false"]
         subprocess.run(["git", *who, *words], cwd=project, check=True)
@@ -77,10 +78,10 @@ def committed(project: Path, code: str) -> None:
 def replay(tmp_path: Path) -> Replay:
     """Replays a stage that is a Python program, with some variations."""
 
-    def replayed(code: str, *varied: Variation) -> Outcome:
+    def replayed(code: str, *varied: Variation, **more: Any) -> Outcome:
         project = tmp_path / "project"
         if not project.exists():
-            committed(project, code)
+            committed(project, code, **more)
         shutil.rmtree(tmp_path / "commit", ignore_errors=True)
         commit = lay_out(project, "HEAD", tmp_path / "commit")
         contents = Contents(tmp_path / "made", {})
@@ -120,6 +121,12 @@ def test_each_variation_changes_what_it_names_and_nothing_else(seen: Callable[..
     assert kinds >= EVERYWHERE
     assert ("visible CPUs" in kinds) == (len(os.sched_getaffinity(0)) > 1)
     assert ("date" in kinds) == bool(libfaketime())
+
+
+def test_a_replay_of_an_item_of_a_matrix_is_given_its_values_as_parameters(replay: Replay) -> None:
+    code = "open('seen.json', 'w').write(open('params.yaml').read())"
+    seen = replay(code, without_parameter("horizon_hours"), matrix={"model": ["tree"]}).folder / "seen.json"
+    assert seen.read_text() == "model: tree\n"
 
 
 def test_variations_together_change_what_each_changes(seen: Callable[..., dict[str, Any]]) -> None:
