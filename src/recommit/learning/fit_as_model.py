@@ -24,6 +24,7 @@ def write_fit(
     fit: Fit,
     content: bytes,
     asked: pd.DataFrame,
+    compared: list[parity.Compared],
     calibration: Calibration,
     sets: Sets,
     truth: ArrayLike,
@@ -34,10 +35,10 @@ def write_fit(
 ) -> Artifact:
     """Write model file, golden rows and manifest into `folder`, and return them loaded.
 
-    `content` is the model file with its `calibration` in it. `asked` are the rows of `data/parity` of this fit: from
-    them come the golden rows and the parity that the manifest states. `truth`, (n,), is the target of all folds' rows,
-    `scores` are those of the last fold. `more` are as_of, horizon_hours and lock of the manifest. Raises Refusal where
-    the model could not be loaded.
+    `content` is the model file with its `calibration` in it. `asked` are the rows of `data/parity` of this fit, from
+    which the golden rows come, and `compared` is what parity found on them. `truth`, (n,), is the target of all folds'
+    rows, `scores` are those of the last fold. `more` are as_of, horizon_hours and lock of the manifest. Raises Refusal
+    where the model could not be loaded.
     """
     task, model = problem.task, Model(content)
     stated = task.answers(calibration, sets, truth, threshold)
@@ -49,7 +50,7 @@ def write_fit(
         instant=problem.when,
         inputs=manifest.inputs_of(model.columns, problem.catalogue.units(), problem.catalogue.categories()),
         task=stated,
-        parity=parity.largest(parity.compare(model, asked, calibration, task.spread(truth))),
+        parity=parity.largest(compared),
         scores=plain(dict(scores)),
         **more,
     )
