@@ -90,11 +90,8 @@ class Problem:
             raise ValueError(f"the first key of {self.rows.name} must be one column, which names a row")
         if absent := [name for name in (self.key, *self.beside) if name not in self.rows.given]:
             raise ValueError(f"{self.rows.name} declares no given column {', '.join(absent)}")
-        if absent := [
-            name for name in (self.instant, self.known, self.group, self.target) if name and name not in self.asked_of
-        ]:
-            raise ValueError(f"{self.features.name} declares no column {', '.join(absent)}")
-        if absent := [name for name in self.catalogue.all if name not in self.asked_of]:
+        used = (*filter(None, (self.instant, self.known, self.group)), self.target, *self.catalogue.all)
+        if absent := [name for name in used if name not in self.features.names]:
             raise ValueError(f"{self.features.name} declares no column {', '.join(absent)}")
         if absent := [table.name for table in (self.rows, *self.history) if table.name not in self._declared]:
             raise ValueError(f"{', '.join(absent)} is none of the problem's tables")
@@ -104,11 +101,6 @@ class Problem:
             raise ValueError("directions say which way one number must not move: an answer of several has no such way")
         if untold := [name for name, kind in self.asked.items() if kind == "boolean"]:
             raise ValueError(f"{untold[0]} is given and a boolean, which no table to score is read for: take a text")
-
-    @property
-    def asked_of(self) -> tuple[str, ...]:
-        """The columns of the feature table."""
-        return self.features.names
 
     @property
     def key(self) -> str:
