@@ -11,10 +11,7 @@ RUNS = 25  # blocks that so many rows of one part are cut into
 
 
 @dataclass(frozen=True)
-class Periods:
-    """Parts are the periods of a calendar before the clock."""
-
-    parts: Calendar
+class _InTime:
     now: pd.Timestamp
     number: int
     instant: str
@@ -25,6 +22,13 @@ class Periods:
     @property
     def columns(self) -> tuple[str, ...]:
         return self.instant, self.known
+
+
+@dataclass(frozen=True, kw_only=True)
+class Periods(_InTime):
+    """Parts are the periods of a calendar before the clock."""
+
+    parts: Calendar
 
     @property
     def calendar(self) -> Calendar:
@@ -60,25 +64,15 @@ class Periods:
         return checked(found, self.target, f"take longer periods or fewer folds ({TODO})")
 
 
-@dataclass(frozen=True)
-class Runs:
+@dataclass(frozen=True, kw_only=True)
+class Runs(_InTime):
     """Parts are so many rows in order of time: the last before the clock, those before them, and so on.
 
     Rows of one instant are in one part, which may then have a few rows more.
     """
 
     rows: int
-    now: pd.Timestamp
-    number: int
-    instant: str
-    known: str
-    target: str | None = None
     zone: str = "UTC"
-    ordered = True
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        return self.instant, self.known
 
     @property
     def calendar(self) -> Calendar:

@@ -42,9 +42,9 @@ def splitter(problem: Problem, split: Mapping[str, Any], as_of: str | None = Non
         raise ValueError(f"as_of is not in params.yaml, and splits by {by} need it: an ISO date like 2013-09-01")
     told = problem.instant, problem.known, problem.target
     if isinstance(by, int):
-        return Runs(by, clock(as_of, zone), number, *told, zone)
+        return Runs(clock(as_of, zone), number, *told, rows=by, zone=zone)
     calendar = Calendar(by, zone)
-    return Periods(calendar, calendar.clock(as_of), number, *told)
+    return Periods(calendar.clock(as_of), number, *told, parts=calendar)
 
 
 def needed(splits: Splitter, *columns: str) -> list[str]:

@@ -12,10 +12,9 @@ from scipy.special import logit
 from recommit.artifact.answers import BinaryAnswers, Calibration, Sets
 from recommit.artifact.calibration import UNCALIBRATED, Platt
 from recommit.artifact.sets import Conformal, as_sets
-from recommit.evidence.numbers import Scale
 from recommit.evidence.scores import BINARY, Score
 from recommit.task.conformal import quantile
-from recommit.task.probabilities import log_losses, ranking
+from recommit.task.probabilities import Chances, log_losses, ranking
 from recommit.task.words import Curve, Words
 
 if TYPE_CHECKING:  # and in the methods that need more than numpy: who serves needs none of them
@@ -27,7 +26,7 @@ _POINTS = 101
 
 
 @dataclass(frozen=True)
-class Binary:
+class Binary(Chances):
     """The truth is false or true, and `outcomes` names both: (no, yes). The answer is the probability of a yes."""
 
     outcomes: tuple[str, str]
@@ -35,10 +34,7 @@ class Binary:
     kind: ClassVar[str] = "binary"
     column: ClassVar[str] = BinaryAnswers.column
     dtype: ClassVar[str] = "bool"
-    loss: ClassVar[str] = "log_loss"
-    loss_unit: ClassVar[str] = "nats"
     scores: ClassVar[Mapping[str, Score]] = BINARY
-    limits: ClassVar[tuple[float, float] | None] = (0, 1)
     size: ClassVar[str] = "share that holds both outcomes"
     uncalibrated: ClassVar[Platt] = UNCALIBRATED
     parts: ClassVar[tuple[str, ...]] = ("answer",)
@@ -82,10 +78,6 @@ class Binary:
         """Return the mean probability less the share that came true."""
         return blocks.ratio(np.asarray(answer, dtype="float64") - np.asarray(truth, dtype="float64"))
 
-    def scale(self, spread: float, baseline: ArrayLike) -> Scale:
-        """Return the scale that changes nothing: bounds are in nats, and in probability."""
-        return Scale(loss=1.0, answer=1.0, loss_in="nats", answer_in="probability")
-
     def calibrate(self, truth: ArrayLike, answer: ArrayLike) -> Platt:
         """Return the straight line in log-odds that suits the truth best (Platt 1999)."""
         from recommit.task.platt import fit_platt
@@ -96,10 +88,6 @@ class Binary:
         """Return the least ambiguous sets of outcomes that hold the truth at `level`."""
         came, chance = np.asarray(truth, dtype="int64"), np.asarray(answer, dtype="float64")
         return Conformal(level, quantile(np.where(came == 1, 1 - chance, chance), level))
-
-    def spread(self, truth: ArrayLike) -> float:
-        """Return 1: probabilities are compared as they are."""
-        return 1.0
 
     def answers(self, calibration: Platt, sets: Conformal, truth: ArrayLike, threshold: float) -> BinaryAnswers:
         """Return the outcomes, the line of the calibration, the sets and the threshold."""

@@ -11,10 +11,9 @@ from numpy.typing import ArrayLike
 from recommit.artifact.answers import ClassesAnswers, Sets, Tempered, answers_in, probabilities_of
 from recommit.artifact.calibration import SMALLEST, Temperature
 from recommit.artifact.sets import Several, check_classes, codes, from_words
-from recommit.evidence.numbers import Scale
 from recommit.evidence.scores import CLASSES, Score
 from recommit.task.conformal import quantile
-from recommit.task.probabilities import ranking
+from recommit.task.probabilities import Chances, ranking
 from recommit.task.words import Curve, Words
 
 if TYPE_CHECKING:  # and in the methods that need more than numpy: who serves needs none of them
@@ -25,7 +24,7 @@ _SUM = 1e-3  # float32 probabilities of a thousand classes add up to 1 within th
 
 
 @dataclass(frozen=True)
-class Classes:
+class Classes(Chances):
     """The truth is one of `classes`, as text; the answer has the probability of each, (n, k), in that order."""
 
     classes: tuple[str, ...]
@@ -34,10 +33,7 @@ class Classes:
     kind: ClassVar[str] = "classes"
     column: ClassVar[str] = ClassesAnswers.column
     dtype: ClassVar[str] = "str"
-    loss: ClassVar[str] = "log_loss"
-    loss_unit: ClassVar[str] = "nats"
     scores: ClassVar[Mapping[str, Score]] = CLASSES
-    limits: ClassVar[tuple[float, float] | None] = (0, 1)
     size: ClassVar[str] = "mean number of classes in a set"
     uncalibrated: ClassVar[Temperature] = Temperature(1.0)
 
@@ -101,10 +97,6 @@ class Classes:
         apart = chance - self._came(place)
         return blocks.ratio(apart[:, np.abs(apart.mean(axis=0)).argmax()])
 
-    def scale(self, spread: float, baseline: ArrayLike) -> Scale:
-        """Return the scale that changes nothing: bounds are in nats, and in probability."""
-        return Scale(loss=1.0, answer=1.0, loss_in="nats", answer_in="probability")
-
     def calibrate(self, truth: ArrayLike, answer: ArrayLike) -> Temperature:
         """Return the temperature that suits the truth best (Guo, Pleiss, Sun and Weinberger 2017)."""
         from recommit.task.temperature import fit_temperature
@@ -115,10 +107,6 @@ class Classes:
         """Return the least ambiguous sets of classes that hold the truth at `level` (Sadinle, Lei, Wasserman 2019)."""
         place, chance = self._checked(truth, answer)
         return Several(level, quantile(1 - chance[np.arange(len(place)), place], level), self.classes)
-
-    def spread(self, truth: ArrayLike) -> float:
-        """Return 1: probabilities are compared as they are."""
-        return 1.0
 
     def answers(self, calibration: Temperature, sets: Several, truth: ArrayLike, threshold: float) -> ClassesAnswers:
         """Return the classes, the temperature and the sets; classes have no threshold."""

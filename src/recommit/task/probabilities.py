@@ -1,9 +1,28 @@
-"""The arithmetic of probabilities: the log loss of each row, and scores that rank under many weights."""
+"""Probabilities: what tasks of such answers share, the log loss of each row, scores that rank under many weights."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
+
+from recommit.evidence.numbers import Scale
+
+
+class Chances:
+    """What tasks whose answers are probabilities share."""
+
+    loss: ClassVar[str] = "log_loss"
+    loss_unit: ClassVar[str] = "nats"
+    limits: ClassVar[tuple[float, float] | None] = (0, 1)
+
+    def scale(self, spread: float, baseline: ArrayLike) -> Scale:
+        """Return the scale that changes nothing: bounds are in nats, and in probability."""
+        return Scale(loss=1.0, answer=1.0, loss_in="nats", answer_in="probability")
+
+    def spread(self, truth: ArrayLike) -> float:
+        """Return 1: probabilities are compared as they are."""
+        return 1.0
 
 
 def log_losses(outcome: ArrayLike, probability: ArrayLike) -> np.ndarray:
