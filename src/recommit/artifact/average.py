@@ -53,5 +53,5 @@ def _renamed(graph: Any, prefix: str) -> Any:
     return own
 
 
-def _node(operator: str, inputs: list[str], output: str, **attributes: int) -> Any:
+def _node(operator: str, inputs: list[str], output: str, **attributes: Any) -> Any:
     return make_node(operator, inputs, [output], name=f"{output}_of_average", **attributes)

@@ -40,7 +40,7 @@ def export(estimator: Any, frame: pd.DataFrame) -> bytes:
     return content
 
 
-def _converted(estimator: Any, inputs: list[tuple[str, Any]]) -> Any:
+def _converted(estimator: Any, inputs: list[tuple[Any, Any]]) -> Any:
     if isinstance(estimator, VotingClassifier | VotingRegressor):
         return averaged([_converted(member, inputs) for member in estimator.estimators_], estimator.weights)
     last = _last(estimator)
