@@ -414,6 +414,23 @@ def test_rows_that_agree_by_coincidence_pass_up_to_the_declared_share(table):
     assert len(shared_rows(parts, "id", few, 0.001)) == 1
 
 
+@pytest.mark.parametrize(("rows", "passes", "copies"), [(60, 2, 10), (6000, 60, 120)])
+def test_how_many_rows_may_agree_by_coincidence_follows_the_number_of_rows(rows, passes, copies):
+    draws = np.random.default_rng(1).normal(size=(5 * rows, 3))
+    table = pd.DataFrame(draws, columns=list("abc")).assign(id=range(5 * rows))
+    parts = {"training": table.iloc[rows:], "test": table.iloc[:rows]}
+
+    def with_copies(number):
+        copied = parts["training"].iloc[:number].assign(id=lambda rows: rows["id"] + 10**6)
+        found = parts | {"test": pd.concat([copied, parts["test"].iloc[number:]])}
+        return lambda coincidences: shared_rows(found, "id", list("abc"), coincidences)
+
+    assert with_copies(passes)(0.01) == []
+    assert len(with_copies(passes)(0)) == 1
+    [finding] = with_copies(copies)(0.01)
+    assert finding.how.startswith(f"{copies} of test have another id")
+
+
 def test_a_group_in_two_splits_is_found(table):
     parts = parts_of(table.assign(patient=lambda rows: rows["predicted_at"].dt.strftime("%m")))
     assert shared_groups(parts, ["patient"]) == []

@@ -5,6 +5,7 @@ from itertools import combinations
 
 import numpy as np
 import pandas as pd
+from scipy.stats import binom
 
 from recommit.evidence.stages import Leak
 from recommit.learning.leakage.cells import is_number, numbers
@@ -15,6 +16,8 @@ SHARES = 4
 _SHOWN = 3
 # With fewer columns than this, rows agree in three sets of four by coincidence.
 _MANY = 12
+# How often more rows than let pass agree by coincidence: once in so many comparisons of two parts.
+_CHANCE = 0.001
 # Values of a set that more rows than this share do not identify a row.
 _COMMON = 3
 
@@ -35,7 +38,8 @@ def shared_rows(parts: Mapping[str, pd.DataFrame], key: str, columns: Sequence[s
     `parts` are disjoint splits, each a table with the key and the columns, earlier ones first. Numbers are the same
     when their first `DIGITS` significant digits are: a copy with a little noise is still a copy. Rows that agree in
     every column without being copies do occur where columns are few; `coincidences` is the share (0 to 1) of the
-    smaller part's rows up to which they are let pass. Where columns are many, a row is a copy as well when it agrees
+    smaller part's rows that do. As many pass as so many rows may have by chance, which of few rows is a larger share;
+    at 0, none passes. Where columns are many, a row is a copy as well when it agrees
     with one and the same row in all columns but those of one in `SHARES` sets of them: so a copy of which some columns
     were changed is found. Noise on most columns that is not small against the third digit hides a copy.
     """
@@ -50,13 +54,14 @@ def shared_rows(parts: Mapping[str, pd.DataFrame], key: str, columns: Sequence[s
             shown = ", ".join(str(value) for value in second.loc[same_key, key].head(_SHOWN))
             found.append(Leak.of("shared_rows", where, f"{same_key.sum()} have the same {key}: {shown}"))
         copied = (np.isin(alike[b], alike[a]) | _near(nearly[a], nearly[b], len(second))) & ~same_key
-        share = copied.sum() / max(min(len(first), len(second)), 1)
-        if share > coincidences:
+        rows = min(len(first), len(second))
+        most_by_chance = int(binom.isf(_CHANCE, rows, coincidences))
+        if copied.sum() > most_by_chance:
             shown = ", ".join(str(value) for value in second.loc[copied, key].head(_SHOWN))
             most = "nearly " if sets else ""
             how = (
                 f"{copied.sum()} of {b} have another {key} and the same values in {most}all {len(columns)} columns, to "
-                f"{DIGITS} digits ({share:.2%}, bound {coincidences:.2%}): {key} {shown}"
+                f"{DIGITS} digits; by chance up to {most_by_chance} of {rows} may have: {key} {shown}"
             )
             found.append(Leak.of("shared_rows", where, how))
     return found
