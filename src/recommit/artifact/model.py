@@ -33,7 +33,7 @@ class Model:
     """A model read from ONNX, ready to predict in one thread.
 
     `columns` maps each column that it reads to "number" or "text", in order. `shape` is that of one answer: () for a
-    number and for a probability, (k,) for the probabilities of k classes.
+    number and for a probability, (k,) for the probabilities of k classes; `numbers` says whether answers are numbers.
     """
 
     def __init__(self, content: bytes) -> None:
@@ -55,6 +55,7 @@ class Model:
             raise ValueError(f"not a readable ONNX model: {reason(error)}") from None
         output = next(tensor for tensor in self._session.get_outputs() if tensor.name != "label")
         self._output = output.name
+        self.numbers = output.name == "variable"
         self.shape = (output.shape[-1],) if output.shape[-1] > _OF_ONE else ()
         self.columns = {
             tensor.name: "text" if tensor.type == "tensor(string)" else "number"

@@ -582,6 +582,15 @@ def test_models_of_any_kind_of_answer_are_compared_by_what_they_predict(
     assert compared("m.onnx", model, with_name(model, "other"), table).verdict == "equal"
 
 
+@pytest.mark.parametrize("size", [1e-4, 1, 1e6])
+def test_a_models_numbers_are_compared_by_their_spread_whatever_their_size(compared: Compared, size: float) -> None:
+    steps = ColumnTransformer([("all", StandardScaler(), list(TABLE))])
+    truth = size * (TABLE["speed"] + TABLE["wind"])
+    model = export(make_pipeline(steps, LinearRegression()).fit(TABLE, truth), TABLE)
+    assert compared("m.onnx", model, with_weights(model, 1 + 3e-7), table).verdict == "equal"
+    assert compared("m.onnx", model, with_weights(model, 1 + 3e-5), table).verdict == "different"
+
+
 def test_models_of_other_numbers_of_classes_are_different(compared: Compared, model: bytes) -> None:
     steps = ColumnTransformer([("all", StandardScaler(), list(TABLE))])
     three = make_pipeline(steps, LogisticRegression()).fit(TABLE, np.arange(len(TABLE)) % 3)

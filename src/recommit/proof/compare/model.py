@@ -33,12 +33,21 @@ def compare_models(was: Model, now: Model, tolerance: Tolerance, table_with: Tab
         return Comparison("different", f"other bytes, and a model gives no predictions: {str(error).splitlines()[0]}")
     if before.shape != after.shape:
         return Comparison("different", f"predictions of the shape {before.shape} became {after.shape}")
-    return _compare_answers(before, after, tolerance)
+    return _compare_answers(before, after, _spread(before) if was.numbers else 1.0, tolerance)
 
 
-def _compare_answers(was: np.ndarray, now: np.ndarray, tolerance: Tolerance) -> Comparison:
+def _spread(answers: np.ndarray) -> float:
+    """Returns the standard deviation of the finite ones of `answers`, or 1 where they are all alike."""
+    finite = answers[np.isfinite(answers)]
+    return float(finite.std()) or 1.0 if finite.size else 1.0
+
+
+def _compare_answers(was: np.ndarray, now: np.ndarray, spread: float, tolerance: Tolerance) -> Comparison:
+    """Compares answers: differences are a share of `spread`, or of the answer where that is larger, as in parity."""
     rows = count(len(was), "row")
-    distance = np.where(np.isnan(was) & np.isnan(now), 0.0, np.abs(was - now))
+    with np.errstate(invalid="ignore"):
+        distance = np.abs(was - now) / np.maximum(spread, np.abs(was))
+    distance = np.where((was == now) | (np.isnan(was) & np.isnan(now)), 0.0, distance)
     distance = np.where(np.isnan(distance), np.inf, distance)
     place = np.unravel_index(int(distance.argmax()), distance.shape)  # each class has a column of its own
     if not distance[place]:
