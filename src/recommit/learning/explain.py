@@ -129,20 +129,21 @@ def _number(value: Any) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-def records(problem: Problem, tables: Tables, row: pd.Series) -> dict[str, pd.DataFrame]:
-    """Return what was known of `row`, one of the feature table, when its prediction was asked for: by table.
+def records(problem: Problem, tables: Tables, row: pd.Series) -> pd.DataFrame:
+    """Return what was known of `row`, one of the feature table, when its prediction was asked for.
 
     `tables` are the problem's raw tables by name. Of its own table it is the record with its key; of every other one
-    with columns of the same names, the last record with the same values. Each is shown with one line per column.
+    with columns of the same names, the last record with the same values. There is one line per table and column.
     """
     at = row[problem.instant] if problem.instant else None
     known = tables if at is None else problem.as_known_at(tables, at)
     own = known[problem.rows.name].loc[lambda table: table[problem.key] == row[problem.key]]
     heading = "known" if at is None else f"at {at:%d %B %H:%M} UTC"
-    found = {problem.rows.name: own.T.set_axis([heading], axis=1)}
+    found = {problem.rows.name: own}
     for table in problem.history:
         shared = [name for name in table.keys[0] if name in problem.rows.given]
         if table.name != problem.rows.name and shared:
             same = (known[table.name][shared] == own[shared].iloc[0]).all(axis=1)
-            found[table.name] = known[table.name][same].tail(1).T.set_axis([f"last of {table.name}"], axis=1)
-    return found
+            found[table.name] = known[table.name][same].tail(1)
+    lines = {name: record.iloc[0].astype("object") for name, record in found.items() if len(record)}
+    return pd.concat(lines, names=["table", "column"]).to_frame(heading)

@@ -30,7 +30,7 @@ def write_fit(
     truth: ArrayLike,
     scores: Mapping[str, Interval],
     seed: int,
-    threshold: float,
+    threshold: float | None,
     **more: Any,
 ) -> Artifact:
     """Write model file, golden rows and manifest into `folder`, and return them loaded.

@@ -169,13 +169,16 @@ def tracked(problem: Problem, table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(**{target: problem.task.tracked(table[target])}) if target in table else table
 
 
-def share_by_period(happened: pd.Series, at: pd.Series, calendar: Calendar, seed: int) -> dict[str, Interval]:
-    """Return the share of rows for which `happened` is true, by the calendar's period of `at`, with days as blocks."""
-    shares = {}
-    for period, rows in happened.groupby(calendar.names(at)):
+def mean_by_period(counted: pd.Series, at: pd.Series, calendar: Calendar, seed: int) -> dict[str, Interval]:
+    """Return the mean of `counted`, numbers or whether it came true, by the calendar's period of `at`, days as blocks.
+
+    It is the mean of `Task.counted`, which `Task.words` names.
+    """
+    means = {}
+    for period, rows in counted.groupby(calendar.names(at)):
         days = calendar.local(at[rows.index]).dt.date
-        shares[str(period)] = blocks(days, seed).ratio(rows.to_numpy(dtype="float64")).interval()
-    return shares
+        means[str(period)] = blocks(days, seed).ratio(rows.to_numpy(dtype="float64")).interval()
+    return means
 
 
 def evidence(
@@ -188,7 +191,7 @@ def evidence(
 ) -> Quality:
     """Return the evidence of `reports`, one report per table: flags of every period, checks, rows per day.
 
-    `judged` is the period before the clock, `until`, like 2013-08; `label` is what `share_by_period` gives of the
+    `judged` is the period before the clock, `until`, like 2013-08; `label` is what `mean_by_period` gives of the
     label, and `without` what `without_time` gives of the other tables.
     """
     unjudged = {name: sorted(set(one.numbers["period"]) - set(one.checks)) for name, one in reports.items()}
@@ -209,7 +212,7 @@ def evidence(
             for name, one in reports.items()
             for row in one.numbers[one.numbers["what"] == "volume"].to_dict("records")
         ),
-        label=tuple(Label(period, share) for period, share in label.items()),
+        label=tuple(Label(period, mean) for period, mean in label.items()),
         without_time=tuple(Missing(*row) for row in without.itertuples(index=False)),
     )
 

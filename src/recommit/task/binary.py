@@ -89,8 +89,10 @@ class Binary(Chances):
         came, chance = np.asarray(truth, dtype="int64"), np.asarray(answer, dtype="float64")
         return Conformal(level, quantile(np.where(came == 1, 1 - chance, chance), level))
 
-    def answers(self, calibration: Platt, sets: Conformal, truth: ArrayLike, threshold: float) -> BinaryAnswers:
+    def answers(self, calibration: Platt, sets: Conformal, truth: ArrayLike, threshold: float | None) -> BinaryAnswers:
         """Return the outcomes, the line of the calibration, the sets and the threshold."""
+        if threshold is None:
+            raise ValueError("params.yaml has no prediction.threshold: the smallest probability that counts as a yes")
         return BinaryAnswers(
             outcomes=list(self.outcomes),
             calibration=Calibration(slope=calibration.slope, intercept=calibration.intercept),

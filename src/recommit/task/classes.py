@@ -108,7 +108,9 @@ class Classes(Chances):
         place, chance = self._checked(truth, answer)
         return Several(level, quantile(1 - chance[np.arange(len(place)), place], level), self.classes)
 
-    def answers(self, calibration: Temperature, sets: Several, truth: ArrayLike, threshold: float) -> ClassesAnswers:
+    def answers(
+        self, calibration: Temperature, sets: Several, truth: ArrayLike, threshold: float | None
+    ) -> ClassesAnswers:
         """Return the classes, the temperature and the sets; classes have no threshold."""
         return ClassesAnswers(
             classes=list(self.classes),

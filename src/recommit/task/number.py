@@ -111,7 +111,7 @@ class Number:
         """Return the standard deviation of the target."""
         return float(np.std(np.asarray(truth, dtype="float64")))
 
-    def answers(self, calibration: AsItIs, sets: Around, truth: ArrayLike, threshold: float) -> NumberAnswers:
+    def answers(self, calibration: AsItIs, sets: Around, truth: ArrayLike, threshold: float | None) -> NumberAnswers:
         """Return the unit, the spread and the intervals; a number has no threshold."""
         intervals = Intervals(level=sets.level, half_width=sets.quantile)
         return NumberAnswers(unit=self.unit, spread=self.spread(truth), conformal=intervals)

@@ -160,10 +160,11 @@ class Task(Protocol):
         """Return by what differences between a model file and scikit-learn are divided: 1, or the target's spread."""
         ...
 
-    def answers(self, calibration: Any, sets: Any, truth: ArrayLike, threshold: float) -> Answers:
+    def answers(self, calibration: Any, sets: Any, truth: ArrayLike, threshold: float | None) -> Answers:
         """Return what a manifest states of the answers, from `calibrate`, `conform`, and the `truth` that they learned.
 
-        `threshold` is the smallest probability that counts as a yes.
+        `threshold` is the smallest probability that counts as a yes, where there is such an answer. Raises ValueError
+        where it is needed and absent.
         """
         ...
 

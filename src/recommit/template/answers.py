@@ -85,15 +85,6 @@ class Answers:
         """What the gate's bounds on losses are of."""
         return "of the baseline's loss" if self.task == "number" else "nats"
 
-    @property
-    def threshold_words(self) -> str:
-        """What the threshold means."""
-        return (
-            f"of no use for {'a number' if self.task == 'number' else 'classes'}"
-            if self.task != "binary"
-            else f"a row is called {self.outcomes[1]} from this probability on; lower: fewer misses, more false alarms"
-        )
-
 
 def name_of(path: Path) -> str:
     """Returns the name of a project from its folder's: lower case, words with hyphens between them.

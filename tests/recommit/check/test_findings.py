@@ -337,7 +337,7 @@ def test_a_listed_metric_or_plot_that_no_stage_writes_is_found(copy: Copy) -> No
 def test_a_parameter_that_no_stage_declares_is_found(copy: Copy, old: str, new: str, leaf: str) -> None:
     copy.replace("params.yaml", old, new)
     if leaf.startswith("fits"):
-        for declared in ("horizon_hours, fits, conformal,", "[seed, as_of, split, fits]"):
+        for declared in ("horizon_hours, fits, prediction]", "[seed, as_of, split, fits]"):
             copy.replace("dvc.yaml", declared, declared.replace("fits", "fits.model, fits.features"))
     assert f"params.yaml: no stage declares {leaf}: declare it in dvc.yaml, or take it out" in copy.found()
 

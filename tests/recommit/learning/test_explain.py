@@ -6,8 +6,9 @@ import pytest
 from scipy.special import expit, logit
 
 from recommit.evidence.stages import Contribution
-from recommit.learning.explain import explain, highest
+from recommit.learning.explain import explain, highest, records
 from recommit.task import Binary
+from tests.recommit.batch import world
 
 TASK = Binary(("no", "yes"))
 
@@ -113,3 +114,18 @@ def test_the_row_to_explain_is_the_first_of_the_highest():
 def test_what_cannot_be_explained_is_refused(row, background, names):
     with pytest.raises(ValueError, match="an explanation needs one row"):
         explain(TASK, additive, row, background, names, seed=7)
+
+
+def test_the_records_behind_a_prediction_are_those_known_when_it_was_asked_for():
+    parcels = world.plan(5).assign(known_at=world.KNOWN_UNTIL, late=True, delay=1.0, came="late")
+    told = pd.to_datetime(["2013-08-30", "2013-08-31", "2014-01-01"], utc=True).as_unit("us")
+    road = parcels["road"].iloc[0]
+    delays = pd.DataFrame({"road": [road] * 3, "minutes": [1.0, 2.0, 3.0], "told_at": told})
+    row = world.features(5).iloc[0]
+    found = records(world.PROBLEM, {"parcels": parcels, "delays": delays}, row)
+    assert found.index.names == ["table", "column"]
+    value = found.iloc[:, 0]
+    assert (value["parcels", "parcel"], value["delays", "minutes"]) == (1000, 2.0)
+    assert pd.isna(value["parcels", "late"])
+    none = records(world.PROBLEM, {"parcels": parcels, "delays": delays.iloc[2:]}, row)
+    assert set(none.index.get_level_values("table")) == {"parcels"}

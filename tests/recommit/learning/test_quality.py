@@ -333,7 +333,7 @@ def test_evidence_says_what_was_judged_and_found(table: pd.DataFrame) -> None:
 def test_tables_without_months_and_labels_are_only_measured(table: pd.DataFrame) -> None:
     static = quality.without_time({"stations": table[["station", "gust"]]})
     assert static["missing"].tolist() == [0, pytest.approx(table["gust"].isna().mean())]
-    shares = quality.share_by_period(table["sky"] == "cloud", table["at"], CALENDAR, seed=7)
+    shares = quality.mean_by_period(table["sky"] == "cloud", table["at"], CALENDAR, seed=7)
     assert shares[JULY].value == pytest.approx((table["sky"] == "cloud")[within(table, JULY)].mean())
     assert shares[JULY].low < shares[JULY].value < shares[JULY].high
 

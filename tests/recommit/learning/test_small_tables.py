@@ -217,7 +217,7 @@ def test_the_quality_of_300_rows_is_measured(split: str, kind: str) -> None:
     smallest = quality.Smallest(share=0.05, shift=0.2, rows=0.3, hours=12)
     data = data.assign(target=task.tracked(data["target"]))
     report = quality.report(data, what, "rows", splits.calendar, splits.now, smallest, 1)
-    shares = quality.share_by_period(told, data["asked"], splits.calendar, 1)
+    shares = quality.mean_by_period(told, data["asked"], splits.calendar, 1)
     judged = splits.calendar.name(splits.calendar.before(splits.now))
     found = quality.evidence({"rows": report}, judged, splits.now, 0.95, shares, quality.without_time({}))
     assert judged == ("2013-Q3" if split == "quarter" else "2013-09")

@@ -47,3 +47,11 @@ def test_the_curve_is_the_roc_curve(drawn):
     area = np.trapezoid(curve.points["y"], curve.points["x"])
     assert area == pytest.approx(TASK.judge(truth, chance, days)["auc"].value, abs=0.01)
     assert curve.by_chance
+
+
+def test_a_yes_or_no_needs_a_threshold(drawn):
+    truth, chance, _ = drawn
+    sets = TASK.conform(truth, chance, 0.9)
+    assert TASK.answers(TASK.uncalibrated, sets, truth, 0.5).threshold == 0.5
+    with pytest.raises(ValueError, match=r"params\.yaml has no prediction\.threshold"):
+        TASK.answers(TASK.uncalibrated, sets, truth, None)
