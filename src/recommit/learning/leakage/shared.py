@@ -54,7 +54,7 @@ def shared_rows(parts: Mapping[str, pd.DataFrame], key: str, columns: Sequence[s
             shown = ", ".join(str(value) for value in second.loc[same_key, key].head(_SHOWN))
             found.append(Leak.of("shared_rows", where, f"{same_key.sum()} have the same {key}: {shown}"))
         copied = (np.isin(alike[b], alike[a]) | _near(nearly[a], nearly[b], len(second))) & ~same_key
-        rows = min(len(first), len(second))
+        rows = max(min(len(first), len(second)), 1)
         most_by_chance = int(binom.isf(_CHANCE, rows, coincidences))
         if copied.sum() > most_by_chance:
             shown = ", ".join(str(value) for value in second.loc[copied, key].head(_SHOWN))
