@@ -301,6 +301,8 @@ assert "GREETING" in os.environ, "nobody said hello"
     script(project, code, GREETING="hello")
     stage = probe(project, GREETING="hello")
     assert {output["verdict"] for output in stage["outputs"]} == {"identical"}
+    told = project.run("recommit", "verify", "--stage", "probe", check=False, GREETING="hello").stderr
+    assert re.search(r"probe: missing \(.* s\)\n    .*\n?.*nobody said hello", told)
     assert "nobody said hello" in stage["said"]
     assert "environment variable GREETING" in stage["cause"]
 

@@ -26,8 +26,9 @@ from recommit.notebook.forked import provisioner
 from recommit.notebook.kernels import KERNEL, environment
 from recommit.notebook.ledger import note
 from recommit.notebook.outputs import Kept
+from recommit.notebook.reuse import earlier
 from recommit.project.files import root
-from recommit.project.pipeline import find_stage, stages
+from recommit.project.pipeline import Stage, find_stage, stages
 from recommit.project.text import encodable
 
 _SECONDS_TO_TIDY = 5
@@ -71,9 +72,11 @@ class RecommitEngine(Engine):
         folder = root(Path(input_path).parent)
         if not (KERNEL / "kernel.json").is_file():
             raise Refusal(f"{KERNEL}/kernel.json is missing: it pins what makes results repeat; `git restore` it")
-        outs: tuple[str, ...] = ()  # `recommit run` notes the look itself
+        outs: tuple[str, ...] = ()  # `recommit run` notes the look itself, and sees to inputs that change meanwhile
+        before = None
         if values is None:
-            values, outs = _checked(folder, input_path, dict(nb.metadata.papermill.get("parameters", {})))
+            stage, values = _checked(folder, input_path, dict(nb.metadata.papermill.get("parameters", {})))
+            outs, before = stage.outs, earlier(folder, stage, values)
         nb = parameterize_notebook(nb, values, kernel_name=kernel_name, language="python")
         for cell in nb.cells:
             if cell.cell_type == "code":
@@ -82,19 +85,23 @@ class RecommitEngine(Engine):
                 cell.id = INJECTED_ID
         _execute(nb, folder, cell_done)
         note(folder, outs)
+        if before:
+            from recommit.notebook.run import refuse_changed  # which imports this module where it runs
+
+            refuse_changed(before, values, kept="")
         # Written and read again, so that papermill's own writing gives exactly these bytes.
         return nbformat.reads(as_bytes(canonical(nb, folder)).decode(), as_version=4)
 
 
-def _checked(folder: Path, input_path: str, asked: dict[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Returns the values for a notebook that papermill's own command runs, and the outs of its stage.
+def _checked(folder: Path, input_path: str, asked: dict[str, Any]) -> tuple[Stage, dict[str, Any]]:
+    """Returns the stage that papermill's own command runs, and the values for its notebook.
 
     `asked` are the values of the command's -p, which may name an item of a matrix.
     """
     path = Path(input_path).resolve().relative_to(folder).as_posix()
     siblings = [other for other in stages(folder) if other.notebook == path]
     stage = find_stage(siblings, path, os.environ.get("DVC_STAGE") if not asked else None, asked)
-    return check_contract(folder, nbformat.read(input_path, as_version=4), stage, siblings), stage.outs
+    return stage, check_contract(folder, nbformat.read(input_path, as_version=4), stage, siblings)
 
 
 class _Died(Exception):

@@ -98,12 +98,12 @@ def run(notebook: Path, name: str | None = None, fresh: bool = False) -> None:
                 1,
             )
         if before:
-            _refuse_changed(before, values)
+            refuse_changed(before, values)
             if said := before.keep():
                 _progress(said, last=True)
 
 
-def _refuse_changed(before: Earlier, values: Mapping[str, Any]) -> None:
+def refuse_changed(before: Earlier, values: Mapping[str, Any], kept: str = "; earlier results stay") -> None:
     """Raises Refusal if inputs changed during the run, since DVC hashes deps and reads params.yaml after the run."""
     changed = before.changed()
     if declared_values(before.stage, before.folder) != values:
@@ -111,7 +111,7 @@ def _refuse_changed(before: Earlier, values: Mapping[str, Any]) -> None:
     if changed:
         raise Refusal(
             f"{', '.join(changed)} changed while stage {before.stage.name} ran, and dvc.lock would say that the new "
-            "content gave these results: run it again; earlier results stay",
+            f"content gave these results: run it again{kept}",
             1,
         )
 

@@ -193,6 +193,8 @@ def _replay_all(
     def done(verdict: StageVerdict) -> None:
         found[verdict.stage] = verdict
         say(f"[{len(found)}/{len(chosen)}] {verdict.stage}: {verdict.word} ({verdict.seconds:.1f} s)")
+        for line in (*verdict.said.splitlines(), *(verdict.problems if verdict.status is None else ())):
+            say(f"    {line}")
 
     with ThreadPoolExecutor(len(free)) as pool:
         try:

@@ -11,8 +11,9 @@ from pygments.formatters import HtmlFormatter
 
 from recommit import Refusal
 from recommit.evidence.stages import Feature
+from recommit.project.hashes import hash_of, ignored_by_dvc
 from recommit.project.params import declared_values
-from recommit.project.pipeline import is_in, refuse_strays, stages
+from recommit.project.pipeline import Stage, is_in, refuse_strays, stages
 from recommit.report import notebooks
 from recommit.report.documents import Debt, Document, documents
 from recommit.report.facts import Facts, read_facts
@@ -31,13 +32,15 @@ def write_report(folder: Path) -> None:
     page; metrics and figures belong to the notebook before them. A folder of notebooks belongs to a matrix stage, each
     file to an item. JSON that is not in reports/metrics is evidence: it fills the index and the documents. The words of
     the documents are in the dep that holds model_card.yaml, datasheet.yaml or canvas.yaml. An earlier report is
-    replaced when all pages are made. Raises Refusal if a dep does not exist yet, or a document cannot be filled.
+    replaced when all pages are made. Raises Refusal if a dep does not exist yet or changes meanwhile, or a document cannot be filled.
     """
     declared = stages(folder)
     stage = next((stage for stage in declared if stage.words[:2] == ["recommit", "report"]), None)
     if stage is None:
         raise Refusal("dvc.yaml has no stage whose cmd is `recommit report`: add one, with its deps in reading order")
     refuse_strays(folder, stage, declared)
+    params = declared_values(stage, folder)
+    before = _hashes(folder, stage)
     pages: list[Page] = []
     tables: list[Table] = []
     figures: list[Figure] = []
@@ -53,9 +56,18 @@ def write_report(folder: Path) -> None:
             tables.insert(0, notebooks.metrics(data, last))
         else:
             kept += data
-    facts = read_facts(folder, kept, declared_values(stage, folder))
+    facts = read_facts(folder, kept, params)
     written = documents([folder / dep for dep in stage.deps if (folder / dep).is_dir()], facts)
-    _replace(folder / "reports", _texts(pages, tables, figures, facts, written))
+    texts = _texts(pages, tables, figures, facts, written)
+    if changed := sorted(dep for dep, md5 in _hashes(folder, stage).items() if md5 != before[dep]):
+        raise Refusal(f"{', '.join(changed)} changed while the report was made: run it again; the earlier stays", 1)
+    _replace(folder / "reports", texts)
+
+
+def _hashes(folder: Path, stage: Stage) -> dict[str, str | None]:
+    """The hash of each dep; None where it is not there, as code need not be."""
+    ignored = ignored_by_dvc(folder)
+    return {dep: hash_of(folder / dep, dep, ignored) if (folder / dep).exists() else None for dep in stage.deps}
 
 
 def _texts(

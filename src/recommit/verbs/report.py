@@ -13,7 +13,7 @@ def command() -> None:
     \b
     Example:
       recommit report
-    Exit status: 0 done, 2 a stage has not run yet, or a document cannot be filled.
+    Exit status: 0 done, 1 an input changed meanwhile, 2 a stage has not run yet, or a document cannot be filled.
     """
     from recommit.project.files import root
     from recommit.report.pages import write_report

@@ -311,6 +311,16 @@ def test_results_whose_inputs_changed_while_they_were_made_are_refused(tiny: Tin
     assert {name: tiny.read(name) for name in made} == made
 
 
+def test_papermills_own_command_refuses_them_too(tiny: TinyProject) -> None:
+    (tiny.folder / ".dvc").mkdir()
+    tiny.notebook(WORK, "file = Path('params.yaml')\nfile.write_text('seed: 8')")
+    result = tiny.command(
+        *("papermill", "--engine", "recommit", "-p", "model", "tree", "notebooks/fit.ipynb", "by-papermill.ipynb")
+    )
+    assert result.returncode != 0
+    assert "params.yaml changed while stage fit@tree ran" in result.stderr
+
+
 def test_a_dep_that_was_written_again_as_it_was_is_no_change(tiny: TinyProject) -> None:
     (tiny.folder / ".dvc").mkdir()
     tiny.notebook(WORK, "file = Path('notebooks/fit.ipynb')\nfile.write_text(file.read_text())")

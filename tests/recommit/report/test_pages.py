@@ -12,6 +12,7 @@ from recommit import Refusal
 from recommit.project.params import declared_values
 from recommit.project.pipeline import Stage, stages
 from recommit.project.yaml import read_yaml
+from recommit.report.facts import Facts, read_facts
 from recommit.report.pages import write_report
 from tests.recommit.report import samples
 
@@ -114,6 +115,23 @@ def test_a_dep_that_is_not_there_is_refused_and_the_earlier_report_stays(tmp_pat
     before = shown(small(tmp_path, "reports/notebooks/read.ipynb"))
     with pytest.raises(Refusal, match=r"test\.json: the stage that writes it has not run yet"):
         write_report(small(tmp_path, "reports/notebooks/read.ipynb", "reports/metrics/test.json"))
+    assert (tmp_path / "reports/index.html").read_bytes() == before["reports/index.html"]
+
+
+def test_a_dep_that_changes_while_it_is_read_is_refused_and_the_earlier_report_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".dvc").mkdir()
+    write(tmp_path, "reports/notebooks/read.ipynb")
+    before = shown(small(tmp_path, "reports/notebooks/read.ipynb"))
+
+    def read_facts_and_run_a_stage(*words: object) -> Facts:
+        nbformat.write(nbformat.v4.new_notebook(), tmp_path / "reports/notebooks/read.ipynb")
+        return read_facts(*words)
+
+    monkeypatch.setattr("recommit.report.pages.read_facts", read_facts_and_run_a_stage)
+    with pytest.raises(Refusal, match=r"read\.ipynb changed while the report was made"):
+        write_report(tmp_path)
     assert (tmp_path / "reports/index.html").read_bytes() == before["reports/index.html"]
 
 
