@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from recommit import Refusal
+from recommit.artifact.champion import champion
 from recommit.evidence.decision import Decision
 from recommit.evidence.files import DECISION, FOLDER, parse
 from recommit.evidence.stages import Features, Test
@@ -93,10 +94,10 @@ def _other(root: Path, decision: Decision, files: Mapping[str, File]) -> Iterato
         if md5 != files[name].md5:
             this = f"than this one ({files[name].md5}): `dvc repro`"
             yield f"{DECISION} judged another {CANDIDATE}/{name} (md5 {md5}) {this}"
-    champion = root / CHAMPION / MODEL
-    if not (champion.is_file() or (root / f"{CHAMPION}.dvc").is_file()) and (root / BASELINE / MODEL).is_file():
-        champion = root / BASELINE / MODEL
-    here = md5_of(champion) if champion.is_file() else None
+    promoted = root / CHAMPION
+    away = (root / f"{CHAMPION}.dvc").is_file() and not (promoted / MODEL).is_file()
+    compared = (promoted if away else champion(promoted, root / BASELINE)) / MODEL
+    here = md5_of(compared) if compared.is_file() else None
     if here is None:
         yield f"{CHAMPION}/{MODEL} is missing, which the candidate was compared with: `dvc checkout {CHAMPION}.dvc`"
     elif here != decision.champion:
