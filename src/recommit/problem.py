@@ -16,6 +16,7 @@ from recommit.directions import Direction
 
 if TYPE_CHECKING:
     from recommit.learning.periods import Monitored
+    from recommit.rawtable.form import Form
     from recommit.task import Task
 
 Failure = tuple[str, str, str, int, str]
@@ -81,6 +82,8 @@ class Problem:
     """`slices(features)` says of each row which parts it is judged among, a column a kind; None: by each category."""
     directions: tuple[Direction, ...] = ()
     """Which way the answer must not move when one thing alone gets worse."""
+    form: "Form | None" = None
+    """How the file is written that `ingest` reads the rows from; None where it is read otherwise."""
     _declared: Mapping[str, Table] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

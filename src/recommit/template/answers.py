@@ -16,18 +16,16 @@ class Answers:
 
     `name` is the model's in the registry, `data` the file in data/source. `key`, `time`, `known` and `group` are
     columns; where rows have no time, `time` and `known` are empty. `outcomes` are the words for false and true,
-    `classes` are three names or more, and `unit` is that of a number. The target is known `horizon` hours after a
+    `classes` are three names or more. The target, which columns.py alone names, is known `horizon` hours after a
     prediction is asked for. `by`, `folds`, `zone` and `as_of` (the clock) are those of params.yaml.
     """
 
     name: str
     data: str
-    target: str
     key: str
     task: Literal["binary", "classes", "number"] = "binary"
     outcomes: tuple[str, str] = ("no", "yes")
     classes: tuple[str, ...] = ()
-    unit: str = ""
     time: str = ""
     known: str = ""
     group: str = ""
@@ -47,11 +45,6 @@ class Answers:
     def told(self) -> dict[str, Any]:
         """Every answer by its name, as [tool.recommit.new] of pyproject.toml keeps it."""
         return asdict(self)
-
-    @property
-    def question(self) -> str:
-        """The question in one sentence, a draft."""
-        return f"Will {self.target} be {self.outcomes[1]}?" if self.task == "binary" else f"What will {self.target} be?"
 
     @property
     def by_words(self) -> str:
@@ -77,8 +70,11 @@ class Answers:
     @property
     def baseline_words(self) -> str:
         """What the baseline answers."""
-        yes = f"the share of rows whose {self.target} is {self.outcomes[1]}"
-        return {"number": "the mean", "classes": "the share of each class", "binary": yes}[self.task]
+        return {
+            "number": "the mean",
+            "classes": "the share of each class",
+            "binary": f"the share of {self.outcomes[1]}",
+        }[self.task]
 
     @property
     def loss_words(self) -> str:

@@ -56,12 +56,10 @@ def answers_of(found: Look, name: str, table: Path, remote: str, classes: tuple[
     return Answers(
         name=name,
         data=_file_name(table, name),
-        target=found.target,
         key=found.key,
         task=found.task.kind,
         outcomes=found.task.outcomes or ("no", "yes"),
         classes=classes,
-        unit=(found[found.target].unit or found.target) if found.task.kind == "number" else "",
         time=found.time or "",
         known=found.form.known,
         group=found.group or "",

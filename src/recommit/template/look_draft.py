@@ -12,16 +12,19 @@ from recommit.rawtable.form import PLAIN, Form
 from recommit.template.look import Line, Look
 
 _WIDTH = 120
-_TAKEN = frozenset({"ROWS", "FEATURES", "CATALOGUE", "FORM", "ALWAYS", "NEVER", "UNASKED", "WITH_ROW", "I", "O"})
+_TAKEN = frozenset(
+    {"TARGET", "ROWS", "FEATURES", "CATALOGUE", "FORM", "ALWAYS", "NEVER", "UNASKED", "WITH_ROW", "I", "O"}
+)
 
 
 def draft_columns(look: Look, file: str) -> str:
-    """Returns the text of src/NAME/columns.py: FORM, how `file` is written, ROWS, its table, and CATALOGUE.
+    """Returns the text of src/NAME/columns.py: TARGET, FORM, how `file` is written, ROWS, its table, and CATALOGUE.
 
     Every column of the file is declared. Those that the first fit is not given are in no feature, with the reason.
     """
     constants = _constants(look)
     body = [
+        f"TARGET = {_text(look.target)}",
         *_constant_lines(look, constants),
         _call("", "FORM = Form", _form(look.form)),
         "ROWS = Table(",
@@ -81,7 +84,7 @@ def _column(line: Line, look: Look, constants: dict[str, str]) -> Iterator[str]:
 
 def _arguments(line: Line, look: Look, constants: dict[str, str]) -> list[str]:
     kind = _kind(line, look)
-    found = [_text(line.name), _text(kind), _known(line, look)]
+    found = ["TARGET" if line.role == "target" else _text(line.name), _text(kind), _known(line, look)]
     if line.unit:
         found.append(f"unit={_text(line.unit)}")
     if line.within and kind in ("number", "whole") and line.role in ("key", "feature", "group"):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -12,6 +13,7 @@ from typing import Literal, NamedTuple
 from zipfile import BadZipFile, ZipFile
 
 from recommit import Refusal
+from recommit.problem import named_problem
 from recommit.project.files import write_whole
 from recommit.project.git import run
 from recommit.template.merge import merge
@@ -46,7 +48,7 @@ def update(root: Path, wheel: Path) -> list[Change]:
     if run(root, "status", "--porcelain").stdout.strip():
         raise Refusal("the project has changes that are not committed: commit them first, then an update can be undone")
     told, earlier = _answers(root), _vendored(root)
-    before, after = rendered(earlier, told), rendered(wheel, told)
+    before, after = (_named_here(root, told, rendered(one, told)) for one in (earlier, wheel))
     changes = list(changes_of(root, before, after))
     for change in changes:
         _apply(root, change)
@@ -90,6 +92,12 @@ def rendered(wheel: Path, told: Mapping[str, object]) -> dict[str, bytes]:
             raise Refusal(f"{wheel} holds no template that can be rendered here: {last}")
         files = sorted(path for path in folder.rglob("*") if path.is_file())
         return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+
+def _named_here(root: Path, told: Mapping[str, object], files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The files with the problem's package called as in the project in `root`, where it may have been renamed."""
+    begun, now = str(told["name"]).replace("-", "_"), named_problem(root)[0].partition(".")[0]
+    return {re.sub(rf"^src/{begun}/", f"src/{now}/", path): content for path, content in files.items()}
 
 
 def _merged(path: str, old: bytes, ours: bytes, new: bytes) -> Change:

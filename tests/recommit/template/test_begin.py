@@ -1,8 +1,11 @@
 """`recommit new`: a project that is green at once, or a line that says why there is none, and nothing left behind."""
 
+import os
 import re
 import shlex
+import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +14,10 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 
+import recommit
 from recommit import Refusal
 from recommit.check.declared import Declared
+from recommit.check.deps import write_deps
 from recommit.check.findings import check
 from recommit.rawtable.form import Form
 from recommit.template.begin import answered
@@ -84,6 +89,36 @@ def test_what_is_the_users_to_own_is_small(begun: tuple[Path, str]) -> None:
     package = list((path / "src/bike_hire").iterdir())
     assert len(package) <= 4
     assert sum(file.read_text().count("\n") for file in package) <= 250
+
+
+def test_a_renamed_package_is_found_and_nothing_names_the_old(begun: tuple[Path, str], tmp_path: Path) -> None:
+    path = Path(shutil.copytree(begun[0], tmp_path / "bike-hire", symlinks=True))
+    git(path, "mv", "src/bike_hire", "src/rides")
+    assert "dvc.yaml: stage ingest: uses src/rides/columns.py" in str(check(Declared(path))[0])
+    write_deps(Declared(path))
+    assert check(Declared(path)) == []
+    assert subprocess.run(["git", "grep", "bike_hire"], cwd=path, capture_output=True, text=True).stdout == ""
+    assert said_of(path, "PROBLEM.features.name, PROBLEM.form.time") == "('features', 'asked_at')"
+
+
+def test_the_target_is_named_in_one_line(begun: tuple[Path, str], tmp_path: Path) -> None:
+    path = Path(shutil.copytree(begun[0], tmp_path / "bike-hire", symlinks=True))
+    columns = path / "src/bike_hire/columns.py"
+    columns.write_text(columns.read_text().replace('TARGET = "busy"', 'TARGET = "crowded"'))
+    assert check(Declared(path)) == []
+    found = subprocess.run(["git", "grep", "-hw", "busy"], cwd=path, capture_output=True, text=True).stdout
+    assert [line for line in found.splitlines() if "Taken:" not in line] == []  # the open questions, in a docstring
+    said = said_of(path, "PROBLEM.question, PROBLEM.target in PROBLEM.features.names")
+    assert said == "('Will crowded be yes?', True)"
+
+
+def said_of(path: Path, expression: str) -> str:
+    """What an expression of the project's PROBLEM says, in a Python of its own."""
+    code = f"from recommit.problem import load_problem; PROBLEM = load_problem('.'); print(({expression}))"
+    env = os.environ | {"PYTHONPATH": f"src{os.pathsep}{Path(recommit.__file__).parents[1]}"}
+    result = subprocess.run([sys.executable, "-c", code], cwd=path, env=env, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    return result.stdout.strip()
 
 
 def test_it_ends_with_what_was_assumed_the_whole_command_and_what_comes_next(begun: tuple[Path, str]) -> None:

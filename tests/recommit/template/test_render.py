@@ -22,10 +22,8 @@ from recommit.template.shipped import notebooks, wheel
 from recommit.template.stages import stages_of
 
 ROOT = Path(__file__).parents[3]
-TIMED = Answers(
-    "bike-hire", "hire.csv", "busy", "row", time="asked_at", known="known_at", by="month", as_of="2013-09-01"
-)
-TIMELESS = Answers("penguins", "penguins.csv", "sex", "row", outcomes=("female", "male"))
+TIMED = Answers("bike-hire", "hire.csv", "row", time="asked_at", known="known_at", by="month", as_of="2013-09-01")
+TIMELESS = Answers("penguins", "penguins.csv", "row", outcomes=("female", "male"))
 
 
 @pytest.fixture(scope="module", params=[TIMED, TIMELESS], ids=["a time", "no time"])
@@ -122,10 +120,10 @@ def test_a_project_keeps_its_answers() -> None:
 
 
 def test_words_of_a_table_are_quoted_wherever_they_stand() -> None:
-    odd = replace(TIMELESS, target='a "b" \\ c', outcomes=("no: #1", "yes {x}"))
+    odd = replace(TIMELESS, key='a "b" \\ c', outcomes=("no: #1", "yes {x}"))
     files = render(odd)
     ast.parse(files["src/penguins/problem.py"])
-    assert tomllib.loads(files["pyproject.toml"].decode())["tool"]["recommit"]["new"]["target"] == odd.target
+    assert tomllib.loads(files["pyproject.toml"].decode())["tool"]["recommit"]["new"]["key"] == odd.key
     assert json.loads(files["notebooks/explore.ipynb"])["nbformat"] == 4
 
 

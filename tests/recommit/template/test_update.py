@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 
 from recommit import Refusal
 from recommit.check.declared import Declared
+from recommit.check.deps import write_deps
 from recommit.check.findings import check
 from recommit.template.update import changes_of, update
 from recommit.verbs.update import command
@@ -34,6 +35,7 @@ def later(tmp_path_factory: pytest.TempPathFactory) -> Path:
     edit(tree / "pyproject.toml", 'version = "0.2.0"', 'version = "0.3.0"')
     edit(tree / "dvc.yaml", "desc: Predict", "desc: Foretell")
     edit(tree / "src/recommit/template/files/params.yaml.jinja", "seed: ", "seed: 1")
+    edit(tree / "src/recommit/template/files/src/problem/features.py.jinja", "Features: the", "Features, the")
     read = nbformat.read(tree / "notebooks/train.ipynb", 4)
     read.cells.append(nbformat.v4.new_code_cell("print('later')", id="later"))
     nbformat.write(read, tree / "notebooks/train.ipynb")
@@ -102,6 +104,16 @@ def test_edits_in_every_kind_of_file_stay(project: Path, later: Path, monkeypatc
     assert (project / "params.yaml").read_text() == edited["params.yaml"].replace("seed: ", "seed: 1", 1)
     assert (project / "README.md").read_text() == edited["README.md"]
     assert not (project / "notebooks/importance.ipynb").exists()
+
+
+def test_a_renamed_package_is_updated_where_it_is(project: Path, later: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    git(project, "mv", "src/bike_hire", "src/rides")
+    write_deps(Declared(project))
+    commit(project)
+    result = brought(project, later, monkeypatch)
+    assert result.exit_code == 0, result.exception
+    assert (project / "src/rides/features.py").read_text().startswith('"""Features, the')
+    assert [folder.name for folder in (project / "src").iterdir()] == ["rides"]
 
 
 def test_a_conflict_is_shown_and_named(project: Path, later: Path, monkeypatch: pytest.MonkeyPatch) -> None:
