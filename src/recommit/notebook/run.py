@@ -26,6 +26,7 @@ from recommit.project.hashes import hash_of, ignored_by_dvc
 from recommit.project.params import declared_values
 from recommit.project.pipeline import Stage, find_stage, refuse_strays, stages
 from recommit.project.text import is_encodable
+from recommit.project.vendored import refuse_another_machinery
 from recommit.project.yaml import read_yaml
 
 
@@ -38,6 +39,7 @@ def run(notebook: Path, name: str | None = None, fresh: bool = False) -> None:
     if a cell failed: then the notebook up to this cell is in reports/failed/, and every out is as it was.
     """
     folder = root()
+    refuse_another_machinery(folder)
     path = _relative(notebook, folder)
     every = stages(folder)
     siblings = [other for other in every if other.notebook == path]

@@ -16,6 +16,7 @@ from recommit.project.dvc import cache_of, fetch
 from recommit.project.git import git
 from recommit.project.hashes import ignored_by_dvc, md5_of
 from recommit.project.lock import LockedStage
+from recommit.project.vendored import unlike_the_wheels
 from recommit.project.yaml import read_yaml
 from recommit.proof import watch
 from recommit.proof.commit import Commit, lay_out
@@ -27,7 +28,6 @@ from recommit.proof.sandbox import Sandbox
 from recommit.proof.temporary_place import end_processes, temporary_place
 from recommit.proof.tolerance import Tolerance, read_tolerance
 from recommit.proof.variations import Variation, surroundings, withheld_variables
-from recommit.proof.vendored import unlike_the_wheels
 from recommit.proof.verdict import OutputVerdict, StageVerdict
 
 _NOWHERE = "its input {}, as dvc.lock records it, is in no cache or remote, and no stage that was replayed gave it"
@@ -93,8 +93,8 @@ def _verify(project: Path, request: Request, say: Say, place: Path) -> Proof:
     unlike = [] if request.rebuild else unlike_the_lock(commit.folder)
     if not request.rebuild and (altered := list(unlike_the_wheels(commit.folder))):
         raise Refusal(
-            f"{altered[0]}: what runs here is not the commit's machinery, so nothing would be proved: `make env` "
-            "installs it again, --rebuild makes the commit's own environment"
+            f"{altered[0]}: what runs here is not the machinery of {commit.sha[:10]}, so nothing would be proved: "
+            "`make env` in a checkout of it installs that, --rebuild makes its environment for this proof alone"
         )
     if unlike:
         named = ", ".join(unlike[:3]) + (f" and {len(unlike) - 3} more" if len(unlike) > 3 else "")

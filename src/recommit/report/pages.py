@@ -14,6 +14,7 @@ from recommit.evidence.stages import Feature
 from recommit.project.hashes import hash_of, ignored_by_dvc
 from recommit.project.params import declared_values
 from recommit.project.pipeline import Stage, is_in, refuse_strays, stages
+from recommit.project.vendored import refuse_another_machinery
 from recommit.report import notebooks
 from recommit.report.documents import Debt, Document, documents
 from recommit.report.facts import Facts, read_facts
@@ -34,6 +35,7 @@ def write_report(folder: Path) -> None:
     the documents are in the dep that holds model_card.yaml, datasheet.yaml or canvas.yaml. An earlier report is
     replaced when all pages are made. Raises Refusal if a dep does not exist yet or changes meanwhile, or a document cannot be filled.
     """
+    refuse_another_machinery(folder)
     declared = stages(folder)
     stage = next((stage for stage in declared if stage.words[:2] == ["recommit", "report"]), None)
     if stage is None:

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from urllib.parse import unquote, urlsplit
 
 from recommit import Refusal
-from recommit.proof.vendored import unlike_the_wheel
+from recommit.project.vendored import unlike_the_wheel
 
 OWN = ("notebooks/ingest.ipynb", "notebooks/explore.ipynb")
 """The notebooks that are a project's own: what they show depends on its table."""

@@ -28,6 +28,17 @@ def unlike_the_wheels(folder: Path, path: Sequence[str] | None = None) -> Iterat
         yield from unlike_the_wheel(_checked(folder, wheel, sha256), name, path, wheel)
 
 
+def refuse_another_machinery(folder: Path) -> None:
+    """Raises Refusal where what is installed is not what the wheels of the project in `folder` hold.
+
+    Its results would stand beside a lock file that names another machinery. A replay holds no wheel: `recommit verify`
+    has compared before. A tree with src/recommit runs that.
+    """
+    in_use = (folder / "vendor").is_dir() and not (folder / "src/recommit").is_dir()
+    if in_use and (unlike := next(unlike_the_wheels(folder), None)):
+        raise Refusal(f"{unlike}: `make env` installs what {REQUIREMENTS} names")
+
+
 def unlike_the_wheel(
     place: Path, name: str, path: Sequence[str] | None = None, called: str | None = None
 ) -> Iterator[str]:
@@ -40,6 +51,9 @@ def unlike_the_wheel(
     files = _files(place, wheel)
     if found is None:
         yield f"{name} is not installed, and {wheel} holds it"
+        return
+    if found.version != (kept := PurePosixPath(wheel).name.split("-")[1]):
+        yield f"{name} {found.version} is installed, and {wheel} holds {kept}"
         return
     for file, recorded in files.items():
         installed = Path(str(found.locate_file(file)))

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from recommit import Refusal
-from recommit.proof.vendored import unlike_the_wheels
+from recommit.notebook.run import run
+from recommit.project.vendored import refuse_another_machinery, unlike_the_wheels
 from recommit.proof.verify import Request, verify
+from recommit.report.pages import write_report
 
 WHEEL = "vendor/shop-1.0-py3-none-any.whl"
 FILES = {
@@ -67,6 +69,26 @@ def test_a_missing_file_and_a_missing_package_are_named(project: Path) -> None:
     assert unlike(project) == [f"shop is not installed, and {WHEEL} holds it"]
 
 
+def test_another_version_is_told_in_one_line(project: Path) -> None:
+    metadata = project / "site/shop-1.0.dist-info/METADATA"
+    metadata.write_bytes(metadata.read_bytes().replace(b"Version: 1.0", b"Version: 2.0"))
+    assert unlike(project) == [f"shop 2.0 is installed, and {WHEEL} holds 1.0"]
+
+
+def test_no_stage_runs_on_another_machinery_than_the_lock_file_names(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project / "dvc.yaml").touch()
+    (project / "price.ipynb").touch()
+    monkeypatch.chdir(project)
+    with pytest.raises(Refusal, match=r"shop is not installed.*`make env` installs what locks/run\.txt names"):
+        run(Path("price.ipynb"))
+    with pytest.raises(Refusal, match="shop is not installed"):
+        write_report(project)
+    monkeypatch.syspath_prepend(project / "site")
+    refuse_another_machinery(project)
+
+
 def test_another_wheel_than_the_locked_one_is_refused(project: Path) -> None:
     with zipfile.ZipFile(project / WHEEL, "a") as content:
         content.writestr("shop/more.py", "")
@@ -82,5 +104,5 @@ def test_verify_proves_nothing_where_the_machinery_is_not_the_wheels(project: Pa
     (project / "dvc.lock").write_text("schema: '2.0'\nstages:\n  price:\n    cmd: echo\n")
     for words in (["init", "-q"], ["add", "."], ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "made"]):
         subprocess.run(["git", *words], cwd=project, check=True)
-    with pytest.raises(Refusal, match=r"shop is not installed.*nothing would be proved: `make env`"):
+    with pytest.raises(Refusal, match=r"shop is not installed.*nothing would be proved: `make env`.*--rebuild"):
         verify(project, Request(), lambda line: None)
