@@ -68,7 +68,8 @@ def answers_of(found: Look, name: str, table: Path, remote: str, classes: tuple[
         folds=int(str(split["folds"])),
         zone=str(split.get("zone", "UTC")),
         as_of=found.split.as_of or "",
-        remote=remote,
+        # DVC takes a path in its configuration from there, and the user's is from here.
+        remote=remote if "://" in remote or not remote else str(Path(remote).absolute()),
     )
 
 

@@ -19,6 +19,7 @@ from recommit import Refusal
 from recommit.check.declared import Declared
 from recommit.check.deps import write_deps
 from recommit.check.findings import check
+from recommit.project.dvc import dvc
 from recommit.rawtable.form import Form
 from recommit.template.begin import answered
 from recommit.template.look import Question, Said
@@ -187,6 +188,17 @@ def test_rows_at_irregular_times_have_a_horizon_of_a_part_of_an_hour(tmp_path: P
         result = new(path, *words, data=rows)
         assert result.exit_code == 0, result.exception
         assert [str(one) for one in check(Declared(path))] == []
+
+
+def test_a_project_and_its_data_come_back_from_the_remote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert new(tmp_path / "bike-hire", "--remote", "store").exit_code == 0
+    git(tmp_path, "clone", "--quiet", "bike-hire", "away/clone")
+    for folder, verb in ((tmp_path / "bike-hire", "push"), (tmp_path / "away/clone", "pull")):
+        result = dvc(folder, Path(sys.executable).parent, verb, "data/source/hire.csv")
+        assert result.returncode == 0, result.stderr
+    assert (tmp_path / "away/clone/data/source/hire.csv").read_bytes() == (tmp_path / "hire.csv").read_bytes()
+    assert (tmp_path / "store").is_dir()
 
 
 def test_a_zone_that_was_said_is_no_open_question(tmp_path: Path) -> None:

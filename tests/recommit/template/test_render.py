@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from ruamel.yaml import YAML
 
 from recommit import Refusal
 from recommit.project.yaml import read_yaml
@@ -159,7 +160,10 @@ def test_a_notebook_is_written_from_its_cells() -> None:
 def test_ci_comes_with_a_remote() -> None:
     assert ".github/workflows/ci.yaml" not in render(TIMED)
     files = render(replace(TIMED, remote="s3://bucket/bikes"))
-    assert b"make verify" in files[".github/workflows/ci.yaml"]
+    (job,) = YAML(typ="safe").load(files[".github/workflows/ci.yaml"])["jobs"].values()
+    commands = [step["run"] for step in job["steps"] if "run" in step]
+    assert commands[-3:] == [".venv/bin/dvc pull", "make test", ".venv/bin/recommit verify"]
+    assert b"${{ secrets." in files[".github/workflows/ci.yaml"]
     assert b"url = s3://bucket/bikes" in files[".dvc/config"]
 
 
