@@ -23,9 +23,18 @@ def unlike_the_wheels(folder: Path, path: Sequence[str] | None = None) -> Iterat
     installed, by default those of this Python. Raises Refusal if a wheel is missing, or has another SHA-256 than in the
     lock file.
     """
+    for name, wheel in wheels_of(folder):
+        yield from unlike_the_wheel(wheel, name, path, wheel.relative_to(folder).as_posix())
+
+
+def wheels_of(folder: Path) -> Iterator[tuple[str, Path]]:
+    """The name and the place of each wheel of its own that the project in `folder` takes a package from.
+
+    Raises Refusal as above.
+    """
     lock = folder / REQUIREMENTS
     for name, wheel, sha256 in _LINE.findall(lock.read_text(encoding="utf-8") if lock.is_file() else ""):
-        yield from unlike_the_wheel(_checked(folder, wheel, sha256), name, path, wheel)
+        yield name, _checked(folder, wheel, sha256)
 
 
 def refuse_another_machinery(folder: Path) -> None:

@@ -12,16 +12,21 @@ from tempfile import TemporaryDirectory
 from typing import Literal, NamedTuple
 from zipfile import BadZipFile, ZipFile
 
+from packaging.version import Version
+from ruamel.yaml import YAMLError
+
 from recommit import Refusal
 from recommit.problem import named_problem
-from recommit.project.files import write_whole
+from recommit.project.files import REQUIREMENTS, write_whole
 from recommit.project.git import run
+from recommit.project.vendored import wheels_of
 from recommit.template.merge import merge
 
-What = Literal["new", "replaced", "merged", "conflict", "beside", "removed", "kept"]
+What = Literal["new", "replaced", "locked", "merged", "conflict", "beside", "removed", "kept"]
 WORDS: Mapping[What, str] = {
     "new": "new",
     "replaced": "replaced: you had not changed it",
+    "locked": "replaced: `make lock` adds the packages of your own again",
     "merged": "merged with your changes",
     "conflict": "merged, with conflicts: choose between the lines marked <<<<<<< and >>>>>>>",
     "beside": "changed by both in a way that cannot be merged: the later version lies beside it, as {}.new",
@@ -43,13 +48,18 @@ def update(root: Path, wheel: Path) -> list[Change]:
 
     What the user has not changed is replaced, what both changed is merged, and what the user has deleted stays deleted.
     Raises Refusal, and changes nothing, where there are changes that Git does not hold, and where `wheel` is none of
-    this machinery.
+    this machinery, or older than the one that the project has.
     """
-    if run(root, "status", "--porcelain").stdout.strip():
+    told, earlier = _answers(root), _pinned(root)
+    if _version(wheel) < _version(earlier):
+        raise Refusal(f"{wheel} is older than {earlier.name}, which the project has: `git revert` the update to that")
+    if run(root, "status", "--porcelain", "--untracked-files=no").stdout.strip():
         raise Refusal("the project has changes that are not committed: commit them first, then an update can be undone")
-    told, earlier = _answers(root), _vendored(root)
     before, after = (_named_here(root, told, rendered(one, told)) for one in (earlier, wheel))
     changes = list(changes_of(root, before, after))
+    others = set(run(root, "ls-files", "--others").stdout.splitlines())
+    if taken := [change.path for change in changes if change.path in others]:
+        raise Refusal(f"{taken[0]} is not in Git, and the later template has such a file: commit it, or move it away")
     for change in changes:
         _apply(root, change)
     return changes
@@ -68,6 +78,8 @@ def changes_of(root: Path, before: Mapping[str, bytes], after: Mapping[str, byte
             yield Change(path, "new", new)
         elif ours == old:
             yield Change(path, "replaced", new)
+        elif path.startswith("locks/"):  # a resolution is whole or none
+            yield Change(path, "locked", new)
         else:
             yield _merged(path, old or b"", ours, new)
 
@@ -103,7 +115,7 @@ def _named_here(root: Path, told: Mapping[str, object], files: Mapping[str, byte
 def _merged(path: str, old: bytes, ours: bytes, new: bytes) -> Change:
     try:
         found = merge(path, old.decode(), ours.decode(), new.decode())
-    except (ValueError, KeyError):  # not text, not JSON, not the form of a notebook
+    except (ValueError, KeyError, YAMLError):  # not text, not JSON, not the form of a notebook or of dvc.yaml
         return Change(path, "beside", new)
     return Change(path, "conflict" if found.conflicts else "merged", found.text.encode())
 
@@ -127,10 +139,17 @@ def _answers(root: Path) -> dict[str, object]:
     return dict(told)
 
 
-def _vendored(root: Path) -> Path:
+def _pinned(root: Path) -> Path:
     """The wheel of the machinery that the project has now."""
-    found = sorted((root / "vendor").glob("recommit-*.whl"))
-    if len(found) != 1:
-        said = ", ".join(file.name for file in found) or "none"
-        raise Refusal(f"vendor/ must hold one wheel of the machinery, and holds {said}")
-    return found[0]
+    found = dict(wheels_of(root)).get("recommit")
+    if found is None:
+        raise Refusal(f"{REQUIREMENTS} takes recommit from no wheel in vendor/: `git restore` it")
+    return found
+
+
+def _version(wheel: Path) -> Version:
+    """The version of a wheel of the machinery, by its name."""
+    named = re.fullmatch(r"recommit-([^-]+)-py3-none-any\.whl", wheel.name)
+    if not named:
+        raise Refusal(f"{wheel} is no wheel of recommit: one is called recommit-VERSION-py3-none-any.whl")
+    return Version(named[1])

@@ -12,7 +12,8 @@ def command(wheel: Path) -> None:
 
     Files that you have not changed are replaced. Those that you and the template both changed are merged: notebooks
     cell by cell, dvc.yaml stage by stage, other text line by line; a conflict shows both versions. What you have
-    deleted stays deleted. All changes must be committed, so that Git can undo an update.
+    deleted stays deleted. Lock files are replaced: `make lock` adds packages of your own again. All changes must be
+    committed, so that Git can undo an update.
 
     \b
     Example:
@@ -22,7 +23,7 @@ def command(wheel: Path) -> None:
     from recommit import Refusal
     from recommit.check.declared import Declared
     from recommit.check.deps import write_deps
-    from recommit.project.files import REQUIREMENTS, root
+    from recommit.project.files import root
     from recommit.template.update import WORDS, update
 
     folder = root()
@@ -35,9 +36,8 @@ def command(wheel: Path) -> None:
     unclear = [change.path for change in changes if change.what in ("conflict", "beside")]
     if not unclear:  # else `recommit check --fix` does it, once the user has chosen
         write_deps(Declared(folder))
-    click.echo("\nNext:\n  make env")
-    if REQUIREMENTS in {change.path for change in changes if change.what != "replaced"}:
-        click.echo("  make lock   # your lock files hold packages of your own")
+    locked = any(change.what == "locked" for change in changes)
+    click.echo(f"\nNext:\n  {'make lock && make env' if locked else 'make env'}")
     click.echo("  recommit check --fix && dvc repro")
     if unclear:
         raise Refusal(f"{len(unclear)} files need you: {', '.join(unclear)}", 1)

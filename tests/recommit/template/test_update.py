@@ -140,23 +140,65 @@ def test_the_same_wheel_changes_nothing(project: Path) -> None:
     assert git(project, "status", "--porcelain") == []
 
 
-@pytest.mark.parametrize(
-    ("spoil", "told"),
-    [
-        (lambda project: edit(project / "params.yaml", "seed: ", "seed: 9"), "changes that are not committed"),
-        (lambda project: (project / "vendor/recommit-0.1.0-py3-none-any.whl").touch(), "not committed"),
-    ],
-)
-def test_an_update_that_could_not_be_undone_is_refused(project: Path, later: Path, spoil, told: str) -> None:
-    spoil(project)
-    with pytest.raises(Refusal, match=told):
+def test_packages_of_the_users_own_are_locked_again_by_one_command(
+    project: Path, later: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edit(project / "pyproject.toml", "`make lock`:\n", '`make lock`:\n    "lightgbm>=4",\n')
+    edit(project / "locks/run.txt", "scipy==", "lightgbm==4.0 \\\n    --hash=sha256:0\nscipy==")
+    commit(project)
+    result = brought(project, later, monkeypatch)
+    assert result.exit_code == 0, result.exception
+    assert '"recommit==0.3.0"' in (project / "pyproject.toml").read_text()
+    assert '"lightgbm>=4"' in (project / "pyproject.toml").read_text()
+    assert "locks/run.txt: replaced: `make lock`" in result.output
+    assert "make lock && make env" in result.output
+    assert "lightgbm" not in (project / "locks/run.txt").read_text()
+
+
+def test_a_pipeline_that_cannot_be_read_is_left_as_it_is(
+    project: Path, later: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project / "dvc.yaml").write_text("stages: [")
+    commit(project)
+    assert "dvc.yaml" in str(brought(project, later, monkeypatch).exception)
+    assert "desc: Foretell" in (project / "dvc.yaml.new").read_text()
+
+
+def test_an_update_that_could_not_be_undone_is_refused(project: Path, later: Path) -> None:
+    edit(project / "params.yaml", "seed: ", "seed: 9")
+    with pytest.raises(Refusal, match="changes that are not committed"):
         update(project, later)
 
 
-def test_a_file_that_is_no_wheel_is_refused_and_nothing_is_changed(project: Path, tmp_path: Path) -> None:
-    (tmp_path / "bad.whl").write_text("no wheel")
-    with pytest.raises(Refusal, match=r"bad\.whl is no wheel that can be read"):
-        update(project, tmp_path / "bad.whl")
+def test_a_file_outside_git_is_in_the_way_only_where_the_template_has_one(project: Path, later: Path) -> None:
+    (project / "notebooks/scratch.ipynb").write_text("mine")
+    shutil.copy(later, project / "vendor")
+    git(project, "rm", "--cached", "--quiet", "notebooks/train.ipynb")
+    commit(project)
+    with pytest.raises(Refusal, match=r"notebooks/train\.ipynb is not in Git, and the later template has such a file"):
+        update(project, later)
+    git(project, "add", "notebooks/train.ipynb")
+    commit(project)
+    update(project, later)
+    assert (project / "notebooks/scratch.ipynb").read_text() == "mine"
+    assert [file.name for file in (project / "vendor").iterdir()] == [later.name]
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("recommit-0.9.0-py3-none-any.whl", "is no wheel that can be read"),
+        ("recommit-0.1.0-py3-none-any.whl", r"is older than recommit-0\.2\.0.*`git revert`"),
+        ("recommit (1).whl", "is called recommit-VERSION"),
+        ("shop-1.0-py3-none-any.whl", "is no wheel of recommit"),
+    ],
+)
+def test_a_file_that_is_no_later_wheel_is_refused_and_nothing_is_changed(
+    project: Path, tmp_path: Path, name: str, told: str
+) -> None:
+    (tmp_path / name).write_text("no wheel")
+    with pytest.raises(Refusal, match=told):
+        update(project, tmp_path / name)
     assert git(project, "status", "--porcelain") == []
 
 
