@@ -20,6 +20,7 @@ from recommit.check.declared import Declared
 from recommit.check.deps import write_deps
 from recommit.check.findings import check
 from recommit.project.dvc import dvc
+from recommit.project.pipeline import stages
 from recommit.rawtable.form import Form
 from recommit.template.begin import answered
 from recommit.template.look import Question, Said
@@ -78,6 +79,17 @@ def test_its_table_is_kept_by_dvc_and_not_by_git(begun: tuple[Path, str]) -> Non
     tracked = git(path, "ls-files", "data")
     assert sorted(tracked) == ["data/source/.gitignore", "data/source/hire.csv.dvc"]
     assert "      - data/source/hire.csv\n" in (path / "dvc.yaml").read_text()
+
+
+def test_git_takes_no_result_that_dvc_keeps_and_every_other(begun: tuple[Path, str]) -> None:
+    """Of a run that failed half way DVC leaves no line in .gitignore, and `git add --all` must do all the same."""
+    path, _ = begun
+    every = stages(path)
+    uncached = {out for stage in every for out in stage.uncached}
+    cached = {out for stage in every for out in stage.outs} - uncached
+    assert set(git(path, "check-ignore", "--no-index", *cached)) == cached
+    asked = subprocess.run(["git", "check-ignore", "--no-index", *uncached], cwd=path, capture_output=True, text=True)
+    assert asked.stdout == ""
 
 
 def test_what_is_the_users_to_own_is_small(begun: tuple[Path, str]) -> None:
