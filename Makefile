@@ -68,6 +68,7 @@ lock: $(UV) ## resolve pyproject.toml anew into the lock files
 	$(RESOLVE) pyproject.toml --extra flights -o locks/run.txt
 	$(RESOLVE) pyproject.toml --extra flights --extra dev -c locks/run.txt -o locks/dev.txt
 	$(RESOLVE) pyproject.toml --extra flights --extra lab -c locks/run.txt -o locks/lab.txt
+	$(RESOLVE) pyproject.toml --extra flights --extra sql -c locks/run.txt -o locks/sql.txt
 	echo "uv>=0.9" | $(RESOLVE) - -o locks/uv.txt
 
 $(UV):

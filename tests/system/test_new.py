@@ -1,8 +1,10 @@
 """A whole project from a table: `recommit new`, the pipeline on the machinery's wheel, a champion, a proof."""
 
+import contextlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -14,6 +16,7 @@ import pandas as pd
 import pytest
 
 from recommit.template.shipped import wheel
+from tests.recommit.template.origins import in_postgresql, in_sqlite, served
 
 SLOWER = {"instants: 6": "instants: 1", "most: 3 ": "most: 1 ", "max_iter: 100": "max_iter: 10"}
 
@@ -52,19 +55,25 @@ class Begun:
 def begun(tmp_path_factory: pytest.TempPathFactory) -> Begun:
     place = tmp_path_factory.mktemp("new")
     programs = environment(place / "venv")
-    hire().to_csv(place / "hire.csv", index=False)
-    flags = ["--data", str(place / "hire.csv"), "--target", "busy", "--horizon", "3", "--yes"]
-    Begun(place, programs).run("recommit", "new", str(place / "bikes"), *flags)
-    project = Begun(place / "bikes", programs)
-    params = (project.folder / "params.yaml").read_text()
-    for old, quick in SLOWER.items():
-        assert old in params
-        params = params.replace(old, quick)
-    (project.folder / "params.yaml").write_text(params)
-    project.run("dvc", "config", "--local", "core.site_cache_dir", str(project.folder / ".dvc/tmp/site"))
+    hire().to_csv(place / "bikes.csv", index=False)
+    project = begin(place / "bikes", programs, "--data", str(place / "bikes.csv"))
     project.run("dvc", "repro")
     project.run("git", "add", "--all")
     project.run("git", "commit", "--quiet", "--message", "results")
+    return project
+
+
+def begin(folder: Path, programs: Path, *data: str) -> Begun:
+    """A quick project on a table of `hire`, which the flags in `data` name."""
+    flags = [*data, "--target", "busy", "--horizon", "3", "--yes"]
+    Begun(folder.parent, programs).run("recommit", "new", str(folder), *flags)
+    project = Begun(folder, programs)
+    params = (folder / "params.yaml").read_text()
+    for old, quick in SLOWER.items():
+        assert old in params
+        params = params.replace(old, quick)
+    (folder / "params.yaml").write_text(params)
+    project.run("dvc", "config", "--local", "core.site_cache_dir", str(folder / ".dvc/tmp/site"))
     return project
 
 
@@ -115,6 +124,68 @@ def test_a_project_can_be_begun_where_only_the_wheel_is(begun: Begun) -> None:
     name, content = wheel()
     assert (begun.folder / "vendor" / name).read_bytes() == content
     assert not (begun.folder / "src/recommit").exists()
+
+
+@pytest.mark.system
+@pytest.mark.parametrize("origin", ["parquet", "url", "sqlite", "postgresql"])
+def test_a_table_from_elsewhere_leads_to_the_same_predictions(origin: str, begun: Begun, tmp_path: Path) -> None:
+    with contextlib.ExitStack() as lasting:
+        project = begin(tmp_path / "bikes", begun.programs, *data_from(origin, tmp_path, lasting))
+        project.run("recommit", "check")
+        project.run("dvc", "config", "--local", "cache.dir", str(begun.folder / ".dvc/cache"))
+        if origin == "parquet":  # its name is another, so every stage would run: its rows are the same
+            project.run("dvc", "repro", "ingest")
+        else:
+            shutil.copy(begun.folder / "dvc.lock", project.folder)
+            project.run("dvc", "checkout")
+            ran = re.findall("Running stage '(.+?)'", project.run("dvc", "repro").stdout)
+            assert set(ran) <= {"ingest"}
+            same_predictions(begun, project, tmp_path)
+        rows = "data/raw/rows.parquet"
+        assert (project.folder / rows).read_bytes() == (begun.folder / rows).read_bytes()
+        if origin == "url":
+            proved_elsewhere(project, tmp_path / "clone")
+            hire().tail(-100).to_csv(tmp_path / "bikes.csv", index=False)
+            project.run("dvc", "update", "data/source/bikes.csv.dvc")
+            assert "data/source/bikes.csv" in project.run("dvc", "status").stdout
+
+
+def data_from(origin: str, folder: Path, lasting: contextlib.ExitStack) -> list[str]:
+    """The flags by which `recommit new` finds the rows of `hire` there; what serves them does while that lasts."""
+    (folder / "bikes.sql").write_text("SELECT id, asked_at, warm, place, busy FROM hire ORDER BY id;\n")
+    instants = hire().assign(asked_at=lambda rows: pd.to_datetime(rows["asked_at"]))
+    if origin == "parquet":
+        hire().to_parquet(folder / "bikes.parquet", index=False)
+        return ["--data", str(folder / "bikes.parquet")]
+    if origin == "url":
+        hire().to_csv(folder / "bikes.csv", index=False)
+        return ["--data", lasting.enter_context(served(folder)) + "/bikes.csv"]
+    if origin == "sqlite":
+        return ["--data", in_sqlite(hire(), "hire", folder / "hire.db"), "--query", str(folder / "bikes.sql")]
+    return ["--data", lasting.enter_context(in_postgresql(instants, "hire")), "--query", str(folder / "bikes.sql")]
+
+
+def same_predictions(one: Begun, other: Begun, folder: Path) -> None:
+    """Both projects score the table that one of them was begun with, and predict the same."""
+    for project, file in ((one, "one.parquet"), (other, "other.parquet")):
+        table = project.folder / "data/source/bikes.csv"
+        words = ("--model", "models/candidate", "--input", str(table), "--output", str(folder / file))
+        project.run("recommit", "predict", *words)
+    assert pd.read_parquet(folder / "one.parquet").equals(pd.read_parquet(folder / "other.parquet"))
+    assert len(pd.read_parquet(folder / "one.parquet")) == len(hire())
+
+
+def proved_elsewhere(project: Begun, folder: Path) -> None:
+    """A clone has the table from DVC's cache or remote: it asks no server, and its stages give the same again."""
+    project.run("git", "add", "--all")
+    project.run("git", "commit", "--quiet", "--message", "results")
+    cache = project.run("dvc", "cache", "dir").stdout.strip()
+    project.run("git", "clone", "--quiet", ".", str(folder))
+    clone = Begun(folder, project.programs)
+    clone.run("dvc", "config", "--local", "cache.dir", cache)
+    clone.run("dvc", "checkout")
+    said = clone.run("recommit", "verify", "--stage", "ingest", check=False).stdout
+    assert re.search(r"(\d+) outputs of 1 stages: \1 identical", said), said
 
 
 @pytest.mark.system

@@ -21,7 +21,9 @@ from recommit.rawtable.form import PLAIN, Form
 
 UNNAMED = "unnamed"
 """The name of a column that has none."""
-_TEXTS, _PARQUET = (".csv", ".tsv", ".txt"), (".parquet", ".pq")
+_TEXTS, _PARQUET, _PACKED_AS = (".csv", ".tsv", ".txt"), (".parquet", ".pq"), (".gz", ".zip")
+ENDINGS = (*_TEXTS, *_PARQUET, *_PACKED_AS)
+"""How the names of tables end."""
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 # A table as text, its typed copy and what is computed of both, over the size of the file.
 _TIMES = 5
@@ -55,7 +57,7 @@ def read_text(path: Path, form: Form = PLAIN, free: int | None = None) -> pa.Tab
 
 def _kind(path: Path) -> str:
     suffixes = [suffix.lower() for suffix in path.suffixes]
-    packed = suffixes and suffixes[-1] in (".gz", ".zip")
+    packed = suffixes and suffixes[-1] in _PACKED_AS
     kind = (suffixes[-2:-1] or [".csv"])[0] if packed else (suffixes or [""])[-1]
     if packed and kind not in _TEXTS:
         kind = ".csv"
@@ -72,7 +74,7 @@ def _refuse_too_large(path: Path, kind: str, free: int) -> None:
     size = path.stat().st_size
     if kind in _PARQUET:
         size *= 2
-    elif path.suffix.lower() in (".gz", ".zip"):
+    elif path.suffix.lower() in _PACKED_AS:
         size *= _PACKED
     if size * _TIMES > free:
         raise Refusal(

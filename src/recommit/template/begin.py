@@ -1,9 +1,11 @@
 """Begin a project on a table: look at it, ask what only its owner knows, write what follows."""
 
-import re
+import filecmp
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
+
+import pyarrow as pa
 
 from recommit import Refusal
 from recommit.artifact.sets import check_classes
@@ -15,12 +17,13 @@ from recommit.template.look import Look, Question, Said, look
 from recommit.template.look_draft import draft_columns
 from recommit.template.project import refuse_place, write_project
 from recommit.template.render import render
+from recommit.template.source import FOLDER, Source
 
 
 def begin(
-    path: Path, table: Path, said: Said, form: Form, remote: str, ask: Callable[[Question], str] | None = None
+    path: Path, source: Source, said: Said, form: Form, remote: str, ask: Callable[[Question], str] | None = None
 ) -> Look:
-    """Writes a project on `table` at `path`, and returns how the table looked.
+    """Writes a project on the table of `source` at `path`, and returns how the table looked.
 
     `said` and `form` are what is known of it, all else is guessed.
 
@@ -29,24 +32,46 @@ def begin(
     """
     name = name_of(path)
     refuse_place(path)
-    texts = read_text(table, form)
-    found = look(texts, said, form)
-    asked: set[tuple[str, str]] = set()
-    while ask and (open_ones := [one for one in found.questions if (one.about, one.flag) not in asked]):
-        asked.add((open_ones[0].about, open_ones[0].flag))
-        said, form = answered(open_ones[0], ask(open_ones[0]), said, form, texts.column_names)
-        found = look(texts, said, form)
-    classes = sorted(set(present(texts[found.target]).to_pylist())) if found.task.kind == "classes" else ()
-    answers = answers_of(found, name, table, remote, tuple(classes))
-    columns = {f"src/{answers.package}/columns.py": draft_columns(found, answers.data).encode()}
-    write_project(path, render(answers) | columns, table, answers.data)
+    with source.at_hand() as table:
+        texts = read_text(table, form)
+        found = _interviewed(texts, said, form, ask) if ask else look(texts, said, form)
+        classes = sorted(set(present(texts[found.target]).to_pylist())) if found.task.kind == "classes" else ()
+        answers = answers_of(found, name, source.name_in(name), remote, tuple(classes))
+        columns = {f"src/{answers.package}/columns.py": draft_columns(found, answers.data).encode()}
+
+        def bring(project: Path) -> None:
+            source.bring(project, answers.data)
+            if not filecmp.cmp(table, project / FOLDER / answers.data, shallow=False):
+                raise Refusal(
+                    f"{source.shown} gave another table the second time: see that nothing writes to it, "
+                    "and that ORDER BY in a query names a key"
+                )
+
+        write_project(path, render(answers) | columns, bring)
     return found
 
 
-def answers_of(found: Look, name: str, table: Path, remote: str, classes: tuple[str, ...] = ()) -> Answers:
+def _interviewed(texts: pa.Table, said: Said, form: Form, ask: Callable[[Question], str]) -> Look:
+    """Returns how the table looks once every question is answered; one whose answer cannot be is asked again."""
+    found = look(texts, said, form)
+    asked: set[tuple[str, str]] = set()
+    while open_ones := [one for one in found.questions if (one.about, one.flag) not in asked]:
+        question, why = open_ones[0], open_ones[0].why
+        while why:
+            try:
+                more = answered(question, ask(replace(question, why=why)), said, form, texts.column_names)
+                found, why = look(texts, *more), ""
+            except Refusal as refusal:
+                why = str(refusal)
+        said, form = more
+        asked.add((question.about, question.flag))
+    return found
+
+
+def answers_of(found: Look, name: str, data: str, remote: str, classes: tuple[str, ...] = ()) -> Answers:
     """Returns what a project depends on besides its table and columns; `classes` are the target's, if it has any.
 
-    Raises Refusal for classes whose names could be confused.
+    `data` is the table's file. Raises Refusal for classes whose names could be confused.
     """
     try:
         check_classes(classes)
@@ -55,7 +80,7 @@ def answers_of(found: Look, name: str, table: Path, remote: str, classes: tuple[
     split = found.split.split
     return Answers(
         name=name,
-        data=_file_name(table, name),
+        data=data,
         key=found.key,
         task=found.task.kind,
         outcomes=found.task.outcomes or ("no", "yes"),
@@ -99,8 +124,3 @@ def _hours(answer: str) -> float:
         return float(answer)
     except ValueError:
         raise Refusal(f"the horizon {answer!r} is no number of hours") from None
-
-
-def _file_name(table: Path, name: str) -> str:
-    """The name of the table in the project: its own where that is plain."""
-    return table.name if re.fullmatch(r"[\w.-]+", table.name, re.ASCII) else name + "".join(table.suffixes[-2:]).lower()

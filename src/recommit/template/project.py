@@ -1,8 +1,6 @@
 """Write a new project, whole or not at all: its files, its table kept by DVC, and its first commit."""
 
-import shutil
-import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -12,9 +10,6 @@ from recommit.check.deps import write_deps
 from recommit.check.findings import check
 from recommit.project.dvc import dvc, reason_of
 from recommit.project.git import git, run
-
-SOURCE = "data/source"
-"""Where a project keeps the table that it was begun with."""
 
 
 def refuse_place(path: Path) -> None:
@@ -33,8 +28,8 @@ def refuse_place(path: Path) -> None:
         raise Refusal(f"git does not know who you are, and the project begins with a commit: {name}")
 
 
-def write_project(path: Path, files: Mapping[str, bytes], table: Path, data: str) -> None:
-    """Makes a project at `path`: a repository of Git and DVC with `files`, and the `table` as data/source/`data`.
+def write_project(path: Path, files: Mapping[str, bytes], bring: Callable[[Path], None]) -> None:
+    """Makes a project at `path`: a repository of Git and DVC with `files`; `bring` is called with it for the table.
 
     All of it is one commit. The deps of its stages are derived. Raises Refusal where a program fails or the project
     would not pass `recommit check`; whatever fails, nothing is left at `path` or beside it.
@@ -49,7 +44,9 @@ def write_project(path: Path, files: Mapping[str, bytes], table: Path, data: str
             for name, content in files.items():
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 (folder / name).write_bytes(content)
-            _keep(folder, table, data)
+            git(folder, "init", "--quiet", "--initial-branch=main")
+            bring(folder)
+            git(folder, "add", "--all")
             write_deps(Declared(folder))
             if found := check(Declared(folder)):
                 raise Refusal(f"the new project would not pass `recommit check`: {'; '.join(map(str, found))}")
@@ -62,14 +59,3 @@ def write_project(path: Path, files: Mapping[str, bytes], table: Path, data: str
         for empty in made:
             empty.rmdir()
         raise
-
-
-def _keep(folder: Path, table: Path, data: str) -> None:
-    """Makes `folder` a repository, and has DVC keep a copy of the table in it."""
-    git(folder, "init", "--quiet", "--initial-branch=main")
-    (folder / SOURCE).mkdir(parents=True)
-    shutil.copyfile(table, folder / SOURCE / data)
-    result = dvc(folder, Path(sys.executable).parent, "add", "--quiet", f"{SOURCE}/{data}")
-    if result.returncode:
-        raise Refusal(f"dvc add failed for {table}: {reason_of(result)}")
-    git(folder, "add", "--all")

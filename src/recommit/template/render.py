@@ -20,7 +20,7 @@ from recommit.template.stages import stages_of
 
 _AS_THEY_ARE = (".dvc/.gitignore", ".dvcignore", ".gitattributes", ".gitignore", "locks/uv.txt")
 _DEV = "locks/dev.txt"
-_LOCKS = (REQUIREMENTS, _DEV, "locks/lab.txt")
+_LOCKS = (REQUIREMENTS, _DEV, "locks/lab.txt", "locks/sql.txt")
 _WORKFLOW = ".github/workflows/ci.yaml"
 _KINDS: dict[str, Callable[..., nbformat.NotebookNode]] = {
     "markdown": new_markdown_cell,

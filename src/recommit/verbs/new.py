@@ -12,7 +12,13 @@ if TYPE_CHECKING:
 
 @click.command(name="new")
 @click.argument("path", type=click.Path(path_type=Path))
-@click.option("--data", metavar="FILE", type=click.Path(path_type=Path), help="The table: a CSV or parquet file.")
+@click.option("--data", metavar="TABLE", help="A CSV or parquet file, its URL, or with --query the URL of a database.")
+@click.option(
+    "--query",
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The SQL that gives the table; it says in which order.",
+)
 @click.option("--target", metavar="COLUMN", help="What is predicted.")
 @click.option("--time", metavar="COLUMN", help="When a row's prediction is asked for.")
 @click.option("--no-time", is_flag=True, help="Rows have no time, although a column looks like one.")
@@ -37,7 +43,9 @@ if TYPE_CHECKING:
 @click.option("--day-first/--month-first", default=None, help="Which comes first in dates like 03/04/2013.")
 @click.option("--yes", is_flag=True, help="Ask nothing: take the guesses, which stay open questions.")
 @click.option("--remote", metavar="URL", default="", help="Where DVC keeps data and results; adds a CI workflow.")
-def command(path: Path, data: Path | None, target: str | None, yes: bool, remote: str, **told: Any) -> None:
+def command(
+    path: Path, data: str | None, query: Path | None, target: str | None, yes: bool, remote: str, **told: Any
+) -> None:
     """Start a project on a table: a repository of Git and DVC in the new folder PATH, green at once.
 
     It looks at the table: what each column seems to be, which ones give the target away, how to split the rows. What it
@@ -47,6 +55,7 @@ def command(path: Path, data: Path | None, target: str | None, yes: bool, remote
     \b
     Example:
       recommit new churn --data customers.csv --target left --time asked_at --key customer_id
+      recommit new churn --data postgresql://me@db/shop --query customers.sql --target left
     Exit status: 0 done, 2 no project can be made of this: the reason is a line, and nothing is left at PATH.
     """
     from recommit import Refusal
@@ -54,6 +63,7 @@ def command(path: Path, data: Path | None, target: str | None, yes: bool, remote
     from recommit.template.begin import begin
     from recommit.template.look import Said
     from recommit.template.look_summary import summary
+    from recommit.template.source import Source
 
     asks = sys.stdin.isatty() and not yes
     if not asks and (missing := [name for name, value in {"--data": data, "--target": target}.items() if not value]):
@@ -70,9 +80,12 @@ def command(path: Path, data: Path | None, target: str | None, yes: bool, remote
         **{name: told[name] for name in ("key", "group", "task", "positive", "horizon", "as_of", "zone")},
     )
     form = Form(decimal=told["decimal"] or "", **{name: told[name] for name in ("separator", "encoding", "day_first")})
-    table = data or Path(click.prompt("Which file is the table?"))
-    found = begin(path, table, said, form, remote, _ask if asks else None)
-    click.echo(summary(found, str(path), str(table), {"remote": remote} if remote else None))
+    source = Source(
+        data or click.prompt("Which file is the table?"), query.read_text(encoding="utf-8").strip() if query else ""
+    )
+    found = begin(path, source, said, form, remote, _ask if asks else None)
+    more = {"query": str(query or ""), "remote": remote}
+    click.echo(summary(found, str(path), source.where, {flag: value for flag, value in more.items() if value}))
     click.echo(f"\nNext:\n  cd {path}\n  make repro   # then commit what it made, and open reports/index.html")
 
 
