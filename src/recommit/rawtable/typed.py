@@ -47,9 +47,10 @@ def _dtype(column: Column) -> Any:
 def _typed(texts: pa.ChunkedArray, column: Column, form: Form) -> pd.Series:
     if column.kind == "text":
         return texts.to_pandas()
+    twice = np.zeros(len(texts), "bool")
     if column.kind == "instant":
         read = instants(texts, form)
-        found, wrong = read.found, read.wrong
+        found, wrong, twice = read.found, read.wrong, read.twice
     elif column.kind == "boolean":
         found, wrong = _outcomes(texts, form)
     else:
@@ -65,6 +66,7 @@ def _typed(texts: pa.ChunkedArray, column: Column, form: Form) -> pd.Series:
         raise Refusal(
             f"{column.name} is {'missing' if said is None else repr(said)} in row {row + 1}, not {_WORDS[column.kind]}"
             + (f" ({wrong.sum():,} such rows)" if wrong.sum() > 1 else "")
+            + (f": clocks of {form.zone} show it twice: say which by repeated_hour in FORM" if twice[row] else "")
         )
     return found
 

@@ -29,14 +29,18 @@ _YEAR_LAST = r"^(?P<one>\d{1,2})[/.-](?P<two>\d{1,2})[/.-](?P<year>\d{4})" + _CL
 class Instants(NamedTuple):
     """`found` are instants, datetime64[us, UTC], NaT where there is none; `wrong` says which texts are none, bool (n,).
 
-    `ambiguous` is a text of which nothing says whether the day comes first; empty where there is none. `zoned` says
-    whether every text has its time zone.
+    `ambiguous` is a text of which nothing says whether the day comes first; empty where there is none, and `day_first`
+    is what was taken: None where no text asks for it. `zoned` says whether every text has its time zone. Of the wrong
+    ones, `twice` are in an hour that the clocks of the zone show twice, and `never` in one that they leave out.
     """
 
     found: pd.Series
     wrong: np.ndarray
     ambiguous: str
     zoned: bool
+    day_first: bool | None
+    twice: np.ndarray
+    never: np.ndarray
 
 
 def present(texts: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -76,8 +80,7 @@ def instants(texts: pa.ChunkedArray, form: Form) -> Instants:
     """The texts as instants; those without a time zone are in that of the form.
 
     A text is an ISO date or instant, year/month/day, or day, month and year in the order that the form says, or else
-    that a number above 12 says; a time of day may follow. Raises ValueError for an instant that the zone does not have,
-    or has twice.
+    that a number above 12 says; a time of day may follow.
     """
     encoded = pc.utf8_trim_whitespace(texts).combine_chunks().dictionary_encode()
     distinct = encoded.dictionary
@@ -90,11 +93,14 @@ def instants(texts: pa.ChunkedArray, form: Form) -> Instants:
     day, month = ("one", "two") if first else ("two", "one")
     if first is not None:
         parts = parts.fillna(last.rename(columns={day: "day", month: "month"}))
-    known = _in_utc(parts, form.zone)
+    known, twice, never = _in_utc(parts, form)
     codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
     found = pd.Series(known.array.take(codes, allow_fill=True))
     zoned = bool((parts["offset"].fillna("") != "").all())
-    return Instants(found, (codes >= 0) & found.isna().to_numpy(), ambiguous, zoned)
+    there = codes >= 0
+    at_change = [there & np.append(one.to_numpy("bool"), False)[codes] for one in (twice, never)]
+    first = first if len(last) else None
+    return Instants(found, there & found.isna().to_numpy(), ambiguous, zoned, first, *at_change)
 
 
 def _parts(texts: pa.Array, pattern: str, places: np.ndarray | None = None) -> pd.DataFrame:
@@ -124,8 +130,8 @@ def _day_first(parts: pd.DataFrame) -> bool | None:
     return None if one == two else one
 
 
-def _in_utc(parts: pd.DataFrame, zone: str) -> pd.Series:
-    """The instants of which these are the parts; NaT where they make none."""
+def _in_utc(parts: pd.DataFrame, form: Form) -> tuple[pd.Series, pd.Series, pd.Series]:
+    """The instants of which these are the parts, NaT where they make none; then `twice` and `never` of `Instants`."""
     date = parts[["year", "month", "day"]].fillna({"day": 1})
     hour, minute, second = (parts[name].fillna(0) for name in ("hour", "minute", "second"))
     half = parts["half"].fillna("").str.lower()
@@ -136,7 +142,8 @@ def _in_utc(parts: pd.DataFrame, zone: str) -> pd.Series:
     offset = parts["offset"].fillna("")
     minutes = offset.map({one: _minutes(one) for one in offset.unique()})
     zoned = (local - pd.to_timedelta(minutes, unit="m")).dt.tz_localize("UTC")
-    return zoned.where(offset != "", _from_zone(local.where(offset == ""), zone)).dt.as_unit("us")
+    found, twice, never = _from_zone(local.where(offset == ""), form)
+    return zoned.where(offset != "", found).dt.as_unit("us"), twice, never
 
 
 def _minutes(offset: str) -> int:
@@ -147,11 +154,16 @@ def _minutes(offset: str) -> int:
     return int(digits[0] + "1") * (int(digits[1:3]) * 60 + int(digits[3:] or 0))
 
 
-def _from_zone(local: pd.Series, zone: str) -> pd.Series:
-    found = local.dt.tz_localize(zone, ambiguous="NaT", nonexistent="NaT").dt.tz_convert("UTC")
-    if (lost := found.isna() & local.notna()).any():
-        raise ValueError(f"{local[lost].iloc[0]} is not once in {zone}, where clocks were changed")
-    return found
+def _from_zone(local: pd.Series, form: Form) -> tuple[pd.Series, pd.Series, pd.Series]:
+    """Local times of the form's zone as instants; of each, whether clocks show it twice unsaid, or leave it out."""
+    summer, winter = (
+        local.dt.tz_localize(form.zone, ambiguous=np.full(len(local), one), nonexistent="NaT").dt.tz_convert("UTC")
+        for one in (True, False)
+    )
+    later = summer.where(summer > winter, winter)
+    found = later if form.repeated_hour == "second" else summer.where(summer < winter, winter)
+    twice = found.notna() & (summer != winter) & (not form.repeated_hour)
+    return found.where(~twice), twice, found.isna() & local.notna()
 
 
 def _false(true: pa.ChunkedArray) -> np.ndarray:

@@ -107,6 +107,10 @@ def answered(question: Question, answer: str, said: Said, form: Form, columns: C
         return replace(said, known={**said.known, **dict.fromkeys(question.about.split(", "), answer == "yes")}), form
     if flag == "zone":
         return replace(said, zone=answer), form
+    if flag == "repeated-hour":
+        if answer not in ("first", "second"):
+            raise Refusal(f"{question.about}: the answer {answer!r} is neither first nor second")
+        return said, replace(form, repeated_hour=answer)  # type: ignore[arg-type]
     if flag == "horizon":
         return replace(said, horizon=_hours(answer)), form
     if flag == "time":

@@ -133,6 +133,7 @@ def look(texts: pa.Table, said: Said, form: Form = PLAIN) -> Look:
         guesses[time] = as_instant(time, texts[time], form)
     if time is not None and guesses[time].values.nunique() < 2:
         raise Refusal(f"the time {time} is the same in every row: add --no-time, or name another column")
+    form = _as_read(form, guesses.values())
     if group is not None:
         guesses[group] = _whole_group(guesses[group])
     key = _key(guesses, said, time, group)
@@ -334,6 +335,14 @@ def _unsplit(found: Look, guesses: Mapping[str, Guess], truth: np.ndarray) -> It
         yield f"BEFORE `make repro`, change `split` in params.yaml: {why}"
 
 
+def _as_read(form: Form, guesses: Collection[Guess]) -> Form:
+    """The form, with what was taken of instants that can be read in two ways: later rows are then read as these."""
+    orders = {one.day_first for one in guesses if one.day_first is not None}
+    if len(orders) == 1:
+        form = replace(form, day_first=orders.pop())
+    return replace(form, repeated_hour="first") if any(one.twice for one in guesses) else form
+
+
 def _added(form: Form, names: Collection[str], task: TaskGuess, key: str | None, time: str | None, said: Said) -> Form:
     """The form, with the columns that are added to those of the file."""
     if key is None:
@@ -412,6 +421,10 @@ def _questions(found: Look, guesses: Mapping[str, Guess]) -> Iterator[Question]:
         yield Question(target, asks, f"{found.form.known_after_hours:g}", "rows are so far apart", "--horizon")
     if found.time and found.said.zone is None and not guesses[found.time].zoned:
         yield Question(found.time, "in which time zone?", "UTC", "its instants have no zone", "--zone")
+    for one in guesses.values():
+        if one.twice:
+            asks = f"clocks of {found.form.zone} show an hour twice, as {one.twice}: the first or the second?"
+            yield Question(one.name, asks, "first", "nothing in the rows says it", "--repeated-hour")
     if said.key is None:
         why = "each row has its own" if not found.form.numbered else "no column has a value of its own in each row"
         yield Question(found.key, "does it name a row, now and later?", found.key, why, "--key")

@@ -1,7 +1,7 @@
 """What each column of a table of texts seems to hold, and why."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -29,7 +29,8 @@ class Guess:
 
     `values` are float64 for numbers, datetime64[us, UTC] for instants, else str. `unfit` says why it is no feature as
     it comes; empty where it can be one. `keylike`: nearly every row has its own value, or its name says so. `zoned`:
-    its instants have a time zone. `ambiguous` is a date of which nothing says whether the day comes first.
+    its instants have a time zone. `ambiguous` is a date of which nothing says whether the day comes first, and
+    `day_first` what was taken. `twice` says of which instants clocks show the hour twice; the first was taken.
     """
 
     name: str
@@ -41,6 +42,8 @@ class Guess:
     keylike: bool = False
     zoned: bool = True
     ambiguous: str = ""
+    day_first: bool | None = None
+    twice: str = ""
 
     @property
     def missing(self) -> float:
@@ -79,7 +82,7 @@ def as_text(name: str, texts: pa.ChunkedArray, because: str) -> Guess:
 def as_instant(name: str, texts: pa.ChunkedArray, form: Form) -> Guess:
     """Returns a column as the instant of its rows. Raises `Refusal` where one is missing, no instant, or ambiguous."""
     there = present(texts)
-    read = _read_instants(name, there, form)
+    read, twice = _read_instants(name, there, form)
     if read.ambiguous:
         raise Refusal(
             f"the time {name} has dates like {read.ambiguous!r}, and nothing says whether the day comes first: "
@@ -93,7 +96,12 @@ def as_instant(name: str, texts: pa.ChunkedArray, form: Form) -> Guess:
             f"the time {name} is no instant in {_rows(wrong.sum())}, the first row {row + 1}: it is {what}; wanted is "
             "one like 2013-09-01, 2013-09-01T06:15:00Z or 31/12/2013 18:00"
         )
-    return Guess(name, "instant", "dates or instants", read.found, read.found.nunique(), zoned=read.zoned)
+    return Guess(
+        *(name, "instant", "dates or instants", read.found, read.found.nunique()),
+        zoned=read.zoned,
+        day_first=read.day_first,
+        twice=twice,
+    )
 
 
 def _boolean(name: str, there: pa.ChunkedArray, distinct: int) -> Guess | None:
@@ -147,10 +155,10 @@ def _refuse_comma(name: str, there: pa.ChunkedArray) -> None:
 
 def _instant(name: str, there: pa.ChunkedArray, distinct: int, form: Form) -> Guess | None:
     some = there.drop_null()[:_SAMPLE]
-    read = _read_instants(name, some, form)
+    read, _ = _read_instants(name, some, form)
     if read.wrong.sum() > _STRAY * len(some) and not read.ambiguous:
         return None
-    read = _read_instants(name, there, form)
+    read, twice = _read_instants(name, there, form)
     if read.ambiguous:
         why = f"dates like {read.ambiguous!r}, and nothing says whether the day comes first"
         how = f"{why}: --day-first or --month-first"
@@ -160,14 +168,28 @@ def _instant(name: str, there: pa.ChunkedArray, distinct: int, form: Form) -> Gu
         why = f"dates, but in {_rows(read.wrong.sum())}, as {there[row].as_py()!r} in row {row + 1}"
         return Guess(name, "text", why, _texts(there), distinct, unfit=f"{why}: mend them")
     unfit = "an instant is no feature as it comes: compute one in features.py"
-    return Guess(name, "instant", "dates or instants", read.found, distinct, unfit=unfit, zoned=read.zoned)
+    return Guess(
+        *(name, "instant", "dates or instants", read.found, distinct, unfit),
+        zoned=read.zoned,
+        day_first=read.day_first,
+        twice=twice,
+    )
 
 
-def _read_instants(name: str, there: pa.ChunkedArray, form: Form) -> Instants:
-    try:
-        return instants(there, form)
-    except ValueError as error:
-        raise Refusal(f"the column {name}: {error}: leave out --zone to read it as UTC, or write its offsets") from None
+def _read_instants(name: str, there: pa.ChunkedArray, form: Form) -> tuple[Instants, str]:
+    """The texts as instants, and which of them are in an hour that clocks show twice: the first of the two is taken."""
+    read = instants(there, form)
+    if read.never.any():
+        row = int(np.flatnonzero(read.never)[0])
+        raise Refusal(
+            f"the column {name}: {there[row].as_py()!r} in row {row + 1} is in an hour that clocks of {form.zone} "
+            f"leave out ({_rows(read.never.sum())}): leave out --zone to read it as UTC, or write its offsets"
+        )
+    if not read.twice.any():
+        return read, ""
+    row = int(np.flatnonzero(read.twice)[0])
+    said = f"{there[row].as_py()!r} in row {row + 1}, {_rows(read.twice.sum())} in all"
+    return instants(there, replace(form, repeated_hour="first")), said
 
 
 def _text(name: str, there: pa.ChunkedArray, distinct: int, because: str = "") -> Guess:

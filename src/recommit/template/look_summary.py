@@ -81,6 +81,8 @@ def _flags(look: Look) -> Iterator[tuple[str, str]]:
             yield flag, value
     if said.zone:
         yield "zone", form.zone
+    if form.repeated_hour:
+        yield "repeated-hour", form.repeated_hour
     if form.day_first is not None:
         yield ("day-first" if form.day_first else "month-first"), ""
     for flag, known in (("known", True), ("not-known", False)):

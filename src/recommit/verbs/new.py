@@ -37,6 +37,11 @@ if TYPE_CHECKING:
 @click.option("--split", metavar="BY", help="day, week, month, quarter, or so many rows in order of time.")
 @click.option("--as-of", metavar="DATE", help="The clock: later rows are taken as still to come.")
 @click.option("--zone", metavar="ZONE", help="The time zone of instants without one: UTC if not said.")
+@click.option(
+    "--repeated-hour",
+    type=click.Choice(["first", "second"]),
+    help="Which of the two, where clocks of the zone show an hour twice.",
+)
 @click.option("--separator", metavar="TEXT", default="", help="What stands between columns: a comma if not said.")
 @click.option("--encoding", metavar="NAME", default="utf-8", help="The encoding of the file: utf-8 if not said.")
 @click.option("--decimal", type=click.Choice([".", ","]), help="The decimal point or comma.")
@@ -79,7 +84,11 @@ def command(
         by=told["split"],
         **{name: told[name] for name in ("key", "group", "task", "positive", "horizon", "as_of", "zone")},
     )
-    form = Form(decimal=told["decimal"] or "", **{name: told[name] for name in ("separator", "encoding", "day_first")})
+    form = Form(
+        decimal=told["decimal"] or "",
+        repeated_hour=told["repeated_hour"] or "",
+        **{name: told[name] for name in ("separator", "encoding", "day_first")},
+    )
     source = Source(
         data or click.prompt("Which file is the table?"), query.read_text(encoding="utf-8").strip() if query else ""
     )

@@ -1,5 +1,7 @@
 """What a text means does not depend on the machine, and hardly on the other rows."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -70,10 +72,18 @@ def test_an_instant_without_a_zone_is_in_that_of_the_form():
     assert instants(texts("2013-09-01 06:15Z", None), form).zoned
 
 
-@pytest.mark.parametrize("value", ["2013-11-03 01:30", "2013-03-10 02:30"])
-def test_an_hour_that_comes_twice_or_never_is_an_error(value):
-    with pytest.raises(ValueError, match="clocks were changed"):
-        read(value, Form(zone="America/New_York"))
+def test_an_hour_that_clocks_show_twice_is_read_as_the_form_says():
+    form = Form(zone="America/New_York")
+    found = instants(texts("2013-11-03 01:30", "2013-11-03 03:30"), form)
+    assert [list(found.wrong), list(found.twice), list(found.never)] == [[True, False], [True, False], [False] * 2]
+    assert read("2013-11-03 01:30", replace(form, repeated_hour="first")) == "2013-11-03T05:30:00+00:00"
+    assert read("2013-11-03 01:30", replace(form, repeated_hour="second")) == "2013-11-03T06:30:00+00:00"
+    assert read("2013-11-03 01:30-0500", replace(form, repeated_hour="first")) == "2013-11-03T06:30:00+00:00"
+
+
+def test_an_hour_that_clocks_leave_out_is_no_instant():
+    found = instants(texts("2013-03-10 02:30", None), Form(zone="America/New_York", repeated_hour="first"))
+    assert [list(found.wrong), list(found.twice), list(found.never)] == [[True, False], [False] * 2, [True, False]]
 
 
 def test_a_missing_text_is_no_wrong_one():

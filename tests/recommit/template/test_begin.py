@@ -22,9 +22,10 @@ from recommit.check.findings import check
 from recommit.project.dvc import dvc
 from recommit.project.pipeline import stages
 from recommit.rawtable.form import Form
-from recommit.template.begin import answered
+from recommit.template.begin import answered, begin
 from recommit.template.look import Question, Said
 from recommit.template.shipped import notebooks
+from recommit.template.source import Source
 from recommit.verbs.new import command
 
 
@@ -267,3 +268,20 @@ def test_without_a_terminal_what_is_missing_is_named_and_not_asked(tmp_path: Pat
 def test_an_answer_is_what_its_flag_says(flag: str, about: str, answer: str, said: Said, form: Form) -> None:
     question = Question(about, "?", "guess", "why", flag)
     assert answered(question, answer, Said("t"), Form(), ["a", "b", "at", "who"]) == (said, form)
+
+
+def test_an_answer_that_cannot_be_is_told_and_asked_again(tmp_path: Path) -> None:
+    asked = []
+
+    def ask(question: Question) -> str:
+        asked.append(question)
+        zone = "Berlin" if len(asked) == 1 else "Europe/Berlin"
+        return zone if question.flag == "--zone" else question.guess
+
+    rows = table(2000).assign(asked_at=pd.date_range("2023-01-01", periods=2000, freq="3h").astype("str"))
+    rows.to_csv(tmp_path / "hire.csv", index=False)
+    said = Said("busy", time="asked_at", horizon=3.0)
+    found = begin(tmp_path / "bikes", Source(str(tmp_path / "hire.csv")), said, Form(), "", ask)
+    assert [one.flag for one in asked][:2] == ["--zone", "--zone"]
+    assert "there is no such time zone" in asked[1].why
+    assert found.form.zone == "Europe/Berlin"

@@ -267,3 +267,19 @@ def test_too_few_of_an_outcome_for_a_hash_are_told():
 
 def test_few_rows_are_told():
     assert "there are only 40 rows" in aloud(seen(customers(40), target="left"))
+
+
+def test_an_hour_that_clocks_show_twice_is_asked_and_not_an_error() -> None:
+    local = pd.date_range("2013-10-20", periods=24 * 30, freq="h", tz="America/New_York").strftime("%Y-%m-%d %H:%M")
+    rows = {"at": local, "warm": np.arange(720) % 7, "busy": np.where(np.arange(720) % 3, "yes", "no")}
+    found = seen(rows, target="busy", zone="America/New_York")
+    [asked] = [one for one in found.questions if one.flag == "--repeated-hour"]
+    assert "'2013-11-03 01:00' in row 338, 2 rows in all" in asked.asks
+    assert found.form.repeated_hour == asked.guess == "first"
+    said = seen(rows, Form(zone="America/New_York", repeated_hour="second"), target="busy", zone="America/New_York")
+    assert "--repeated-hour" not in {one.flag for one in said.questions}
+
+
+def test_the_order_of_day_and_month_that_the_rows_told_is_kept_for_later_rows() -> None:
+    dates = [f"{1 + day % 28:02d}/03/2013" for day in range(400)]
+    assert seen(customers(date=dates), target="left").form.day_first is True
