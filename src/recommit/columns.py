@@ -34,8 +34,9 @@ class Column:
 
     `known` says from when its value is known; there is no default. `within` are the lowest and highest value allowed
     (None: no highest), `values` are all texts allowed. `missing` is "never" (once the value is known), "may be", or the
-    name of another column: then the value is missing exactly where that column's is. A `given` column comes with each
-    row to score. Features are computed from a `used` column, so the history must have it.
+    name of another column: then the value is missing exactly where that column's is. If `draft` is true, the range and
+    the values are those of some rows and prove nothing of others: a value outside is told, and refuses nothing. A
+    `given` column comes with each row to score. Features are computed from a `used` column, so the history must have it.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Column:
     within: tuple[float | pd.Timestamp, float | pd.Timestamp | None] | None = None
     values: tuple[str, ...] = ()
     missing: str = "never"
+    draft: bool = False
     given: bool = False
     used: bool = False
 

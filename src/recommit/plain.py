@@ -56,5 +56,6 @@ def sample(rows: pd.DataFrame, key: str, share: float, seed: int) -> pd.DataFram
 def _column(feature: Feature, rows: Table, known: Known) -> Column:
     if feature.kind == "category":
         return Column(feature.name, "text", known, values=(*feature.vocabulary, UNKNOWN))
-    within = rows[feature.name].within if feature.name in rows.names else None
-    return Column(feature.name, "number", known, feature.unit, within, missing="may be")
+    own = rows[feature.name] if feature.name in rows.names else None
+    within, draft = (own.within, own.draft) if own else (None, False)
+    return Column(feature.name, "number", known, feature.unit, within, missing="may be", draft=draft)

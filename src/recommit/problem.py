@@ -67,6 +67,8 @@ class Problem:
     """The column of `rows` by which one is still to come: its instant is at or after the clock."""
     group: str | None = None
     """The column of the built features whose values must not be in two parts; None: rows are not grouped."""
+    form: "Form | None" = None
+    """How people write a table of the rows, where it is read as `ingest` reads it; None: as docs/predict.md says."""
     when: str = "when it is asked for"
     """At which instant a prediction is asked for, in words."""
     horizon: str = "horizon_hours"

@@ -97,6 +97,13 @@ def broken_rows(frame: pd.DataFrame, table: Table, names: Collection[str]) -> pd
     return pd.DataFrame(found, columns=_FOUND).sort_values("row", kind="stable", ignore_index=True)
 
 
+def outside_drafts(frame: pd.DataFrame, table: Table) -> dict[str, int]:
+    """In how many rows each column of the frame has a value outside of what is declared of it as a draft."""
+    drafts = (column for column in table.columns if column.draft and column.name in frame)
+    counted = {column.name: int(_wrong(frame[column.name], column).sum()) for column in drafts}
+    return {name: rows for name, rows in counted.items() if rows}
+
+
 def demands(column: Column) -> str:
     """Returns in words what the values of `column` must be; "" if every value of its kind is allowed."""
     if column.values:
@@ -123,7 +130,9 @@ def _wrong(values: pd.Series, column: Column) -> pd.Series:
 
 
 def _value_check(column: Column) -> pa.Check | None:
-    return pa.Check(lambda values: ~_wrong(values, column), error=demands(column)) if demands(column) else None
+    if column.draft or not demands(column):
+        return None
+    return pa.Check(lambda values: ~_wrong(values, column), error=demands(column))
 
 
 def _broken_columns(frame: pd.DataFrame, schema: pa.DataFrameSchema) -> Iterator[Broken]:
@@ -147,7 +156,7 @@ def _broken_columns(frame: pd.DataFrame, schema: pa.DataFrameSchema) -> Iterator
 def _broken_values(values: pd.Series, column: Column) -> Iterator[tuple[int, str]]:
     if column.missing == "never":
         yield from ((row, f"{column.name} {NEVER_MISSING}") for row in _places(values.isna()))
-    for row in _places(_wrong(values, column)):
+    for row in _places(_wrong(values, column)) if not column.draft else ():
         yield row, f"rule broken by {values.iloc[row]}: {column.name} {demands(column)}"
 
 

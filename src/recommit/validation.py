@@ -6,7 +6,7 @@ import pandas as pd
 
 from recommit.columns import DTYPES, Kind, Table, clocks_of, outcome_in_gaps
 from recommit.problem import Failure, Problem
-from recommit.schema import NEVER_MISSING, UNIQUE, broken, column_schema, demands, row_rules
+from recommit.schema import NEVER_MISSING, UNIQUE, broken, column_schema, demands, outside_drafts, row_rules
 
 FAILURES = ["table", "column", "rule", "rows", "first_rows"]
 _SHOWN = 5
@@ -27,7 +27,7 @@ def rules(problem: Problem) -> pd.DataFrame:
     for table in problem.tables:
         keys = {key[0] for key in table.keys if len(key) == 1}
         for column in table.columns:
-            said = [demands(column)] * bool(demands(column))
+            said = [demands(column) + " (a draft: told, not refused)" * column.draft] * bool(demands(column))
             said += [UNIQUE] * (column.name in keys) + [NEVER_MISSING] * (column.missing == "never")
             known = " or ".join(clocks_of(column)) or column.known
             rows.append((table.name, column.name, DTYPES[column.kind], column.unit, known, "; ".join(said)))
@@ -55,6 +55,25 @@ def check(
     if not failures:
         failures = [*_across(problem, tables), *problem.across(tables, share, clock)]
     return pd.DataFrame(failures, columns=FAILURES)
+
+
+def outside(problem: Problem, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """What `tables`, raw ones by name, hold beyond the ranges and values that are declared as drafts.
+
+    Returns one row per column: table, column, draft (what its values were expected to be), rows (how many are not).
+    """
+    found = [
+        (table.name, column, demands(table[column]), rows)
+        for table in problem.tables
+        if table.name in tables
+        for column, rows in outside_drafts(tables[table.name], table).items()
+    ]
+    return pd.DataFrame(found, columns=["table", "column", "draft", "rows"])
+
+
+def drafts(problem: Problem) -> list[str]:
+    """The columns whose range or values are drafts, in order."""
+    return [column.name for table in problem.tables for column in table.columns if column.draft]
 
 
 def check_features(problem: Problem, parts: Mapping[str, pd.DataFrame]) -> None:

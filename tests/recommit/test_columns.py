@@ -20,6 +20,7 @@ from recommit.columns import (
     rules_of_knowing,
     since,
 )
+from recommit.schema import broken, broken_rows, column_schema, outside_drafts
 
 NOON = pd.Timestamp("2013-05-01T12:00", tz="UTC")
 PARCELS = Table(
@@ -155,3 +156,13 @@ def test_of_a_table_as_it_comes_every_column_is_kept_renamed_worked_or_left_unre
     source = Source("p.csv", kept=("parcel",), renamed={"grams": "weight"}, worked={"hour": "text"}, unread=("note",))
     assert source.kinds(PARCELS) == {"parcel": "whole", "grams": "number", "hour": "text"}
     assert source.undeclared(["parcel", "grams", "hour", "note", "weight", "planted"]) == ["weight", "planted"]
+
+
+def test_a_draft_refuses_nothing_and_is_told():
+    table = Table(
+        "t", (("id",),), (Column("id", "whole", ALWAYS), Column("x", "number", ALWAYS, within=(0, 1), draft=True))
+    )
+    frame = pd.DataFrame({"id": [1, 2, 3], "x": [0.5, 2.0, -1.0]})
+    assert [*broken(frame, column_schema(table))] == []
+    assert broken_rows(frame, table, ["x"]).empty
+    assert outside_drafts(frame, table) == {"x": 2}

@@ -1,7 +1,8 @@
 """Scores one part of a table, whatever engine runs it."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -18,15 +19,19 @@ from recommit.batch.typed import Fault, as_kind, refuse_types
 from recommit.columns import Kind, Table
 from recommit.history import History, read_history
 from recommit.problem import Problem
-from recommit.schema import broken_rows
+from recommit.schema import broken_rows, outside_drafts
 
 
 @dataclass(frozen=True)
 class Done:
-    """A part that was scored: its predictions, in order, and the rows that were rejected."""
+    """A part that was scored: its predictions, in order, and the rows that were rejected.
+
+    `outside` says of columns in how many scored rows the value is outside of what is declared as a draft.
+    """
 
     predictions: pa.Table
     rejects: tuple[Reject, ...]
+    outside: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,7 @@ class Job:
 
     `rows` is "features" for a table with the model's inputs, and "asked" for one whose features are computed from the
     tables in `history`. `read` maps each column that is read to its kind; `kept` are written beside the prediction.
+    `numbered` is the key where the table has none and rows are numbered, from 1; else empty.
     """
 
     problem: Problem
@@ -43,28 +49,31 @@ class Job:
     read: Mapping[str, Kind]
     kept: tuple[str, ...]
     history: Path | None
+    numbered: str = ""
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns that are read of the table."""
+        return [name for name in self.read if name != self.numbered]
 
     def run(self, part: Part) -> Done:
         """Scores a part. Raises `Refusal` when it cannot be read, or features cannot be computed."""
-        rejects = list(part.torn)
-        tables = []
-        for batch in part.batches():
-            table, wrong = self._score(batch)
-            tables.append(table)
-            rejects += wrong
-        return Done(pa.concat_tables(tables), tuple(sorted(rejects, key=lambda one: one.row)))
+        done = [self._score(batch) for batch in part.batches()]
+        rejects = (*part.torn, *(reject for one in done for reject in one.rejects))
+        tables, outside = [one.predictions for one in done], sum((Counter(one.outside) for one in done), Counter())
+        return Done(pa.concat_tables(tables), tuple(sorted(rejects, key=lambda one: one.row)), outside)
 
     def of_none(self, schema: pa.Schema) -> pa.Table:
         """Returns the predictions of a table with this `schema` that has no rows: their columns alone."""
-        empty = schema.empty_table().select(list(self.read))
-        return self._score(Batch(empty, np.empty(0, "int64")))[0]
+        empty = schema.empty_table().select(self.columns)
+        return self._score(Batch(empty, np.empty(0, "int64"))).predictions
 
-    def _score(self, batch: Batch) -> tuple[pa.Table, list[Reject]]:
-        frame, faults = self._typed(batch.table)
+    def _score(self, batch: Batch) -> Done:
+        frame, faults = self._typed(batch)
+        table, names = self.problem.features, list(self.scorer.columns)
         if self.rows == "asked":
-            found = broken_rows(frame, self.problem.rows, list(self.problem.asked))
-        else:
-            found = broken_rows(frame, self.problem.features, list(self.scorer.columns))
+            table, names = self.problem.rows, list(self.problem.asked)
+        found = broken_rows(frame, table, names)
         # A placeholder is not judged: its row already has the fault of the value that it stands for.
         untyped = {row for row, _ in faults}
         faults += [(row, why) for row, why in zip(found["row"], found["reason"], strict=True) if row not in untyped]
@@ -72,6 +81,7 @@ class Job:
             broken = {row for row, _ in faults}
             faults += [(row, why) for row, why in self._unknown(frame) if row not in broken]
         frame = _without(faults, frame)
+        outside = outside_drafts(frame[names], table)
         if self.rows == "asked":
             frame, unanswerable = self._with_features(frame)
             faults += unanswerable
@@ -86,13 +96,16 @@ class Job:
         nothing = [(int(row), why) for row in frame.index[unanswered]]
         faults, frame, answer = faults + nothing, _without(nothing, frame), np.delete(answer, unanswered, axis=0)
         kept = {name: _written(frame[name]) for name in self.kept}
-        table = pa.table(kept | self.scorer.written(answer))
-        return table, _rejects(faults, batch, self.problem.key)
+        predictions = pa.table(kept | self.scorer.written(answer))
+        return Done(predictions, _rejects(faults, batch, self.problem.key), outside)
 
-    def _typed(self, table: pa.Table) -> tuple[pd.DataFrame, list[Fault]]:
+    def _typed(self, batch: Batch) -> tuple[pd.DataFrame, list[Fault]]:
         columns, faults = {}, []
         for name, kind in self.read.items():
-            columns[name], wrong = as_kind(table[name], name, kind)
+            if name == self.numbered:
+                columns[name] = pd.Series(batch.numbers)
+                continue
+            columns[name], wrong = as_kind(batch.table[name], name, kind, self.problem.form)
             faults += wrong
         return pd.DataFrame(columns, copy=False), faults
 
@@ -134,7 +147,7 @@ def _written(values: pd.Series) -> pa.Array:
     return found.cast(pa.string()) if isinstance(values.dtype, (pd.CategoricalDtype, pd.StringDtype)) else found
 
 
-def _rejects(faults: list[Fault], batch: Batch, key: str) -> list[Reject]:
+def _rejects(faults: list[Fault], batch: Batch, key: str) -> tuple[Reject, ...]:
     reasons: dict[int, list[str]] = {}
     for row, why in sorted(faults, key=lambda fault: fault[0]):
         reasons.setdefault(row, []).append(why)
@@ -143,7 +156,7 @@ def _rejects(faults: list[Fault], batch: Batch, key: str) -> list[Reject]:
     for row, whys in reasons.items():
         named = None if keys is None else keys[row].as_py()
         found.append(Reject(int(batch.numbers[row]), "" if named is None else str(named), "; ".join(whys)))
-    return found
+    return tuple(found)
 
 
 def _history(problem: Problem, folder: Path) -> History:
@@ -171,10 +184,11 @@ def plan(problem: Problem, scorer: Scorer, source: Source, history: Path | None)
     if theirs != ours:
         its, due = (f"{name}, which predicts {target} ({kind})" for name, target, kind in (theirs, ours))
         raise Refusal(f"{scorer.folder} holds the model {its}; this project's is {due}: name a model of this problem")
-    there = source.schema.names
+    there, key, form = source.schema.names, problem.key, problem.form
+    numbered = key if form and form.numbered == key and key not in there else ""
     inputs: dict[str, Kind] = {name: "number" if kind == "number" else "text" for name, kind in scorer.columns.items()}
     absent = [name for name in inputs if name not in there]
-    unasked = [name for name in problem.asked if name not in there]
+    unasked = [name for name in problem.asked if name not in (*there, numbered)]
     if absent and unasked:
         raise Refusal(
             f"{source.path} is neither a plan, whose features are computed (it lacks {_some(unasked)}), "
@@ -182,16 +196,16 @@ def plan(problem: Problem, scorer: Scorer, source: Source, history: Path | None)
         )
     if absent and history is None and problem.history:
         raise Refusal(f"{source.path} is a plan, and no folder of history is given to compute its features from")
-    if problem.key not in there:
-        raise Refusal(f"{source.path} has no column {problem.key}, which says what row a prediction is of")
+    if key not in (*there, numbered):
+        raise Refusal(f"{source.path} has no column {key}, which says what row a prediction is of")
     computed = [problem.instant] if absent and problem.instant else []
-    kept = tuple(name for name in problem.kept if name in there or name in computed)
+    kept = tuple(name for name in problem.kept if name in (*there, *computed, numbered))
     read = {name: kind for name, kind in problem.kept.items() if name in kept and name not in computed}
     read |= problem.asked if absent else inputs
-    refuse_types(source.schema, read, str(source.path))
+    refuse_types(source.schema, read, str(source.path), form)
     if clash := [name for name in scorer.written(np.empty((0, *scorer.task.shape))) if name in kept]:
         raise Refusal(f"{source.path} has a column {clash[0]}, as predictions have one: call it otherwise")
-    return Job(problem, scorer, "asked" if absent else "features", read, kept, history)
+    return Job(problem, scorer, "asked" if absent else "features", read, kept, history, numbered)
 
 
 def _some(names: list[str], most: int = 4) -> str:

@@ -1,7 +1,8 @@
 """Scores a table from file to file."""
 
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections import Counter
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,11 +40,15 @@ class Request:
 
 @dataclass(frozen=True)
 class Summary:
-    """How many rows were predicted and rejected, and the file that tells of those (None when there are none)."""
+    """How many rows were predicted and rejected, and the file that tells of those (None when there are none).
+
+    `outside` says of columns in how many predicted rows the value is outside of what is declared as a draft.
+    """
 
     predicted: int
     rejected: int
     rejects: Path | None
+    outside: Mapping[str, int]
 
 
 def predict(problem: Problem, scorer: Scorer, request: Request, say: Callable[[str], None] = lambda _: None) -> Summary:
@@ -55,16 +60,18 @@ def predict(problem: Problem, scorer: Scorer, request: Request, say: Callable[[s
     Raises `Refusal`: with status 2 when nothing was begun, with 1 after that; an earlier output stays as it is.
     """
     to = Sink(request.output)
-    source = open_source(request.input)
+    source = open_source(request.input, problem.form)
     if request.output.exists() and request.output.samefile(request.input):
         raise Refusal(f"{request.output} is both input and output: name another output")
     if to.rejects.exists() and to.rejects.samefile(request.input):
         raise Refusal(f"{request.input} is where rejected rows go: name another output")
     job = plan(problem, scorer, source, request.history and request.history.absolute())
     say(_told(job, source))
+    outside: Counter[str] = Counter()
     with to as sink, closing(_run(job, source, request)) as parts:
         for done in _counted(parts, source, say):
             sink.write(done.predictions, done.rejects)
+            outside.update(done.outside)
             if done.rejects and request.strict:
                 first = done.rejects[0]
                 raise Refusal(f"row {first.row} of {request.input}: {first.reasons}; nothing was written (--strict)", 1)
@@ -73,11 +80,11 @@ def predict(problem: Problem, scorer: Scorer, request: Request, say: Callable[[s
                 raise Refusal(f"{request.input} has no rows: nothing was written", 1)
             sink.write(job.of_none(source.schema), ())
         sink.finish()
-    return Summary(sink.rows, sink.rejected, sink.rejects if sink.rejected else None)
+    return Summary(sink.rows, sink.rejected, sink.rejects if sink.rejected else None, dict(outside))
 
 
 def _run(job: Job, source: Source, request: Request) -> Generator[Done]:
-    parts = source.parts(list(job.read))
+    parts = source.parts(job.columns)
     workers = min(request.workers or cpus(), source.most_parts)
     if request.engine == "dask":
         return engine.on_dask(job, parts, request.scheduler, request.workers or cpus())
@@ -87,6 +94,7 @@ def _run(job: Job, source: Source, request: Request) -> Generator[Done]:
 def _told(job: Job, source: Source) -> str:
     inputs = f"it has the {len(job.scorer.columns)} columns that the model reads"
     what = inputs if job.rows == "features" else f"it is a plan: features are computed from {job.history}"
+    what += f"; its rows are numbered, from 1, as {job.numbered}" if job.numbered else ""
     return f"{source.path}{source.note}: {what}; model {job.scorer.name} {job.scorer.version}, from {job.scorer.folder}"
 
 

@@ -16,6 +16,7 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from recommit import Refusal
+from recommit.rawtable.form import PLAIN, UNNAMED, Form
 
 BATCH_ROWS = 65_536
 """Rows in memory at once, for each process. More take more memory, and are scored a little faster."""
@@ -141,23 +142,28 @@ class Parquet:
 class Csv:
     """A CSV file whose first line has the names of its columns; an empty value is a missing one.
 
-    Values are separated by commas, or by what the first line has where it has no comma: semicolons, tabs or bars.
+    Values are separated as `form` says, else by commas, or by what the first line has where it has no comma:
+    semicolons, tabs or bars; in a .tsv file by tabs.
     """
 
     path: Path
+    form: Form | None = None
     rows: None = field(default=None, init=False)
 
     @cached_property
     def separator(self) -> str:
         """What separates values: a comma, unless the first line has none outside quotes and one of the others."""
+        form = self.form or PLAIN
+        if said := form.separator or ("\t" if self.path.suffix == ".tsv" else ""):
+            return said
         try:
             with self.path.open("rb") as file:
                 start = file.read(_BUFFER_BYTES)
         except OSError as error:
             raise Refusal(f"{self.path} cannot be read: {error.strerror}") from None
-        if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        if form.encoding == "utf-8" and start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             raise Refusal(f"{self.path} is no CSV file: {_NO_UTF8}")
-        unquoted = "".join(start.decode(errors="replace").lstrip("\ufeff\r\n").split('"')[::2])
+        unquoted = "".join(start.decode(form.encoding, errors="replace").lstrip("\ufeff\r\n").split('"')[::2])
         names = re.split(r"[\r\n]", unquoted, maxsplit=1)[0]
         found = [one for one in SEPARATORS if one in names] or [","]
         if found[0] != "," and len(found) > 1:
@@ -173,9 +179,15 @@ class Csv:
     @cached_property
     def schema(self) -> pa.Schema:
         """Its columns, all of them text."""
+        unnamed = UNNAMED if self.form else ""  # as `read_text` has it
+        return pa.schema([(" ".join(name.split()) or unnamed, pa.string()) for name in self._written])
+
+    @cached_property
+    def _written(self) -> list[str]:
+        """The names of its columns as they are written."""
         with self._open([], []) as reader:
             try:
-                return pa.schema([(name, pa.string()) for name in reader.schema.names])
+                return reader.schema.names
             except UnicodeDecodeError:
                 raise Refusal(f"{self.path} is no CSV file: {_NO_UTF8}") from None
 
@@ -188,11 +200,12 @@ class Csv:
         """Yields its blocks of lines, of which only `columns` are kept. Raises `Refusal` for what is not text."""
         torn: list[Reject] = []
         number = 1
-        with self._open(columns, torn) as reader:
-            nothing = reader.schema.empty_table()
+        written = [self._written[self.schema.names.index(name)] for name in columns]
+        with self._open(written, torn) as reader:
+            nothing = reader.schema.empty_table().rename_columns(list(columns))
             while True:
                 try:
-                    table = pa.Table.from_batches([reader.read_next_batch()])
+                    table = pa.Table.from_batches([reader.read_next_batch()]).rename_columns(list(columns))
                 except StopIteration:
                     break
                 except pa.ArrowException as error:
@@ -219,7 +232,9 @@ class Csv:
                 reader = pa.csv.open_csv(
                     self.path,
                     # With threads, rows left out come without their number.
-                    pa.csv.ReadOptions(use_threads=False, block_size=_BLOCK_BYTES),
+                    pa.csv.ReadOptions(
+                        use_threads=False, block_size=_BLOCK_BYTES, encoding=(self.form or PLAIN).encoding
+                    ),
                     pa.csv.ParseOptions(delimiter=self.separator, newlines_in_values=True, invalid_row_handler=skip),
                     pa.csv.ConvertOptions(
                         column_types=dict.fromkeys(columns, pa.string()),
@@ -237,8 +252,11 @@ class Csv:
 Source = Parquet | Csv
 
 
-def open_source(path: Path) -> Source:
-    """Returns the table at `path`; its suffix says what it is. Raises `Refusal` where it cannot be read."""
+def open_source(path: Path, form: Form | None = None) -> Source:
+    """Returns the table at `path`; its suffix says what it is, and `form` how a CSV file is written.
+
+    Raises `Refusal` where it cannot be read.
+    """
     try:
         there = path.is_file()
     except OSError as error:
@@ -248,10 +266,10 @@ def open_source(path: Path) -> Source:
     source: Source
     if path.suffix == ".parquet":
         source = Parquet(path)
-    elif path.suffix == ".csv":
-        source = Csv(path)
+    elif path.suffix in (".csv", ".tsv", ".txt"):
+        source = Csv(path, form)
     else:
-        raise Refusal(f"{path}: a table's name ends in .parquet or .csv")
+        raise Refusal(f"{path}: a table's name ends in .parquet, .csv, .tsv or .txt")
     twice = [name for name, times in Counter(source.schema.names).items() if times > 1 and name]
     if twice:
         raise Refusal(f"{path} has the column {', '.join(twice)} more than once: rename or drop it")

@@ -12,7 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recommit import Refusal
-from recommit.problem import Kind
+from recommit.columns import Kind
+from recommit.rawtable.form import Form
+from recommit.rawtable.values import instants, points, present
 
 Fault = tuple[int, str]
 """A row's place in its batch, from 0, and what is wrong with it."""
@@ -38,21 +40,27 @@ _TICKS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 _BELOW_MICROSECONDS = r"(\.\d{6})\d+"
 
 
-def refuse_types(schema: pa.Schema, kinds: Mapping[str, Kind], where: str) -> None:
+def refuse_types(schema: pa.Schema, kinds: Mapping[str, Kind], where: str, form: Form | None = None) -> None:
     """Raises `Refusal` when a column's type cannot hold the kind that it must be: no row of it could be used."""
-    wrong = [name for name, kind in kinds.items() if name in schema.names and not _fits(schema.field(name).type, kind)]
+    types = {name: schema.field(name).type for name in kinds if name in schema.names}
+    wrong = [name for name, found in types.items() if not _fits(found, kinds[name], form)]
     if wrong:
         found = "; ".join(f"{name} is {schema.field(name).type}, not {_WORDS[kinds[name]]}" for name in wrong)
         raise Refusal(f"{where}: {found}")
 
 
-def as_kind(values: pa.ChunkedArray, name: str, kind: Kind) -> tuple[pd.Series, list[Fault]]:
+def as_kind(values: pa.ChunkedArray, name: str, kind: Kind, form: Form | None = None) -> tuple[pd.Series, list[Fault]]:
     """Returns a column as float32, int64, text or datetime64[us, UTC], and the rows whose value is not of that `kind`.
 
     Such a row's value is a placeholder. A number, text or instant may be missing; a whole number may not. What a value
-    becomes does not depend on the other rows.
+    becomes does not depend on the other rows. Text is read as `ingest` reads a file of that `form`.
     """
+    if form and _written_out(values.type, kind):
+        values = values.cast(pa.string())
     values, undecoded = _plain(values, name, kind)
+    if form and _is_string(values.type):
+        values, misread = _of_form(values, name, kind, form)
+        undecoded += misread
     if kind == "text":
         return values.to_pandas(), undecoded
     convert = {"number": _number, "whole": _whole, "instant": _instant}[kind]
@@ -61,14 +69,36 @@ def as_kind(values: pa.ChunkedArray, name: str, kind: Kind) -> tuple[pd.Series, 
     return found, undecoded + [fault for fault in faults if fault[0] not in told]
 
 
-def _fits(found: pa.DataType, kind: Kind) -> bool:
+def _fits(found: pa.DataType, kind: Kind, form: Form | None) -> bool:
     if pa.types.is_dictionary(found):
         found = found.value_type
     if _is_string(found) or _is_binary(found) or pa.types.is_null(found):
         return True  # of numbers in a CSV file too
+    if form and _written_out(found, kind):
+        return True
     if kind == "instant":
         return pa.types.is_timestamp(found) and found.tz is not None
     return kind != "text" and (pa.types.is_integer(found) or pa.types.is_floating(found) or pa.types.is_decimal(found))
+
+
+def _written_out(found: pa.DataType, kind: Kind) -> bool:
+    """Whether values of a type are read by what they look like as text: where a form says what that means."""
+    if kind == "instant":
+        return pa.types.is_date(found) or (pa.types.is_timestamp(found) and found.tz is None)
+    return kind == "text" and (pa.types.is_integer(found) or pa.types.is_floating(found) or pa.types.is_boolean(found))
+
+
+def _of_form(values: pa.ChunkedArray, name: str, kind: Kind, form: Form) -> tuple[pa.ChunkedArray, list[Fault]]:
+    """Returns texts of a form as plain ones, or as instants, and the rows whose text is of another form."""
+    values = present(values)
+    if kind == "instant":
+        read = instants(values, form)
+        found = pa.chunked_array([pa.Array.from_pandas(read.found.dt.as_unit("us"))])
+        return found, _not_so(values, pa.array(read.wrong), name, kind)
+    if kind in ("number", "whole") and form.decimal == ",":
+        pointed, wrong = points(values)
+        return pointed, _not_so(values, pa.array(wrong), name, kind)
+    return values, []
 
 
 def _is_string(found: pa.DataType) -> bool:

@@ -26,11 +26,15 @@ class File:
 
 @dataclass(frozen=True, config=CLOSED)
 class Schema(File):
-    """What `validate` found: the number of rules, the rows of each table, and the number of rules that are broken."""
+    """What `validate` found: the number of rules, the rows of each table, and the number of rules that are broken.
+
+    `drafts` are the columns whose declared range or values are drafts.
+    """
 
     rules: int
     rows: dict[str, int]
     broken: int
+    drafts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, config=CLOSED)

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
+UNNAMED = "unnamed"
+"""The name of a column that has none."""
+
 
 @dataclass(frozen=True)
 class Form:

@@ -17,10 +17,8 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from recommit import Refusal
-from recommit.rawtable.form import PLAIN, Form
+from recommit.rawtable.form import PLAIN, UNNAMED, Form
 
-UNNAMED = "unnamed"
-"""The name of a column that has none."""
 _TEXTS, _PARQUET, _PACKED_AS = (".csv", ".tsv", ".txt"), (".parquet", ".pq"), (".gz", ".zip")
 ENDINGS = (*_TEXTS, *_PARQUET, *_PACKED_AS)
 """How the names of tables end."""

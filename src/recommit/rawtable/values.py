@@ -55,20 +55,29 @@ def numbers(texts: pa.ChunkedArray, decimal: str = ".") -> tuple[np.ndarray, np.
 
     `texts` are null where a value is missing. With a decimal comma, a point parts thousands.
     """
-    texts = pc.utf8_trim_whitespace(texts)
-    pattern = _WITH_COMMA if decimal == "," else _NUMBER
-    if decimal != ",":
-        try:
-            found = texts.cast(pa.float64()).to_numpy()
-            if np.isfinite(found[texts.is_valid().to_numpy()]).all():
-                return found, np.zeros(len(found), "bool")
-        except pa.ArrowInvalid:
-            pass
-    looks = pc.match_substring_regex(texts, pattern)
-    texts = pc.if_else(looks, texts, pa.scalar(None, texts.type))
     if decimal == ",":
-        texts = pc.replace_substring(pc.replace_substring(texts, ".", ""), ",", ".")
-    return texts.cast(pa.float64()).to_numpy(), _false(looks)
+        pointed, wrong = points(texts)
+        return pointed.cast(pa.float64()).to_numpy(), wrong
+    texts = pc.utf8_trim_whitespace(texts)
+    try:
+        found = texts.cast(pa.float64()).to_numpy()
+        if np.isfinite(found[texts.is_valid().to_numpy()]).all():
+            return found, np.zeros(len(found), "bool")
+    except pa.ArrowInvalid:
+        pass
+    looks = pc.match_substring_regex(texts, _NUMBER)
+    return pc.if_else(looks, texts, pa.scalar(None, texts.type)).cast(pa.float64()).to_numpy(), _false(looks)
+
+
+def points(texts: pa.ChunkedArray) -> tuple[pa.ChunkedArray, np.ndarray]:
+    """Numbers with a decimal comma, in which a point parts thousands, as texts with a point; null where there is none.
+
+    Then which texts are no such number, bool (n,).
+    """
+    texts = pc.utf8_trim_whitespace(texts)
+    looks = pc.match_substring_regex(texts, _WITH_COMMA)
+    texts = pc.if_else(looks, texts, pa.scalar(None, texts.type))
+    return pc.replace_substring(pc.replace_substring(texts, ".", ""), ",", "."), _false(looks)
 
 
 def all_whole(texts: pa.ChunkedArray) -> bool:

@@ -108,7 +108,7 @@ def _texts(
         documents=written,
         features=FEATURES if features else None,
         params=_flat(facts.params),
-        debts=[*_unasked(features), *(debt for document in written for debt in document.debts)],
+        debts=[*_unasked(features), *_drafts(facts, pages), *(debt for document in written for debt in document.debts)],
     )
     return texts
 
@@ -144,6 +144,13 @@ def _unasked(features: Sequence[Feature]) -> list[Debt]:
     names = [feature.name for feature in features if feature.unasked]
     title = f"whether {', '.join(names)} {'are' if len(names) > 1 else 'is'} known when the prediction is asked for"
     return [Debt("Features", title, FEATURES, missing="words")] if names else []
+
+
+def _drafts(facts: Facts, pages: Sequence[Page]) -> list[Debt]:
+    """Return a debt where ranges and values of columns are drafts; it leads to the page that lists them."""
+    names = facts.evidence["schema"].drafts if "schema" in facts.evidence else ()
+    title = f"whether what is declared of {', '.join(names)} holds for other rows"
+    return [Debt("Columns", title, page.path, missing="words") for page in pages if names and page.stage == "validate"]
 
 
 def _by_source(features: Sequence[Feature]) -> dict[str, list[Feature]]:

@@ -13,8 +13,8 @@ import pyarrow.compute as pc
 
 from recommit import Refusal
 from recommit.columns import Kind
-from recommit.rawtable.form import PLAIN, Form
-from recommit.rawtable.read import SEPARATORS, UNNAMED
+from recommit.rawtable.form import PLAIN, UNNAMED, Form
+from recommit.rawtable.read import SEPARATORS
 from recommit.rawtable.values import MISSING
 from recommit.template import look_split, look_target
 from recommit.template.look_columns import MOST_VALUES, Guess, as_instant, guess

@@ -46,7 +46,8 @@ def _head(look: Look, file: str) -> list[str]:
     return [
         f'"""The columns of {_plain(file)}: what each holds, when it is known, and which are features.',
         "",
-        f"A draft from {look.rows:,} rows: ranges and values are theirs, and prove nothing of later ones. A feature is",
+        f"A draft from {look.rows:,} rows: ranges and values are theirs, and prove nothing of later ones, so that one",
+        "beyond is told and not refused. Where you know a bound, write it and take draft=True out. A feature is",
         "UNASKED until you say that its value is known when the prediction is asked for: then write WITH_ROW.",
         *(["", "Guessed; where it is right, take the line out:", ""] if guessed else []),
         *(line for one in guessed for line in _wrapped(f"- {one.about}: {one.asks} Taken: {one.guess}.")),
@@ -91,6 +92,8 @@ def _arguments(line: Line, look: Look, constants: dict[str, str]) -> list[str]:
         found.append(f"within={_range(line)}")
     if kind == "text" and line.role in ("feature", "target") and line.distinct == len(line.values):
         found.append(f"values={constants.get(line.name) or _tuple(line.values)}")
+    if line.role in ("feature", "group") and found[-1].startswith(("within", "values")):
+        found.append("draft=True")
     if line.missing:
         found.append('missing="may be"')
     if line.role in ("key", "time", "group", "feature"):

@@ -41,8 +41,9 @@ def command(
     the answer (a probability, the most likely class with the probability of each, or a number), the set or the interval
     beside it, and the model's name, version and hash.
 
-    A row that breaks the schema goes to OUTPUT.rejects.csv with its number and the reasons. The output appears whole or
-    not at all; interrupted, it starts anew. It is the same to the last bit whatever the engine and the workers.
+    A value outside of a range that is declared as a draft is told. A row that breaks the schema goes to
+    OUTPUT.rejects.csv with its number and the reasons. The output appears whole or not at all; interrupted, it starts
+    anew. It is the same to the last bit whatever the engine and the workers.
 
     With --scheduler, that address is trusted: Dask sends code both ways. Its workers see the same files under the same
     paths, and run this commit's code; one that would give other bits is refused.
@@ -80,10 +81,12 @@ def command(
             raise Refusal(f"interrupted: nothing was written to {output}", 1) from None
     if as_json:
         rejects = str(summary.rejects) if summary.rejects else None
-        counts = {"predicted": summary.predicted, "rejected": summary.rejected}
+        counts = {"predicted": summary.predicted, "rejected": summary.rejected, "outside": summary.outside}
         click.echo(json.dumps(counts | {"output": str(output), "rejects": rejects}))
     else:
         left_out = f"; {summary.rejected:,} rows could not be scored: see {summary.rejects}" if summary.rejects else ""
         click.echo(f"{summary.predicted:,} predictions in {output}{left_out}")
+        for name, rows in summary.outside.items():
+            click.echo(f"{name}: in {rows:,} rows a value that the rows of the draft in columns.py did not have")
     if not summary.predicted:
         raise Refusal("no row could be scored", 1)

@@ -69,6 +69,7 @@ def test_rejected_rows_are_counted_in_what_it_says(project):
     assert json.loads(run("--json").stdout) == {
         "predicted": 39,
         "rejected": 1,
+        "outside": {},
         "output": "out.parquet",
         "rejects": "out.parquet.rejects.csv",
     }

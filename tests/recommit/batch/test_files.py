@@ -76,7 +76,7 @@ def test_a_plan_without_its_history_is_refused(boosting, score, tmp_path):
         ("rows.csv", b"a,b,a\n1,2,3\n", "has the column a more than once"),
         ("rows.csv", "parcel,road\n1,north\n".encode("utf-16"), "it is not in UTF-8: save it so"),
         ("rows.csv", "parcel,stra\xdfe\n1,north\n".encode("latin-1"), "it is not in UTF-8: save it so"),
-        ("rows.xlsx", b"?", "ends in .parquet or .csv"),
+        ("rows.xlsx", b"?", "ends in .parquet, .csv, .tsv or .txt"),
     ],
 )
 def test_what_is_no_table_is_refused_in_a_line(boosting, tmp_path, name, content, told):

@@ -10,6 +10,7 @@ from recommit import Refusal
 from recommit.batch.predict import Request, predict
 from recommit.batch.scorer import load_scorer
 from recommit.columns import ALWAYS, NEVER, Column, Table
+from recommit.rawtable.form import Form
 from tests.recommit.batch import world
 
 PARCELS = Table(
@@ -85,3 +86,35 @@ def test_a_table_that_lacks_a_column_is_refused_at_once(scorer, tmp_path):
     rows(5).drop(columns="kilos").to_parquet(tmp_path / "rows.parquet", index=False)
     with pytest.raises(Refusal, match=r"it lacks kilos"):
         predict(PLAIN, scorer, Request(tmp_path / "rows.parquet", tmp_path / "out.parquet", workers=1))
+
+
+def test_a_table_is_read_in_the_form_of_the_project(scorer, tmp_path):
+    """As `ingest` reads its first table: separator, decimal comma, words for a missing value, numbered rows."""
+    given = rows(50)
+    given.loc[7, "before"] = np.nan
+    of_project = replace(PLAIN, form=Form(separator=";", encoding="cp1252", decimal=",", numbered="parcel"))
+    asked = given.drop(columns="parcel").rename(columns={"before": " before "})
+    asked.assign(note="zölf").to_csv(
+        tmp_path / "rows.txt", sep=";", decimal=",", encoding="cp1252", na_rep="N/A", index=False
+    )
+    done = predict(of_project, scorer, Request(tmp_path / "rows.txt", tmp_path / "out.parquet", workers=1))
+    assert (done.predicted, done.rejected) == (50, 0)
+    found = pd.read_parquet(tmp_path / "out.parquet")
+    assert found["parcel"].tolist() == list(range(1, 51))
+    np.testing.assert_array_equal(found["prediction"], scorer.answer(build({}, given, 0)))
+
+
+def test_a_value_beyond_a_draft_is_scored_and_told_and_beyond_a_bound_rejected(scorer, tmp_path):
+    given = rows(20)
+    given.loc[3, "kilos"] = 1e6
+    given.to_csv(tmp_path / "rows.csv", index=False)
+    for draft, scored in ((True, (20, 0, {"kilos": 1})), (False, (19, 1, {}))):
+        parcels = replace(
+            PARCELS,
+            columns=tuple(
+                replace(one, within=(0, 1000), draft=draft) if one.name == "kilos" else one for one in PARCELS.columns
+            ),
+        )
+        of_draft = replace(PLAIN, rows=parcels, tables=(parcels,))
+        done = predict(of_draft, scorer, Request(tmp_path / "rows.csv", tmp_path / "out.parquet", workers=1))
+        assert (done.predicted, done.rejected, done.outside) == scored

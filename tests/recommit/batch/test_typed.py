@@ -1,11 +1,15 @@
 """What a value becomes, a number, an instant or a fault, does not depend on the values beside it."""
 
+import datetime as dt
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
 
-from recommit.batch.typed import as_kind
+from recommit import Refusal
+from recommit.batch.typed import as_kind, refuse_types
+from recommit.rawtable.form import Form
 from tests.recommit.batch import world
 
 NUMBERS = ["1", " 1 ", "1.", ".5", "+1", "-1e-3", "1e39", "1E400", "nan", "NaN", "-inf", "Infinity", None]
@@ -102,3 +106,52 @@ def test_a_whole_number_may_be_written_with_a_point_or_an_exponent_as_far_as_no_
     values, faults = as_kind(pa.chunked_array([[*WHOLE, "\u00a01"]]), "x", "whole")
     assert values.tolist() == [9007199254740993, 0, 7, 1000, 0, 0, 0]
     assert [row for row, _ in faults] == [1, 5, 6]
+
+
+@pytest.mark.parametrize(
+    ("kind", "form", "texts", "found"),
+    [
+        ("instant", Form(zone="Europe/Berlin"), ["2013-07-01 12:00", "2013-07-01 12:00Z"], ["10:00", "12:00"]),
+        ("instant", Form(day_first=True), ["01/07/2013 12:00", "2013-07-01 12:00"], ["12:00", "12:00"]),
+        ("number", Form(decimal=","), ["1.234,5", "-0,25"], [1234.5, -0.25]),
+        ("whole", Form(decimal=","), ["1.234", "7"], [1234, 7]),
+        ("text", Form(), ["N/A", "gold"], [None, "gold"]),
+    ],
+)
+def test_texts_of_a_form_are_read_as_ingest_reads_them(kind, form, texts, found):
+    values, faults = as_kind(pa.chunked_array([pa.array(texts, pa.string())]), "x", kind, form)
+    assert faults == []
+    said = values.dt.strftime("%H:%M") if kind == "instant" else values.astype("object").where(values.notna(), None)
+    assert said.tolist() == found
+
+
+@pytest.mark.parametrize(
+    ("kind", "form", "text"),
+    [
+        ("instant", Form(), "03/04/2013"),  # nothing says whether the day comes first, and other rows are not asked
+        ("instant", Form(zone="Europe/Berlin"), "2013-10-27 02:30"),
+        ("number", Form(decimal=","), "1.5"),
+    ],
+)
+def test_a_text_of_another_form_is_a_fault_of_its_row(kind, form, text):
+    _, faults = as_kind(pa.chunked_array([pa.array([text], pa.string())]), "x", kind, form)
+    assert [row for row, _ in faults] == [0]
+    assert text in faults[0][1]
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        (pa.array([dt.datetime(2013, 7, 1, 12)], pa.timestamp("us")), "instant"),
+        (pa.array([dt.date(2013, 7, 1)]), "instant"),
+        (pa.array([True]), "text"),
+    ],
+)
+def test_a_form_says_what_a_type_without_zone_or_words_means(values, kind):
+    schema = pa.schema([("x", values.type)])
+    with pytest.raises(Refusal):
+        refuse_types(schema, {"x": kind}, "rows.parquet")
+    refuse_types(schema, {"x": kind}, "rows.parquet", Form(zone="Europe/Berlin"))
+    found, faults = as_kind(pa.chunked_array([values]), "x", kind, Form(zone="Europe/Berlin"))
+    assert faults == []
+    assert str(found[0]) in ("2013-07-01 10:00:00+00:00", "2013-06-30 22:00:00+00:00", "true")

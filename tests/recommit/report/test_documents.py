@@ -219,3 +219,13 @@ def test_features_of_which_nobody_has_said_when_they_are_known_are_a_debt(
     said = "Features: whether carrier is known when the prediction is asked for"
     assert said in samples.text(found["index.html"])
     assert said not in samples.text(pages["index.html"])
+
+
+def test_ranges_that_are_drafts_are_a_debt_that_leads_to_them(tmp_path: Path) -> None:
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# Rules\nOf columns.")])
+    (tmp_path / "reports/notebooks").mkdir(parents=True)
+    nbformat.write(notebook, tmp_path / "reports/notebooks/validate.ipynb")
+    schema = samples.evidence()["schema"] | {"drafts": ["warm"]}
+    found = samples.shown(samples.project(tmp_path, deps=["reports/notebooks/validate.ipynb"], schema=schema))
+    assert "Columns: whether what is declared of warm holds for other rows" in samples.text(found["index.html"])
+    assert 'href="html/validate.html"' in found["index.html"]
