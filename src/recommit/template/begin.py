@@ -35,7 +35,9 @@ def begin(
     with source.at_hand() as table:
         texts = read_text(table, form)
         found = _interviewed(texts, said, form, ask) if ask else look(texts, said, form)
-        classes = sorted(set(present(texts[found.target]).to_pylist())) if found.task.kind == "classes" else ()
+        classes = (
+            sorted(set(present(texts[found.target]).drop_null().to_pylist())) if found.task.kind == "classes" else ()
+        )
         answers = answers_of(found, name, source.name_in(name), remote, tuple(classes))
         columns = {f"src/{answers.package}/columns.py": draft_columns(found, answers.data).encode()}
 
@@ -111,6 +113,12 @@ def answered(question: Question, answer: str, said: Said, form: Form, columns: C
         if answer not in ("first", "second"):
             raise Refusal(f"{question.about}: the answer {answer!r} is neither first nor second")
         return said, replace(form, repeated_hour=answer)  # type: ignore[arg-type]
+    if flag == "to-come":
+        if answer != "yes":
+            raise Refusal(
+                f"rows without {question.about} cannot be learned from: take them out of the file, or fill them"
+            )
+        return replace(said, to_come=True), form
     if flag == "horizon":
         return replace(said, horizon=_hours(answer)), form
     if flag == "time":

@@ -32,7 +32,8 @@ class Said:
 
     `known` maps columns to whether they are known when the prediction is asked for. `time` is "" where rows have none
     although a column looks like it. The target is known `horizon` hours after the prediction is asked for. `by` and
-    `as_of` are those of params.yaml, `zone` that of instants without one.
+    `as_of` are those of params.yaml, `zone` that of instants without one. `to_come`: the outcome of rows without a
+    target has not come yet.
     """
 
     target: str
@@ -46,6 +47,7 @@ class Said:
     by: str | None = None
     as_of: str | None = None
     zone: str | None = None
+    to_come: bool = False
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,8 @@ def look(texts: pa.Table, said: Said, form: Form = PLAIN) -> Look:
     form = replace(form, zone=said.zone or form.zone)
     _refuse_zone(form.zone)
     guesses = {name: guess(name, texts[name], form) for name in texts.column_names}
-    task = look_target.task_of(guesses[said.target], said.task, said.positive)
+    ended = guesses[said.target].values.notna().to_numpy()
+    task = look_target.task_of(guesses[said.target].of(ended), said.task, said.positive)
     time, group = _time(guesses, said), said.group
     if time is not None and (guesses[time].kind != "instant" or guesses[time].missing):
         guesses[time] = as_instant(time, texts[time], form)
@@ -137,16 +140,17 @@ def look(texts: pa.Table, said: Said, form: Form = PLAIN) -> Look:
     if group is not None:
         guesses[group] = _whole_group(guesses[group])
     key = _key(guesses, said, time, group)
-    truth = look_target.truth_of(guesses[said.target], task)
+    learned = {name: one.of(ended) for name, one in guesses.items()}
+    truth = look_target.truth_of(learned[said.target], task)
     roles = _roles(guesses, said, {"key": key, "time": time, "group": group})
-    told_by = _give_aways(guesses, roles, truth, task, said)
+    told_by = _give_aways(learned, roles, truth, task, said)
     lines = tuple(_line(guesses[name], *roles[name], told_by.get(name, ""), said) for name in texts.column_names)
-    split = _split(guesses, truth, task, time, group, form, said)
+    split = _split(learned, truth, task, time, group, form, said)
     form = _added(form, texts.column_names, task, key, time, said)
     if time is not None and said.horizon is None:
         form = replace(form, known_after_hours=_hours_apart(guesses[time].values))
     found = Look(texts.num_rows, lines, said, form, task, split, key or form.numbered, time, group, (), ())
-    told = (*_told(found, texts), *_unsplit(found, guesses, truth))
+    told = (*_told(found, texts), *_unsplit(found, learned, truth))
     return replace(found, told=told, questions=tuple(_questions(found, guesses)))
 
 
@@ -366,6 +370,8 @@ def _told(found: Look, texts: pa.Table) -> Iterator[str]:
     """What must be said aloud: what was assumed, and every column that the first fit is not given."""
     yield f"{found.target} is a {_KINDS[found.task.kind]}: {found.task.because}"
     yield f"the split: {found.split.because}"
+    if missing := _without_target(found):
+        yield f"{missing} have no {found.target}: they are taken as rows to come, predicted and not learned from"
     separator = (texts.schema.metadata or {}).get(b"separator", b",").decode()
     if separator != "," and not found.form.separator:
         yield f"columns are separated by a {SEPARATORS.get(separator, separator)}"
@@ -391,6 +397,12 @@ def _told(found: Look, texts: pa.Table) -> Iterator[str]:
         yield "no column is left as a feature: only the baseline can be fitted"
 
 
+def _without_target(found: Look) -> str:
+    """In how many rows the target is missing, in words; empty where it is in none."""
+    rows = round(found[found.target].missing * found.rows)
+    return f"{rows:,} of {found.rows:,} rows" if rows else ""
+
+
 _KINDS = {"binary": "yes-or-no question", "number": "number", "classes": "choice of classes"}
 
 
@@ -410,6 +422,9 @@ def _questions(found: Look, guesses: Mapping[str, Guess]) -> Iterator[Question]:
     said, target = found.said, found.target
     if found.task.doubt:
         yield Question(target, "a number, or classes?", found.task.kind, found.task.doubt, "--task")
+    if (missing := _without_target(found)) and not said.to_come:
+        asks = f"{missing} have none: is it still to come?"
+        yield Question(target, asks, "yes", "these rows are then predicted, and not learned from", "--to-come")
     if not found.task.sure and found.task.outcomes:
         no, yes = found.task.outcomes
         yield Question(target, f"is {yes!r} what is predicted, or {no!r}?", yes, "the rarer of the two", "--positive")

@@ -50,6 +50,10 @@ class Guess:
         """The share of rows without a value."""
         return float(self.values.isna().mean())
 
+    def of(self, rows: np.ndarray) -> "Guess":
+        """The same of some rows alone: bool, one per row."""
+        return self if rows.all() else replace(self, values=self.values[rows].reset_index(drop=True))
+
     @property
     def unique(self) -> bool:
         """Whether every row has a value, and no two the same."""

@@ -64,6 +64,8 @@ def _flags(look: Look) -> Iterator[tuple[str, str]]:
     yield "task", look.task.kind
     if look.task.outcomes:
         yield "positive", look.task.outcomes[1]
+    if look[look.target].missing:
+        yield "to-come", ""
     if look.time:
         yield "time", look.time
         yield "horizon", f"{form.known_after_hours:g}"

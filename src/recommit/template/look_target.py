@@ -41,18 +41,12 @@ class TaskGuess:
 def task_of(target: Guess, said: str | None, positive: str | None) -> TaskGuess:
     """Returns which kind of answer the target asks for; `said` and `positive` are what the user said of it.
 
-    Raises `Refusal` for a target that is missing somewhere, has one value, or cannot be what was said.
+    `target` is of the rows that have one. Raises `Refusal` for a target that has one value or none, or cannot be what
+    was said.
     """
-    values = target.values
-    if values.isna().any():
-        row, rows = int(np.flatnonzero(values.isna())[0]) + 1, int(values.isna().sum())
-        where = f"{rows:,} rows, the first row {row}" if rows > 1 else f"row {row}"
-        raise Refusal(
-            f"the target {target.name} is missing in {where}: take them out of the file, or fill them; no row is left "
-            "out without a word"
-        )
     if target.distinct < 2:
-        raise Refusal(f"the target {target.name} is {values.iloc[0]!r} in every row: there is nothing to learn")
+        what = f"{target.values.iloc[0]!r} in every row" if target.distinct else "missing in every row"
+        raise Refusal(f"the target {target.name} is {what}: there is nothing to learn")
     kind, because, doubt = _kind(target)
     if said is not None:
         _refuse_task(target, said)

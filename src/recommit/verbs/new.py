@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     type=click.FloatRange(min=0, min_open=True),
     help="How long after it the target is known.",
 )
+@click.option("--to-come", is_flag=True, help="Rows without a target are still to come: they are predicted.")
 @click.option("--known", metavar="COLUMN", multiple=True, help="Known when asked; may be given again.")
 @click.option("--not-known", metavar="COLUMN", multiple=True, help="Not known when asked; may be given again.")
 @click.option("--split", metavar="BY", help="day, week, month, quarter, or so many rows in order of time.")
@@ -82,7 +83,7 @@ def command(
         time="" if told["no_time"] else told["time"],
         known=dict.fromkeys(told["known"], True) | dict.fromkeys(told["not_known"], False),
         by=told["split"],
-        **{name: told[name] for name in ("key", "group", "task", "positive", "horizon", "as_of", "zone")},
+        **{name: told[name] for name in ("key", "group", "task", "positive", "horizon", "as_of", "zone", "to_come")},
     )
     form = Form(
         decimal=told["decimal"] or "",

@@ -54,3 +54,16 @@ def test_a_settled_row_without_its_outcome_is_refused(tables):
 
 def test_features_of_named_rows_are_built(tables):
     assert list(built(PROBLEM, tables, pd.Series([1003, 1001]), 2)["parcel"]) == [1001, 1003]
+
+
+def test_a_row_whose_outcome_may_be_missing_and_is_counts_as_to_come(tables):
+    parcels = replace(
+        world.PARCELS,
+        columns=tuple(
+            replace(c, known=("known_at",), missing="may be") if c.name == "late" else c for c in world.PARCELS.columns
+        ),
+    )
+    problem = replace(PROBLEM, rows=parcels, tables=(parcels, world.DELAYS))
+    tables["parcels"].loc[[3, 5], "late"] = pd.NA
+    assert set(settled(problem, tables, NOW, 2)["parcel"]) == {*range(1000, 1030)} - {1003, 1005}
+    assert list(to_come(problem, tables, NOW, 2)["parcel"]) == [1003, 1005, *range(1060, 1120)]

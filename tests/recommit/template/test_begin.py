@@ -259,6 +259,8 @@ def test_without_a_terminal_what_is_missing_is_named_and_not_asked(tmp_path: Pat
         ("--time", "at", "no", Said("t", time=""), Form()),
         ("--group", "who", "yes", Said("t", group="who"), Form()),
         ("--group", "who", "no", Said("t"), Form()),
+        ("--to-come", "t", "yes", Said("t", to_come=True), Form()),
+        ("--repeated-hour", "at", "second", Said("t"), Form(repeated_hour="second")),
         ("--key", "row", "guess", Said("t"), Form()),
         ("--key", "row", "a", Said("t", key="a"), Form()),
         ("--task", "t", "number", Said("t", task="number"), Form()),

@@ -283,3 +283,20 @@ def test_an_hour_that_clocks_show_twice_is_asked_and_not_an_error() -> None:
 def test_the_order_of_day_and_month_that_the_rows_told_is_kept_for_later_rows() -> None:
     dates = [f"{1 + day % 28:02d}/03/2013" for day in range(400)]
     assert seen(customers(date=dates), target="left").form.day_first is True
+
+
+@pytest.mark.parametrize("rows", [customers(), rentals(24 * 200)], ids=["no time", "time"])
+def test_rows_without_a_target_are_to_come_which_is_said_and_asked(rows: dict[str, object]) -> None:
+    target = "left" if "left" in rows else "cnt"
+    values = pd.Series(rows[target]).astype("object")
+    values.iloc[[*range(5), len(values) - 1]] = None
+    found = seen(rows | {target: values}, target=target)
+    whole = seen(rows, target=target)
+    [asked] = [one for one in found.questions if one.flag == "--to-come"]
+    assert f"6 of {len(values):,} rows have none" in asked.asks
+    assert any(line.startswith(f"6 of {len(values):,} rows have no {target}") for line in found.told)
+    assert found[target].missing > 0
+    assert [line.role for line in found.lines] == [line.role for line in whole.lines]
+    assert found.split.as_of == whole.split.as_of
+    said = seen(rows | {target: values}, target=target, to_come=True)
+    assert "--to-come" not in {one.flag for one in said.questions}
