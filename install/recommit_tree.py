@@ -32,11 +32,20 @@ def activate() -> None:
 
 
 def main() -> None:
-    """The `recommit` command: hand over to the current tree's own."""
+    """The `recommit` command: hand over to the current tree's own; outside of a project to that of this environment.
+
+    So `recommit new` runs anywhere. Every other verb then says itself that it needs a project.
+    """
+    clone = os.path.join(os.path.dirname(sys.prefix), "src")
+    if not root(os.getcwd()) and os.path.isdir(os.path.join(clone, "recommit")):
+        sys.path.append(clone)
     try:
         from recommit.cli import main as command
     except ModuleNotFoundError as error:
         if error.name not in ("recommit", "recommit.cli"):
             raise
-        sys.exit(f"recommit: no project (a folder with dvc.yaml and src) at or above {os.getcwd()}: go into one")
+        sys.exit(
+            f"recommit: no project (a folder with dvc.yaml and src) at or above {os.getcwd()}: go into one; a new "
+            "one is made from a clone of recommit: make new TO=FOLDER DATA=TABLE TARGET=COLUMN"
+        )
     command()

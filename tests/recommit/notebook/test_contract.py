@@ -218,7 +218,7 @@ def test_outside_a_project_the_command_says_so(tiny: TinyProject) -> None:
     (tiny.folder / "dvc.yaml").unlink()
     result = tiny.run()
     assert result.returncode != 0
-    assert "no project" in result.stderr
+    assert "go into" in result.stderr
 
 
 def test_a_mistyped_secret_is_not_shown(tiny: TinyProject) -> None:
