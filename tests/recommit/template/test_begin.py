@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -190,6 +191,41 @@ def test_a_table_that_is_none_gets_a_line_and_leaves_nothing(
     assert reason in str(result.exception)
     assert "\n" not in str(result.exception)
     assert [path.name for path in (tmp_path / "deep/down").iterdir()] == ["hire.csv"]
+
+
+@pytest.mark.parametrize(
+    ("content", "words", "reason"),
+    [
+        (b"busy" + b",x" * 10 + b"\nyes" + b",1" * 10, [], "x (10 times)"),
+        ("busy,where\nyes,K\u00f6ln\n".encode("cp1252"), [], "--encoding"),
+        ("busy,where\nyes,K\u00f6ln\n".encode("utf-16"), [], "--encoding utf-16"),
+        (b"busy;warm\nyes;1,5\nno;2,5\n", [], "--decimal"),
+        (b"busy,at\nyes,03/04/2013\nno,05/06/2013\n", [], "--day-first or --month-first"),
+        (b"busy,at\nyes,2023-01-01\nno,soon\n", ["--time", "at"], "no instant in 1 row"),
+        (b"", [], "it is empty"),
+        (b"busy,warm\nyes,1\nno,2,3\n", [], "a row is torn"),
+    ],
+    ids=["ten of one name", "cp1252", "utf-16", "decimal comma", "day or month", "no instant", "empty", "torn"],
+)
+def test_a_file_that_cannot_be_read_as_it_is_names_what_helps(
+    tmp_path: Path, content: bytes, words: list[str], reason: str
+) -> None:
+    (tmp_path / "hire.csv").write_bytes(content)
+    flags = ["--data", str(tmp_path / "hire.csv"), "--target", "busy", "--yes", *words]
+    result = CliRunner().invoke(command, [str(tmp_path / "bikes"), *flags])
+    assert isinstance(result.exception, Refusal)
+    assert reason in str(result.exception)
+    assert "\n" not in str(result.exception)
+    assert [path.name for path in tmp_path.iterdir()] == ["hire.csv"]
+
+
+def test_a_table_larger_than_memory_gets_a_line_that_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("recommit.rawtable.read.psutil.virtual_memory", lambda: SimpleNamespace(available=1000))
+    result = new(tmp_path / "bikes")
+    assert "start with some of its rows" in str(result.exception)
+    assert [path.name for path in tmp_path.iterdir()] == ["hire.csv"]
 
 
 def test_rows_at_irregular_times_have_a_horizon_of_a_part_of_an_hour(tmp_path: Path) -> None:
