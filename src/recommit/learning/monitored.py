@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from recommit.columns import Column, Table
+from recommit.columns import Column, Table, clocks_of
 from recommit.learning.periods import Monitored
 from recommit.problem import Problem
 
@@ -16,7 +16,15 @@ def monitored(problem: Problem) -> Mapping[str, Monitored]:
         return {}
     rows, target = problem.rows, problem.target
     return {
-        rows.name: of_table(rows, problem.event, rows.keys[0], (problem.key,), label=target),
+        rows.name: of_table(
+            rows,
+            problem.event,
+            rows.keys[0],
+            (problem.key,),
+            label=target,
+            late=tuple(one.name for one in rows.columns if problem.known in clocks_of(one)),
+            late_after=str(problem.known),
+        ),
         problem.features.name: of_table(
             problem.features,
             problem.instant,
@@ -25,6 +33,7 @@ def monitored(problem: Problem) -> Mapping[str, Monitored]:
             label=target,
             predictors=tuple(problem.catalogue.all),
             made_from=rows.name,
+            whole=False,
         ),
     }
 

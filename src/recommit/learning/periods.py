@@ -67,7 +67,8 @@ class Monitored:
     `daily` too peak at much the same hour, since the sun makes them. Most rows themselves are at much the same hour of
     the zone `rows_follow`. Each pair of columns in `related` belongs together. What is in `predictors` is known in
     advance, and tells the column `label`, a yes or no or a number, in part. `made_from` names the table for each row of
-    which this one has a row of the same `key` and, where both know it, the same label.
+    which this one has a row of the same `key` and, where both know it, the same label. Where it is not `whole`, rows
+    whose label came late are not in it: neither volume nor gaps are looked at.
     """
 
     at: str
@@ -87,6 +88,7 @@ class Monitored:
     label: str = ""
     predictors: tuple[str, ...] = ()
     made_from: str = ""
+    whole: bool = True
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -246,9 +248,11 @@ def describe(period: Period, monitored: Monitored, clock: pd.Timestamp) -> Itera
         for value, count in zip(period.values[column], counts.T, strict=True):
             yield column, "share", value, _ratio(period.blocks, count, known)
     repeat = period.rows["__repeat"].to_numpy(dtype="float64")
-    yield "", "volume", "", _ratio(period.blocks, _by_day(period, 1 - repeat), np.ones(period.blocks.number))
+    if monitored.whole:
+        yield "", "volume", "", _ratio(period.blocks, _by_day(period, 1 - repeat), np.ones(period.blocks.number))
     yield "", "repeated", "", _ratio(period.blocks, _by_day(period, repeat), _by_day(period, np.ones(len(repeat))))
-    yield from _freshness(period, monitored)
+    if monitored.whole:
+        yield from _freshness(period, monitored)
 
 
 def weekly_medians(period: Period, column: str, seed: int) -> list[Interval]:

@@ -45,6 +45,7 @@ from recommit.learning.calendar import Calendar
 from recommit.learning.intervals import blocks
 from recommit.learning.periods import Monitored, Number, Period, What, describe, periods, value_counts, weekly_medians
 from recommit.learning.reference import RELATIVE, Key, Measured, Series, Smallest
+from recommit.learning.split import Splitter
 from recommit.problem import Problem
 
 LEAST_PERIODS = 3  # with fewer there is at most one difference between periods, too few to tell how periods differ
@@ -131,11 +132,15 @@ def reports(
     smallest: Smallest,
     seed: int,
     level: float = LEVEL,
+    owed: Mapping[str, pd.DataFrame] | None = None,
 ) -> dict[str, Report]:
-    """Return the `report` of each monitored table by name. A derived table is compared with its source as well."""
-    found = {}
+    """Return the `report` of each monitored table by name. A derived table is compared with its source as well.
+
+    `owed` holds, by a source's name, those of its rows that must be in a derived table; by default all of them.
+    """
+    found, sources = {}, {**tables, **(owed or {})}
     for name, what in monitored.items():
-        source = (tables[what.made_from], monitored[what.made_from]) if what.made_from else None
+        source = (sources[what.made_from], monitored[what.made_from]) if what.made_from else None
         found[name] = report(tables[name], what, name, calendar, clock, smallest, seed, level, source)
     return found
 
@@ -167,6 +172,17 @@ def tracked(problem: Problem, table: pd.DataFrame) -> pd.DataFrame:
     """Return `table` with the target, where it has it, as `Task.tracked` gives it."""
     target = problem.target
     return table.assign(**{target: problem.task.tracked(table[target])}) if target in table else table
+
+
+def owed(problem: Problem, splits: Splitter, rows: pd.DataFrame) -> pd.DataFrame:
+    """Return those of `rows`, as known at the clock, that are learned from or judged on: their label came in time.
+
+    Where rows themselves do not say when a prediction is asked for, these are all rows.
+    """
+    if not {problem.instant, problem.known} <= {*rows}:
+        return rows
+    split = splits.test(rows[rows[problem.target].notna()])
+    return pd.concat([split.train, split.test])
 
 
 def mean_by_period(counted: pd.Series, at: pd.Series, calendar: Calendar, seed: int) -> dict[str, Interval]:

@@ -8,7 +8,6 @@ from recommit import Refusal
 from recommit.check.declared import Declared
 from recommit.check.deps import write_deps
 from recommit.check.findings import check
-from recommit.project.dvc import dvc, reason_of
 from recommit.project.git import git, run
 
 
