@@ -126,8 +126,7 @@ def _telling_gaps(problem: Problem, rows: pd.DataFrame) -> list[str]:
     """Return the columns whose missing values tell the outcome, where there are kinds of outcomes."""
     kind = problem.rows[problem.target].kind
     found: dict[str, None] = {}
-    if kind == "text":
-        rows = rows[rows[problem.target].notna()]
+    rows = rows[rows[problem.target].notna()]
     for asked in problem.task.questions(rows[problem.target]).values() if kind in ("boolean", "text") else ():
         found |= dict.fromkeys(outcome_in_gaps(rows.assign(**{problem.target: asked}), problem.rows, problem.target))
     return list(found)

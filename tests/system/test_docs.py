@@ -19,6 +19,8 @@ NOT_RUN |= {
     "make new TO=../visibility DATA=weather.csv TARGET=visib": "make --dry-run new",
     "make wheel": "make -n wheel",
 }
+NOT_RUN |= {f"dvc {verb}": f"dvc {verb} --help" for verb in ("add", "import-url", "import-db", "update")}
+NOT_RUN |= {"make .venv/sql.stamp": "make --dry-run .venv/sql.stamp"}
 NOT_RUN |= {"recommit update WHEEL": "recommit update --help"}
 NOT_RUN |= {f"recommit {verb}": f"recommit {verb} --help" for verb in ("run", "predict", "promote", "rollback")}
 

@@ -14,6 +14,7 @@ from recommit.learning.splits import splitter
 from recommit.plain import feature_table, own_columns
 from recommit.problem import Problem
 from recommit.task import Binary
+from recommit.validation import check
 
 ROWS = Table(
     "rows",
@@ -95,3 +96,9 @@ def test_rows_that_are_due_and_lost_on_the_way_are_flagged() -> None:
     rows = hourly(5 * 24)
     lost = rows["at"].between("2023-09-05", "2023-09-20")
     assert ("2023-09", "kept") in [(flag.period, flag.what) for flag in flags(rows, lost)]
+
+
+def test_rows_without_a_label_pass_the_checks_of_the_tables() -> None:
+    rows = hourly(24)
+    rows.loc[[3, 5], "busy"] = pd.NA
+    assert check(PROBLEM, {"rows": rows}).empty
