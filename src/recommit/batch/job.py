@@ -174,8 +174,11 @@ def _read(declared: tuple[Table, ...], folder: Path, changed: tuple[int, ...]) -
     return read_history(declared, folder)
 
 
-def plan(problem: Problem, scorer: Scorer, source: Source, history: Path | None) -> Job:
+def plan(problem: Problem, scorer: Scorer, source: Source, history: Path | None, features: bool = False) -> Job:
     """Returns how a table is to be scored. Its columns tell: the model's inputs, or else those of rows asked.
+
+    Where people write rows in a form of their own, columns may be called like the features that are computed from
+    them: then a table that has both is of rows, unless it is said to hold `features`.
 
     Raises `Refusal` when it has neither, and names what is missing; when a column is of the wrong type; when the model
     is of another problem.
@@ -189,23 +192,24 @@ def plan(problem: Problem, scorer: Scorer, source: Source, history: Path | None)
     inputs: dict[str, Kind] = {name: "number" if kind == "number" else "text" for name, kind in scorer.columns.items()}
     absent = [name for name in inputs if name not in there]
     unasked = [name for name in problem.asked if name not in (*there, numbered)]
+    asked = bool(absent) or (form is not None and not unasked and not features)
     if absent and unasked:
         raise Refusal(
             f"{source.path} is neither a plan, whose features are computed (it lacks {_some(unasked)}), "
             f"nor a table of the model's inputs (it lacks {_some(absent)})"
         )
-    if absent and history is None and problem.history:
+    if asked and history is None and problem.history:
         raise Refusal(f"{source.path} is a plan, and no folder of history is given to compute its features from")
     if key not in (*there, numbered):
         raise Refusal(f"{source.path} has no column {key}, which says what row a prediction is of")
-    computed = [problem.instant] if absent and problem.instant else []
+    computed = [problem.instant] if asked and problem.instant else []
     kept = tuple(name for name in problem.kept if name in (*there, *computed, numbered))
     read = {name: kind for name, kind in problem.kept.items() if name in kept and name not in computed}
-    read |= problem.asked if absent else inputs
+    read |= problem.asked if asked else inputs
     refuse_types(source.schema, read, str(source.path), form)
     if clash := [name for name in scorer.written(np.empty((0, *scorer.task.shape))) if name in kept]:
         raise Refusal(f"{source.path} has a column {clash[0]}, as predictions have one: call it otherwise")
-    return Job(problem, scorer, "asked" if absent else "features", read, kept, history, numbered)
+    return Job(problem, scorer, "asked" if asked else "features", read, kept, history, numbered)
 
 
 def _some(names: list[str], most: int = 4) -> str:

@@ -25,7 +25,8 @@ class Request:
     """What is to be scored, where to, and how; the features of a plan are computed from the tables in `history`.
 
     Without `workers`, there are as many processes as CPUs; fewer when there are fewer parts. `strict` writes nothing
-    when any row cannot be scored. Where the input `may_be_empty`, no rows give a table of no predictions.
+    when any row cannot be scored. Where the input `may_be_empty`, no rows give a table of no predictions. `features`:
+    it holds the model's inputs, even if it has the columns of rows too.
     """
 
     input: Path
@@ -33,6 +34,7 @@ class Request:
     history: Path | None = None
     strict: bool = False
     may_be_empty: bool = False
+    features: bool = False
     engine: Literal["local", "dask"] = "local"
     workers: int | None = None
     scheduler: str | None = None
@@ -65,7 +67,7 @@ def predict(problem: Problem, scorer: Scorer, request: Request, say: Callable[[s
         raise Refusal(f"{request.output} is both input and output: name another output")
     if to.rejects.exists() and to.rejects.samefile(request.input):
         raise Refusal(f"{request.input} is where rejected rows go: name another output")
-    job = plan(problem, scorer, source, request.history and request.history.absolute())
+    job = plan(problem, scorer, source, request.history and request.history.absolute(), request.features)
     say(_told(job, source))
     outside: Counter[str] = Counter()
     with to as sink, closing(_run(job, source, request)) as parts:
@@ -93,7 +95,8 @@ def _run(job: Job, source: Source, request: Request) -> Generator[Done]:
 
 def _told(job: Job, source: Source) -> str:
     inputs = f"it has the {len(job.scorer.columns)} columns that the model reads"
-    what = inputs if job.rows == "features" else f"it is a plan: features are computed from {job.history}"
+    origin = job.history if job.problem.history else "its own columns"
+    what = inputs if job.rows == "features" else f"it is a plan: features are computed from {origin}"
     what += f"; its rows are numbered, from 1, as {job.numbered}" if job.numbered else ""
     return f"{source.path}{source.note}: {what}; model {job.scorer.name} {job.scorer.version}, from {job.scorer.folder}"
 

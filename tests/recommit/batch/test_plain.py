@@ -7,8 +7,10 @@ import pandas as pd
 import pytest
 
 from recommit import Refusal
+from recommit.batch.job import plan
 from recommit.batch.predict import Request, predict
 from recommit.batch.scorer import load_scorer
+from recommit.batch.source import open_source
 from recommit.columns import ALWAYS, NEVER, Column, Table
 from recommit.rawtable.form import Form
 from tests.recommit.batch import world
@@ -118,3 +120,19 @@ def test_a_value_beyond_a_draft_is_scored_and_told_and_beyond_a_bound_rejected(s
         of_draft = replace(PLAIN, rows=parcels, tables=(parcels,))
         done = predict(of_draft, scorer, Request(tmp_path / "rows.csv", tmp_path / "out.parquet", workers=1))
         assert (done.predicted, done.rejected, done.outside) == scored
+
+
+@pytest.mark.parametrize(
+    ("form", "features", "taken"),
+    [(None, False, "features"), (Form(), False, "asked"), (Form(), True, "features")],
+    ids=["no form", "a form", "said to hold features"],
+)
+def test_a_table_with_the_columns_of_rows_and_of_features_is_of_rows_where_people_write_it(
+    scorer, tmp_path, form, features, taken
+):
+    """A text that the model does not know is then made `unknown` by `build`, as it was in training."""
+    given = rows(5)
+    given.join(build({}, given, 0).drop(columns="parcel")).to_csv(tmp_path / "rows.csv", index=False)
+    of_project = replace(PLAIN, form=form)
+    job = plan(of_project, scorer, open_source(tmp_path / "rows.csv", form), None, features)
+    assert job.rows == taken
