@@ -118,6 +118,30 @@ def test_its_results_are_proved_on_the_installed_machinery(begun: Begun) -> None
     assert re.search(r"(\d+) outputs of 2 stages: \1 identical", said), said
 
 
+LEFT_OUT = ("quality", "search", "importance", "staleness", "robustness")
+
+
+@pytest.mark.system
+def test_one_line_leaves_stages_out_the_decision_says_so_and_it_brings_them_back_to_the_byte(begun: Begun) -> None:
+    file = begun.folder / "params.yaml"
+    params = file.read_text()
+    file.write_text(params.replace(": false", ": true"))
+    said = begun.run("dvc", "repro").stdout
+    ran = {stage.partition("@")[0] for stage in re.findall(r"Running stage '(.+?)'", said)}
+    assert ran == {*LEFT_OUT, "gate", "report"}
+    rules = {rule["rule"]: rule for rule in begun.json("models/decision.json")["rules"]}
+    for rule, stage in {"quality": "quality", "staleness": "staleness", "directions": "robustness"}.items():
+        assert (rules[rule]["answer"], rules[rule]["value"]) == ("unknown", None)
+        assert f"the stage {stage} is left out by leave_out in params.yaml" in rules[rule]["reason"]
+    assert "leaves out importance, quality, robustness, search" in (begun.folder / "reports/index.html").read_text()
+    begun.run("git", "commit", "--quiet", "--all", "--message", "fewer stages")
+    said = begun.run("recommit", "verify", *[f"--stage={stage}" for stage in ("quality", "gate")], check=False).stdout
+    assert re.search(r"(\d+) outputs of 2 stages: \1 identical", said), said
+    file.write_text(params)
+    begun.run("dvc", "repro")
+    assert begun.run("git", "diff", "--stat", "HEAD~1").stdout == ""
+
+
 @pytest.mark.system
 def test_a_project_can_be_begun_where_only_the_wheel_is(begun: Begun) -> None:
     """The machinery that wrote it was the wheel's own, and the new project keeps the very same wheel."""

@@ -15,7 +15,8 @@ from recommit.check.uses import Code, files_named
 from recommit.notebook.contract import ContractError, check_contract
 from recommit.project.dvcyaml import templates
 from recommit.project.files import REQUIREMENTS
-from recommit.project.params import declared_values, leaves
+from recommit.project.left_out import refuse_others
+from recommit.project.params import LEAVE_OUT, declared_values, leaves
 from recommit.project.pipeline import Stage, is_in
 from recommit.project.yaml import read_params
 
@@ -33,6 +34,7 @@ def check(declared: Declared) -> list[Finding]:
         *_described(declared),
         *declared.unreadable,
         *_noise(declared),
+        *_left_out(declared),
         *_contracts(declared),
     ]
     for stage in declared.stages:
@@ -127,6 +129,23 @@ def _contracts(declared: Declared) -> Iterator[Finding]:
             where = f"{stage.notebook} (stage {stage.name})" if notebook else entry_of(stage)
             yield from (Finding(where, what) for what in problems if (stage.notebook, what) not in told)
             told |= {(stage.notebook, what) for what in problems}
+
+
+def _left_out(declared: Declared) -> Iterator[Finding]:
+    """Yields what params.yaml may not leave out, and stages that would not run when `leave_out` changes."""
+    try:
+        refuse_others(declared.folder)
+    except Refusal as refusal:
+        where, _, what = str(refusal).partition(": ")
+        yield Finding(where, what)
+        return
+    params = {stage.family: stage.params for stage in declared.stages}
+    for name in read_params(declared.folder).get(LEAVE_OUT, {}):
+        key = f"{LEAVE_OUT}.{name}"
+        if name not in params:
+            yield Finding("params.yaml", f"it has {key}, and dvc.yaml has no stage {name}: take it out")
+        elif key not in params[name]:
+            yield Finding(f"dvc.yaml: stage {name}", f"params.yaml has {key}: declare it in the stage's params")
 
 
 def _undeclared_files(stage: Stage, code: Code) -> Iterator[Finding]:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import date
 from pathlib import Path, PurePath
 from typing import Any, TypeVar, get_args, get_type_hints
@@ -26,19 +27,20 @@ _AGAIN = "`dvc repro` makes it anew"
 class Evidence:
     """All evidence that the gate reads: what stages found, by the names of their files, and the files' hashes.
 
-    What may be None is of a stage that a project may leave out, and must where its rows have no time.
+    What may be LeftOut is of a stage that params.yaml may leave out. What may be None is of a stage that dvc.yaml need
+    not have, and cannot where rows have no time.
     """
 
     schema: stages.Schema
-    quality: stages.Quality | None
+    quality: stages.Quality | stages.LeftOut | None
     leakage: stages.Leakage
     point_in_time: stages.PointInTime | None
     selection: stages.Selection
     parity: stages.Parity
     test: stages.Test
     slices: stages.Slices
-    staleness: stages.Staleness | None
-    robustness: stages.Robustness
+    staleness: stages.Staleness | stages.LeftOut | None
+    robustness: stages.Robustness | stages.LeftOut
     hashes: dict[str, str]
     """MD5 of each file in the folder, by its path in there."""
 
@@ -55,6 +57,9 @@ KINDS: Mapping[str, type[File]] = {
     "models/fits/*.json": stages.Fit,
 }
 """The type of each file, by its path in the project."""
+
+
+_MAY_BE_LEFT_OUT = (stages.Quality, stages.Advice, stages.Importance, stages.Staleness, stages.Robustness)
 
 
 def kind_of(path: PurePath) -> type[File] | None:
@@ -76,11 +81,13 @@ def write(path: Path, found: Any) -> None:
 
 def read(path: Path, kind: type[Kind]) -> Kind:
     """The evidence in the file `path`. Raises Refusal where it is missing or not what a stage writes as `kind`."""
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        raise Refusal(f"{path} is missing: `dvc repro` makes it") from None
-    return parse(content, kind, path)
+    return parse(_content(path), kind, path)
+
+
+def parse_unless_left_out(content: bytes, kind: type[Kind], name: PurePath | str) -> Kind | stages.LeftOut:
+    """The evidence in the bytes of the file `name`, or that its stage is left out, where that may be of this `kind`."""
+    left_out = kind in _MAY_BE_LEFT_OUT and _says_left_out(content)
+    return parse(content, stages.LeftOut, name) if left_out else parse(content, kind, name)
 
 
 def parse(content: bytes, kind: type[Kind], name: PurePath | str) -> Kind:
@@ -101,11 +108,14 @@ def parse(content: bytes, kind: type[Kind], name: PurePath | str) -> Kind:
 def gather(folder: Path) -> Evidence:
     """All evidence of `folder` that the gate reads.
 
-    Raises Refusal for a file that is not as declared, or is missing and not of a stage that may be left out.
+    Raises Refusal for a file that is not as declared, or is missing and not of a stage that dvc.yaml need not have.
     """
     files = {name: folder / f"{name}.json" for name in _GATE}
     absent = {name for name in _OPTIONAL if not files[name].exists()}
-    found: dict[str, Any] = {name: None if name in absent else read(files[name], kind) for name, kind in _GATE.items()}
+    found: dict[str, Any] = {
+        name: None if name in absent else parse_unless_left_out(_content(files[name]), kind, files[name])
+        for name, kind in _GATE.items()
+    }
     hashes = {file.relative_to(folder).as_posix(): md5_of(file) for file in sorted(folder.rglob("*.json"))}
     return Evidence(**found, hashes=hashes)
 
@@ -113,6 +123,20 @@ def gather(folder: Path) -> Evidence:
 def plain(found: Any) -> Any:
     """What a file of evidence, or of metrics, holds: mappings, lists, texts and rounded numbers."""
     return _rounded(TypeAdapter(Any).dump_python(found))
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise Refusal(f"{path} is missing: `dvc repro` makes it") from None
+
+
+def _says_left_out(content: bytes) -> bool:
+    with suppress(ValueError, RecursionError):
+        found = json.loads(content)
+        return isinstance(found, dict) and "left_out" in found
+    return False
 
 
 def _first(error: ValidationError) -> str:

@@ -25,6 +25,13 @@ class File:
 
 
 @dataclass(frozen=True, config=CLOSED)
+class LeftOut(File):
+    """What a stage writes that `leave_out` in params.yaml leaves out: nothing was measured. `left_out` is its name."""
+
+    left_out: str
+
+
+@dataclass(frozen=True, config=CLOSED)
 class Schema(File):
     """What `validate` found: the number of rules, the rows of each table, and the number of rules that are broken.
 

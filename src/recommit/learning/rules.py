@@ -12,7 +12,7 @@ from recommit.evidence.decision import Point
 from recommit.evidence.files import Evidence
 from recommit.evidence.numbers import Interval
 from recommit.evidence.scores import SCORES
-from recommit.evidence.stages import Compared, Flag, Leak, Moved
+from recommit.evidence.stages import Compared, Flag, Leak, LeftOut, Moved, Quality, Robustness, Staleness
 from recommit.learning.intervals import LEAST_BLOCKS, LEAST_ROWS
 
 
@@ -55,8 +55,8 @@ def _quality(evidence: Evidence, bound: float) -> Found:
     quality, ends = evidence.quality, evidence.test.period.ends
     if ends is None:
         return NO_TIME
-    if quality is None:
-        return _left_out("quality")
+    if not isinstance(quality, Quality):
+        return _left_out("quality", quality)
     judged = quality.judged
     flags = [flag for flag in quality.flags if flag.period == judged]
     if quality.until != ends:
@@ -186,18 +186,22 @@ def _worst_slice(evidence: Evidence, bound: float) -> Found:
 def _staleness(evidence: Evidence, bound: float) -> Found:
     if evidence.test.period.starts is None:
         return NO_TIME
-    if evidence.staleness is None:
-        return _left_out("staleness")
+    if not isinstance(evidence.staleness, Staleness):
+        return _left_out("staleness", evidence.staleness)
     age = evidence.staleness.candidate.age_days
     return Found(age, age <= bound, f"its training rows end {age:g} days before the test")
 
 
-def _left_out(stage: str) -> Found:
-    return Found(None, None, f"not measured: the stage {stage} is left out")
+def _left_out(stage: str, found: LeftOut | None) -> Found:
+    """Return that nothing was measured: params.yaml leaves out the stage, or dvc.yaml does not have it."""
+    by = "by leave_out in params.yaml" if found else "of dvc.yaml"
+    return Found(None, None, f"not measured: the stage {stage} is left out {by}")
 
 
 def _directions(evidence: Evidence, bound: float) -> Found:
     robust = evidence.robustness
+    if not isinstance(robust, Robustness):
+        return _left_out("robustness", robust)
     if not robust.finite:
         return Found(1, False, "some input gives no answer at all")
     tested = robust.directions
@@ -247,9 +251,12 @@ def _refused_alike(kind: str, one: Compared) -> bool:
 def _one_candidate(evidence: Evidence, bound: float) -> Found:
     candidate = evidence.test.candidate
     about = {"selection": evidence.selection.chosen, "parity": evidence.parity.fit}
-    about |= {"staleness": evidence.staleness.fit} if evidence.staleness else {}
-    about |= {"robustness": evidence.robustness.fit}
-    hashes = {"parity": evidence.parity.md5, "robustness": evidence.robustness.md5}
+    hashes = {"parity": evidence.parity.md5}
+    if isinstance(evidence.staleness, Staleness):
+        about |= {"staleness": evidence.staleness.fit}
+    if isinstance(evidence.robustness, Robustness):
+        about |= {"robustness": evidence.robustness.fit}
+        hashes |= {"robustness": evidence.robustness.md5}
     other = [f"{file} is about {name}" for file, name in about.items() if name != candidate.fit]
     other += [f"{file} is about another file" for file, md5 in hashes.items() if md5 != candidate.md5]
     words = f"{', '.join(about)} are about {candidate.fit}, as the test's numbers are"

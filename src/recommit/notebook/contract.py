@@ -11,7 +11,7 @@ from typing import Any
 from nbformat import NotebookNode
 
 from recommit import Refusal
-from recommit.project.params import declared_values
+from recommit.project.params import notebook_values
 from recommit.project.pipeline import Stage
 
 _SECRET = re.compile(r"passw(or)?d|passphrase|secret|credential|token$|(api|access|private)_?key|_pwd$", re.IGNORECASE)
@@ -49,7 +49,7 @@ def check_contract(folder: Path, notebook: NotebookNode, stage: Stage, siblings:
     `folder` is the project, `siblings` are all stages that run the notebook. If the parameters cell of a matrix stage
     names an item, its literal defaults are those of this item, and are compared when this item runs.
     """
-    values = declared_values(stage, folder)
+    values = notebook_values(stage, folder)
     problems = list(_secrets(values))
     if problems:  # these alone: another message could show the secret
         raise ContractError(stage.notebook or "", stage.name, problems)

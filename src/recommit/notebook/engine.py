@@ -28,6 +28,7 @@ from recommit.notebook.ledger import note
 from recommit.notebook.outputs import Kept
 from recommit.notebook.reuse import earlier
 from recommit.project.files import root
+from recommit.project.left_out import is_left_out
 from recommit.project.pipeline import Stage, find_stage, stages
 from recommit.project.text import encodable
 
@@ -101,6 +102,8 @@ def _checked(folder: Path, input_path: str, asked: dict[str, Any]) -> tuple[Stag
     path = Path(input_path).resolve().relative_to(folder).as_posix()
     siblings = [other for other in stages(folder) if other.notebook == path]
     stage = find_stage(siblings, path, os.environ.get("DVC_STAGE") if not asked else None, asked)
+    if is_left_out(folder, stage):
+        raise Refusal(f"params.yaml leaves out {stage.name}: `recommit run` writes that, and runs no cell")
     return stage, check_contract(folder, nbformat.read(input_path, as_version=4), stage, siblings)
 
 

@@ -23,7 +23,8 @@ from recommit.notebook.ledger import note
 from recommit.notebook.reuse import Earlier, by_force, earlier
 from recommit.project.files import root, write_whole
 from recommit.project.hashes import hash_of, ignored_by_dvc
-from recommit.project.params import declared_values
+from recommit.project.left_out import instead, is_left_out, refuse_others
+from recommit.project.params import LEAVE_OUT, notebook_values
 from recommit.project.pipeline import Stage, find_stage, refuse_strays, stages
 from recommit.project.text import is_encodable
 from recommit.project.vendored import refuse_another_machinery
@@ -35,8 +36,9 @@ def run(notebook: Path, name: str | None = None, fresh: bool = False) -> None:
 
     If the stage's declared inputs gave results before, in any experiment, branch or clone that shares DVC's cache,
     these are restored instead, unless `fresh` is true. The executed notebook is written to the stage's .ipynb out, and
-    the durations of its cells to a .log file beside it. Raises Refusal, with status 2 if no cell has run, and status 1
-    if a cell failed: then the notebook up to this cell is in reports/failed/, and every out is as it was.
+    the durations of its cells to a .log file beside it. For a stage that params.yaml leaves out, no kernel starts, and
+    its outs say that it is left out. Raises Refusal, with status 2 if no cell has run, and status 1 if a cell failed:
+    then the notebook up to this cell is in reports/failed/, and every out is as it was.
     """
     folder = root()
     refuse_another_machinery(folder)
@@ -47,6 +49,13 @@ def run(notebook: Path, name: str | None = None, fresh: bool = False) -> None:
     executed = stage.executed
     values = check_contract(folder, read_notebook(folder / path), stage, siblings)
     refuse_strays(folder, stage, every)
+    refuse_others(folder)
+    if is_left_out(folder, stage):
+        with ending_in_order(), _alone(folder, stage), _whole_or_nothing(folder, stage):
+            for out in stage.outs:
+                write_whole(folder / out, instead(stage, out))
+        _progress(f"{stage.name}: left out by {LEAVE_OUT} in params.yaml", last=True)
+        return
     before = earlier(folder, stage, values, frozenset(out for other in every for out in other.outs))
     if before and not fresh and not by_force():
         with ending_in_order(), _alone(folder, stage):
@@ -108,7 +117,7 @@ def run(notebook: Path, name: str | None = None, fresh: bool = False) -> None:
 def refuse_changed(before: Earlier, values: Mapping[str, Any], kept: str = "; earlier results stay") -> None:
     """Raises Refusal if inputs changed during the run, since DVC hashes deps and reads params.yaml after the run."""
     changed = before.changed()
-    if declared_values(before.stage, before.folder) != values:
+    if notebook_values(before.stage, before.folder) != values or is_left_out(before.folder, before.stage):
         changed.append("params.yaml")
     if changed:
         raise Refusal(

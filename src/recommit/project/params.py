@@ -10,6 +10,9 @@ from recommit.project.pipeline import Stage
 from recommit.project.text import is_encodable
 from recommit.project.yaml import read_params
 
+LEAVE_OUT = "leave_out"
+"""The key of params.yaml under which true beside a stage's name leaves it out: see `recommit.project.left_out`."""
+
 
 class Params(Mapping[str, Any]):
     """The values of params.yaml in the project around the current folder, read anew each time.
@@ -38,8 +41,13 @@ class Params(Mapping[str, Any]):
 params = Params()
 
 
+def notebook_values(stage: Stage, folder: Path) -> dict[str, Any]:
+    """Returns the values that the notebook of `stage` receives: `declared_values` without `leave_out`."""
+    return {name: value for name, value in declared_values(stage, folder).items() if name != LEAVE_OUT}
+
+
 def declared_values(stage: Stage, folder: Path) -> dict[str, Any]:
-    """Returns the values that the notebook of `stage` receives, by top-level key: its parameters and matrix values.
+    """Returns the values that `stage` depends on, by top-level key: its parameters and matrix values.
 
     The declared key `models.boosting` gives `{"models": {"boosting": {...}}}`. Raises Refusal for a declared key that
     params.yaml in `folder` lacks, and for one that is also the name of a matrix value.

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from recommit import Refusal
-from recommit.evidence.files import FOLDER, kind_of, parse
+from recommit.evidence.files import FOLDER, kind_of, parse_unless_left_out
 from recommit.project.hashes import md5_of_bytes
 from recommit.project.pipeline import is_in
 
@@ -37,7 +37,7 @@ def read_facts(folder: Path, files: Iterable[Path], params: Mapping[str, Any]) -
         group = evidence
         for part in path.relative_to(folder / below).parts[:-1] if is_in(name, below) else ():
             group = group.setdefault(part, {})
-        group[path.stem] = parse(content, kind, name) if kind else _json(content, name)
+        group[path.stem] = parse_unless_left_out(content, kind, name) if kind else _json(content, name)
         hashes[name] = md5_of_bytes(content)
     return Facts(evidence, params, hashes)
 

@@ -12,6 +12,7 @@ from pygments.formatters import HtmlFormatter
 from recommit import Refusal
 from recommit.evidence.stages import Feature
 from recommit.project.hashes import hash_of, ignored_by_dvc
+from recommit.project.left_out import LEFT_OUT
 from recommit.project.params import declared_values
 from recommit.project.pipeline import Stage, is_in, refuse_strays, stages
 from recommit.project.vendored import refuse_another_machinery
@@ -51,8 +52,8 @@ def write_report(folder: Path) -> None:
         files = _files(folder / dep)
         pages += [notebooks.page(file, _stage(dep, file)) for file in files if file.suffix == ".ipynb"]
         last = pages[-1] if pages else None
-        images = [file.relative_to(folder).as_posix() for file in files if file.suffix == ".png"]
-        figures += [Figure(image.removeprefix("reports/"), last) for image in images]
+        images = [file for file in files if file.suffix == ".png" and file.read_bytes() != LEFT_OUT]
+        figures += [Figure(image.relative_to(folder / "reports").as_posix(), last) for image in images]
         data = [file for file in files if file.suffix == ".json"]
         if data and is_in(dep, METRICS):
             tables.insert(0, notebooks.metrics(data, last))

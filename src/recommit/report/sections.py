@@ -7,7 +7,7 @@ from typing import Any
 from recommit.evidence.decision import Decision
 from recommit.evidence.files import plain
 from recommit.evidence.scores import SCORES
-from recommit.evidence.stages import FINDS, Advice, Selection, Slices, Staleness, Test
+from recommit.evidence.stages import FINDS, Advice, LeftOut, Selection, Slices, Staleness, Test
 from recommit.report import judged
 from recommit.report.facts import Facts
 from recommit.report.notebooks import Figure
@@ -31,14 +31,27 @@ def sections(facts: Facts, figures: Sequence[Figure]) -> list[Section]:
 
     Evidence with an unknown name gets a section at the end, and so do the other figures.
     """
-    found = facts.evidence
+    left_out = _left_out(facts)
+    found = {name: one for name, one in facts.evidence.items() if name not in left_out}
     parts = [part for name, maker in _MAKERS.items() if name in found for part in maker(found[name])]
-    others = [name for name in facts.evidence if name not in (*_MAKERS, *_ELSEWHERE)]
+    others = [name for name in found if name not in (*_MAKERS, *_ELSEWHERE)]
     parts += [Section(name, heading(name), "", found_in(_mapping(facts.evidence[name]))) for name in others]
+    parts += [_unmeasured(left_out)] if left_out else []
     shown_in = {figure.path: next((part.key for part in parts if _shows(part.key, figure)), "") for figure in figures}
     parts = [replace(part, figures=tuple(fig for fig in figures if shown_in[fig.path] == part.key)) for part in parts]
     rest = tuple(figure for figure in figures if not shown_in[figure.path])
     return [*parts, Section("figures", "More figures" if parts else "Figures", "", (), rest)] if rest else parts
+
+
+def _left_out(facts: Facts) -> dict[str, str]:
+    """Return the stage that params.yaml leaves out by the name of its evidence: of search, advice for each model."""
+    found = {name: [*one.values()] if isinstance(one, Mapping) else [one] for name, one in facts.evidence.items()}
+    return {name: one.left_out for name, ones in found.items() for one in ones[:1] if isinstance(one, LeftOut)}
+
+
+def _unmeasured(left_out: Mapping[str, str]) -> Section:
+    lead = f"leave_out in params.yaml leaves out {', '.join(sorted(left_out.values()))}: nothing of it was measured."
+    return Section("left_out", "Left out", lead)
 
 
 def _decision(decision: Decision) -> list[Section]:

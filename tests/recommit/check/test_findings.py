@@ -136,6 +136,18 @@ def test_a_parameter_that_a_stage_declares_and_params_lacks_is_found(copy: Copy)
     assert any("stage report" in line and "params.yaml has no hours" in line for line in lines)
 
 
+def test_a_stage_that_params_may_not_leave_out_is_found(copy: Copy) -> None:
+    copy.replace("params.yaml", "leave_out: {quality: false,", "leave_out: {train: true, quality: false,")
+    [line] = copy.found()
+    assert line.startswith("params.yaml: leave_out names train, which cannot be left out: expected true or false")
+
+
+def test_a_stage_that_would_not_run_when_it_is_left_out_is_found(copy: Copy) -> None:
+    copy.replace("dvc.yaml", "staleness, leave_out.staleness]", "staleness]")
+    said = "params.yaml has leave_out.staleness: declare it in the stage's params"
+    assert copy.found() == [f"dvc.yaml: stage staleness: {said}"]
+
+
 def test_a_dep_left_out_is_found_whichever_it_is() -> None:
     code = Code(ROOT)
     for stage in {stage.name.partition("@")[0]: stage for stage in stages(ROOT)}.values():

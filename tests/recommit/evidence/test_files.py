@@ -11,7 +11,7 @@ from recommit import Refusal
 from recommit.evidence.files import FOLDER, gather, kind_of, parse, plain, read, write
 from recommit.evidence.numbers import Interval
 from recommit.evidence.scores import SCORES
-from recommit.evidence.stages import Schema, Test
+from recommit.evidence.stages import LeftOut, Schema, Test
 from recommit.project.hashes import md5_of
 from tests.recommit.report import samples
 
@@ -53,6 +53,19 @@ def test_numbers_are_written_to_six_digits_and_intervals_to_six_decimals(tmp_pat
     assert '"value": 0.123457' in written
     assert '"rows": 1234567' in written
     assert str(Interval(**json.loads(written)["auc"])) == "0.123 [-inf, nan]"
+
+
+@pytest.mark.parametrize("stage", ["quality", "staleness", "robustness"])
+def test_a_stage_that_params_leaves_out_is_gathered_as_that(folder: Path, stage: str) -> None:
+    (folder / FOLDER / f"{stage}.json").write_text(json.dumps({"left_out": stage, "version": 1}))
+    assert getattr(gather(folder / FOLDER), stage) == LeftOut(left_out=stage)
+
+
+@pytest.mark.parametrize("stage", ["schema", "leakage", "test", "parity"])
+def test_evidence_that_must_be_there_cannot_say_that_it_is_left_out(folder: Path, stage: str) -> None:
+    (folder / FOLDER / f"{stage}.json").write_text(json.dumps({"left_out": stage, "version": 1}))
+    with pytest.raises(Refusal, match=rf"{stage}.json is not what a stage writes"):
+        gather(folder / FOLDER)
 
 
 FAULTS = [

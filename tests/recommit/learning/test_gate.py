@@ -88,6 +88,30 @@ def test_a_leak_is_refused_as_a_leak(plant: Callable[[World], None], named: str)
     assert named in found["leakage"]
 
 
+LEFT_OUT = [("quality", "quality"), ("staleness", "staleness"), ("robustness", "directions")]
+
+
+@pytest.mark.parametrize(("stage", "rule"), LEFT_OUT)
+def test_what_a_stage_that_is_left_out_would_tell_is_unknown_until_a_declared_line_accepts_it(
+    stage: str, rule: str
+) -> None:
+    evidence = honest().evidence() | {stage: {"left_out": stage, "version": 1}}
+    (ruling,) = (one for one in decided(evidence).rules if one.answer != "yes")
+    assert (ruling.rule, ruling.answer, ruling.value) == (rule, "unknown", None)
+    assert ruling.reason == f"not measured: the stage {stage} is left out by leave_out in params.yaml"
+    assert decided(evidence).answer == "unknown"
+    line = {"rule": rule, "about": rule, "why": "a first look at a small table"}
+    assert decided(evidence, [line]).answer == "yes"
+    assert decided(evidence, [line]).rules != decided(honest().evidence()).rules
+
+
+def test_what_is_left_out_makes_no_yes_of_a_no() -> None:
+    world = honest()
+    column_that_is_the_outcome(world)
+    left_out = {stage: {"left_out": stage, "version": 1} for stage, _ in LEFT_OUT}
+    assert decided(world.evidence() | left_out).answer == "no"
+
+
 def test_strength_alone_is_a_question_that_a_declared_line_accepts() -> None:
     world = honest()
     world.answered = frozenset()

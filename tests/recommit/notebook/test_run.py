@@ -363,3 +363,32 @@ def test_a_kernel_that_is_asked_for_again_draws_no_random_number(tiny: TinyProje
             reply = client.execute("import random", user_expressions={"state": "hash(random.getstate())"}, reply=True)
             found.add(reply["content"]["user_expressions"]["state"]["data"]["text/plain"])
     assert len(found) == 1
+
+
+SEARCH = DVC.replace("  fit:", "  search:").replace("params: [seed]", "params: [seed, leave_out.search]")
+OUTS = ("reports/tree.ipynb", "models/tree.txt")
+
+
+def test_a_stage_that_is_left_out_starts_no_kernel_and_comes_back_with_the_same_bytes(tiny: TinyProject) -> None:
+    tiny.write("dvc.yaml", SEARCH)
+    tiny.write("params.yaml", "seed: 7\nleave_out: {search: false}\n")
+    assert tiny.run("search@tree").returncode == 0
+    first, notebook = [tiny.read(out) for out in OUTS], tiny.read("notebooks/fit.ipynb")
+    tiny.write("params.yaml", "seed: 7\nleave_out: {search: true}\n")
+    tiny.notebook("raise RuntimeError(model, seed)")
+    result = tiny.run("search@tree")
+    assert (result.returncode, result.stderr) == (0, "search@tree: left out by leave_out in params.yaml\n")
+    assert all("left out" in tiny.read(out) for out in OUTS)
+    result = tiny.command("papermill", "--engine", "recommit", "notebooks/fit.ipynb", "-", "-p", "model", "tree")
+    assert "params.yaml leaves out search@tree" in result.stderr
+    tiny.write("params.yaml", "seed: 7\nleave_out: {search: false}\n")
+    tiny.write("notebooks/fit.ipynb", notebook)
+    assert tiny.run("search@tree").returncode == 0
+    assert [tiny.read(out) for out in OUTS] == first
+
+
+def test_a_stage_that_must_run_is_not_left_out(tiny: TinyProject) -> None:
+    tiny.write("params.yaml", "seed: 7\nleave_out: {fit: true}\n")
+    result = tiny.run()
+    assert result.returncode == 2
+    assert "params.yaml: leave_out names fit, which cannot be left out: expected true or false" in result.stderr

@@ -2,11 +2,13 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
 
 from recommit import Refusal
+from recommit.project.left_out import LEFT_OUT
 from tests.recommit.report import samples
 
 
@@ -124,6 +126,20 @@ def test_a_figure_stands_in_the_section_it_is_called_after_with_its_notebook(tmp
     for section, figure in (("staleness", "decay"), ("calibration", "calibration"), ("figures", "upcoming")):
         assert f'src="figures/{figure}.png"' in sections[section]
     assert 'Decay, from <a href="html/judge.html">How good is it?</a>' in sections["staleness"]
+
+
+def test_what_is_left_out_has_no_section_of_findings_and_no_figure_but_a_line_that_says_so(tmp_path: Path) -> None:
+    stages = {"advice": "search", "staleness": "staleness", "importance": "importance", "robustness": "robustness"}
+    left_out: dict[str, Any] = {name: {"left_out": stage, "version": 1} for name, stage in stages.items()}
+    (tmp_path / "reports/figures").mkdir(parents=True)
+    (tmp_path / "reports/figures/decay.png").write_bytes(LEFT_OUT)
+    left_out["advice"] = {"boosting": left_out["advice"]}
+    deps = ["reports/figures/decay.png"]
+    page = samples.shown(samples.project(tmp_path, documents=None, deps=deps, **left_out))["index.html"]
+    said = "leave_out in params.yaml leaves out importance, robustness, search, staleness: nothing of it was measured."
+    assert said in samples.text(page)
+    assert not {"How a model ages", "Advice: other parameters", "Importance", "Robustness"} & {*headings(page)}
+    assert "decay.png" not in page
 
 
 def test_the_report_asks_nothing_of_the_network(tmp_path: Path) -> None:

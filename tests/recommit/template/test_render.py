@@ -16,6 +16,7 @@ from packaging.utils import canonicalize_name
 from ruamel.yaml import YAML
 
 from recommit import Refusal
+from recommit.project.left_out import MAY_BE
 from recommit.project.yaml import read_yaml
 from recommit.template.answers import Answers, name_of
 from recommit.template.render import lock_of, notebook_of, render
@@ -78,9 +79,11 @@ def test_the_parameters_are_those_of_this_repository(files: dict[str, bytes], tm
     (tmp_path / "params.yaml").write_bytes(files["params.yaml"])
     ours, theirs = read_yaml(ROOT / "params.yaml"), read_yaml(tmp_path / "params.yaml")
     assert set(ours) - set(theirs) <= {"quality", "point_in_time", "staleness"}
-    for section in set(theirs) - {"as_of", "seed", "sample", "horizon_hours", "threshold", "accepted"}:
+    for section in set(theirs) - {"as_of", "seed", "sample", "horizon_hours", "threshold", "accepted", "leave_out"}:
         if section not in ("split", "fits", "models", "search"):
             assert set(theirs[section]) == set(ours[section]), section
+    pipeline = files["dvc.yaml"].decode()
+    assert [*theirs["leave_out"]] == [stage for stage in MAY_BE if f"\n  {stage}:\n" in pipeline]
 
 
 def test_every_parameter_of_a_new_project_says_why(files: dict[str, bytes]) -> None:
