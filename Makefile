@@ -7,12 +7,15 @@ SHELL := /bin/bash
 RESOLVE = $(UV) pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url --upgrade
 .DEFAULT_GOAL := help
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
-.PHONY: help env repro test verify lab new wheel lock lint types format hooks
+.PHONY: help env quick repro test verify lab new wheel lock lint types format hooks
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' | column -t -s'|'
 
 env: .venv/recommit.stamp ## make the environment alone, in .venv
+
+quick: env ## a first report from a sample of the rows, in a minute; no result of the project changes
+	@recommit quick
 
 repro: env ## run the whole pipeline on all the data; does again only what changed
 	@recommit repro

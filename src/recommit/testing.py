@@ -5,17 +5,13 @@ Only a project's tests import this module, so pytest is no requirement of the ma
 
 import json
 import os
-import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
-from ruamel.yaml import YAML
 
 from recommit.check.declared import Declared
 from recommit.check.findings import check
@@ -23,10 +19,8 @@ from recommit.learning.parts import built
 from recommit.learning.point_in_time import changes_with_the_future, instants, rebuild
 from recommit.problem import Problem, load_problem
 from recommit.project.files import root
-from recommit.project.git import git
-from recommit.project.lock import read_added
-from recommit.project.pipeline import stages
 from recommit.project.yaml import read_params
+from recommit.quick.copy import copy_project
 from recommit.validation import check as broken_rules
 
 ROWS = 4000
@@ -69,12 +63,7 @@ class Sample:
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Sample:
     """The project's working tree in another folder, after `dvc repro` on a sample, committed. Do not change it."""
     project, folder = root(), tmp_path_factory.mktemp("sample")
-    made = {out for stage in stages(project) for out in stage.outs} | {"dvc.lock"}
-    listed = git(project, "ls-files", "--cached", "--others", "--exclude-standard", "-z").split("\0")
-    added = [name for name, _ in read_added(project, listed)]
-    for name in {*filter(None, listed), *added} - made:
-        _copy(project / name, folder / name)
-    _write_params(folder, _quick(read_params(project), sum(_rows(project / name) for name in added)))
+    copy_project(project, folder, ROWS, _FASTER)
     found = Sample(folder, load_problem(project))
     found.run("git", "init", "--quiet", "--initial-branch=main")
     found.run("git", "config", "user.name", "Test")
@@ -135,35 +124,3 @@ def test_what_the_notebooks_show_is_shown_again(sample: Sample) -> None:
 def test_a_stage_gives_its_results_again(sample: Sample) -> None:
     """Replays a stage in a folder that holds only its declared inputs, and compares every output byte by byte."""
     sample.run("recommit", "verify", "--stage", "features")
-
-
-def _copy(source: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if source.is_dir():
-        shutil.copytree(source, target)
-    elif source.is_file():
-        shutil.copy2(source, target)
-
-
-def _rows(path: Path) -> int:
-    """How many rows a file has, about: its lines; those of a packed or binary file are fewer."""
-    return path.read_bytes().count(b"\n") if path.is_file() else 0
-
-
-def _quick(params: dict[str, Any], rows: int) -> dict[str, Any]:
-    return _merged(params, _FASTER | {"sample": min(1.0, round(ROWS / max(rows, 1), 3))})
-
-
-def _merged(params: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """`params` with those of the `changes` whose keys it has."""
-    return {
-        key: _merged(value, changes[key])
-        if isinstance(value, Mapping) and isinstance(changes.get(key), Mapping)
-        else changes.get(key, value)
-        for key, value in params.items()
-    }
-
-
-def _write_params(folder: Path, params: Mapping[str, Any]) -> None:
-    with (folder / "params.yaml").open("w", encoding="utf-8") as file:
-        YAML(typ="safe").dump(params, file)

@@ -96,7 +96,8 @@ def command(
     found = begin(path, source, said, form, remote, _ask if asks else None)
     more = {"query": str(query or ""), "remote": remote}
     click.echo(summary(found, str(path), source.where, {flag: value for flag, value in more.items() if value}))
-    click.echo(f"\nNext:\n  cd {path}\n  make repro   # then commit what it made, and open reports/index.html")
+    click.echo(f"\nNext:\n  cd {path}\n  make quick   # a first report, in a minute")
+    click.echo("  make repro   # then commit what it made, and open reports/index.html")
 
 
 def _ask(question: "Question") -> str:
