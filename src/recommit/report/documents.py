@@ -17,6 +17,7 @@ from nbconvert.filters.markdown import markdown2html
 from ruamel.yaml import YAML
 
 from recommit import Refusal
+from recommit.evidence.stages import LeftOut
 from recommit.project.yaml import read_yaml
 from recommit.report.facts import Facts
 from recommit.report.measured import MEASURED
@@ -190,12 +191,14 @@ class _Filling(SandboxedEnvironment):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(undefined=jinja2.StrictUndefined, **options)
-        self.filters["percent"] = percent
+        self.filters["percent"] = lambda value: value if isinstance(value, LeftOut) else percent(value)
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         return self.getitem(obj, attribute)
 
     def getitem(self, obj: Any, argument: Any) -> Any:
+        if isinstance(obj, LeftOut):  # and so is all that it would hold
+            return obj
         found = vars(obj) if is_dataclass(obj) else obj
         if isinstance(found, Mapping) and argument not in found:
             return self.undefined(hint=f"there is no {argument}; there are {', '.join(map(str, found))}")
@@ -206,4 +209,6 @@ def _finalize(value: Any) -> Any:
     """Return the text for a placeholder's `value`. Raises ValueError for None: evidence holds no value there."""
     if value is None:
         raise ValueError("what it names is empty")
+    if isinstance(value, LeftOut):
+        return f"(not measured: {value.left_out} is left out)"
     return value if isinstance(value, jinja2.Undefined) else shown(value)

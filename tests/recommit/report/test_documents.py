@@ -113,6 +113,14 @@ def test_a_placeholder_takes_its_value_from_evidence_params_and_hashes(tmp_path:
     assert re.search(r"0\.764 \[0\.744, 0\.784\] of 29,187, 26\.1 %, 2 hours, 2013-05, [0-9a-f]{32}", said)
 
 
+def test_a_placeholder_of_evidence_that_is_left_out_says_so(tmp_path: Path) -> None:
+    text = "Older by {{ evidence.staleness.candidate.age_days }} days, {{ evidence.staleness.curve[0].rows | percent }}"
+    left_out = {"left_out": "staleness", "version": 1}
+    page = samples.text(of(tmp_path, {"monitoring": text}, staleness=left_out)["html/canvas.html"])
+    said = "(not measured: staleness is left out)"
+    assert f"Older by {said} days, {said}" in page
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
