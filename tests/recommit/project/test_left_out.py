@@ -8,7 +8,7 @@ import pytest
 
 from recommit import Refusal
 from recommit.project.left_out import LEFT_OUT, MAY_BE, instead, is_left_out, refuse_others
-from recommit.project.params import notebook_values
+from recommit.project.params import declared_values, notebook_values
 from recommit.project.pipeline import Stage
 
 SEARCH = Stage("search@boosting", "recommit run notebooks/search.ipynb", params=("seed", "leave_out.search"))
@@ -56,8 +56,10 @@ def test_a_stage_that_would_not_run_when_the_line_changes_is_refused(tmp_path: P
         is_left_out(folder, Stage("search@boosting", "", params=("seed",)))
 
 
-def test_its_notebook_is_not_told(tmp_path: Path) -> None:
-    assert notebook_values(SEARCH, project(tmp_path, "leave_out: {search: true}")) == {"seed": 7}
+def test_its_results_depend_on_the_line_and_its_notebook_is_not_told(tmp_path: Path) -> None:
+    folder = project(tmp_path, "leave_out: {search: true}")
+    assert notebook_values(SEARCH, folder) == {"seed": 7}
+    assert declared_values(SEARCH, folder) == {"seed": 7, "leave_out": {"search": True}}
 
 
 def test_what_it_writes_says_that_nothing_was_measured() -> None:
