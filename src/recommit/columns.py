@@ -36,7 +36,7 @@ class Column:
     (None: no highest), `values` are all texts allowed. `missing` is "never" (once the value is known), "may be", or the
     name of another column: then the value is missing exactly where that column's is. If `draft` is true, the range and
     the values are those of some rows and prove nothing of others: a value outside is told, and refuses nothing. A
-    `given` column comes with each row to score. Features are computed from a `used` column, so the history must have it.
+    `given` column comes with each row to score. Features are computed from a `used` column: the history must have it.
     """
 
     name: str

@@ -68,7 +68,7 @@ class Problem:
     group: str | None = None
     """The column of the built features whose values must not be in two parts; None: rows are not grouped."""
     form: "Form | None" = None
-    """How people write a table of the rows, where it is read as `ingest` reads it; None: as docs/predict.md says."""
+    """How the file is written that `ingest` reads the rows from, and so a table to score; None: see docs/predict.md."""
     when: str = "when it is asked for"
     """At which instant a prediction is asked for, in words."""
     horizon: str = "horizon_hours"
@@ -84,8 +84,6 @@ class Problem:
     """`slices(features)` says of each row which parts it is judged among, a column a kind; None: by each category."""
     directions: tuple[Direction, ...] = ()
     """Which way the answer must not move when one thing alone gets worse."""
-    form: "Form | None" = None
-    """How the file is written that `ingest` reads the rows from; None where it is read otherwise."""
     _declared: Mapping[str, Table] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -114,7 +114,7 @@ class Sandbox:
         )
 
     def _fill(self, folder: Path, stage: LockedStage, files: Mapping[str, str], changes: Changes) -> None:
-        """Copies the declared inputs, dvc.yaml with only this stage, and params.yaml with its keys and item to `folder`."""
+        """Copies to `folder` the declared inputs, dvc.yaml with this stage, params.yaml with its keys and item."""
         for name in sorted(files, reverse=True):
             self.contents.put(files[name], folder, name)
         for out in stage.outs:

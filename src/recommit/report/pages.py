@@ -34,7 +34,8 @@ def write_report(folder: Path) -> None:
     page; metrics and figures belong to the notebook before them. A folder of notebooks belongs to a matrix stage, each
     file to an item. JSON that is not in reports/metrics is evidence: it fills the index and the documents. The words of
     the documents are in the dep that holds model_card.yaml, datasheet.yaml or canvas.yaml. An earlier report is
-    replaced when all pages are made. Raises Refusal if a dep does not exist yet or changes meanwhile, or a document cannot be filled.
+    replaced when all pages are made. Raises Refusal if a dep does not exist yet or changes meanwhile, or a document
+    cannot be filled.
     """
     refuse_another_machinery(folder)
     declared = stages(folder)
