@@ -90,7 +90,7 @@ def _written_out(found: pa.DataType, kind: Kind) -> bool:
 
 def _of_form(values: pa.ChunkedArray, name: str, kind: Kind, form: Form) -> tuple[pa.ChunkedArray, list[Fault]]:
     """Returns texts of a form as plain ones, or as instants, and the rows whose text is of another form."""
-    values = present(values)
+    values = present(values.cast(pa.string()))
     if kind == "instant":
         read = instants(values, form)
         found = pa.chunked_array([pa.Array.from_pandas(read.found.dt.as_unit("us"))])

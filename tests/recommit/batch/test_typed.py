@@ -118,8 +118,9 @@ def test_a_whole_number_may_be_written_with_a_point_or_an_exponent_as_far_as_no_
         ("text", Form(), ["N/A", "gold"], [None, "gold"]),
     ],
 )
-def test_texts_of_a_form_are_read_as_ingest_reads_them(kind, form, texts, found):
-    values, faults = as_kind(pa.chunked_array([pa.array(texts, pa.string())]), "x", kind, form)
+@pytest.mark.parametrize("of", [pa.string(), pa.large_string(), pa.string_view(), pa.binary()], ids=str)
+def test_texts_of_a_form_are_read_as_ingest_reads_them(kind, form, texts, found, of):
+    values, faults = as_kind(pa.chunked_array([pa.array(texts, of)]), "x", kind, form)
     assert faults == []
     said = values.dt.strftime("%H:%M") if kind == "instant" else values.astype("object").where(values.notna(), None)
     assert said.tolist() == found
