@@ -30,7 +30,7 @@ def fit_folds(
     if clash := [name for name in ("fold", *task.parts) if name in (*kept, target)]:
         raise ValueError(f"a table of answers has a column {clash[0]} of its own: call the problem's column otherwise")
     longest_first = [(train, None), *((fold.train, fold.test) for fold in reversed(folds))]
-    model, *scored = Parallel(n_jobs=workers())(
+    model, *scored = Parallel(n_jobs=workers(sum(len(rows) for rows, _ in longest_first)))(
         delayed(_fit)(
             task,
             build(),

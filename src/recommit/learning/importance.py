@@ -102,8 +102,9 @@ def left_out(
     rest = [[column for column in columns if column not in set(gone)] for gone in groups.values()]
     kept = [columns] * fits + [names for names in rest for _ in range(each)]
     wanted = [_Fit(names, (seed, place), share) for place, names in enumerate(kept)]
-    batches = workers() * 2  # few batches, so that tables are seldom sent to workers
-    done = Parallel(n_jobs=workers())(
+    processes = workers(round(share * len(train)) * len(wanted))
+    batches = processes * 2  # few batches, so that tables are seldom sent to workers
+    done = Parallel(n_jobs=processes)(
         delayed(_losses)(task, build, train, test, target, wanted[start::batches]) for start in range(batches)
     )
     losses = np.empty((len(test), len(wanted)))

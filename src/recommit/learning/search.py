@@ -86,7 +86,7 @@ def search(
         raise ValueError(f"the share of training rows to search on must be above 0 and at most 1, not {share}")
     *searched, last = folds
     tables = [_cut(fold, features, target, share, seed) for fold in searched]
-    losses = Parallel(n_jobs=workers())(
+    losses = Parallel(n_jobs=workers(len(tried) * sum(len(train) for train, _ in tables)))(
         delayed(_losses)(task, build(setting), train, test, features, target)
         for setting in tried
         for train, test in tables
@@ -103,7 +103,7 @@ def search(
     confirmation = None
     if best:
         train, test = _cut(last, features, target, share, seed)
-        first, other = Parallel(n_jobs=workers())(
+        first, other = Parallel(n_jobs=workers(2 * len(train)))(
             delayed(_losses)(task, build(setting), train, test, features, target) for setting in (tried[0], tried[best])
         )
         confirmation = blocks(last.blocks(last.test), seed).ratio(other - first).interval()

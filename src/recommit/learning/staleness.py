@@ -77,7 +77,7 @@ def decay(
     if late:
         raise ValueError(f"a window ends {late[0].ends:%Y-%m-%d}, after the test begins {split.starts:%Y-%m-%d}")
     columns, test = list(features), split.test
-    answers = Parallel(n_jobs=workers())(
+    answers = Parallel(n_jobs=workers(sum(len(window.rows) for window in found)))(
         delayed(_answer)(task, build(), window.rows[[target, *columns]], test[columns], target) for window in found
     )
     days = blocks(split.blocks(test), seed)

@@ -146,7 +146,7 @@ def test_more_fits_without_a_column_make_its_interval_narrower(split):
 def test_results_do_not_depend_on_the_number_of_processes(split, monkeypatch):
     results = []
     for processes in (1, 2):
-        monkeypatch.setattr(importance, "workers", lambda n=processes: n)
+        monkeypatch.setattr(importance, "workers", lambda rows, n=processes: n)
         found = importance.left_out(TASK, build, split, FEATURES, "came", SINGLE, seed=7, share=0.3, fits=3, each=2)
         results.append(found.losses)
     np.testing.assert_array_equal(*results)
