@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,17 +14,9 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
+from tests.system.test_new import environment
+
 ROOT = Path(__file__).parents[2]
-# What another machine would differ in; the pipeline must not care.
-ELSEWHERE = {
-    "PYTHONHASHSEED": "17",
-    "OMP_NUM_THREADS": "4",
-    "OPENBLAS_NUM_THREADS": "3",
-    "TZ": "Asia/Tokyo",
-    "LC_ALL": "C",
-    "PYTHONCOERCECLOCALE": "0",
-    "PYTHONUTF8": "0",
-}
 
 
 def need(program: str) -> None:
@@ -85,22 +78,40 @@ class Project:
         return copy
 
     def configure(self) -> None:
-        """What `make env` says to DVC of this machine."""
-        self.run("dvc", "config", "--local", "core.site_cache_dir", str(self.folder / ".dvc/tmp/site"))
+        """What `make env` says to DVC of this machine: `dvc config --local`, which takes a second."""
+        (self.folder / ".dvc/config.local").write_text(f"[core]\n    site_cache_dir = {self.folder}/.dvc/tmp/site\n")
+
+
+def lend_environment(project: Project) -> None:
+    """Give the project the test's environment as if `make env` had just made it: nothing is installed."""
+    environment = project.folder / ".venv"
+    environment.mkdir()
+    (environment / "bin").symlink_to(Path(sys.executable).parent)
+    for stamp in ("recommit", "dev", "lab"):
+        (environment / f"{stamp}.stamp").touch()
+
+
+def laid_out(folder: Path, *names: str) -> Project:
+    """Copies the working tree's files under `names` into a fresh repository, nothing committed yet."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z", "--", *names]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    for name in filter(None, listed.stdout.split("\0")):
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+    project = Project(folder)
+    project.run("git", "init", "--quiet", "--initial-branch=main")
+    project.run("git", "config", "user.name", "Test")
+    project.run("git", "config", "user.email", "test@example.org")
+    project.configure()
+    return project
 
 
 def small_project(folder: Path) -> Project:
     """The working tree's files as a fresh repository, a twentieth of the flights, less tried; nothing run yet."""
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
-        cwd=ROOT, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    for name in filter(None, listed.stdout.split("\0")):
-        made = name.startswith(("reports/", "data/", "models/")) and not name.startswith("models/champion/")
-        if (ROOT / name).is_file() and not made and name != "dvc.lock":
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, folder / name)
-    project = Project(folder)
+    made = ("data", "models", "reports", "dvc.lock")
+    project = laid_out(folder, ".", *(f":!{name}" for name in made))
+    shutil.copytree(ROOT / "models/champion", folder / "models/champion")
     project.replace("params.yaml", "sample: 1.0", "sample: 0.05")
     project.replace("params.yaml", "max_iter: 200", "max_iter: 10")
     project.replace("params.yaml", "features: [schedule, weather, full]", "features: [schedule, full]")
@@ -109,28 +120,56 @@ def small_project(folder: Path) -> Project:
     project.replace("params.yaml", "instants: 12", "instants: 3")
     project.replace("params.yaml", "repeats: 3", "repeats: 1")
     project.replace("params.yaml", "leave_out_times: {cost: 4, feature: 1}", "leave_out_times: {cost: 1, feature: 1}")
-    project.run("git", "init", "--quiet", "--initial-branch=main")
-    project.run("git", "config", "user.name", "Test")
-    project.run("git", "config", "user.email", "test@example.org")
-    project.configure()
     project.commit("the small project")
     return project
+
+
+def once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], Any]) -> Path:
+    """Returns the folder `name`, which `make` fills once for all workers."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    done = shared / f"{name}.done"
+    with FileLock(shared / f"{name}.lock"):
+        if not done.exists():
+            make(shared / name)
+            done.touch()
+    return shared / name
+
+
+def reproduce_small(folder: Path) -> None:
+    project = small_project(folder)
+    project.repro()
+    project.commit("its results")
 
 
 @pytest.fixture(scope="session")
 def reproduced(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """The small project after `dvc repro` from nothing, committed. Shared by all workers: read it, do not change it."""
-    shared = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        shared = shared.parent
-    done = shared / "small.done"
-    with FileLock(shared / "small.lock"):
-        if not done.exists():
-            project = small_project(shared / "small")
-            project.repro()
-            project.commit("its results")
-            done.touch()
-    return Project(shared / "small")
+    return Project(once(tmp_path_factory, "small", reproduce_small))
+
+
+def only_machinery(folder: Path) -> None:
+    tree = ("src/recommit", "install", "locks", "pyproject.toml", ".dvc", ".dvcignore", ".gitattributes", ".gitignore")
+    project = laid_out(folder, *tree)
+    for name in ("data", "notebooks", "reports"):
+        (folder / name).mkdir()
+    (folder / "params.yaml").write_text("horizon_hours: 2\n")
+    (folder / "dvc.yaml").write_text("stages: {}\n")
+    project.run(sys.executable, "-m", "compileall", "-q", "src")
+    project.commit("the machinery")
+
+
+@pytest.fixture(scope="session")
+def machinery(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project that has the machinery's tree and no stage, committed. Shared by all workers: take a copy."""
+    return Project(once(tmp_path_factory, "machinery", only_machinery))
+
+
+@pytest.fixture(scope="session")
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The programs of an environment that holds the machinery's wheel and none of this tree. Shared by all workers."""
+    return once(tmp_path_factory, "venv", environment) / "bin"
 
 
 @pytest.fixture

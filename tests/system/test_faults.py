@@ -23,7 +23,7 @@ def test_a_feature_that_looks_an_hour_ahead_is_refused_as_a_leak(project: Projec
         "_recent(flights, plan, now + 3600)\n",
     )
     before = set(refusals(project))
-    project.repro("gate")
+    assert project.repro("--single-item", "features", "point_in_time", "gate")[-1] == "gate"
     found = refusals(project)
     assert set(found) - before == {"leakage"}
     assert "changes_with_the_future" in found["leakage"]
