@@ -7,7 +7,7 @@ SHELL := /bin/bash
 RESOLVE = $(UV) pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url --upgrade
 .DEFAULT_GOAL := help
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
-.PHONY: help env quick repro test verify lab new wheel lock lint types format hooks
+.PHONY: help env quick repro test test-all verify lab new wheel lock lint types format hooks
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' | column -t -s'|'
@@ -23,7 +23,10 @@ repro: env ## run the whole pipeline on all the data; does again only what chang
 	@echo "Inside:   source .venv/bin/activate, then plain dvc, jupyter and recommit"
 
 test: lint types .venv/dev.stamp ## lint, type-check and run all tests
-	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 pytest -n 2
+	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 pytest -n 2 --dist worksteal
+
+test-all: lint types .venv/dev.stamp ## also make whole projects on tables of every kind; prints what each came to
+	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 pytest -n 2 --dist worksteal -m "all or not all"
 
 verify: env ## prove the last commit: replay every stage, compare every output, write it into docs/proof.json and README
 	@recommit verify --record docs/proof.json --badge README.md
