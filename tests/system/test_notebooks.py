@@ -35,10 +35,14 @@ def nbval(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.system
-def test_nbval_finds_every_cell_of_the_executed_notebooks_as_stored(project: Project) -> None:
-    result = nbval(project.folder, *PLUGIN, "reports/notebooks")
+def test_nbval_finds_every_cell_of_executed_notebooks_as_stored(project: Project) -> None:
+    """Of those with text, tables, figures and a matrix's parameters; Jupyter runs every notebook below."""
+    names = [
+        f"reports/notebooks/{name}.ipynb" for name in ("explore", "search/logistic", "train/boosting-full", "gate")
+    ]
+    result = nbval(project.folder, *PLUGIN, *names)
     assert result.returncode == 0, result.stdout
-    executed = [nbformat.read(path, 4) for path in (project.folder / "reports/notebooks").rglob("*.ipynb")]
+    executed = [nbformat.read(project.folder / name, 4) for name in names]
     cells = sum(cell.cell_type == "code" for notebook in executed for cell in notebook.cells)
     assert f"{cells} passed" in result.stdout
     assert project.run("git", "status", "--porcelain").stdout == ""

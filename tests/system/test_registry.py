@@ -177,7 +177,7 @@ def test_the_projects_own_gate_refuses_a_worse_candidate_and_production_only_pul
 
     wrong = "calibration = type(task.uncalibrated)(0.1, -2.0)  # "
     project.replace("notebooks/select.ipynb", "calibration = task.uncalibrated if constant", wrong)
-    project.repro()
+    project.repro("gate")
     project.commit("far too low and all alike")
     assert "rule not_worse_than_champion:" in small.recommit("promote", status=1)
 
