@@ -11,6 +11,7 @@ exit status as `subprocess` has it. The connection is closed without a line if t
 than this process's in what is read as Python starts.
 """
 
+import builtins
 import gc
 import importlib
 import json
@@ -23,13 +24,15 @@ import sys
 import traceback
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from types import SimpleNamespace
 from typing import Any, NoReturn
 
 # Not onnxruntime, which starts threads as it is imported, nor matplotlib's inline backend, which looks for the shell.
 LIBRARIES = (
-    *("numpy", "pandas", "pyarrow.parquet", "scipy.stats", "scipy.optimize", "joblib", "pydantic", "ruamel.yaml"),
+    *("ruamel.yaml", "ipykernel.ipkernel", "ipykernel.kernelapp", "ipykernel.zmqshell"),  # what a kernel itself imports
+    *("numpy", "pandas", "pyarrow.parquet", "scipy.stats", "scipy.optimize", "joblib", "pydantic"),
     *("sklearn.ensemble", "sklearn.linear_model", "sklearn.pipeline", "sklearn.compose", "sklearn.impute"),
-    *("matplotlib.pyplot", "onnx", "skl2onnx", "ipykernel.ipkernel", "ipykernel.kernelapp", "ipykernel.zmqshell"),
+    *("matplotlib.pyplot", "onnx", "skl2onnx"),
 )
 # What of the environment is read as Python starts or a library is imported, by the beginning of the name.
 _READ_AT_START = ("PYTHON", "LC_", "LANG", "TZ", "MPL", "MATPLOTLIB", "NPY_", "OMP_", "OPENBLAS_", "LD_", "FAKETIME")
@@ -43,13 +46,21 @@ def main(address: str) -> None:
         server.bind(f"{address}.new")
         server.listen()  # who asks before the libraries are here waits
         os.rename(f"{address}.new", address)
-        sys.modules["debugpy"] = None  # type: ignore[assignment]  # as the kernel does, see recommit.notebook.kernel
-        for name in LIBRARIES:
-            with suppress(ImportError):  # a project may do without it
-                importlib.import_module(name)
-        del sys.modules["debugpy"]
+        _import_libraries()
         gc.freeze()  # pages of what is here stay shared
         _serve(server, before, settings)
+
+
+def _import_libraries() -> None:
+    """Import the libraries as a cell would: by the shell and the encoding pandas decides how to show tables."""
+    sys.stdout.reconfigure(encoding="UTF-8")  # type: ignore[union-attr]  # in capitals, as a kernel's own
+    builtins.get_ipython = lambda: SimpleNamespace(kernel=None)  # type: ignore[attr-defined]
+    sys.modules["debugpy"] = None  # type: ignore[assignment]  # as the kernel does, see recommit.notebook.kernel
+    for name in LIBRARIES:
+        with suppress(ImportError):  # a project may do without it
+            importlib.import_module(name)
+    del sys.modules["debugpy"]
+    del builtins.get_ipython  # type: ignore[attr-defined]
 
 
 def _serve(server: socket.socket, before: Mapping[str, str], settings: tuple[int, ...]) -> None:
@@ -135,14 +146,14 @@ def _become_kernel(
             os.dup2(descriptor, number)
             os.close(descriptor)
         os.chdir(asked["cwd"])
-        os.environ.clear()
         os.environ.update(asked["env"], JPY_PARENT_PID=str(os.getppid()))  # as Jupyter says it to a kernel
-        sys.argv = ["kernel", *asked["argv"], f"--IPKernelApp.parent_handle={os.getppid()}"]  # which was read at import
         random.seed()
         if "numpy" in sys.modules:
             sys.modules["numpy"].random.seed()
         from recommit.notebook import kernel
 
+        # The number of the process that it ends with was read from the environment as ipykernel was imported.
+        sys.argv = [str(kernel.__file__), *asked["argv"], f"--IPKernelApp.parent_handle={os.getppid()}"]
         kernel.main()
         status = 0
     except SystemExit as end:

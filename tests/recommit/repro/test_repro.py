@@ -34,6 +34,37 @@ else:
 """
 
 
+SURROUNDINGS = """\
+import locale
+import logging
+import os
+import sys
+import threading
+import warnings
+
+import joblib
+import matplotlib
+import matplotlib.pyplot as plt
+import numpy
+import onnx
+import pandas
+import pyarrow
+import scipy.stats
+import skl2onnx
+import sklearn
+import sklearn.ensemble
+
+print(*(one for one in warnings.filters if "Trio" not in str(one)), sep="\\n")  # whose order alone differs
+print(pandas.describe_option(_print_desc=False))
+print(numpy.get_printoptions(), numpy.geterr(), sklearn.get_config(), pyarrow.cpu_count())
+print(dict(matplotlib.rcParams), plt.get_backend())
+print(sorted({name for name in os.environ} - {"RECOMMIT_KERNELS"}), sys.flags, sys.path, sys.argv[0][-9:])
+print(locale.getlocale(), threading.active_count(), logging.root.handlers, logging.root.level, os.getcwd())
+display(pandas.DataFrame([range(40)] * 3))
+plt.plot([1, 2])
+"""
+
+
 class Project:
     """Stages `left` and `right`, which do not wait for one another, `both`, which reads what they write, and `plain`,
     which is no notebook.
@@ -175,6 +206,15 @@ Path("data/{name}.txt").write_text(f"{{loaded}} {{'recommit.problem' in sys.modu
     assert left.startswith("True False")
     assert right.startswith("True False")
     assert left != right
+
+
+def test_a_cell_sees_what_it_sees_in_a_kernel_that_was_not_forked(project: Project) -> None:
+    """Libraries may look around as they are imported: for the shell, settings, the terminal's width."""
+    project.notebook("left", SURROUNDINGS, 'Path("data/left.txt").write_text("left")')
+    assert project.run("recommit", "repro", "left").returncode == 0
+    forked = project.read("reports/left.ipynb")
+    assert project.run("recommit", "run", "--fresh", "notebooks/left.ipynb").returncode == 0
+    assert forked == project.read("reports/left.ipynb")
 
 
 def test_a_stage_that_may_not_run_ahead_is_left_to_dvc(project: Project) -> None:
