@@ -19,6 +19,11 @@ from tests.system.test_new import environment
 ROOT = Path(__file__).parents[2]
 
 
+def ended(said: str) -> list[str]:
+    """The stages that `recommit repro` says have ended, in that order."""
+    return re.findall(r"^\[\d+/\d+\] (\S+) ", said, re.MULTILINE)
+
+
 def need(program: str) -> None:
     """A program of the system that a test cannot do without: CI has it installed, elsewhere the test says so."""
     if not shutil.which(program):
@@ -139,13 +144,13 @@ def once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Pa
 
 def reproduce_small(folder: Path) -> None:
     project = small_project(folder)
-    project.repro()
+    project.run("recommit", "repro")
     project.commit("its results")
 
 
 @pytest.fixture(scope="session")
 def reproduced(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """The small project after `dvc repro` from nothing, committed. Shared by all workers: read it, do not change it."""
+    """The small project after `recommit repro` from nothing, committed; all workers share it: do not change it."""
     return Project(once(tmp_path_factory, "small", reproduce_small))
 
 

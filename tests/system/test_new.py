@@ -57,7 +57,7 @@ def begun(tmp_path_factory: pytest.TempPathFactory) -> Begun:
     programs = environment(place / "venv")
     hire().to_csv(place / "bikes.csv", index=False)
     project = begin(place / "bikes", programs, "--data", str(place / "bikes.csv"))
-    project.run("dvc", "repro")
+    project.run("recommit", "repro")
     project.run("git", "add", "--all")
     project.run("git", "commit", "--quiet", "--message", "results")
     return project

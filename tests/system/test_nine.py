@@ -1,6 +1,5 @@
 """Every kind of answer with every kind of split: `recommit new` with all guesses taken, and its pipeline."""
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.system.conftest import ended
 from tests.system.test_whole import TIMELESS, quick_project
 
 pytestmark = [pytest.mark.system, pytest.mark.all]
@@ -45,7 +45,7 @@ def test_every_stage_runs_and_the_gate_decides(
 ) -> None:
     flags = ("--target", "hired", "--key", "id", "--task", answer, *SPLITS[split])
     project = quick_project(tmp_path, programs, "bikes", hire(answer, split), *flags)
-    ran = re.findall(r"Running stage '(.+?)'", project.run("dvc", "repro").stdout)
+    ran = ended(project.run("recommit", "repro").stdout)
     assert bool(TIMELESS & set(ran)) == (split == "time")
     decision = project.json("models/decision.json")
     assert decision["answer"] in ("yes", "no", "unknown")

@@ -1,6 +1,5 @@
 """Whole projects on tables that packages ship: from `recommit new` to the predictions of a promoted version."""
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -9,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from tests.system.conftest import ended
 from tests.system.test_new import Begun
 
 pytestmark = pytest.mark.system
@@ -90,7 +90,7 @@ PARAMS = [name if name == IN_MAKE_TEST else pytest.param(name, marks=pytest.mark
 def test_a_table_becomes_a_project_whose_promoted_version_predicts(name: str, programs: Path, tmp_path: Path) -> None:
     case = CASES[name]
     project = quick_project(tmp_path, programs, name, case.table(), *case.flags)
-    ran = set(re.findall(r"Running stage '(.+?)'", project.run("dvc", "repro").stdout))
+    ran = {*ended(project.run("recommit", "repro").stdout)}
     assert {"ingest", "gate", "report"} <= ran
     assert ran.isdisjoint(case.without)
     answer = project.json("models/decision.json")["answer"]
