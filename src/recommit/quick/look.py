@@ -1,11 +1,17 @@
 """A quick look at a project: the stages through `select`, and `leakage`, on a sample in a copy of the working tree."""
 
+import asyncio
+import os
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
+from rich.console import Console
+
+from recommit import Refusal
 from recommit.quick.copy import copy_project
-from recommit.quick.together import run_stages
+from recommit.repro.plan import plan
+from recommit.repro.show import Show
+from recommit.repro.side_by_side import without_dvc
 
 ROWS = 10_000
 """About how many rows are looked at; more rows give surer numbers later."""
@@ -14,13 +20,22 @@ PLACE = ".dvc/tmp/quick"
 TARGETS = ("select", "leakage")
 
 
-def look(project: Path, say: Callable[[str], None]) -> Path:
+def look(project: Path, console: Console) -> Path:
     """Run the stages on a sample of the rows, and return the folder of the copy that holds their results.
 
-    An earlier look is removed; the project's own results stay as they are. `say` is told each stage that ended.
+    An earlier look is removed; the project's own results stay as they are. The `console` shows each stage that ended.
+    Raises Refusal where one failed.
     """
     folder = project / PLACE
     shutil.rmtree(folder, ignore_errors=True)
     copy_project(project, folder, ROWS, {}, without=[".dvc", "tests", "docs", "vendor"])
-    run_stages(folder, TARGETS, say)
+    planned, jobs = plan(folder, TARGETS), len(os.sched_getaffinity(0))
+    show = Show(list(planned.stages), {}, jobs, console)
+    try:
+        with show.live:
+            done = asyncio.run(without_dvc(planned, jobs, show))
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        raise Refusal("interrupted: nothing of yours was touched", 1) from None
+    if not done:
+        raise Refusal(f"stage {show.failed[0]} failed: nothing of yours was touched", 1)
     return folder

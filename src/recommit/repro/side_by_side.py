@@ -61,7 +61,7 @@ async def repro(plan: Plan, targets: Sequence[str], jobs: int, seconds: Mapping[
             dvc = await asyncio.create_subprocess_exec(
                 *("dvc", "repro", *targets),
                 cwd=plan.folder,
-                env=os.environ | {ADDRESS: address},
+                env=_environment() | {ADDRESS: address},
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.STDOUT,
@@ -77,6 +77,26 @@ async def repro(plan: Plan, targets: Sequence[str], jobs: int, seconds: Mapping[
                 ahead.cancel()
                 await runs.end()
                 await _ended(dvc)
+
+
+async def without_dvc(plan: Plan, jobs: int, show: Show) -> bool:
+    """Run all stages of `plan`, at most `jobs` at once, where nothing is kept of earlier runs; whether none failed.
+
+    As with `repro`, all that it started has ended when it returns or raises.
+    """
+    with tempfile.TemporaryDirectory(prefix="recommit-repro-", dir=_short_temporary_folder()) as private:
+        kernels = str(Path(private) / "kernels")
+        runs = _Runs(plan, jobs, plan.weights({}), show, kernels)
+        async with _kernel_server(plan.folder, kernels):
+            try:
+                return all(await asyncio.gather(*(runs.once_run(name) for name in plan.stages)))
+            finally:
+                await runs.end()
+
+
+def _environment() -> dict[str, str]:
+    """The environment of what is started, in which the commands of this Python's environment are found first."""
+    return os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
 
 
 def _short_temporary_folder() -> str | None:
@@ -123,6 +143,7 @@ class _Runs:
         self._slots = _Slots(jobs)
         self._runs: dict[str, asyncio.Task[Ran]] = {}
         self._settled: dict[str, asyncio.Task[None]] = {}
+        self._all: dict[str, asyncio.Task[bool]] = {}
         self._passed: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
         self._processes: set[asyncio.subprocess.Process] = set()
         self._ending = False
@@ -159,6 +180,19 @@ class _Runs:
         """DVC has the results of this stage, or keeps those that are there."""
         self._passed[name].set()
 
+    async def once_run(self, name: str) -> bool:
+        """Run the stage when those before it have run; whether all of them succeeded."""
+        if name not in self._all:
+            self._all[name] = asyncio.create_task(self._run_after_those_before(name))
+        return await asyncio.shield(self._all[name])
+
+    async def _run_after_those_before(self, name: str) -> bool:
+        for other in self._plan.before[name]:
+            if not await self.once_run(other):
+                return False
+        self._runs[name] = asyncio.create_task(self._run(self._plan.stages[name], self._weights[name]))
+        return (await asyncio.shield(self._runs[name])).status == 0
+
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Give the command of a stage that DVC runs the stage's exit status and what it said."""
         name = (await reader.readline()).decode().strip()
@@ -194,7 +228,7 @@ class _Runs:
             process = await asyncio.create_subprocess_exec(
                 *shlex.split(stage.cmd),
                 cwd=folder,
-                env={**os.environ, "DVC_STAGE": stage.name, "DVC_ROOT": str(folder), SERVER: self._kernels},
+                env=_environment() | {"DVC_STAGE": stage.name, "DVC_ROOT": str(folder), SERVER: self._kernels},
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.STDOUT,

@@ -17,9 +17,11 @@ def command() -> None:
       recommit quick
     Exit status: 0 done, 1 a stage failed, 2 it could not start.
     """
+    from rich.console import Console
+
     from recommit.project.files import root
     from recommit.quick.first_report import first_report
     from recommit.quick.look import look
 
-    folder = look(root(), lambda line: click.echo(line, err=True))
+    folder = look(root(), Console(stderr=True, soft_wrap=True))
     click.echo(first_report(folder))
