@@ -22,6 +22,7 @@ NOT_RUN |= {f"dvc {verb}": f"dvc {verb} --help" for verb in ("add", "import-url"
 NOT_RUN |= {"make .venv/sql.stamp": "make --dry-run .venv/sql.stamp"}
 NOT_RUN |= {"recommit update WHEEL": "recommit update --help"}
 NOT_RUN |= {f"recommit {verb}": f"recommit {verb} --help" for verb in ("run", "predict", "promote", "rollback")}
+NOT_RUN |= {"recommit verify REV --rebuild": "recommit verify --help"}
 NOT_RUN |= {"recommit verify": "recommit verify --stage gate"}  # the same on less: test_verify.py proves every stage
 
 

@@ -177,13 +177,13 @@ def test_the_projects_own_gate_refuses_a_worse_candidate_and_production_only_pul
 
     wrong = "calibration = type(task.uncalibrated)(0.1, -2.0)  # "
     project.replace("notebooks/select.ipynb", "calibration = task.uncalibrated if constant", wrong)
-    project.repro("gate")
+    project.run("recommit", "repro")
     project.commit("far too low and all alike")
     assert "rule not_worse_than_champion:" in small.recommit("promote", status=1)
 
     small.git("revert", "--no-edit", "HEAD")
     project.run("dvc", "checkout", "--quiet")
-    project.repro("gate")
+    project.run("recommit", "repro")
     decision = project.json("models/decision.json")
     assert decision["champion"] == decision["candidate"]
     assert "not_the_champion" in [rule["rule"] for rule in decision["rules"] if rule["answer"] == "no"]
