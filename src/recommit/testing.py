@@ -61,7 +61,7 @@ class Sample:
 
 @pytest.fixture(scope="session")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Sample:
-    """The project's working tree in another folder, after `dvc repro` on a sample, committed. Do not change it."""
+    """The project's working tree in another folder, after `recommit repro` on a sample, committed. Do not change it."""
     project, folder = root(), tmp_path_factory.mktemp("sample")
     copy_project(project, folder, ROWS, _FASTER)
     found = Sample(folder, load_problem(project))
@@ -70,7 +70,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Sample:
     found.run("git", "config", "user.email", "test@example.org")
     found.run("dvc", "config", "--local", "core.site_cache_dir", str(folder / ".dvc/tmp/site"))
     found.run("git", "add", "--all")
-    found.run("dvc", "repro", "--quiet")
+    found.run("recommit", "repro")
     found.run("git", "add", "--all")
     found.run("git", "commit", "--quiet", "--message", "a sample")
     return found

@@ -1,17 +1,16 @@
 """A quick look at a project: the stages through `select`, and `leakage`, on a sample in a copy of the working tree."""
 
-import asyncio
-import os
 import shutil
 from pathlib import Path
 
 from rich.console import Console
 
 from recommit import Refusal
+from recommit.learning.parallel import workers
 from recommit.quick.copy import copy_project
 from recommit.repro.plan import plan
 from recommit.repro.show import Show
-from recommit.repro.side_by_side import without_dvc
+from recommit.repro.side_by_side import to_the_end, without_dvc
 
 ROWS = 10_000
 """About how many rows are looked at; more rows give surer numbers later."""
@@ -29,13 +28,8 @@ def look(project: Path, console: Console) -> Path:
     folder = project / PLACE
     shutil.rmtree(folder, ignore_errors=True)
     copy_project(project, folder, ROWS, {}, without=[".dvc", "tests", "docs", "vendor"])
-    planned, jobs = plan(folder, TARGETS), len(os.sched_getaffinity(0))
+    planned, jobs = plan(folder, TARGETS), workers()
     show = Show(list(planned.stages), {}, jobs, console)
-    try:
-        with show.live:
-            done = asyncio.run(without_dvc(planned, jobs, show))
-    except (KeyboardInterrupt, asyncio.CancelledError):
-        raise Refusal("interrupted: nothing of yours was touched", 1) from None
-    if not done:
+    if not to_the_end(without_dvc(planned, jobs, show), show):
         raise Refusal(f"stage {show.failed[0]} failed: nothing of yours was touched", 1)
     return folder

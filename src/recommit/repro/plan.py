@@ -13,6 +13,9 @@ from recommit.project.lock import LockedStage, read_lock
 from recommit.project.params import declared_values
 from recommit.project.pipeline import Stage, is_in, stages
 
+UNKNOWN = 5.0
+"""Seconds that a stage is thought to take which never ran here."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -48,14 +51,14 @@ class Plan:
     def weights(self, seconds: Mapping[str, float]) -> dict[str, float]:
         """By each stage's name, how long it and the longest way from it to the end take, in seconds.
 
-        `seconds` are the durations of earlier runs; a stage that it lacks counts as one of 5 seconds.
+        `seconds` are the durations of earlier runs; a stage that it lacks counts as one of `UNKNOWN` seconds.
         """
         after: dict[str, float] = {}
 
         def weight(name: str) -> float:
             if name not in after:
                 rest = [weight(other) for other in self.stages if name in self.before[other]]
-                after[name] = seconds.get(name, 5.0) + max(rest, default=0.0)
+                after[name] = seconds.get(name, UNKNOWN) + max(rest, default=0.0)
             return after[name]
 
         return {name: weight(name) for name in self.stages}
@@ -117,7 +120,9 @@ class Inputs:
 
     def stand(self) -> bool:
         """Whether they still are what they were."""
-        return not self.deps.changed() and declared_values(self.deps.stage, self.deps.folder) == self.values
+        with suppress(Refusal):  # params.yaml has lost one
+            return not self.deps.changed() and declared_values(self.deps.stage, self.deps.folder) == self.values
+        return False
 
     def are_recorded(self, locked: LockedStage | None) -> bool:
         """Whether dvc.lock records results of just these, and all of them are there."""
@@ -133,8 +138,14 @@ class Inputs:
 
 
 def inputs(folder: Path, stage: Stage, made: frozenset[str]) -> Inputs | None:
-    """The inputs of `stage` as they are now; None where one is missing. `made` are the outs of all stages."""
-    values = declared_values(stage, folder)
+    """The inputs of `stage` as they are now; None where one is missing: then the stage's own run says which.
+
+    `made` are the outs of all stages.
+    """
+    try:
+        values = declared_values(stage, folder)
+    except Refusal:
+        return None
     deps = earlier(folder, stage, values, made)
     return Inputs(values, deps) if deps else None
 

@@ -10,11 +10,13 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from recommit.repro.plan import UNKNOWN
+
+AS_IT_IS: Mapping[str, Any] = {"markup": False, "highlight": False, "soft_wrap": True}
+"""How text is printed that is no markup of rich's."""
 _RUNNING = re.compile(r"Running stage '(.+?)'")
 _SKIPPED = re.compile(r"Stage '(.+?)' didn't change, skipping")
 _CELL = re.compile(r"cell (\d+) of (\d+): [\d.]+ s$")
-_UNKNOWN = 5.0
-"""Seconds that a stage is thought to take which never ran here."""
 
 
 class Show:
@@ -28,7 +30,7 @@ class Show:
         self._unchanged: set[str] = set()
         self._running: dict[str, tuple[float, str]] = {}
         self._of_dvc: tuple[str, float] | None = None
-        self._errors: list[str] = []
+        self._complaints: list[str] = []
         self.live: Any = nullcontext()
         if console.is_terminal:
             self.live = Live(get_renderable=self._now, console=console, transient=True, refresh_per_second=4)
@@ -55,15 +57,17 @@ class Show:
         if status:
             self.failed.append(name)
             self._console.print(f"{name} failed after {seconds:.1f} s", style="bold red", highlight=False)
-            self._console.print("".join(line for line in said if not _CELL.search(line)), end="", **_AS_IT_IS)
+            self._console.print("".join(line for line in said if not _CELL.search(line)), end="", **AS_IT_IS)
             return
         self.ran.append(name)
+        if name in self.failed:  # ahead of DVC, on inputs that changed meanwhile
+            self.failed.remove(name)
         restored = any("restored, its declared inputs" in line for line in said)
         if not restored:
             self.seconds[name] = round(seconds, 1)
         count = len({*self.ran, *self._unchanged})
         how = ", restored: it ran on these inputs before" if restored else ""
-        self._console.print(f"[{count}/{len(self._names)}] {name} {seconds:.1f} s{how}", **_AS_IT_IS)
+        self._console.print(f"[{count}/{max(count, len(self._names))}] {name} {seconds:.1f} s{how}", **AS_IT_IS)
 
     def dvc(self, line: str) -> str | None:
         """Take a line of `dvc repro`'s, which runs by itself what is no notebook; the stage that it says is done."""
@@ -78,21 +82,21 @@ class Show:
                 self.done(name, 0, time.monotonic() - started)
             return name
         elif line.startswith(("ERROR", "WARNING")):
-            self._errors.append(line)
+            self._complaints.append(line)
         return None
 
     def left(self) -> float:
         """How many seconds the stages that are still to run take, by earlier durations."""
         to_come = {*self._names} - {*self.ran} - self._unchanged - {*self.failed}
         now = time.monotonic()
-        rest = {name: self.seconds.get(name, _UNKNOWN) for name in to_come}
+        rest = {name: self.seconds.get(name, UNKNOWN) for name in to_come}
         for name, (started, _) in self._running.items():
-            rest[name] = max(rest.get(name, _UNKNOWN) - (now - started), 0.0)
+            rest[name] = max(rest.get(name, UNKNOWN) - (now - started), 0.0)
         return max(sum(rest.values()) / self._jobs, max(rest.values(), default=0.0))
 
-    def errors(self) -> str:
-        """What DVC complained of."""
-        return "".join(self._errors)
+    def complaints(self) -> str:
+        """What DVC warned of, and why it failed."""
+        return "".join(self._complaints)
 
     def _now(self) -> Text:
         count, now = len({*self.ran, *self._unchanged}), time.monotonic()
@@ -100,9 +104,6 @@ class Show:
         for name, (started, cell) in self._running.items():
             lines.append(f"  {name}  {cell}  {now - started:.0f} s")
         return Text("\n".join(lines))
-
-
-_AS_IT_IS: Mapping[str, Any] = {"markup": False, "highlight": False, "soft_wrap": True}
 
 
 def in_words(seconds: float) -> str:

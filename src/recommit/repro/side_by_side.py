@@ -14,12 +14,14 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any, TypeVar
 
+from recommit import Refusal
 from recommit.notebook.ahead import ADDRESS, YOURSELF
 from recommit.notebook.kernels import KERNEL, SERVER, environment
 from recommit.project.pipeline import Stage
@@ -28,11 +30,14 @@ from recommit.repro.plan import Inputs, Plan, inputs, leaves_files_in_place, run
 from recommit.repro.show import Show
 
 _URGENT = float("inf")
+_LONGEST_LINE = 1 << 26
+"""Bytes of a line that a stage or DVC may print: an error may hold a whole table."""
+Done = TypeVar("Done")
 
 
 @dataclass(frozen=True)
 class Ran:
-    """A run of a stage: its exit status, what it said, and what it was run on."""
+    """A run of a stage: its exit status, what it said, and what it was run on; None if that cannot be told."""
 
     status: int
     said: str
@@ -40,24 +45,30 @@ class Ran:
     outs: Mapping[str, tuple[int, int]]
     """When each out was written, and its size."""
 
-    def stands(self, folder: Path, stage: Stage) -> bool:
+    def stands(self) -> bool:
         """Whether this is what a run would give now: inputs and outs are what they were when it ended."""
-        return self.on is not None and self.on.stand() and (self.status != 0 or _stamps(folder, stage) == self.outs)
+        if self.on is None or not self.on.stand():
+            return False
+        return self.status != 0 or _stamps(self.on.deps.folder, self.on.deps.stage) == self.outs
 
 
-async def repro(plan: Plan, targets: Sequence[str], jobs: int, seconds: Mapping[str, float], show: Show) -> int:
-    """`dvc repro TARGETS` with at most `jobs` stages at once; its exit status. `seconds` are earlier durations.
+def to_the_end(work: Coroutine[Any, Any, Done], show: Show) -> Done:
+    """Do the `work`, `repro` or `without_dvc`, while `show` shows it. Raises Refusal where it is interrupted."""
+    try:
+        with show.live:
+            return asyncio.run(work)
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        raise Refusal("interrupted: of stages that had not ended, earlier results stay", 1) from None
+
+
+async def repro(plan: Plan, targets: Sequence[str], jobs: int, show: Show) -> int:
+    """`dvc repro TARGETS` with at most `jobs` stages at once; its exit status.
 
     All that it started has ended when it returns or raises.
     """
-    this = asyncio.current_task()
-    for number in (signal.SIGTERM, signal.SIGHUP):  # as Ctrl-C
-        asyncio.get_running_loop().add_signal_handler(number, this.cancel)  # type: ignore[union-attr]
-    with tempfile.TemporaryDirectory(prefix="recommit-repro-", dir=_short_temporary_folder()) as private:
-        address = str(Path(private) / "socket")
-        kernels = str(Path(private) / "kernels")
-        runs = _Runs(plan, jobs, plan.weights(seconds), show, kernels)
-        async with await asyncio.start_unix_server(runs.answer, address), _kernel_server(plan.folder, kernels):
+    async with _begun(plan, jobs, show) as (runs, private):
+        address = str(private / "socket")
+        async with await asyncio.start_unix_server(runs.answer, address):
             dvc = await asyncio.create_subprocess_exec(
                 *("dvc", "repro", *targets),
                 cwd=plan.folder,
@@ -65,6 +76,7 @@ async def repro(plan: Plan, targets: Sequence[str], jobs: int, seconds: Mapping[
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.STDOUT,
+                limit=_LONGEST_LINE,
                 start_new_session=True,  # Ctrl-C is for this process, which ends the stages; then DVC ends in order
             )
             ahead = asyncio.create_task(runs.ahead())
@@ -84,12 +96,23 @@ async def without_dvc(plan: Plan, jobs: int, show: Show) -> bool:
 
     As with `repro`, all that it started has ended when it returns or raises.
     """
-    with tempfile.TemporaryDirectory(prefix="recommit-repro-", dir=_short_temporary_folder()) as private:
+    async with _begun(plan, jobs, show) as (runs, _):
+        return all(await asyncio.gather(*(runs.once_run(name) for name in plan.stages)))
+
+
+@asynccontextmanager
+async def _begun(plan: Plan, jobs: int, show: Show) -> AsyncIterator[tuple["_Runs", Path]]:
+    """The runs of a plan, which end with this, and a private folder. SIGTERM and SIGHUP end them as Ctrl-C does."""
+    this = asyncio.current_task()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, this.cancel)  # type: ignore[union-attr]
+    short = "/tmp" if len(tempfile.gettempdir()) > 60 else None  # a socket's path may have about 100 bytes
+    with tempfile.TemporaryDirectory(prefix="recommit-repro-", dir=short) as private:
         kernels = str(Path(private) / "kernels")
-        runs = _Runs(plan, jobs, plan.weights({}), show, kernels)
+        runs = _Runs(plan, jobs, show, kernels)
         async with _kernel_server(plan.folder, kernels):
             try:
-                return all(await asyncio.gather(*(runs.once_run(name) for name in plan.stages)))
+                yield runs, Path(private)
             finally:
                 await runs.end()
 
@@ -97,10 +120,6 @@ async def without_dvc(plan: Plan, jobs: int, show: Show) -> bool:
 def _environment() -> dict[str, str]:
     """The environment of what is started, in which the commands of this Python's environment are found first."""
     return os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
-
-
-def _short_temporary_folder() -> str | None:
-    return "/tmp" if len(tempfile.gettempdir()) > 60 else None  # a socket's path may have about 100 bytes
 
 
 @asynccontextmanager
@@ -137,9 +156,9 @@ async def _ended(dvc: asyncio.subprocess.Process) -> None:
 class _Runs:
     """The runs of one `recommit repro`, by the stage's name."""
 
-    def __init__(self, plan: Plan, jobs: int, weights: Mapping[str, float], show: Show, kernels: str) -> None:
+    def __init__(self, plan: Plan, jobs: int, show: Show, kernels: str) -> None:
         self._kernels = kernels
-        self._plan, self._show, self._weights = plan, show, weights
+        self._plan, self._show, self._weights = plan, show, plan.weights(show.seconds)
         self._slots = _Slots(jobs)
         self._runs: dict[str, asyncio.Task[Ran]] = {}
         self._settled: dict[str, asyncio.Task[None]] = {}
@@ -212,7 +231,7 @@ class _Runs:
         if task := self._runs.get(stage.name):
             self._slots.hurry(stage.name)
             ran = await asyncio.shield(task)
-            if self._ending or await asyncio.to_thread(ran.stands, self._plan.folder, stage):
+            if self._ending or await asyncio.to_thread(ran.stands):
                 return ran
         self._runs[stage.name] = asyncio.create_task(self._run(stage, _URGENT))
         return await asyncio.shield(self._runs[stage.name])
@@ -232,6 +251,7 @@ class _Runs:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.STDOUT,
+                limit=_LONGEST_LINE,
                 start_new_session=True,
             )
             self._processes.add(process)
@@ -241,7 +261,8 @@ class _Runs:
                 self._show.said(stage.name, said[-1])
             status = await process.wait()
             self._processes.discard(process)
-            self._show.done(stage.name, status, time.monotonic() - started, said)
+            if not self._ending:  # else it was ended, and did not fail
+                self._show.done(stage.name, status, time.monotonic() - started, said)
             outs = await asyncio.to_thread(partial(_stamps, folder, stage)) if status == 0 else {}
             return Ran(abs(status), "".join(said), now, outs)
 

@@ -19,10 +19,12 @@ def summary(folder: Path, outs: Collection[str]) -> Iterator[str]:
 
     `outs` are those of the stages that the run was to bring up to date: only of these something is said.
     """
+    may_ship = False
     if DECISION in outs:
         decision = read(folder / DECISION, Decision)
         rules = {ruling.rule: ruling for ruling in decision.rules}
         against = [ruling for ruling in decision.rules if not ruling.passes and ruling.answer != "does not apply"]
+        may_ship = decision.answer == "yes"
         names = ", ".join(ruling.rule for ruling in against)
         yield f"Decision: may the candidate replace the champion? {decision.answer}" + (f": {names}" if names else "")
         yield from (_number(rules[name]) for name in _SHOWN if name in rules)
@@ -32,7 +34,8 @@ def summary(folder: Path, outs: Collection[str]) -> Iterator[str]:
         yield f"Results unlike the last commit's: {some or 'none'}"
     if "reports/index.html" in outs:
         yield "Look:     reports/index.html, in a browser"
-    yield "Next:     git add --all && git commit, then recommit verify" if changed else "Next:     recommit verify"
+    steps = ["git add --all && git commit"] * bool(changed) + ["recommit verify"] + ["recommit promote"] * may_ship
+    yield f"Next:     {', then '.join(steps)}"
 
 
 def _number(ruling: Ruling) -> str:
@@ -42,8 +45,9 @@ def _number(ruling: Ruling) -> str:
 
 
 def _changed(folder: Path) -> list[str] | None:
-    """The stages with results that the last commit's dvc.lock does not record; None where there is no commit."""
-    if git.run(folder, "rev-parse", "--verify", "--quiet", "HEAD").returncode:
+    """The stages with results that the last commit's dvc.lock does not record; None where nothing can be compared."""
+    committed = git.run(folder, "rev-parse", "--verify", "--quiet", "HEAD").returncode == 0
+    if not committed or not (folder / "dvc.lock").is_file():
         return None
     with tempfile.TemporaryDirectory() as private:
         (Path(private) / "dvc.lock").write_text(git.blob(folder, "HEAD", "dvc.lock") or "stages: {}\n")

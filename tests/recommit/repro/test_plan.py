@@ -101,13 +101,13 @@ def test_a_run_ahead_stands_only_while_inputs_and_outs_are_what_they_were(projec
     on = inputs(project, stage, planned.made)
     out = project / "x/a.ipynb"
     ran = Ran(0, "", on, {str(out): (out.stat().st_mtime_ns, 1)})
-    assert ran.stands(project, stage)
+    assert ran.stands()
     out.write_text("by hand")
-    assert not ran.stands(project, stage)
+    assert not ran.stands()
     out.write_text("a")
     ran = Ran(0, "", on, {str(out): (out.stat().st_mtime_ns, 1)})
     (project / "params.yaml").write_text("seed: 8\n")
-    assert not ran.stands(project, stage)
+    assert not ran.stands()
 
 
 def test_dvc_may_set_the_mode_of_a_stages_out_and_only_of_that(project: Path) -> None:

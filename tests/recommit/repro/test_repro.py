@@ -148,6 +148,7 @@ def test_a_failed_stage_is_told_with_its_cell_and_earlier_results_stay(project: 
         "1 / 0": "ZeroDivisionError: division by zero",
         "import os; os.kill(os.getpid(), 9)": "the kernel died by SIGKILL",
         "import os; os._exit(7)": "the kernel died with exit status 7",
+        "raise ValueError('x' * 200_000)": f"ValueError: {'x' * 200_000}",
     }.items():
         project.notebook("right", cell)
         failed = project.run("recommit", "repro")
@@ -157,6 +158,16 @@ def test_a_failed_stage_is_told_with_its_cell_and_earlier_results_stay(project: 
         assert "NOTE" not in failed.stdout, "a kernel has no other words than its cells'"
         assert project.read("data/right.txt") == "right"
         assert project.read("data/both.txt") == "both"
+
+
+def test_a_parameter_that_is_gone_is_told_by_dvc_and_what_ran_ahead_did_not_fail(project: Project) -> None:
+    deps = "    deps: [notebooks/left.ipynb]"
+    (project.folder / "dvc.yaml").write_text(project.read("dvc.yaml").replace(deps, f"    params: [gone]\n{deps}"))
+    refused = project.run("recommit", "repro")
+    assert refused.returncode == 2
+    assert "'left': Parameters 'gone' are missing from 'params.yaml'" in refused.stdout
+    assert "right failed" not in refused.stdout
+    assert "never retrieved" not in refused.stdout
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
