@@ -63,6 +63,15 @@ def begun(tmp_path_factory: pytest.TempPathFactory) -> Begun:
     return project
 
 
+@pytest.fixture
+def own(begun: Begun, tmp_path: Path) -> Begun:
+    """A copy of `begun` that the test may change: tests run in any order, on `begun` itself."""
+    project = Begun(tmp_path / "own", begun.programs)
+    shutil.copytree(begun.folder, project.folder, symlinks=True)
+    project.run("dvc", "config", "--local", "core.site_cache_dir", str(project.folder / ".dvc/tmp/site"))
+    return project
+
+
 def begin(folder: Path, programs: Path, *data: str) -> Begun:
     """A quick project on a table of `hire`, which the flags in `data` name."""
     flags = [*data, "--target", "busy", "--horizon", "3", "--yes"]
@@ -122,24 +131,24 @@ LEFT_OUT = ("quality", "search", "importance", "staleness", "robustness")
 
 
 @pytest.mark.system
-def test_one_line_leaves_stages_out_the_decision_says_so_and_it_brings_them_back_to_the_byte(begun: Begun) -> None:
-    file = begun.folder / "params.yaml"
+def test_one_line_leaves_stages_out_the_decision_says_so_and_it_brings_them_back_to_the_byte(own: Begun) -> None:
+    file = own.folder / "params.yaml"
     params = file.read_text()
     file.write_text(params.replace(": false", ": true"))
-    said = begun.run("dvc", "repro").stdout
+    said = own.run("dvc", "repro").stdout
     ran = {stage.partition("@")[0] for stage in re.findall(r"Running stage '(.+?)'", said)}
     assert ran == {*LEFT_OUT, "gate", "report"}
-    rules = {rule["rule"]: rule for rule in begun.json("models/decision.json")["rules"]}
+    rules = {rule["rule"]: rule for rule in own.json("models/decision.json")["rules"]}
     for rule, stage in {"quality": "quality", "staleness": "staleness", "directions": "robustness"}.items():
         assert (rules[rule]["answer"], rules[rule]["value"]) == ("unknown", None)
         assert f"the stage {stage} is left out by leave_out in params.yaml" in rules[rule]["reason"]
-    assert "leaves out importance, quality, robustness, search" in (begun.folder / "reports/index.html").read_text()
-    begun.run("git", "commit", "--quiet", "--all", "--message", "fewer stages")
-    said = begun.run("recommit", "verify", *[f"--stage={stage}" for stage in ("quality", "gate")], check=False).stdout
+    assert "leaves out importance, quality, robustness, search" in (own.folder / "reports/index.html").read_text()
+    own.run("git", "commit", "--quiet", "--all", "--message", "fewer stages")
+    said = own.run("recommit", "verify", *[f"--stage={stage}" for stage in ("quality", "gate")], check=False).stdout
     assert re.search(r"(\d+) outputs of 2 stages: \1 identical", said), said
     file.write_text(params)
-    begun.run("dvc", "repro")
-    assert begun.run("git", "diff", "--stat", "HEAD~1").stdout == ""
+    own.run("dvc", "repro")
+    assert own.run("git", "diff", "--stat", "HEAD~1").stdout == ""
 
 
 @pytest.mark.system
@@ -218,9 +227,9 @@ def proved_elsewhere(project: Begun, folder: Path) -> None:
 
 
 @pytest.mark.system
-def test_a_promoted_version_is_the_champion_from_then_on(begun: Begun) -> None:
-    begun.run("recommit", "promote", "--force", "--reason", "a test")
-    assert not (begun.folder / "models/champion/README.md").exists()
-    begun.run("dvc", "repro", "evaluate")
-    found = begun.json("reports/evidence/test.json")
+def test_a_promoted_version_is_the_champion_from_then_on(own: Begun) -> None:
+    own.run("recommit", "promote", "--force", "--reason", "a test")
+    assert not (own.folder / "models/champion/README.md").exists()
+    own.run("dvc", "repro", "evaluate")
+    found = own.json("reports/evidence/test.json")
     assert found["champion"]["md5"] == found["candidate"]["md5"]
