@@ -7,7 +7,7 @@ SHELL := /bin/bash
 RESOLVE = $(UV) pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url --upgrade
 .DEFAULT_GOAL := help
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
-.PHONY: help env quick repro test test-all verify lab new wheel lock lint types format hooks
+.PHONY: help env quick repro test test-all verify serve lab new wheel lock lint types format hooks
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' | column -t -s'|'
@@ -22,17 +22,22 @@ repro: env ## run the whole pipeline on all the data; does again only what chang
 	@echo "Metrics:  .venv/bin/dvc metrics show"
 	@echo "Inside:   source .venv/bin/activate, then plain dvc, jupyter and recommit"
 
-test: lint types .venv/dev.stamp ## lint, type-check and run all tests
+test: lint types .venv/dev.stamp ## lint, type-check and run the tests
 	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 pytest -n 2 --dist worksteal
 
-test-all: lint types .venv/dev.stamp ## also make whole projects on tables of every kind; prints what each came to
+test-all: lint types .venv/dev.stamp ## also run what is slow and rarely breaks, as whole projects on tables of every kind
 	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 pytest -n 2 --dist worksteal -m "all or not all"
 
 verify: env ## prove the last commit: replay every stage, compare every output, write it into docs/proof.json and README
 	@recommit verify --record docs/proof.json --badge README.md
 
-lab: .venv/lab.stamp ## add JupyterLab to the environment and start it
-	@cd notebooks && jupyter lab
+serve: .venv/serve.stamp ## answer requests for predictions over HTTP: make serve FLAGS="--port 9000 --model flights@prod"
+	@recommit serve $(FLAGS)
+
+lab: .venv/lab.stamp ## open the notebooks in JupyterLab: make lab PORT=9999 FLAGS=--no-browser; as root, FLAGS=--allow-root
+	@recommit graph --start notebooks/START.md
+	@jupyter lab --port=$(or $(PORT),8888) --LabApp.default_url=/lab/tree/notebooks/START.md $(FLAGS) \
+	  || { [ $$(id -u) -ne 0 ] || echo "make: you are root, as in a container: make lab FLAGS=--allow-root"; exit 1; }
 
 lint: .venv/dev.stamp ## check style, formatting, and what stages and notebooks declare
 	@ruff check . && ruff format --check .
@@ -74,6 +79,7 @@ lock: $(UV) ## resolve pyproject.toml anew into the lock files
 	$(RESOLVE) pyproject.toml --extra flights -o locks/run.txt
 	$(RESOLVE) pyproject.toml --extra flights --extra dev -c locks/run.txt -o locks/dev.txt
 	$(RESOLVE) pyproject.toml --extra flights --extra lab -c locks/run.txt -o locks/lab.txt
+	$(RESOLVE) pyproject.toml --extra flights --extra serve -c locks/run.txt -o locks/serve.txt
 	$(RESOLVE) pyproject.toml --extra flights --extra sql -c locks/run.txt -o locks/sql.txt
 	echo "uv>=0.9" | $(RESOLVE) - -o locks/uv.txt
 

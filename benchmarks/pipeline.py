@@ -1,8 +1,9 @@
-"""Measure the pipeline from nothing, and again, in a fresh clone, against the same work as one plain script."""
+"""Measure what a user waits for: the pipeline from nothing, one change, a quick look, against one plain script."""
 
 import json
 import os
 import platform
+import re
 import resource
 import shutil
 import subprocess
@@ -22,6 +23,16 @@ from recommit.proof.machine import cpu
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks/results/pipeline.json"
 SAMPLED_EVERY_SECONDS = 0.2
+LABELS = {
+    "pipeline": "dvc repro",
+    "pipeline_again": "dvc repro, again",
+    "side_by_side": "recommit repro",
+    "plain": "plain script",
+    "changed": "one parameter of boosting, to select",
+    "quick": "recommit quick",
+    "check": "recommit check",
+    "help": "recommit --help",
+}
 
 
 @dataclass(frozen=True)
@@ -45,10 +56,10 @@ class Measured:
     help="A quick try on this share of the flights; prints, and writes no results.",
 )
 def main(sample: float | None) -> None:
-    """Measure `dvc repro` from an empty cache, `dvc repro` again, and benchmarks/plain.py.
+    """Measure `dvc repro` and `recommit repro` from an empty cache, benchmarks/plain.py, and what is done every day.
 
-    All run one after the other in a fresh clone of what is committed here, with this environment's tools. The plain
-    script must make the pipeline's models, byte for byte. Writes benchmarks/results/pipeline.json.
+    All run one after the other in fresh clones of what is committed here, with this environment's tools. All three
+    must make the same models, byte for byte. Writes benchmarks/results/pipeline.json.
 
     \b
     Example:
@@ -71,36 +82,79 @@ def main(sample: float | None) -> None:
 
 
 def measure(folder: Path, sample: float | None) -> dict:
-    clone, plain = folder / "clone", folder / "plain"
-    run("git", "clone", "--quiet", str(ROOT), str(clone), log=folder / "clone.log")
-    run("dvc", "config", "--local", "core.site_cache_dir", str(folder / "site"), cwd=clone, log=folder / "config.log")
-    if sample is not None:
-        set_sample(clone / "params.yaml", sample)
+    serial, beside, plain = (folder / name for name in ("serial", "beside", "plain"))
+    took: dict[str, Measured] = {}
 
-    click.echo("dvc repro, from nothing ...", err=True)
-    first = run("dvc", "repro", cwd=clone, log=folder / "first.log")
-    click.echo("dvc repro, again ...", err=True)
-    again = run("dvc", "repro", cwd=clone, log=folder / "again.log")
-    if "Running stage" in (folder / "again.log").read_text():
-        raise click.ClickException(f"the second `dvc repro` ran stages again: see {folder / 'again.log'}")
-    click.echo("the plain script ...", err=True)
+    def timed(name: str, command: str, clone: Path = serial, **environment: str) -> None:
+        click.echo(f"{command} ...", err=True)
+        took[name] = run(*command.split(), cwd=clone, log=folder / f"{name}.log", **environment)
+
+    for clone in (serial, beside):
+        lay_out(clone, folder, sample)
+    timed("pipeline", "dvc repro")
+    timed("pipeline_again", "dvc repro")
+    if "Running stage" in (folder / "pipeline_again.log").read_text():
+        raise click.ClickException(f"the second `dvc repro` ran stages again: see {folder / 'pipeline_again.log'}")
+    timed("side_by_side", "recommit repro", beside)
     # Pinned from its start as a kernel is, or it would have to start itself again.
-    pins = json.loads((clone / "src/recommit/notebook/kernels/recommit/kernel.json").read_text())["env"]
-    alone = run("python", "benchmarks/plain.py", str(plain), cwd=clone, log=folder / "plain.log", **pins)
-    for model in sorted((clone / "models").rglob("*.onnx")):
-        name = model.relative_to(clone)
-        if not (plain / name).is_file() or (plain / name).read_bytes() != model.read_bytes():
-            raise click.ClickException(f"the plain script's {name} is not the pipeline's: compare them in {folder}")
+    pins = json.loads((serial / "src/recommit/notebook/kernels/recommit/kernel.json").read_text())["env"]
+    timed("plain", f"python benchmarks/plain.py {plain}", **pins)
+    for model in sorted((serial / "models").rglob("*.onnx")):
+        name = model.relative_to(serial)
+        if any(
+            not (made / name).is_file() or (made / name).read_bytes() != model.read_bytes() for made in (beside, plain)
+        ):
+            raise click.ClickException(f"{name} is not the same in all three: compare them in {folder}")
 
+    beyond = {"pipeline": beyond_cells(serial, beside, took["pipeline"].seconds)}
+    beyond["side_by_side"] = beyond_cells(beside, beside, sum(durations(beside).values()))
+    run("git", "add", "--all", cwd=serial, log=folder / "add.log")
+    run("git", "commit", "--quiet", "--allow-empty", "-m", "results", cwd=serial, log=folder / "commit.log")
+    timed("changed", "dvc exp run -S models.boosting.max_iter=300 select")  # as README shows it
+    fits = [max(cells(log)) for log in (serial / "reports/notebooks/train").glob("boosting-*.log")]
+    timed("quick", "recommit quick", beside)
+    timed("check", "recommit check", beside)
+    timed("help", "recommit --help", beside)
     return {
         "cpu": cpu(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "python": platform.python_version(),
-        "pipeline": asdict(first),
-        "pipeline_again": asdict(again),
-        "plain": asdict(alone),
-        "ratio": round(first.seconds / alone.seconds, 2),
+        **{name: asdict(one) for name, one in took.items()},
+        "beyond_cells_seconds": beyond,
+        "fits_of_changed_seconds": round(sum(fits), 1),
+        "ratio": {name: round(one.seconds / took["plain"].seconds, 3) for name, one in took.items()},
     }
+
+
+def lay_out(clone: Path, folder: Path, sample: float | None) -> None:
+    """Clones what is committed here, with a DVC of its own that has cached nothing."""
+    run("git", "clone", "--quiet", str(ROOT), str(clone), log=folder / "clone.log")
+    for key, value in (("user.name", "Benchmark"), ("user.email", "benchmark@example.org")):
+        run("git", "config", key, value, cwd=clone, log=folder / "config.log")
+    site = str(folder / f"site-{clone.name}")
+    run("dvc", "config", "--local", "core.site_cache_dir", site, cwd=clone, log=folder / "config.log")
+    if sample is not None:
+        set_sample(clone / "params.yaml", sample)
+
+
+def durations(clone: Path) -> dict[str, float]:
+    """The seconds of each stage in the last `recommit repro`."""
+    return json.loads((clone / ".recommit/durations.json").read_text())
+
+
+def beyond_cells(clone: Path, timed: Path, seconds: float) -> float:
+    """Returns how long a stage took beyond its cells, the mean of all; together they took `seconds`.
+
+    The report is no notebook: its stage counts as a cell, of the seconds that it took in the clone `timed`.
+    """
+    logs = list((clone / "reports/notebooks").rglob("*.log"))
+    inside = sum(sum(cells(log)) for log in logs)
+    return round((seconds - inside - durations(timed)["report"]) / len(logs), 2)
+
+
+def cells(log: Path) -> list[float]:
+    """The seconds of each cell of a stage's notebook, by its log."""
+    return [float(one) for one in re.findall(r": ([\d.]+) s$", log.read_text(), re.MULTILINE)]
 
 
 def run(*words: str, log: Path, cwd: Path | None = None, **environment: str) -> Measured:
@@ -156,13 +210,17 @@ def set_sample(path: Path, share: float) -> None:
 
 
 def table(results: dict) -> str:
-    rows = [("", "seconds", "of CPU", "peak MB")]
-    for name, label in (("pipeline", "dvc repro"), ("pipeline_again", "dvc repro, again"), ("plain", "plain script")):
+    rows = [("", "seconds", "of CPU", "peak MB", "/ plain")]
+    for name, label in LABELS.items():
         row = results[name]
-        rows.append((label, str(row["seconds"]), str(row["cpu_seconds"]), str(row["peak_mb"])))
-    lines = [f"{label:<18}{seconds:>9}{used:>9}{memory:>9}" for label, seconds, used, memory in rows]
+        numbers = (row["seconds"], row["cpu_seconds"], row["peak_mb"], results["ratio"][name])
+        rows.append((label, *map(str, numbers)))
+    lines = [f"{label:<38}" + "".join(f"{number:>9}" for number in numbers) for label, *numbers in rows]
+    beyond = results["beyond_cells_seconds"]
+    mean = f"a stage beyond its cells: {beyond['pipeline']} s by dvc, {beyond['side_by_side']} s by recommit"
+    fits = f"the fits of the changed parameter: {results['fits_of_changed_seconds']} s, one after the other"
     where = f"{results['cores']} cores of {results['cpu']}, Python {results['python']}"
-    return "\n".join([*lines, f"pipeline / plain: {results['ratio']}", where])
+    return "\n".join([*lines, mean, fits, where])
 
 
 if __name__ == "__main__":

@@ -52,11 +52,24 @@ def test_a_model_file_is_read_without_what_learns_and_scores() -> None:
         assert not above, f"{path} imports {above}"
 
 
+def test_nothing_but_its_verb_stands_on_the_server() -> None:
+    own = ("recommit/serving/", "recommit/verbs/serve.py")
+    others = [path for path in of_package("recommit") if not path.relative_to(SRC).as_posix().startswith(own)]
+    for path in (*others, *(path for name in PROBLEMS for path in of_package(name))):
+        server = {name for name in imports(tree_of(path)) if re.match(r"recommit\.serving\b|uvicorn|starlette", name)}
+        assert not server, f"{path} imports {server}"
+
+
 def test_every_file_of_evidence_that_a_stage_writes_has_a_declared_type() -> None:
     kinds = re.compile(r"reports/(evidence|advice)/.+\.json|models/(decision|fits/.+)\.json")
     outs = [out for stage in stages(ROOT) for out in stage.outs if kinds.fullmatch(out)]
     assert len(outs) > 15
     assert [out for out in outs if kind_of(Path(out)) is None] == []
+
+
+def test_dvc_shows_the_few_numbers_of_two_files() -> None:
+    metrics = [out for stage in stages(ROOT) for out in stage.metrics]
+    assert metrics == ["reports/metrics/validation.json", "reports/metrics/test.json"]
 
 
 def test_the_search_advises_and_nothing_but_the_report_reads_it() -> None:
@@ -136,8 +149,9 @@ def workflow_is_valid(workflow: Path) -> bool:
     return subprocess.run(command, capture_output=True).returncode == 0
 
 
-def test_the_workflow_is_one_that_github_accepts(tmp_path: Path) -> None:
-    workflow = ROOT / ".github/workflows/ci.yaml"
+@pytest.mark.parametrize("name", ["ci", "nightly"])
+def test_a_workflow_is_one_that_github_accepts(name: str, tmp_path: Path) -> None:
+    workflow = ROOT / f".github/workflows/{name}.yaml"
     assert workflow_is_valid(workflow)
     planted = tmp_path / "ci.yaml"
     text = workflow.read_text()

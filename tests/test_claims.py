@@ -75,3 +75,35 @@ def test_the_coverage_that_the_docs_state_is_the_simulated_one() -> None:
     most = max(world["gain_claimed_too_much"] for world in worlds)
     assert f"in at most {most:.1%} of the months" in said
     assert f"In each of {simulated['months']} simulated months ({simulated['days']} days" in said
+
+
+def test_the_speed_that_the_docs_state_is_the_measured_one() -> None:
+    measured = json.loads((ROOT / "benchmarks/results/serve.json").read_text(encoding="utf-8"))
+    said = (ROOT / "docs/serve.md").read_text(encoding="utf-8")
+    words = " ".join(said.split())
+    for one in measured["speed"]:
+        if one == "constant, a flight":
+            continue
+        speed = measured["speed"][one]
+        row = f"| {speed['per_second']:,.0f} | {speed['p50_ms']:.1f} | {speed['p99_ms']:.1f} | {speed['cpu_us']:,.0f} |"
+        assert row in said, one
+    for name, loads in measured["overload"].items():
+        for times, load in loads.items():
+            come = f"| {name}, {times} times | {load['offered_per_second']:,} | {load['answered_per_second']:,} |"
+            assert f"{come} {load['p99_ms']:,.0f} | {load['share_503']:.0%} | {load['cpu_share']:.2f} |" in said
+    floor, soak = measured["floor_us"], measured["soak"]
+    for claim in (
+        f"over {measured['connections']} connections",
+        f"has {measured['inputs']} inputs",
+        f"On {measured['cores']} cores of {measured['cpu']}",
+        f"one run of the model, {floor['model']:.0f} microseconds",
+        f"{floor['parser']:.0f} microseconds to parse a body of {measured['body_bytes']['infer']:,} bytes",
+        f"takes {measured['memory_mb']['recommit']:.0f} MB",
+        f"{measured['first_answer_seconds']['recommit']:.1f} seconds from its start",
+        f"In {soak['minutes']:g} minutes",
+        f"by {soak['mb_an_hour']:.1f} MB an hour, with a standard error of {soak['standard_error']:.1f}.",
+    ):
+        assert claim in words, claim
+    typed = [one.relative_to(ROOT) for one in (ROOT / "src/recommit/serving").glob("*.py")
+             if re.search(r"\d\s+(nano|micro|milli)seconds", one.read_text(encoding="utf-8"))]  # fmt: skip
+    assert not typed, "a speed is measured, and not typed"

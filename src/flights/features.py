@@ -1,4 +1,4 @@
-"""Every feature, once: batch, training and serving all call `build`.
+"""Every feature, once: training, batch and serving all ask a `State` for them.
 
 No feature uses the tail number. It is missing only for cancelled flights, and what the table gives
 for the rest is the aircraft that flew in the end, which a swap may have put there after the
@@ -6,210 +6,177 @@ prediction. The aircraft's last delay is left out because the data does not say 
 planned at the prediction instant.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 import pandas as pd
 
-from flights import windows
-from flights.catalogue import CATALOGUE, GROUPS, QUEUES, RECENT, Recent
+from flights import clock, logs, windows
+from flights.catalogue import CATALOGUE, QUEUES, RECENT
 from flights.columns import FLIGHTS, WEATHER
-from flights.vocabulary import WEEKDAYS, ZONE
-from recommit.catalogue import UNKNOWN
+from flights.vocabulary import HOURS, WEEKDAYS
+from recommit.columns import Columns, Tables, as_arrays
+from recommit.problem import answered
 
 ASKED = FLIGHTS.given
-LATE_MINUTES = 15
-OVERDUE_HOURS = 3
-READING_HOURS = 3
-DAY_SECONDS = 25 * 3600  # the longest day: that on which clocks go back
-# One flight a day late must not own the mean of an hour.
-DELAY_MINUTES = (-30, 300)
+READING_SECONDS = 3 * 3600
+CHANGE_SECONDS = 3 * 3600
+RAIN_SECONDS = np.array([[3], [6]]) * 3600
+NEAR_SECONDS = np.array([[15], [60]]) * 60
+# A flight may be counted some time after the last instant in its row: as due in, or as overdue.
+LOOKS_BACK_HOURS = max(one.hours for one in RECENT) + logs.OVERDUE_SECONDS / 3600
+
+_HOURS, _WEEKDAYS = np.array(HOURS, dtype=object), np.array(WEEKDAYS, dtype=object)
+_ORIGIN, _QUEUES = logs.places(("origin",)), logs.places(QUEUES)
 
 
-def build(tables: dict[str, pd.DataFrame], flights_to_score: pd.DataFrame, horizon_hours: float) -> pd.DataFrame:
+class _Recent(NamedTuple):
+    """The window features of one log, in arrays: a feature is one place in each."""
+
+    names: list[str]
+    groups: list[int]
+    seconds: np.ndarray
+    counted: dict[str, int]
+    """The places of those that are no mean, but a number of events."""
+    distinct: np.ndarray
+    """The groups, each once."""
+    which: np.ndarray
+    """The place of each feature's group among those."""
+
+    @classmethod
+    def of(cls, log: str) -> "_Recent":
+        recent = [one for one in RECENT if one.log == log]
+        groups = logs.places([one.group for one in recent])
+        seconds, names = np.array([[one.hours * 3600] for one in recent]), [one.feature().name for one in recent]
+        counted = {names[place]: place for place, one in enumerate(recent) if one.value == "count"}
+        return cls(names, groups, seconds, counted, *np.unique(groups, return_inverse=True))
+
+
+_RECENT = {log: _Recent.of(log) for log in logs.WINDOWS}
+
+
+def build(tables: Tables, flights_to_score: pd.DataFrame, horizon_hours: float) -> pd.DataFrame:
     """Compute all features of the flights asked for, each as it was at its prediction instant.
 
     `tables` holds flights and weather as `sources.tidy` or `sources.as_known_at` gives them; only what `columns`
     declares as used is read. `flights_to_score` needs the plan alone, the columns of `ASKED`. Outcomes in it are not
     read.
 
-    Returns one row per row asked, in that order: flight_id, predicted_at (UTC, horizon_hours before
-    scheduled departure), then every feature of `catalogue`: float32, or text for a category. Only departures,
-    outcomes and readings known at or before predicted_at count; the schedule is known throughout.
-
-    Raises ValueError for a missing column, instants without a time zone or a negative horizon.
+    Returns one row per row asked, in that order: see `State.answer`. Raises ValueError for a missing column, instants
+    without a time zone or a negative horizon.
     """
-    rows = _asked(flights_to_score)
-    if not horizon_hours >= 0:
-        raise ValueError(f"horizon_hours must be 0 or more, not {horizon_hours}")
-    predicted_at = rows["scheduled_departure"] - pd.Timedelta(hours=horizon_hours)
-    now = windows.seconds(predicted_at)
-    flights, plan = _numbered(tables["flights"][list(FLIGHTS.used)], rows)
-    weather = tables["weather"][list(WEATHER.used)]
-    columns = (
-        {"flight_id": rows["flight_id"], "predicted_at": predicted_at}
-        | _schedule(rows, flights, plan)
-        | _weather(weather, rows, now)
-        | _recent(flights, plan, now)
-        | _overdue(flights, plan, now)
-    )
-    order = ["flight_id", "predicted_at", *CATALOGUE.all]
-    return pd.DataFrame({name: columns[name] for name in order})
-
-
-def _asked(flights: pd.DataFrame) -> pd.DataFrame:
-    missing = [column for column in ASKED if column not in flights]
-    if missing:
+    if missing := [column for column in ASKED if column not in flights_to_score]:
         raise ValueError(f"flights to score lack the columns {', '.join(missing)}")
-    rows = flights[list(ASKED)].reset_index(drop=True)
-    for column in ("scheduled_departure", "scheduled_arrival"):
-        if not isinstance(rows[column].dtype, pd.DatetimeTZDtype):
-            raise ValueError(f"{column} of flights to score must be instants with a time zone")
-        if rows[column].isna().any():
-            raise ValueError(f"{column} is missing in {rows[column].isna().sum()} flights to score")
-        rows[column] = rows[column].astype("datetime64[us, UTC]")
-    return rows
+    return answered(State(tables), as_arrays(flights_to_score, FLIGHTS.kinds(ASKED)), horizon_hours)
 
 
-def _numbered(flights: pd.DataFrame, rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Give both tables whole numbers for text, and the New York hour and day: groups come quicker so."""
-    numbered = []
-    for table in (flights, rows):
-        local = table["scheduled_departure"].dt.tz_convert(ZONE).dt.tz_localize(None)
-        day = local.astype("datetime64[s]").astype("int64") // 86400
-        numbered.append(table.reset_index(drop=True).assign(hour=local.dt.hour.to_numpy(), day=day.to_numpy()))
-    for column in ("carrier", "origin", "dest"):
-        for table, code in zip(numbered, windows.codes([column], flights, rows), strict=True):
-            table[column] = code
-    return numbered[0], numbered[1]
+class State:
+    """What is known of flights and weather, sorted and summed up: a row's features are a few look-ups in it."""
+
+    def __init__(self, tables: Tables) -> None:
+        flights, weather = (as_arrays(tables[one.name], one.kinds(one.used)) for one in (FLIGHTS, WEATHER))
+        entries = logs.of_flights(flights) | logs.of_weather(weather)
+        self._logs = {name: windows.Log(one) for name, one in entries.items()}
+        self._readings = windows.Readings(*logs.readings(weather))
+
+    def answer(self, rows: Columns, horizon_hours: float) -> Columns:
+        """Compute all features of m flights: `rows` has the columns of `ASKED`.
+
+        Returns columns of m values: flight_id, predicted_at (UTC, horizon_hours before scheduled departure), then every
+        feature of `catalogue`: float32, or text for a category. Only departures, outcomes and readings known at or
+        before predicted_at count; the schedule is known throughout. Raises ValueError for a negative horizon or a plan
+        without an instant.
+        """
+        if not horizon_hours >= 0:
+            raise ValueError(f"horizon_hours must be 0 or more, not {horizon_hours}")
+        for column in ("scheduled_departure", "scheduled_arrival"):
+            if missing := np.isnat(rows[column]).sum():
+                raise ValueError(f"{column} is missing in {missing} flights to score")
+        predicted_at = rows["scheduled_departure"] - np.timedelta64(round(horizon_hours * 3_600_000_000), "us")
+        now, coded = windows.seconds(predicted_at), logs.coded(rows)
+        groups = logs.grouped(coded)
+        columns = (
+            {"flight_id": rows["flight_id"], "predicted_at": predicted_at}
+            | _plan(rows, coded)
+            | self._others(rows, coded, groups)
+            | self._weather(windows.keys(coded["origin"]), now)
+            | self._recent(groups, now)
+            | self._overdue(groups, now)
+        )
+        return {name: columns[name] for name in ("flight_id", "predicted_at", *CATALOGUE.all)}
+
+    def update(self, table: str, gone: Columns, come: Columns) -> None:
+        """Take rows of a table out and put others in. Answers are then those of the changed table, to the bit."""
+        before, after = logs.OF[table](gone), logs.OF[table](come)
+        for name in after:
+            self._logs[name].change(before[name], after[name])
+        if table == WEATHER.name:
+            self._readings = self._readings.changed(logs.readings(gone)[0], *logs.readings(come))
+
+    def _others(self, rows: Columns, coded: Columns, groups: np.ndarray) -> Columns:
+        """Count the other flights that leave at about the same time, and on the same New York day."""
+        planned, known = self._logs["planned"], self._logs["itself"]
+        leaves, (starts, ends) = windows.seconds(rows["scheduled_departure"]), clock.day(coded["local"])
+        origin, queues = groups[_ORIGIN], groups[_QUEUES]
+        near = planned.upto(origin + leaves + NEAR_SECONDS) - planned.upto(origin + leaves - NEAR_SECONDS - 1)
+        days = planned.upto(queues + ends - 1) - planned.upto(queues + starts - 1)
+        itself = known.upto(rows["flight_id"]) - known.upto(rows["flight_id"] - 1)
+        others = (np.concatenate([near[0], days[0]]) - itself[0]).astype("float32")
+        names = ("departures_15min", "departures_60min", *(f"{group}_departures_day" for group in QUEUES))
+        return dict(zip(names, others, strict=True))
+
+    def _weather(self, airport: np.ndarray, now: np.ndarray) -> Columns:
+        rain = self._logs["rain"]
+        there, values = self._readings.latest(airport, np.array([now, now - CHANGE_SECONDS]), READING_SECONDS)
+        last = dict(zip(logs.MEASURED, values[:, 0], strict=True))
+        change = dict(zip(logs.MEASURED, values[:, 0] - values[:, 1], strict=True))
+        fallen = (rain.upto(airport + now)[1] - rain.upto(airport + now - RAIN_SECONDS)[1]) / 100
+        fallen = np.where(there[0], fallen.astype("float32"), np.float32("nan"))
+        return last | {
+            "precipitation_3h": fallen[0],
+            "precipitation_6h": fallen[1],
+            "temperature_change_3h": change["temperature"],
+            "wind_change_3h": change["wind_speed"],
+            "pressure_change_3h": change["pressure"],
+        }
+
+    def _recent(self, groups: np.ndarray, now: np.ndarray) -> Columns:
+        columns: dict[str, np.ndarray] = {}
+        for log, features in _RECENT.items():
+            until = self._logs[log].upto(groups[features.distinct] + now).take(features.which, axis=1)
+            sums = until - self._logs[log].upto(groups[features.groups] + now - features.seconds)
+            # The mean delay of outcomes is over the flights that landed: the last sum of that log.
+            means = windows.means(sums[1], sums[-1] if log == "outcomes" else sums[0])
+            columns |= dict(zip(features.names, means, strict=True))
+            columns |= {name: sums[0, place].astype("float32") for name, place in features.counted.items()}
+        return columns
+
+    def _overdue(self, groups: np.ndarray, now: np.ndarray) -> Columns:
+        """Count flights that are due out and not gone: those that came due less those that ceased.
+
+        Both logs hold the same flights, so what stands before a group in one stands before it in the other.
+        """
+        queues, planned = groups[_QUEUES], self._logs["planned"]
+        came = planned.upto(queues + now)
+        flights, due = came - self._logs["ceased"].upto(queues + now)
+        lately = came[0] - planned.upto(queues + now - logs.OVERDUE_SECONDS)[0]
+        minutes = (flights * now - due) / np.maximum(flights, 1) / 60
+        share = np.where(lately > 0, flights / np.maximum(lately, 1), np.nan)
+        columns: dict[str, np.ndarray] = {}
+        for name, values in {"flights": flights, "minutes": minutes, "share": share}.items():
+            columns |= dict(zip([f"{group}_overdue_{name}" for group in QUEUES], values.astype("float32"), strict=True))
+        return columns
 
 
-def _schedule(rows: pd.DataFrame, flights: pd.DataFrame, plan: pd.DataFrame) -> dict[str, np.ndarray | pd.Series]:
-    local = rows["scheduled_departure"].dt.tz_convert(ZONE)
-    minutes = (rows["scheduled_arrival"] - rows["scheduled_departure"]).dt.total_seconds() / 60
-    text = {
-        "carrier": rows["carrier"],
-        "origin": rows["origin"],
-        "dest": rows["dest"],
-        "departure_hour": local.dt.strftime("%H"),
-        "weekday": local.dt.day_of_week.map(dict(enumerate(WEEKDAYS))),
-    }
-    vocabulary = CATALOGUE.categories()
-    columns: dict[str, np.ndarray | pd.Series] = {
-        name: values.where(values.isin(vocabulary[name]), UNKNOWN).astype("str") for name, values in text.items()
-    }
-    speed = (rows["distance"] / minutes.where(minutes > 0) * 60).astype("float32")
-    leaves = windows.seconds(rows["scheduled_departure"])
-    groups, asked = windows.codes(["origin"], flights, plan)
-    log = windows.log(groups, windows.seconds(flights["scheduled_departure"]), {})
-    itself = rows["flight_id"].isin(flights["flight_id"]).to_numpy()
-    for span in (15, 60):
-        # A window leaves out its first second; this one counts departures at both of its ends.
-        near = log.window(asked, leaves + span * 60, (2 * span * 60 + 1) / 3600).count() - itself
-        columns[f"departures_{span}min"] = near.astype("float32")
-    for name in QUEUES:
-        groups, asked = windows.codes([*GROUPS[name], "day"], flights, plan)
-        whole_day = windows.log(groups, windows.seconds(flights["scheduled_departure"]), {})
-        others = whole_day.window(asked, leaves + DAY_SECONDS).count() - itself
-        columns[f"{name}_departures_day"] = others.astype("float32")
-    return columns | {
-        "departure_minute": (local.dt.hour * 60 + local.dt.minute).astype("float32"),
-        "scheduled_minutes": minutes.astype("float32"),
+def _plan(rows: Columns, coded: Columns) -> Columns:
+    """Features of a flight's own plan."""
+    local, took = coded["local"], (rows["scheduled_arrival"] - rows["scheduled_departure"]) / np.timedelta64(1, "m")
+    texts = {name: known[coded[name]] for name, known in logs.TEXTS.items()}
+    return texts | {
+        "departure_hour": _HOURS[coded["hour"]],
+        "weekday": _WEEKDAYS[(local // clock.DAY + 3) % 7],  # 1970 began on a Thursday
+        "departure_minute": (local // 60 % (24 * 60)).astype("float32"),
+        "scheduled_minutes": took.astype("float32"),
         "distance": rows["distance"].astype("float32"),
-        "planned_speed": speed,
+        "planned_speed": (rows["distance"] / np.where(took > 0, took, np.nan) * 60).astype("float32"),
     }
-
-
-def _weather(weather: pd.DataFrame, rows: pd.DataFrame, now: np.ndarray) -> dict[str, np.ndarray | pd.Series]:
-    groups, asked = windows.codes(["origin"], weather, rows)
-    hundredths = (weather["precip"] * 100).round().fillna(0).to_numpy("int64")
-    log = windows.log(groups, windows.seconds(weather["taken_at"], up=True), {"rain": hundredths})
-    last = log.window(asked, now, READING_HOURS)
-    before = log.window(asked, now - 3 * 3600, READING_HOURS)
-    angle = np.radians(weather["wind_dir"])
-    measured = weather["wind_speed"].notna()
-    values = {
-        "temperature": weather["temp"],
-        "dew_point_spread": weather["temp"] - weather["dewp"],
-        "wind_speed": weather["wind_speed"],
-        "wind_north": (weather["wind_speed"] * np.cos(angle)).fillna(0).where(measured).round(3),
-        "wind_east": (weather["wind_speed"] * np.sin(angle)).fillna(0).where(measured).round(3),
-        "gust_over_wind": (weather["wind_gust"] - weather["wind_speed"]).fillna(0).where(measured),
-        "visibility": weather["visib"],
-        "pressure": weather["pressure"],
-        "precipitation": weather["precip"],
-    }
-    columns: dict[str, np.ndarray | pd.Series] = {name: last.latest(value.to_numpy()) for name, value in values.items()}
-    for hours in (3, 6):
-        fallen = (log.window(asked, now, hours).sum("rain") / 100).astype("float32")
-        columns[f"precipitation_{hours}h"] = np.where(last.count() > 0, fallen, np.float32("nan"))
-    for short, name in (("temperature",) * 2, ("wind", "wind_speed"), ("pressure",) * 2):
-        change = last.latest(values[name].to_numpy()) - before.latest(values[name].to_numpy())
-        columns[f"{short}_change_3h"] = change
-    return columns
-
-
-def _recent(flights: pd.DataFrame, plan: pd.DataFrame, now: np.ndarray) -> dict[str, np.ndarray | pd.Series]:
-    columns: dict[str, np.ndarray | pd.Series] = {}
-    left = flights[flights["departed_at"].notna()]
-    ended = flights[flights["outcome_known_at"].notna()]
-    allowed = pd.Timedelta(minutes=LATE_MINUTES)
-    due_out, due_in = flights["scheduled_departure"] + allowed, flights["scheduled_arrival"] + allowed
-    logs: dict[str, tuple[pd.DataFrame, pd.Series, dict[str, pd.Series]]] = {
-        "departures": (left, left["departed_at"], {"delay": left["departure_delay"].clip(*DELAY_MINUTES)}),
-        # What has not come by then is late, whatever becomes of it.
-        "due_out": (flights, due_out, {"late": ~(flights["departed_at"] < due_out)}),
-        "due_in": (flights, due_in, {"late": ~(flights["landed_at"] < due_in)}),
-        "outcomes": (
-            ended,
-            ended["outcome_known_at"],
-            {
-                "delay": ended["arrival_delay"].clip(*DELAY_MINUTES).fillna(0),
-                "landed": ended["arrival_delay"].notna(),
-            },
-        ),
-    }
-    for name, (events, at, values) in logs.items():
-        known_at = windows.seconds(at, up=True)
-        numbers = {value: column.to_numpy("int64") for value, column in values.items()}
-        for group in dict.fromkeys(recent.by for recent in RECENT if recent.log == name):
-            groups, asked = windows.codes(group, events, plan)
-            log = windows.log(groups, known_at, numbers)
-            for recent in RECENT:
-                if (recent.log, recent.by) == (name, group):
-                    window = log.window(asked, now, recent.hours)
-                    columns[recent.feature().name] = _value(window, recent)
-    return columns
-
-
-def _value(window: windows.Window, recent: Recent) -> np.ndarray:
-    if recent.value == "count":
-        return window.count().astype("float32")
-    if (recent.log, recent.value) == ("outcomes", "delay"):
-        return window.mean("delay", over="landed")
-    return window.mean(recent.value)
-
-
-def _overdue(flights: pd.DataFrame, plan: pd.DataFrame, now: np.ndarray) -> dict[str, np.ndarray | pd.Series]:
-    """Count flights that are due out and not gone: those that came due less those that ceased.
-
-    A flight ceases to be overdue when it leaves, or after 3 hours: it may have been cancelled.
-    """
-    due = windows.seconds(flights["scheduled_departure"])
-    given_up = due + OVERDUE_HOURS * 3600
-    gone = flights["departed_at"].notna().to_numpy()
-    left = windows.seconds(flights["departed_at"].fillna(flights["scheduled_departure"]), up=True)
-    ceased = np.where(gone, np.clip(left, due, given_up), given_up)
-    columns: dict[str, np.ndarray | pd.Series] = {}
-    for name in QUEUES:
-        groups, asked = windows.codes(GROUPS[name], flights, plan)
-        came = windows.log(groups, due, {"due": due})
-        went = windows.log(groups, ceased, {"due": due})
-        since, until = came.window(asked, now), went.window(asked, now)
-        waiting = since.count() - until.count()
-        waited = waiting * now - (since.sum("due") - until.sum("due"))
-        planned = came.window(asked, now, OVERDUE_HOURS).count()
-        columns[f"{name}_overdue_flights"] = waiting.astype("float32")
-        minutes = waited / np.maximum(waiting, 1) / 60
-        columns[f"{name}_overdue_minutes"] = minutes.astype("float32")
-        share = np.where(planned > 0, waiting / np.maximum(planned, 1), np.nan)
-        columns[f"{name}_overdue_share"] = share.astype("float32")
-    return columns

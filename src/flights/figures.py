@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from flights.vocabulary import ZONE
-from recommit.figures import ACCENT, SECOND, SOFT, axes
+from recommit.figures import ACCENT, SECOND, SOFT, axes, legend
 
 
 def late_by_month(flights: pd.DataFrame) -> Axes:
@@ -19,10 +19,9 @@ def late_by_month(flights: pd.DataFrame) -> Axes:
     )
     shares = 100 * kinds.astype("float64").groupby(month).mean()
     ax = axes("Late flights by month", "month of departure", "flights, %")
-    shares.plot.bar(ax=ax, stacked=True, color=[ACCENT, SECOND, SOFT], width=0.75, rot=45)
+    shares.plot.bar(ax=ax, stacked=True, color=[ACCENT, SECOND, SOFT], width=0.75, rot=45, legend=False)
     ax.set_xlabel("month of departure")
-    ax.set_ylim(0, shares.sum(axis=1).max() * 1.3)
-    ax.legend(loc="upper left", ncols=3)
+    legend(ax)
     return ax
 
 
@@ -37,9 +36,9 @@ def late_by_hour(flights: pd.DataFrame) -> Axes:
         "hour of scheduled departure, New York time",
         "late flights, %",
     )
-    (100 * table["mean"].where(table["size"] >= 100)).unstack().plot(ax=ax, marker="o", markersize=3)
+    (100 * table["mean"].where(table["size"] >= 100)).unstack().plot(ax=ax, marker="o", markersize=3, legend=False)
     ax.set(xlabel="hour of scheduled departure, New York time", xticks=range(5, 24, 2))
-    ax.legend(title="")
+    legend(ax, columns=3)
     return ax
 
 
@@ -62,7 +61,7 @@ def late_by_day(flights: pd.DataFrame) -> Axes:
     ax = axes("Late flights by day", "day of departure", "late flights, %", height=3.0)
     ax.plot(share.index, share, color=SOFT, linewidth=0.8, label="day")
     ax.plot(share.index, share.rolling(14, center=True).mean(), color=ACCENT, label="14 days around it")
-    ax.legend()
+    legend(ax)
     return ax
 
 

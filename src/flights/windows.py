@@ -1,100 +1,102 @@
-"""Sums over what happened to a group in the hours before an instant, exact to the last bit.
+"""Sums over what happened to a group in the seconds before an instant, exact to the last bit.
 
-Events are sorted by (group, instant at which they were known) and summed up in whole numbers, so
-that a window is a difference of two running sums. Whole numbers make that exact: no event outside a
-window, and no other group, can change a bit of it.
+Events are sorted by (group, second at which they were known) and summed up in whole numbers, so that a window is a
+difference of two running sums. Whole numbers make that exact: no event outside a window, and no other group, can change
+a bit of it. Nor can the order in which events came: newer ones stand in a second, small part, whose sums are added.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
 import numpy as np
-import pandas as pd
 
-_TIME_BITS = 34  # seconds since 1970, good until the year 2514
+_SECOND_BITS = 34  # seconds since 1970, good until the year 2514
+_NEWER = 2048
+"""Entries of the small part, at most: with more, an update takes longer; with fewer, all is sorted anew more often."""
+
+Entries = tuple[np.ndarray, np.ndarray]
+"""Keys (n,) int64 of events, and whole numbers to sum up, (k, n) int64."""
 
 
-def seconds(instants: pd.Series, up: bool = False) -> np.ndarray:
-    """Instants (UTC) as whole seconds since 1970 (int64); rounded down, or up if asked to."""
-    micros = instants.astype("datetime64[us, UTC]").astype("int64").to_numpy()
+def seconds(instants: np.ndarray, up: bool = False) -> np.ndarray:
+    """Instants (UTC, datetime64[us]) as whole seconds since 1970 (int64); rounded down, or up if asked to."""
+    micros = instants.astype("int64")
     return -(-micros // 1_000_000) if up else micros // 1_000_000
 
 
-def codes(columns: Sequence[str], events: pd.DataFrame, rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Number the groups that the columns make: (code of each event, code of each row), int64.
-
-    A row whose group has no event gets a code that no event has.
-    """
-    combined = np.zeros(len(events) + len(rows), dtype="int64")
-    for column in columns:
-        both = pd.concat([events[column], rows[column]], ignore_index=True)
-        code, values = pd.factorize(both, use_na_sentinel=False)
-        combined = combined * len(values) + code
-    if len(combined) and combined.max() >= 1 << (63 - _TIME_BITS):
-        combined = pd.factorize(combined)[0].astype("int64")
-    return combined[: len(events)], combined[len(events) :]
+def keys(groups: np.ndarray) -> np.ndarray:
+    """The key at which each group (int64, from 0) begins: that of an event is so many seconds further."""
+    return groups << _SECOND_BITS
 
 
-@dataclass(frozen=True)
+def means(sums: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Sums over counts, float32; NaN where nothing was counted."""
+    found = np.full(sums.shape, np.nan)
+    np.divide(sums, counts, out=found, where=counts > 0)
+    return found.astype("float32")
+
+
 class Log:
-    """Events of one kind in order of (group, known at), with running sums of whole numbers.
+    """Events of one kind, each in every group that it is of."""
 
-    `keys` (n,) int64 holds group and second; `order` (n,) the place that each event came from;
-    `sums` maps a name to (n + 1,) int64 running sums.
-    """
+    def __init__(self, entries: Entries) -> None:
+        self._base = _Sorted(entries)
+        self._newer: list[_Sorted] = []
 
-    keys: np.ndarray
-    order: np.ndarray
-    sums: dict[str, np.ndarray]
+    def change(self, gone: Entries, come: Entries) -> None:
+        """Take events back and add others, whenever they were known."""
+        newer = _Sorted(_together(*(part.entries for part in self._newer), (gone[0], -gone[1]), come))
+        if len(newer.keys) > _NEWER:
+            self._base, self._newer = _Sorted(_together(self._base.entries, newer.entries)), []
+        else:
+            self._newer = [newer]
 
-    def window(self, group: np.ndarray, now: np.ndarray, hours: float | None = None) -> "Window":
-        """Take, for each row, its group's events known in the `hours` up to and including `now`.
+    def upto(self, keys: np.ndarray) -> np.ndarray:
+        """Sums over all events up to and including each key of (...): (k, ...) int64.
 
-        `group` and `now` (seconds) are (m,) int64. Without `hours`, everything up to `now`.
+        The difference of two, in one group, is that of the events after the first and up to the second.
         """
-        base = group << _TIME_BITS
-        since = 0 if hours is None else now - round(hours * 3600)
-        first = np.searchsorted(self.keys, base + since, side="right")
-        return Window(self, first, np.searchsorted(self.keys, base + now, side="right"))
+        found = self._base.upto(keys)
+        for part in self._newer:
+            found = found + part.upto(keys)
+        return found
 
 
-@dataclass(frozen=True)
-class Window:
-    """The events first to last (exclusive) of a log, for each of m rows."""
+class _Sorted:
+    def __init__(self, entries: Entries) -> None:
+        keys, values = entries
+        order = np.argsort(keys, kind="stable")
+        self.keys, self._values = keys[order], values.take(order, axis=1)
+        self._sums = np.zeros((len(values), len(keys) + 1), dtype="int64")
+        np.cumsum(self._values, axis=1, out=self._sums[:, 1:])
 
-    log: Log
-    first: np.ndarray
-    last: np.ndarray
+    @property
+    def entries(self) -> Entries:
+        return self.keys, self._values
 
-    def count(self) -> np.ndarray:
-        """Number of events, (m,) int64."""
-        return self.last - self.first
+    def upto(self, keys: np.ndarray) -> np.ndarray:
+        return self._sums.take(self.keys.searchsorted(keys, side="right"), axis=1)
 
-    def sum(self, name: str) -> np.ndarray:
-        """Sum of a value over the events, (m,) int64."""
-        return self.log.sums[name][self.last] - self.log.sums[name][self.first]
 
-    def mean(self, name: str, over: str | None = None) -> np.ndarray:
-        """Mean of a value over the events, (m,) float32; NaN where there is none.
+def _together(*entries: Entries) -> Entries:
+    return np.concatenate([one[0] for one in entries]), np.concatenate([one[1] for one in entries], axis=-1)
 
-        `over` names a 0/1 value: the mean is then over the events that have it.
+
+class Readings:
+    """The values (k, n) of readings, kept as float32: the last one before an instant is asked for, never a sum."""
+
+    def __init__(self, keys: np.ndarray, values: np.ndarray) -> None:
+        order = np.argsort(keys, kind="stable")
+        self._keys = keys[order]
+        none = np.full((len(values), 1), np.nan)
+        self._values = np.concatenate([values.take(order, axis=1), none], axis=1, dtype="float32", casting="same_kind")
+
+    def changed(self, gone: np.ndarray, keys: np.ndarray, values: np.ndarray) -> "Readings":
+        """Return them without those of the keys `gone`, and with others."""
+        kept = np.flatnonzero(~np.isin(self._keys, gone))
+        return Readings(*_together((self._keys[kept], self._values.take(kept, axis=1)), (keys, values)))
+
+    def latest(self, groups: np.ndarray, now: np.ndarray, within: int) -> tuple[np.ndarray, np.ndarray]:
+        """The last reading in the seconds `within` up to and including `now`: whether there is one, and its values.
+
+        `groups` are keys of groups, and `now` (...) says when for each. Values are (k, ...), NaN without a reading.
         """
-        count = self.count() if over is None else self.sum(over)
-        mean = np.full(len(count), np.nan)
-        np.divide(self.sum(name), count, out=mean, where=count > 0)
-        return mean.astype("float32")
-
-    def latest(self, values: np.ndarray) -> np.ndarray:
-        """Value (of n, in the order given to `log`) of the last event, (m,) float32, else NaN."""
-        latest = np.full(len(self.last), np.nan, dtype="float32")
-        some = self.last > self.first
-        latest[some] = values[self.log.order[self.last[some] - 1]]
-        return latest
-
-
-def log(group: np.ndarray, known_at: np.ndarray, values: dict[str, np.ndarray]) -> Log:
-    """Put events in order. All arrays are (n,): group and second int64, values whole numbers."""
-    keys = (group << _TIME_BITS) + known_at
-    order = np.argsort(keys, kind="stable")
-    sums = {name: np.concatenate([[0], np.cumsum(value[order].astype("int64"))]) for name, value in values.items()}
-    return Log(keys[order], order, sums)
+        last, first = (self._keys.searchsorted(groups + at, side="right") for at in (now, now - within))
+        return last > first, self._values.take(np.where(last > first, last - 1, len(self._keys)), axis=1)

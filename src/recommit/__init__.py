@@ -10,3 +10,11 @@ class Refusal(Exception):
     def __init__(self, message: str, status: int = 2) -> None:
         super().__init__(message)
         self.status = status
+
+
+class Line(Refusal):
+    """A refusal of what a cell asks for: a notebook shows its line alone, without a traceback."""
+
+    def _render_traceback_(self) -> list[str]:
+        """Returns the lines that IPython shows."""
+        return [f"recommit: {self}"]

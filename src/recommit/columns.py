@@ -1,12 +1,19 @@
 """Declares the columns of a table once: type, unit, allowed values, when each is known, and who gives it."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from datetime import UTC
+from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 
 Tables = dict[str, pd.DataFrame]
+Columns = dict[str, np.ndarray]
+"""A table without pandas, its columns by name: text as objects, instants as datetime64[us] in UTC.
+
+Numbers are floats, whole ones int64 unless one is missing.
+"""
 Kind = Literal["number", "whole", "text", "instant", "boolean"]
 Known = Literal["always", "never"] | tuple[str, ...]
 DTYPES: dict[Kind, str] = {
@@ -16,6 +23,7 @@ DTYPES: dict[Kind, str] = {
     "instant": "datetime64[us, UTC]",
     "boolean": "boolean",
 }
+_ARRAYS: dict[Kind, str] = {"number": "float64", "whole": "int64"}
 ALWAYS: Literal["always"] = "always"
 """The value is known whenever a prediction of the row is asked for."""
 NEVER: Literal["never"] = "never"
@@ -151,6 +159,10 @@ class Table:
         """Whether a row does not exist before it is known: all columns are known from the same instant on."""
         return bool(self.clocks) and len({column.known for column in self.columns}) == 1
 
+    def kinds(self, names: Iterable[str]) -> dict[str, Kind]:
+        """Returns the kind of each of the columns `names`."""
+        return {name: self[name].kind for name in names}
+
     def undeclared(self, names: Iterable[str]) -> list[str]:
         """Returns those `names` that are no columns of the table."""
         return [name for name in names if name not in self._by_name]
@@ -198,6 +210,33 @@ def as_known_at(frame: pd.DataFrame, table: Table, instant: pd.Timestamp) -> pd.
     return frame.assign(**{name: frame[name].where(known) for name, known in come.items() if name in frame})
 
 
+def as_arrays(frame: pd.DataFrame, kinds: Mapping[str, Kind]) -> Columns:
+    """Returns the columns of `frame` that `kinds` names as arrays, each of its kind.
+
+    Raises KeyError for a column that is absent, ValueError for instants without a time zone.
+    """
+    return {name: _as_array(frame[name], kind) for name, kind in kinds.items()}
+
+
+def arrays_of(rows: Sequence[Mapping[str, Any]], kinds: Mapping[str, Kind]) -> Columns:
+    """Returns the columns of rows of plain values that `kinds` names as arrays, each of its kind; None is missing.
+
+    Raises KeyError for a value that is absent. Instants are datetimes with a time zone.
+    """
+    return {name: _of_plain([row[name] for row in rows], kind) for name, kind in kinds.items()}
+
+
+def plain(values: np.ndarray) -> list[Any]:
+    """Returns the values of an array, instants as datetimes in UTC."""
+    found = values.tolist()
+    return [one and one.replace(tzinfo=UTC) for one in found] if values.dtype.kind == "M" else found
+
+
+def as_frame(columns: Columns) -> pd.DataFrame:
+    """Returns the table that arrays hold: objects are text, instants are in UTC."""
+    return pd.DataFrame({name: _as_series(values) for name, values in columns.items()})
+
+
 def rules_of_knowing(table: Table) -> Iterator[Rule]:
     """Yields the rules that `known`, `missing` and `due` of `table` imply for each row, however much is known of it.
 
@@ -240,6 +279,28 @@ def outcome_in_gaps(frame: pd.DataFrame, table: Table, target: str) -> list[str]
             if late in (0, 1) and alike ** missing.sum() < _BY_CHANCE:
                 told.append(column.name)
     return told
+
+
+def _as_array(values: pd.Series, kind: Kind) -> np.ndarray:
+    if kind == "instant":
+        if not isinstance(values.dtype, pd.DatetimeTZDtype):
+            raise ValueError(f"{values.name} must be instants with a time zone")
+        return values.dt.tz_convert(None).to_numpy("datetime64[us]")
+    if kind == "number" and values.dtype == "float32":
+        return values.to_numpy()
+    return values.to_numpy("float64" if kind == "whole" and values.hasnans else _ARRAYS.get(kind, "object"))
+
+
+def _of_plain(values: list[Any], kind: Kind) -> np.ndarray:
+    if kind == "instant":
+        return np.array([one and one.astimezone(UTC).replace(tzinfo=None) for one in values], "datetime64[us]")
+    return np.array(values, "float64" if kind == "whole" and None in values else _ARRAYS.get(kind, "object"))
+
+
+def _as_series(values: np.ndarray) -> pd.Series:
+    if values.dtype.kind == "M":
+        return pd.Series(values).dt.tz_localize("UTC")
+    return pd.Series(values, dtype="str" if values.dtype == object else None)
 
 
 def _come(frame: pd.DataFrame, column: Column, instant: pd.Timestamp) -> pd.Series:

@@ -14,7 +14,6 @@ from recommit import Refusal
 from recommit.columns import DTYPES, Heard, Kind, Table, Tables
 from recommit.schema import NEVER_MISSING, Broken, broken, column_schema, row_rules
 
-_MINUTE = "%Y-%m-%dT%H:%MZ"
 _ROWS_SHOWN, _FAULTS_SHOWN = 5, 3
 
 
@@ -32,13 +31,7 @@ class History:
             groups = _groups(rows, heard)
             until = groups.map(ends)
             for row in np.flatnonzero(~(instants <= until).to_numpy("bool")):
-                of = f" of {heard.by} {groups.iloc[row]}" if heard.by else ""
-                if pd.isna(until.iloc[row]):
-                    why = f"{table.name} tells nothing{of}"
-                else:
-                    asked, end = (f"{one.iloc[row]:{_MINUTE}}" for one in (instants, until))
-                    why = f"{asked} is later than {table.name} tells{of}, {end}"
-                found.setdefault(int(row), why)
+                found.setdefault(int(row), silence(table, heard, groups.iloc[row], instants.iloc[row], until.iloc[row]))
         return found
 
     def contradicted(self, rows: pd.DataFrame, table: Table) -> Iterator[tuple[int, str]]:
@@ -51,22 +44,23 @@ class History:
             return
         frame = self.tables[table.name]
         given = [name for name in table.given if name in frame]
-        lacking = np.full(len(rows), not table.comes_row_by_row)
+        absent = np.full(len(rows), not table.comes_row_by_row)
         for key in (key for key in table.keys if set(key) <= set(given)):
             at = self._index(table.name, key).get_indexer(_as_index(rows, key))
             places = np.flatnonzero(at >= 0)
-            lacking[places] = False
+            absent[places] = False
             mine, theirs = (one.reset_index(drop=True) for one in (rows.iloc[places], frame.iloc[at[places]]))
             for name in (name for name in given if name not in key):
                 for one in np.flatnonzero(_differ(mine[name], theirs[name], table[name].kind)):
                     same = ", ".join(f"{column} {mine[column].iloc[one]}" for column in key)
-                    yield (
-                        int(places[one]),
-                        (f"{name} is {mine[name].iloc[one]}, and {theirs[name].iloc[one]} in history's row of {same}"),
-                    )
-        for place in np.flatnonzero(lacking):
-            name = ", ".join(f"{column} {rows[column].iloc[place]}" for column in table.keys[0])
-            yield int(place), f"history's {table.name} lacks {name}: it must hold all that is planned"
+                    yield int(places[one]), differing(name, mine[name].iloc[one], theirs[name].iloc[one], same)
+        for place in np.flatnonzero(absent):
+            row = ", ".join(f"{column} {rows[column].iloc[place]}" for column in table.keys[0])
+            yield int(place), lacking(table, row)
+
+    def heard(self) -> Iterator[tuple[Table, Heard, dict[Any, pd.Timestamp]]]:
+        """Yields each declared `Heard` with its table, and the last instant (UTC) that it covers, by value of `by`."""
+        yield from ((table, heard, ends.dropna().to_dict()) for table, heard, ends in self._ends)
 
     @cached_property
     def _ends(self) -> list[tuple[Table, Heard, pd.Series]]:
@@ -85,6 +79,29 @@ class History:
         if (name, key) not in self._indexes:
             self._indexes[name, key] = _as_index(self.tables[name], key)
         return self._indexes[name, key]
+
+
+def silence(table: Table, heard: Heard, group: object, asked: pd.Timestamp, until: pd.Timestamp | None) -> str:
+    """Returns why a row that is asked about at `asked` is not covered by a table that is heard of `until` then."""
+    of = f" of {heard.by} {group}" if heard.by else ""
+    if until is None or pd.isna(until):
+        return f"{table.name} tells nothing{of}"
+    return f"{minute(asked)} is later than {table.name} tells{of}, {minute(until)}"
+
+
+def minute(at: pd.Timestamp) -> str:
+    """Returns an instant (tz-aware) as text; also one before the year 1, which has no date."""
+    return f"{np.datetime_as_string(at.to_datetime64(), 'm')}Z"
+
+
+def differing(name: str, mine: object, theirs: object, row: str) -> str:
+    """Returns why a row to score contradicts history's row."""
+    return f"{name} is {mine}, and {theirs} in history's row of {row}"
+
+
+def lacking(table: Table, row: str) -> str:
+    """Returns why a row to score that history lacks is not answered."""
+    return f"history's {table.name} lacks {row}: it must hold all that is planned"
 
 
 def read_history(declared: Sequence[Table], folder: Path) -> History:

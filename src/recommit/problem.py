@@ -1,30 +1,46 @@
 """What the machinery is told of a problem: the one interface between `recommit` and the project's own package."""
 
 import importlib
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
+import numpy as np
 import pandas as pd
 
 from recommit import Refusal
 from recommit.catalogue import Catalogue
-from recommit.columns import Kind, Table, Tables, as_known_at
+from recommit.columns import Columns, Kind, Table, Tables, as_frame, as_known_at
 from recommit.directions import Direction
+from recommit.project.named import named_problem
 
 if TYPE_CHECKING:
     from recommit.learning.periods import Monitored
     from recommit.rawtable.form import Form
     from recommit.task import Task
 
+_AT_ONCE = 30_000
+"""Rows that a state is asked for at once. Of more rows, what is looked up does not fit into a processor's cache."""
 Failure = tuple[str, str, str, int, str]
 """A broken rule: table, column ("" for the whole row), rule, number of rows, the first of them as text."""
 
 
 def _no_rules(tables: Mapping[str, pd.DataFrame], share: float, clock: pd.Timestamp | None) -> Iterator[Failure]:
     return iter(())
+
+
+class State(Protocol):
+    """What features are computed from, made of the history's tables once, so that a row is answered at once."""
+
+    def answer(self, rows: Columns, horizon_hours: float) -> Columns:
+        """Returns what `build` does: one value of each column per row, in the same order. No row changes another's."""
+
+    def update(self, table: str, gone: Columns, come: Columns) -> None:
+        """Takes rows of a history table out and puts others in, with the columns that are declared as used.
+
+        From then on it answers as one that was made of the changed tables, to the bit, in whatever order rows changed.
+        """
 
 
 @dataclass(frozen=True)
@@ -57,6 +73,10 @@ class Problem:
     """Every raw table that `ingest` writes, as data/raw/NAME.parquet: `rows` first."""
     history: tuple[Table, ...] = ()
     """Those of the tables that features are computed from; none where a row's own columns are its features."""
+    state: Callable[[Tables], State] | None = None
+    """`state(history)` is what `build` computes features with, kept to be asked again; None: `build` is called anew."""
+    looks_back_hours: float | None = None
+    """No feature needs a row of history all of whose instants are older, at the prediction; None: none is forgotten."""
     beside: tuple[str, ...] = ()
     """Given columns that go with a row's prediction, after its key."""
     instant: str | None = None
@@ -131,30 +151,12 @@ class Problem:
         return {name: as_known_at(table, self._declared[name], instant) for name, table in tables.items()}
 
 
-def named_problem(root: Path) -> tuple[str, str]:
-    """The module and the name in it of the problem of the project in `root`: PROBLEM in src/PACKAGE/problem.py.
-
-    Where src holds no such package or several, it is [tool.recommit] problem = "MODULE:NAME" in pyproject.toml, which
-    no stage reads: a stage's results depend on nothing else that is written there. Raises `Refusal` where nothing names
-    it.
-    """
-    packages = [path.parent.name for path in sorted((Path(root) / "src").glob("*/problem.py"))]
-    if len(own := [name for name in packages if name != "recommit"]) == 1:
-        return f"{own[0]}.problem", "PROBLEM"
-    file = Path(root) / "pyproject.toml"
-    wanted = 'it needs [tool.recommit] problem = "PACKAGE.problem:PROBLEM"'
-    try:
-        named = tomllib.loads(file.read_text(encoding="utf-8")).get("tool", {}).get("recommit", {}).get("problem")
-    except FileNotFoundError:
-        raise Refusal(f"{file} is missing: {wanted}") from None
-    except ValueError as error:
-        raise Refusal(f"{file} cannot be read ({error}): mend it") from None
-    if named is None:
-        raise Refusal(f"{file} names no problem: {wanted}")
-    module, colon, name = named.partition(":") if isinstance(named, str) else ("", "", "")
-    if not (module and colon and name):
-        raise Refusal(f"{file} names the problem {named!r}: {wanted}")
-    return module, name
+def answered(state: State, rows: Columns, horizon_hours: float) -> pd.DataFrame:
+    """Returns the features of all `rows` as a table: what `build` returns where a problem has a state."""
+    starts = range(0, max(len(next(iter(rows.values()))), 1), _AT_ONCE)
+    parts = [{name: values[at : at + _AT_ONCE] for name, values in rows.items()} for at in starts]
+    answers = [state.answer(part, horizon_hours) for part in parts]
+    return as_frame({name: np.concatenate([answer[name] for answer in answers]) for name in answers[0]})
 
 
 def load_problem(root: Path) -> Problem:

@@ -28,7 +28,7 @@ ROWS = 4000
 _FASTER = {
     "models": {"boosting": {"max_iter": 10}, "forest": {"n_estimators": 10}, "extra_trees": {"n_estimators": 10}},
     "search": {"most": 1},
-    "importance": {"repeats": 1, "leave_out_times": {"cost": 1, "feature": 1}},
+    "importance": {"repeats": 1, "leave_out_times": 1},
     "point_in_time": {"instants": 2},
 }
 """Parameters that make the pipeline quick; those that a project does not have are left out."""

@@ -30,6 +30,7 @@ def plain(reproduced: Project, tmp_path_factory: pytest.TempPathFactory) -> Path
     return folder
 
 
+@pytest.mark.all
 @pytest.mark.parametrize(
     "pattern",
     [
@@ -46,9 +47,10 @@ def test_the_plain_script_writes_the_pipelines_bytes(reproduced: Project, plain:
     assert contents(plain, pattern) == expected
 
 
+@pytest.mark.all
 def test_the_plain_script_gives_the_pipelines_metrics(reproduced: Project, plain: Path) -> None:
     expected = {path.relative_to(reproduced.folder) for path in (reproduced.folder / "reports/metrics").rglob("*.json")}
-    assert len(expected) == 8
+    assert len(expected) == 9
     for path in expected:
         assert json.loads((plain / path).read_text()) == reproduced.json(str(path))
 
@@ -62,6 +64,7 @@ def test_the_plain_script_gives_the_pipelines_metrics(reproduced: Project, plain
         "pipeline.py --fast",
         "proof.py --fast",
         "registry.py --fast",
+        "serve.py --fast",
         "power.py --fast",
         "leaks.py --fast",
     ],

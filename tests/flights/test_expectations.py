@@ -126,7 +126,11 @@ BAD_WEATHER = {
 }
 
 
-@pytest.mark.parametrize("month", ["2013-04", "2013-08"], ids=["training", "judged"])
+MONTHS = [pytest.param("2013-04", id="training", marks=pytest.mark.all), pytest.param("2013-08", id="judged")]
+"""A month that is learned from, and the one that is judged: the same looks find a fault in both."""
+
+
+@pytest.mark.parametrize("month", MONTHS)
 @pytest.mark.parametrize("fault", BAD_WEATHER)
 def test_weather_that_its_season_hides_is_flagged_beside_its_neighbours(shipped, fault, month):
     weather = shipped["weather"].sort_values(["origin", "hour_start"], ignore_index=True)
@@ -183,7 +187,7 @@ BAD_FLIGHTS = [
 ]
 
 
-@pytest.mark.parametrize("month", ["2013-04", "2013-08"], ids=["training", "judged"])
+@pytest.mark.parametrize("month", MONTHS)
 @pytest.mark.parametrize(("spoil", "wanted"), BAD_FLIGHTS, ids=[fault[0].__name__ for fault in BAD_FLIGHTS])
 def test_a_bad_month_of_flights_is_flagged_whether_it_is_learned_from_or_judged(shipped, spoil, wanted, month):
     flights = shipped["flights"][shipped["flights"]["scheduled_departure"] < SHIPPED]

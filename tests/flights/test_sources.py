@@ -208,6 +208,22 @@ def test_a_missing_or_broken_file_is_named_in_one_line(tmp_path):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("as_of", "asked"),
+    [
+        ("2012-01-01", "2011-12-01 to 2012-02-01"),
+        ("2020-01-01", "2019-12-01 to 2020-02-01"),
+        ("2014-01-01", "2013-12-01 to 2014-02-01"),
+        ("2013-02-01", "2013-01-01 to 2013-03-01"),
+    ],
+    ids=["before the data", "after the data", "no month to predict", "no month to train on"],
+)
+def test_a_clock_outside_the_data_is_refused(tables, as_of: str, asked: str):
+    clock = pd.Timestamp(as_of, tz="America/New_York")
+    with pytest.raises(sources.DataError, match=f"the flights cover 2013-01-01 to 2014-01-01, and {asked} is asked"):
+        sources.require_span(tables, clock - pd.DateOffset(months=1), clock + pd.DateOffset(months=1))
+
+
 def test_by_the_label_instant_a_flight_is_in_time_or_late_whatever_comes_later(tables):
     flights = tables["flights"]
     arrived_in_time = flights["landed_at"] < flights["label_known_at"]

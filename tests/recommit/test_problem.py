@@ -8,7 +8,8 @@ import pytest
 from recommit import Refusal
 from recommit.catalogue import Feature
 from recommit.columns import ALWAYS, Column
-from recommit.problem import load_problem, named_problem
+from recommit.problem import load_problem
+from recommit.project.named import named_problem
 from tests.recommit.batch import world
 
 

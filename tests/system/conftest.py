@@ -1,5 +1,6 @@
 """A small copy of the project, run once from nothing for all system tests; each test takes a copy of its own."""
 
+import hashlib
 import json
 import os
 import re
@@ -12,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from filelock import FileLock
 
-from tests.system.test_new import environment
+from tests.once import once
+from tests.system.begun import Begun, begin, environment, hire
 
 ROOT = Path(__file__).parents[2]
 
@@ -96,14 +97,18 @@ def lend_environment(project: Project) -> None:
         (environment / f"{stamp}.stamp").touch()
 
 
-def laid_out(folder: Path, *names: str) -> Project:
-    """Copies the working tree's files under `names` into a fresh repository, nothing committed yet."""
+def files(*names: str) -> list[str]:
+    """The working tree's files under `names`, without what Git ignores."""
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z", "--", *names]
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    for name in filter(None, listed.stdout.split("\0")):
-        if (ROOT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, folder / name)
+    return sorted(name for name in {*listed.stdout.split("\0")} if (ROOT / name).is_file())
+
+
+def laid_out(folder: Path, *names: str) -> Project:
+    """Copies the working tree's files under `names` into a fresh repository, nothing committed yet."""
+    for name in files(*names):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, folder / name)
     project = Project(folder)
     project.run("git", "init", "--quiet", "--initial-branch=main")
     project.run("git", "config", "user.name", "Test")
@@ -114,32 +119,54 @@ def laid_out(folder: Path, *names: str) -> Project:
 
 def small_project(folder: Path) -> Project:
     """The working tree's files as a fresh repository, a twentieth of the flights, less tried; nothing run yet."""
-    made = ("data", "models", "reports", "dvc.lock")
-    project = laid_out(folder, ".", *(f":!{name}" for name in made))
+    without = ("tests", "data", "models", "reports", "dvc.lock")
+    project = laid_out(folder, ".", *(f":!{name}" for name in without))
     shutil.copytree(ROOT / "models/champion", folder / "models/champion")
     project.replace("params.yaml", "sample: 1.0", "sample: 0.05")
     project.replace("params.yaml", "max_iter: 200", "max_iter: 10")
-    project.replace("params.yaml", "features: [schedule, weather, full]", "features: [schedule, full]")
-    project.replace("params.yaml", "max_iter: [150, 200]", "max_iter: [10, 20]")
+    project.replace("params.yaml", "  - weather\n", "")
+    project.replace("params.yaml", "      - 150\n      - 200\n", "      - 10\n      - 20\n")
     project.replace("params.yaml", "most: 5", "most: 1")
     project.replace("params.yaml", "instants: 12", "instants: 3")
     project.replace("params.yaml", "repeats: 3", "repeats: 1")
-    project.replace("params.yaml", "leave_out_times: {cost: 4, feature: 1}", "leave_out_times: {cost: 1, feature: 1}")
+    project.replace("params.yaml", "leave_out_times: 3", "leave_out_times: 1")
     project.commit("the small project")
     return project
 
 
-def once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], Any]) -> Path:
-    """Returns the folder `name`, which `make` fills once for all workers."""
-    shared = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        shared = shared.parent
-    done = shared / f"{name}.done"
-    with FileLock(shared / f"{name}.lock"):
-        if not done.exists():
-            make(shared / name)
-            done.touch()
-    return shared / name
+def inputs() -> str:
+    """The hash of all that the results of the tests' projects depend on."""
+    found = hashlib.sha256(f"{sys.version} {sys.prefix}".encode())
+    for name in [*files(".", ":!tests"), *files("tests/system/conftest.py", "tests/system/begun.py")]:
+        found.update(f"{name} {hashlib.sha256((ROOT / name).read_bytes()).hexdigest()}\n".encode())
+    return found.hexdigest()[:16]
+
+
+def kept(
+    config: pytest.Config, make: Callable[[Path], Any], project: Callable[[Path], Project | Begun]
+) -> Callable[[Path], None]:
+    """Returns a function that fills a folder with the project that `make` makes, from nothing if its inputs are new.
+
+    The last one of that name is kept in pytest's cache, and each session takes a copy.
+    """
+
+    def fill(folder: Path) -> None:
+        cache = getattr(config, "cache", None)  # none with -p no:cacheprovider
+        if cache is None:
+            make(folder)
+            return
+        stored = cache.mkdir("projects") / f"{folder.name}-{inputs()}"
+        if stored.exists():
+            project(stored).copy(folder)
+            return
+        make(folder)
+        for earlier in stored.parent.glob(f"{folder.name}-*"):
+            shutil.rmtree(earlier)
+        half = stored.with_suffix(".half")
+        shutil.copytree(folder, half, symlinks=True)
+        half.rename(stored)
+
+    return fill
 
 
 def reproduce_small(folder: Path) -> None:
@@ -149,9 +176,9 @@ def reproduce_small(folder: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def reproduced(tmp_path_factory: pytest.TempPathFactory) -> Project:
+def reproduced(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """The small project after `recommit repro` from nothing, committed; all workers share it: do not change it."""
-    return Project(once(tmp_path_factory, "small", reproduce_small))
+    return Project(once(tmp_path_factory, "small", kept(pytestconfig, reproduce_small, Project)))
 
 
 def only_machinery(folder: Path) -> None:
@@ -181,3 +208,26 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def project(reproduced: Project, tmp_path: Path) -> Project:
     """A copy of the reproduced small project that the test may change."""
     return reproduced.copy(tmp_path / "project")
+
+
+@pytest.fixture(scope="session")
+def begun(pytestconfig: pytest.Config, programs: Path, tmp_path_factory: pytest.TempPathFactory) -> Begun:
+    """A tiny project that `recommit new` began, after `recommit repro`, committed; all workers share it."""
+
+    def project(folder: Path) -> Begun:
+        return Begun(folder, programs)
+
+    def make(folder: Path) -> None:
+        table = folder.with_suffix(".csv")
+        hire().to_csv(table, index=False)
+        begin(folder, programs, "--data", str(table))
+        project(folder).run("recommit", "repro")
+        project(folder).commit("results")
+
+    return project(once(tmp_path_factory, "bikes", kept(pytestconfig, make, project)))
+
+
+@pytest.fixture
+def own(begun: Begun, tmp_path: Path) -> Begun:
+    """A copy of `begun` that the test may change."""
+    return begun.copy(tmp_path / "own")

@@ -29,7 +29,7 @@ def upstream(project: Project, target: str) -> set[str]:
     ("thing", "out"),
     [
         ("reports/figures/curve.png", "reports/figures/curve.png"),
-        ("reports/metrics/validation.json:candidate.auc", "reports/metrics/validation.json"),
+        ("reports/metrics/validation.json:auc", "reports/metrics/validation.json"),
         ("models/candidate/model.onnx", "models/candidate/model.onnx"),
     ],
 )

@@ -1,6 +1,7 @@
 """The pipeline as a user runs it: from nothing, again, after a change. What comes back elsewhere: test_verify.py."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -23,10 +24,12 @@ def test_a_second_run_does_nothing(project: Project) -> None:
     assert project.run("git", "status", "--porcelain").stdout == ""
 
 
-def test_a_models_parameter_reruns_its_fits_and_what_follows(project: Project) -> None:
+def test_a_models_parameter_concerns_its_fits_its_search_and_what_follows(project: Project) -> None:
+    """That these fits are what trains: test_experiments.py."""
     project.replace("params.yaml", "min_samples_leaf: 100", "min_samples_leaf: 90")
-    assert project.repro("select") == ["train@boosting-schedule", "train@boosting-full", "select"]
-    assert project.repro("search", "quality") == ["search@boosting"]
+    assert project.repro("--dry", "search", "quality") == ["search@boosting"]
+    fits = ["train@boosting-schedule", "train@boosting-full"]
+    assert [name for name in project.repro("--dry", "train") if name.startswith("train@")] == fits
     assert "search@" not in project.run("dvc", "dag", "--dot", "gate").stdout, "the decision waits for no advice"
 
 
@@ -52,33 +55,27 @@ def test_results_travel_by_the_default_remote_to_a_second_clone(project: Project
     assert clone.read("reports/index.html") == project.read("reports/index.html")
 
 
-def test_a_fit_that_was_taken_away_is_not_selected_from(project: Project) -> None:
-    project.replace("params.yaml", "features: [schedule, full]", "features: [schedule]")
-    refused = project.run("dvc", "repro", check=False)
-    assert refused.returncode
-    assert "is no stage's out any more, and stage select would read it: `recommit check --fix`" in refused.stderr
-    # What is left to mend: the parameters cell of train.ipynb still names the fit.
-    said = project.run("recommit", "check", "--fix", check=False).stdout
-    assert "dvc.lock: took out stage train@boosting-full, which dvc.yaml no longer declares" in said
-    left_over = (
-        "models/fits/*-full*",
-        "data/*/*-full*",
-        "reports/metrics/*/*-full*",
-        "reports/notebooks/*/*-full.ipynb",
-    )
-    assert not [left for pattern in left_over for left in project.folder.glob(pattern)]
-    project.repro("select")
-    assert "-full" not in project.read("reports/plots/folds.csv")
-    assert project.repro("--single-item", "report") == ["report"]
-
-
-@pytest.mark.parametrize("kind", ["symlink", "hardlink"])
-def test_every_command_takes_files_that_dvc_linked_into_its_cache(project: Project, kind: str) -> None:
+def linked(project: Project, kind: str) -> dict[Path, bytes]:
+    """What DVC's cache holds, once the project's files are links into it."""
     project.run("dvc", "config", "--local", "cache.type", kind)
     project.run("dvc", "checkout", "--relink")
-    linked = project.folder / "models/candidate/model.onnx"
-    assert linked.is_symlink() if kind == "symlink" else linked.stat().st_nlink > 1
-    cache = {path: path.read_bytes() for path in (project.folder / ".dvc/cache/files").rglob("*") if path.is_file()}
+    model = project.folder / "models/candidate/model.onnx"
+    assert model.is_symlink() if kind == "symlink" else model.stat().st_nlink > 1
+    return {path: path.read_bytes() for path in (project.folder / ".dvc/cache/files").rglob("*") if path.is_file()}
+
+
+def test_a_stage_writes_beside_files_that_dvc_linked_into_its_cache(project: Project) -> None:
+    cache = linked(project, "hardlink")
+    project.run("recommit", "run", "--fresh", "notebooks/gate.ipynb")
+    project.run("recommit", "report")
+    assert {path: path.read_bytes() for path in cache} == cache
+    assert "up to date" in project.run("dvc", "status").stdout
+
+
+@pytest.mark.all
+@pytest.mark.parametrize("kind", ["symlink", "hardlink"])
+def test_every_command_takes_files_that_dvc_linked_into_its_cache(project: Project, kind: str) -> None:
+    cache = linked(project, kind)
     asked = ("--input", "data/features/upcoming.parquet", "--output", "predicted.parquet", "--workers", "1")
     project.run("recommit", "predict", "--model", "models/candidate", *asked)
     project.run("recommit", "lineage", "models/candidate/model.onnx")

@@ -6,14 +6,14 @@ import pandas as pd
 import pytest
 
 from tests.recommit.template.tables import rentals
-from tests.system.test_new import Begun, environment
+from tests.system.begun import Begun
+from tests.system.test_whole import CASES, penguins
 
 
 @pytest.mark.system
 def test_a_quick_look_at_a_new_table_names_the_sum_keeps_the_order_of_time_and_changes_no_result(
-    tmp_path: Path,
+    programs: Path, tmp_path: Path
 ) -> None:
-    programs = environment(tmp_path / "venv")
     pd.DataFrame(rentals(24 * 150)).to_csv(tmp_path / "rentals.csv", index=False)
     flags = ["--data", str(tmp_path / "rentals.csv"), "--target", "cnt", "--time", "at", "--yes"]
     Begun(tmp_path, programs).run("recommit", "new", str(tmp_path / "bikes"), *flags)
@@ -31,6 +31,19 @@ def test_a_quick_look_at_a_new_table_names_the_sum_keeps_the_order_of_time_and_c
     assert "whether these are known when the prediction is asked for: temp, weather" in said
     assert files(project) == before
     assert project.run("git", "status", "--short").stdout == ""
+
+
+@pytest.mark.system
+@pytest.mark.all  # tests/recommit/quick/test_first_report.py prints it for every kind of answer
+def test_a_quick_look_at_three_classes_without_a_time(programs: Path, tmp_path: Path) -> None:
+    """The whole way with them: test_whole.py and test_nine.py."""
+    penguins().to_csv(tmp_path / "penguins.csv", index=False)
+    words = ("--data", str(tmp_path / "penguins.csv"), *CASES["penguins"].flags, "--yes")
+    Begun(tmp_path, programs).run("recommit", "new", str(tmp_path / "birds"), *words)
+    said = Begun(tmp_path / "birds", programs).run("recommit", "quick").stdout
+    for fit in ("baseline-full", "logistic-full", "boosting-full"):
+        [line] = [line for line in said.splitlines() if line.startswith(fit)]
+        assert line.count("[") == 3, line
 
 
 def files(project: Begun) -> dict[str, bytes]:

@@ -24,7 +24,7 @@ from recommit.artifact.probes import probes
 from recommit.registry.history import read_registry
 from recommit.registry.resolve import resolve
 from tests.recommit.registry.world import World, new_world
-from tests.system.conftest import Project
+from tests.system.begun import Begun
 
 pytestmark = pytest.mark.system
 ROOT = Path(__file__).parents[2]
@@ -61,6 +61,11 @@ def train(folder: Path, auc: float, as_of: str) -> None:
     write_manifest(folder / "manifest.json", Manifest.model_validate(manifest))
 
 
+def to_publish(said: str) -> list[list[str]]:
+    """The commands that a promotion printed, by which it is published."""
+    return [line.split() for line in said.partition("to publish it, the files first:\n")[2].splitlines()]
+
+
 class Life(World):
     """The project of one who trains, with real models; `recommit` is the checkout's own."""
 
@@ -77,8 +82,8 @@ class Life(World):
 
     def publish(self, said: str) -> None:
         """Run the commands that a promotion printed."""
-        for line in said.partition("to publish it, the files first:\n")[2].splitlines():
-            self.run(*line.split())
+        for command in to_publish(said):
+            self.run(*command)
 
     def served(self) -> str:
         """On the production machine: pull, and load what has the stage prod; the clock of it."""
@@ -143,47 +148,49 @@ def test_train_promote_refuse_a_worse_promote_a_better_roll_back(life: Life, tmp
     life.recommit("rollback", status=2)
 
 
-def test_the_projects_own_gate_refuses_a_worse_candidate_and_production_only_pulls(
-    project: Project, tmp_path: Path
-) -> None:
-    small, rules = Life(project.folder), {rule["rule"]: rule for rule in project.json("models/decision.json")["rules"]}
-    small.git("init", "--quiet", "--bare", "--initial-branch=main", str(tmp_path / "origin.git"))
-    small.git("remote", "add", "origin", str(tmp_path / "origin.git"))
-    small.git("push", "--quiet", "--set-upstream", "origin", "main")
-    project.run("dvc", "remote", "add", "--quiet", "--default", "shared", str(tmp_path / "remote"))
-    project.commit("where files are shared")
-    refused = [name for name, rule in rules.items() if rule["answer"] == "no" or rule["open"]]
-    if refused:  # a twentieth of the flights may be too few for the gate
-        said = small.recommit("promote", status=1)
-        assert all(f"rule {name}" in said for name in refused)
-    said = small.recommit("promote", *(("--force", "--reason", "a small sample") if refused else ()))
-    listed = json.loads(small.recommit("models", "--json"))
-    (version,) = listed["versions"]
+@pytest.mark.all
+def test_the_projects_own_gate_refuses_a_worse_candidate_and_production_only_pulls(own: Begun, tmp_path: Path) -> None:
+    own.run("git", "init", "--quiet", "--bare", "--initial-branch=main", str(tmp_path / "origin.git"))
+    own.run("git", "remote", "add", "origin", str(tmp_path / "origin.git"))
+    own.run("git", "push", "--quiet", "--set-upstream", "origin", "main")
+    own.run("dvc", "remote", "add", "--quiet", "--default", "shared", str(tmp_path / "remote"))
+    own.commit("where files are shared")
+    rules = own.json("models/decision.json")["rules"]
+    refused = [rule["rule"] for rule in rules if rule["answer"] == "no" or rule["open"]]
+    if refused:  # so few rows may be too few for the gate
+        said = own.run("recommit", "promote", check=False)
+        assert said.returncode == 1
+        assert all(f"rule {name}" in said.stderr for name in refused)
+    said = own.run("recommit", "promote", *(("--force", "--reason", "a small table") if refused else ()))
+    (version,) = json.loads(own.run("recommit", "models", "--json").stdout)["versions"]
     assert (version["version"], version["stages"], version["forced"]) == ("v1.0.0", ["prod"], bool(refused))
     assert version["metrics"]["auc"]["low"] < version["metrics"]["auc"]["value"] < version["metrics"]["auc"]["high"]
-    small.publish(said)
+    for command in to_publish(said.stdout):
+        own.run(*command)
 
-    small.git("clone", "--quiet", str(tmp_path / "origin.git"), str(tmp_path / "production"))
-    production = Project(tmp_path / "production")
+    own.run("git", "clone", "--quiet", str(tmp_path / "origin.git"), str(tmp_path / "production"))
+    production = Begun(tmp_path / "production", own.programs)
     production.configure()
-    upcoming = "data/features/upcoming.parquet"
+    upcoming, predictions = "data/features/upcoming.parquet", tmp_path / "predicted.parquet"
     production.run("dvc", "pull", "--quiet", upcoming)
-    Life(production.folder).recommit(
-        "predict", "--model", "flights@prod", "--input", upcoming, "--output", str(tmp_path / "predicted.parquet")
-    )
-    predicted = pd.read_parquet(tmp_path / "predicted.parquet")
+    production.run("recommit", "predict", "--model", "bikes@prod", "--input", upcoming, "--output", str(predictions))
+    predicted = pd.read_parquet(predictions)
     assert len(predicted) == len(pd.read_parquet(production.folder / upcoming))
     assert set(predicted["version"]) == {"v1.0.0"}
 
-    wrong = "calibration = type(task.uncalibrated)(0.1, -2.0)  # "
-    project.replace("notebooks/select.ipynb", "calibration = task.uncalibrated if constant", wrong)
-    project.run("recommit", "repro")
-    project.commit("far too low and all alike")
-    assert "rule not_worse_than_champion:" in small.recommit("promote", status=1)
+    select = own.folder / "notebooks/select.ipynb"
+    right, wrong = "calibration = task.uncalibrated if", "calibration = type(task.uncalibrated)(0.1, -2.0)  # "
+    assert right in select.read_text()
+    select.write_text(select.read_text().replace(right, wrong))
+    own.run("recommit", "repro")
+    own.commit("far too low and all alike")
+    said = own.run("recommit", "promote", check=False)
+    assert said.returncode == 1
+    assert "rule not_worse_than_champion:" in said.stderr
 
-    small.git("revert", "--no-edit", "HEAD")
-    project.run("dvc", "checkout", "--quiet")
-    project.run("recommit", "repro")
-    decision = project.json("models/decision.json")
+    own.run("git", "revert", "--no-edit", "HEAD")
+    own.run("dvc", "checkout", "--quiet")
+    own.run("recommit", "repro")
+    decision = own.json("models/decision.json")
     assert decision["champion"] == decision["candidate"]
     assert "not_the_champion" in [rule["rule"] for rule in decision["rules"] if rule["answer"] == "no"]

@@ -1,7 +1,7 @@
 """What a model's answers are, by kind of task: what the manifest states of them, and how a prediction is written."""
 
 from collections.abc import Sequence
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,7 @@ from recommit.artifact.closed import Closed, Level, Name, Share
 from recommit.artifact.sets import Around, Conformal, Several, check_classes, set_words
 
 Columns = dict[str, pa.Array]
+Lists = dict[str, list[Any]]
 
 
 class Calibration(Closed):
@@ -87,10 +88,18 @@ class BinaryAnswers(Closed):
 
     def columns(self, answer: np.ndarray) -> Columns:
         """Return what is written of each prediction: its probability, (n,), and its set in words."""
-        held = self.sets.sets(answer)
-        words = pa.array(set_words(self.outcomes))
-        code = pa.array((held[:, 0] + 2 * held[:, 1]).astype("int8"))
+        words, code = pa.array(set_words(self.outcomes)), pa.array(self._set(answer))
         return {self.column: pa.array(answer), "set": pa.DictionaryArray.from_arrays(code, words)}
+
+    def lists(self, answer: np.ndarray) -> Lists:
+        """Return the same as `columns`, as lists."""
+        words = set_words(self.outcomes)
+        return {self.column: answer.tolist(), "set": [words[code] for code in self._set(answer).tolist()]}
+
+    def _set(self, answer: np.ndarray) -> np.ndarray:
+        """Return the place of each set in `set_words`, (n,) int8."""
+        held = self.sets.sets(answer)
+        return np.asarray((held[:, 0] + 2 * held[:, 1]).astype("int8"))
 
 
 class ClassesAnswers(Closed):
@@ -149,6 +158,12 @@ class ClassesAnswers(Closed):
             "set": pa.array(self.sets.words(answer), pa.string()),
         }
 
+    def lists(self, answer: np.ndarray) -> Lists:
+        """Return the same as `columns`, as lists."""
+        likely = [self.classes[place] for place in answer.argmax(axis=1).tolist()]
+        shares = dict(zip(self.parts, answer.T.tolist(), strict=True))
+        return {self.column: likely, **shares, "set": self.sets.words(answer)}
+
 
 class NumberAnswers(Closed):
     """Numbers in `unit`, each with an interval."""
@@ -175,6 +190,11 @@ class NumberAnswers(Closed):
         """Return what is written of each prediction: the number, (n,), and the ends of its interval."""
         low, high = self.sets.ends(answer).T
         return {self.column: pa.array(answer), "low": pa.array(low), "high": pa.array(high)}
+
+    def lists(self, answer: np.ndarray) -> Lists:
+        """Return the same as `columns`, as lists."""
+        low, high = self.sets.ends(answer).T.tolist()
+        return {self.column: answer.tolist(), "low": low, "high": high}
 
 
 Answers = BinaryAnswers | ClassesAnswers | NumberAnswers

@@ -1,6 +1,7 @@
 """Convert a fitted scikit-learn pipeline to the bytes of an ONNX file."""
 
 import warnings
+from collections.abc import Sequence
 from copy import deepcopy
 from typing import Any
 
@@ -16,6 +17,7 @@ from recommit.artifact.average import averaged
 from recommit.artifact.calibration import model_bytes
 from recommit.artifact.files import demand, reason
 from recommit.artifact.graph import OPSETS, read_graph
+from recommit.artifact.names import refuse_kept
 
 _LOST = ("poisson", "gamma")
 """Losses for which boosting predicts the exponential of its trees' sum, which the converter leaves out."""
@@ -31,6 +33,7 @@ def export(estimator: Any, frame: pd.DataFrame) -> bytes:
     Raises ValueError, which names the model and the reason, for a column of another type, and for a model that cannot
     be converted or needs an operator that is not allowed in a model file.
     """
+    refuse_kept(map(str, frame.columns))
     inputs = [(name, _type(name, dtype)) for name, dtype in frame.dtypes.items()]
     try:
         content = model_bytes(_converted(estimator, inputs))
@@ -49,13 +52,24 @@ def _converted(estimator: Any, inputs: list[tuple[Any, Any]]) -> Any:
     with warnings.catch_warnings():
         # An error with protobuf 7, which pyproject.toml therefore leaves out.
         warnings.filterwarnings("ignore", "Field onnx.AttributeProto", DeprecationWarning)
-        return convert_sklearn(
+        model = convert_sklearn(
             _with_float32_thresholds(estimator),
             name="model",
             initial_types=inputs,
             options={"zipmap": False} if is_classifier(last) else None,
             target_opset=OPSETS,
         )
+    return _with_inputs_called(model, [name for name, _ in inputs])
+
+
+def _with_inputs_called(model: Any, names: Sequence[str]) -> Any:
+    """Return `model` with its inputs called as the columns are: the converter writes `a_b` for `a.b` or `a b`."""
+    called = {given.name: name for given, name in zip(model.graph.input, names, strict=True)}
+    for given in model.graph.input:
+        given.name = called[given.name]
+    for node in model.graph.node:
+        node.input[:] = [called.get(name, name) for name in node.input]
+    return model
 
 
 def _last(estimator: Any) -> Any:

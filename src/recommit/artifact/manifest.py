@@ -12,14 +12,13 @@ from recommit import Refusal
 from recommit.artifact.answers import Answers
 from recommit.artifact.closed import Closed, Level, Name, Share, error_lines, parse
 from recommit.artifact.files import read_bounded, sha256
+from recommit.artifact.names import refuse_kept
 
 FORMAT = 3
 """Raised when the files of a model change so that an older or newer reader cannot load them."""
 MOST_BYTES = 4 * 2**20
 _SEAL = "sha256"
 """The key of the hash of all other keys. It shows an edit or a bad merge, not who wrote it: anyone can compute it."""
-RESERVED = "golden_"
-"""No input's name may begin with this, because the golden rows' other columns do."""
 
 Hash = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Count = Annotated[int, Field(ge=0, le=2**53)]
@@ -119,9 +118,7 @@ class Manifest(Closed):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"two inputs are called {twice[0]!r}")
-        taken = [name for name in names if name.startswith(RESERVED)]
-        if taken:
-            raise ValueError(f"no input may be called {taken[0]!r}: names in {RESERVED} are those of the golden rows")
+        refuse_kept(names)
         for column in self.inputs:
             if column.type == "number" and column.values is not None:
                 raise ValueError(f"the input {column.name!r} is a number, and cannot have a list of values")

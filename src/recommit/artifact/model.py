@@ -96,7 +96,9 @@ class Model:
         rows = len(next(iter(feed.values())))
         found = np.empty((rows, *self.shape))
         for at in range(0, rows, _ROWS):
-            some = {name: _filled(values[at : at + _ROWS]) for name, values in feed.items()}
+            some = feed
+            if rows > _ROWS or rows % WIDTH:
+                some = {name: _filled(values[at : at + _ROWS]) for name, values in feed.items()}
             try:
                 (answers,) = self._session.run([self._output], some)
             except Exception as error:  # the runtime's own kinds, which share no base

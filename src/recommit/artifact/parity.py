@@ -71,7 +71,8 @@ def _predict(fitted: Any) -> Predict:
 
 def _asked(fitted: Any, rows: pd.DataFrame, kind: str) -> pd.DataFrame:
     classes = len(getattr(fitted, "classes_", ()))
-    expected = answers(_predict(fitted), rows, ValueError, (classes,) if classes > _OF_ONE else ())
+    with np.errstate(over="ignore", invalid="ignore"):  # rows far out of range are asked on purpose
+        expected = answers(_predict(fitted), rows, ValueError, (classes,) if classes > _OF_ONE else ())
     expected = np.where(np.abs(expected) > np.finfo("float32").max, np.nan, expected)  # no file could say so
     return rows.assign(**{KIND: kind}).assign(**dict(zip(_names(), to_parts(expected), strict=False)))
 

@@ -58,7 +58,7 @@ class Job:
 
     def run(self, part: Part) -> Done:
         """Scores a part. Raises `Refusal` when it cannot be read, or features cannot be computed."""
-        done = [self._score(batch) for batch in part.batches()]
+        done = [self.score(batch) for batch in part.batches()]
         rejects = (*part.torn, *(reject for one in done for reject in one.rejects))
         tables, outside = [one.predictions for one in done], sum((Counter(one.outside) for one in done), Counter())
         return Done(pa.concat_tables(tables), tuple(sorted(rejects, key=lambda one: one.row)), outside)
@@ -66,9 +66,10 @@ class Job:
     def of_none(self, schema: pa.Schema) -> pa.Table:
         """Returns the predictions of a table with this `schema` that has no rows: their columns alone."""
         empty = schema.empty_table().select(self.columns)
-        return self._score(Batch(empty, np.empty(0, "int64"))).predictions
+        return self.score(Batch(empty, np.empty(0, "int64"))).predictions
 
-    def _score(self, batch: Batch) -> Done:
+    def score(self, batch: Batch) -> Done:
+        """Scores rows that were read. Raises `Refusal` when features cannot be computed."""
         frame, faults = self._typed(batch)
         table, names = self.problem.features, list(self.scorer.columns)
         if self.rows == "asked":
@@ -183,10 +184,7 @@ def plan(problem: Problem, scorer: Scorer, source: Source, history: Path | None,
     Raises `Refusal` when it has neither, and names what is missing; when a column is of the wrong type; when the model
     is of another problem.
     """
-    theirs, ours = (scorer.name, scorer.target, scorer.task.kind), (problem.name, problem.target, problem.task.kind)
-    if theirs != ours:
-        its, due = (f"{name}, which predicts {target} ({kind})" for name, target, kind in (theirs, ours))
-        raise Refusal(f"{scorer.folder} holds the model {its}; this project's is {due}: name a model of this problem")
+    refuse_other(problem, scorer)
     there, key, form = source.schema.names, problem.key, problem.form
     numbered = key if form and form.numbered == key and key not in there else ""
     inputs: dict[str, Kind] = {name: "number" if kind == "number" else "text" for name, kind in scorer.columns.items()}
@@ -210,6 +208,14 @@ def plan(problem: Problem, scorer: Scorer, source: Source, history: Path | None,
     if clash := [name for name in scorer.written(np.empty((0, *scorer.task.shape))) if name in kept]:
         raise Refusal(f"{source.path} has a column {clash[0]}, as predictions have one: call it otherwise")
     return Job(problem, scorer, "asked" if asked else "features", read, kept, history, numbered)
+
+
+def refuse_other(problem: Problem, scorer: Scorer) -> None:
+    """Raises `Refusal` when the model is not one of the problem."""
+    theirs, ours = (scorer.name, scorer.target, scorer.task.kind), (problem.name, problem.target, problem.task.kind)
+    if theirs != ours:
+        its, due = (f"{name}, which predicts {target} ({kind})" for name, target, kind in (theirs, ours))
+        raise Refusal(f"{scorer.folder} holds the model {its}; this project's is {due}: name a model of this problem")
 
 
 def _some(names: list[str], most: int = 4) -> str:

@@ -46,6 +46,10 @@ class Scorer:
         """
         return _model(self.content).answer(rows)
 
+    def run(self, feed: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Returns the answers to rows that come as arrays: see `Model.run`."""
+        return _model(self.content).run(feed)
+
     def written(self, answer: np.ndarray) -> dict[str, pa.Array]:
         """Returns what is written beside a row's key: the columns of its `task`, model, version, model_sha256."""
         always = pa.array(np.zeros(len(answer), "int8"))

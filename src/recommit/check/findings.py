@@ -10,6 +10,7 @@ from typing import Any
 
 from recommit import Refusal
 from recommit.check.declared import Declared, Finding, entry_of, holds_modules
+from recommit.check.leftovers import names_left
 from recommit.check.outs import faults_of_outs
 from recommit.check.uses import Code, files_named
 from recommit.notebook.contract import ContractError, check_contract
@@ -32,6 +33,7 @@ def check(declared: Declared) -> list[Finding]:
     found = [
         *_other_pipelines(declared.folder),
         *_described(declared),
+        *_misplaced(declared),
         *declared.unreadable,
         *_noise(declared),
         *_left_out(declared),
@@ -46,6 +48,10 @@ def check(declared: Declared) -> list[Finding]:
         for module in sorted(code.missing(name))
     ]
     found += [*faults_of_outs(declared), *_idle_parameters(declared)]
+    found += [
+        Finding("dvc.lock", f"dvc.yaml has no stage {name} any more: `recommit check --fix` removes what it left")
+        for name in names_left(declared.folder, declared.stages)
+    ]
     return list(dict.fromkeys(found))
 
 
@@ -95,6 +101,17 @@ def _described(declared: Declared) -> Iterator[Finding]:
     for name, entry in declared.entries.items():
         if not str(entry.get("desc") or "").strip():
             yield Finding(f"dvc.yaml: stage {name}", "it has no desc: say in a line what it does")
+
+
+def _misplaced(declared: Declared) -> Iterator[Finding]:
+    """Yields each entry outside `stages` that is a stage by its cmd: DVC does not run it."""
+    for part, entries in declared.pipeline.items():
+        if part != "stages" and isinstance(entries, Mapping):
+            for name, entry in entries.items():
+                if isinstance(entry, Mapping) and "cmd" in entry:
+                    yield Finding(
+                        f"dvc.yaml: {part}: {name}", "it has a cmd, and no stage stands here: move it to stages"
+                    )
 
 
 def _noise(declared: Declared) -> Iterator[Finding]:

@@ -35,27 +35,19 @@ def _shared(declared: Declared) -> Iterator[Finding]:
 
 
 def _unregistered(declared: Declared) -> Iterator[Finding]:
-    """Yields outs that `dvc metrics` or `dvc plots` should show and does not.
-
-    Data, models, evidence and advice are neither metrics nor plots.
-    """
-    listed = {section: [normpath(path) for path in _listed(declared, section)] for section in ("metrics", "plots")}
+    """Yields outs that `dvc plots` should show and does not: figures and curves. Data and models are none."""
+    listed = [normpath(path) for path in _listed(declared, "plots")]
     for stage in declared.stages:
-        plain = set(stage.outs) - {*stage.metrics, *stage.plots}
-        for out in sorted(plain):
-            section = _section(PurePosixPath(normpath(out)))
-            if section and not any(is_in(normpath(out), path) for path in listed[section]):
-                yield Finding(entry_of(stage), f"`dvc {section} show` leaves {out} out: list it under {section}")
+        for out in sorted({*stage.outs} - {*stage.plots}):
+            if _is_plot(PurePosixPath(normpath(out))) and not any(is_in(normpath(out), path) for path in listed):
+                yield Finding(entry_of(stage), f"`dvc plots show` leaves {out} out: list it under plots")
 
 
-def _section(out: PurePosixPath) -> str | None:
-    """Returns the section of dvc.yaml in which an out belongs by its name: `metrics`, `plots` or None."""
-    if out.parts[0] in ("data", "models") or out.parts[:2] in (("reports", "evidence"), ("reports", "advice")):
-        return None
+def _is_plot(out: PurePosixPath) -> bool:
+    if out.parts[0] in ("data", "models"):
+        return False
     drawn = out.suffix in _CURVES and out.parts[:2] in (("reports", "plots"), ("reports", "figures"))
-    if drawn or out.suffix in _FIGURES:
-        return "plots"
-    return "metrics" if out.suffix == ".json" else None
+    return drawn or out.suffix in _FIGURES
 
 
 def _unwritten(declared: Declared) -> Iterator[Finding]:

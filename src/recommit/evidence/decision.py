@@ -1,11 +1,12 @@
 """The gate's record: the answer of each rule, the points that a person must judge, and the decision."""
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from recommit.evidence.numbers import CLOSED
+from recommit.evidence.numbers import CLOSED, Interval
 from recommit.evidence.stages import File
 
 Answer = Literal["yes", "no", "unknown"]
@@ -42,7 +43,8 @@ class Line:
 class Ruling:
     """What one rule says: the number that it looked at, with its interval if it has one, its bound, and the answer.
 
-    `value` is None where nothing was measured. `accepted` are the points that declared lines accept, `open` the others.
+    `value` is None where nothing was measured. `passes_when` says in words what it must be, such as "at most 0.05".
+    `accepted` are the points that declared lines accept, `open` the others.
     """
 
     rule: str
@@ -61,6 +63,22 @@ class Ruling:
         """Whether the rule says yes, or says unknown and every point is accepted."""
         return self.answer == "yes" or (self.answer == "unknown" and bool(self.accepted) and not self.open)
 
+    @property
+    def measured(self) -> Interval | float | None:
+        """What was measured, with its interval if it has one; None where nothing was."""
+        if self.value is None or self.low is None or self.high is None:
+            return self.value
+        return Interval(self.value, self.low, self.high)
+
+    @property
+    def verdict(self) -> str:
+        """The answer in words, which says as well whether points that the rule cannot tell are accepted."""
+        accepted = self.answer == "unknown" and self.passes
+        return f"{_SIGNS[self.answer]} {self.answer}{', accepted' if accepted else ''}"
+
+
+_SIGNS: Mapping[RuleAnswer, str] = {"no": "✗", "unknown": "?", "yes": "✓", "does not apply": "–"}
+
 
 @dataclass(frozen=True, config=CLOSED)
 class Decision(File):
@@ -78,3 +96,9 @@ class Decision(File):
     """Lines of `accepted` that accept no point."""
     evidence: dict[str, str]
     """MD5 of each file in reports/evidence, by its path in there."""
+
+    @property
+    def worst_first(self) -> list[Ruling]:
+        """The rules: those that say no, then what is unknown and open, unknown and accepted, yes, does not apply."""
+        order = list(_SIGNS)
+        return sorted(self.rules, key=lambda rule: (order.index(rule.answer), rule.passes))

@@ -65,9 +65,10 @@ class Feature:
 
 @dataclass(frozen=True, config=CLOSED)
 class Features(File):
-    """What `features` wrote down: the catalogue."""
+    """What `features` wrote down: the catalogue, and the problem's question in words, "" where it was not written."""
 
     features: tuple[Feature, ...]
+    question: str = ""
 
 
 @dataclass(frozen=True, config=CLOSED)
@@ -519,23 +520,27 @@ class Robustness(File):
     broken: tuple[Broken, ...]
 
 
-Need = Literal["needed", "replaceable", "not measurable", "harmful"]
+Need = Literal["needed", "replaceable", "not measurable", "harmful", "not fitted"]
 NEEDS: Mapping[Need, str] = {
     "needed": "a fit without it is worse",
     "replaceable": "the model leans on it, a fit without it is not shown to be worse",
     "not measurable": "neither is shown: what it is worth is less than these rows and fits can tell",
     "harmful": "a fit without it is better",
+    "not fitted": "the model leans on others more, so no fit did without it",
 }
 
 
 @dataclass(frozen=True, config=CLOSED)
 class Worth:
-    """What so many columns are worth: the added loss when they are permuted, or when a fit does not have them."""
+    """What so many columns are worth: the added loss when they are permuted, or when a fit does not have them.
+
+    `left_out` is None where no fit did without them.
+    """
 
     name: str
     columns: int
     permuted: Interval
-    left_out: Interval
+    left_out: Interval | None
     need: Need
 
 
@@ -584,7 +589,7 @@ class Importance(File):
     rows: int
     repeats: int
     leave_out_share: float
-    leave_out_times: dict[str, int]
+    leave_out_times: int
     luck: float
     """The standard deviation of the loss between fits with all features."""
     costs: tuple[Worth, ...]

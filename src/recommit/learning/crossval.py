@@ -27,10 +27,35 @@ def fit_folds(
     folds. Predictions have one row per test row, oldest fold first: the columns `kept` (those of the splitter),
     the target, fold (its name), and the answer of the fold's own fit, in the columns of `task.parts`.
     """
-    if clash := [name for name in ("fold", *task.parts) if name in (*kept, target)]:
-        raise ValueError(f"a table of answers has a column {clash[0]} of its own: call the problem's column otherwise")
-    longest_first = [(train, None), *((fold.train, fold.test) for fold in reversed(folds))]
-    model, *scored = Parallel(n_jobs=workers(sum(len(rows) for rows, _ in longest_first)))(
+    model, *scored = _fits(task, build, [(train, None), *_parts(folds)], features, target)
+    return model, _table(task, folds, scored, target, kept)
+
+
+def predict_folds(
+    task: Task,
+    build: Callable[[], Any],
+    folds: Sequence[Split],
+    features: Sequence[str],
+    target: str,
+    kept: Sequence[str],
+) -> pd.DataFrame:
+    """Predict each fold's test rows by a fit on its training rows, as `fit_folds` does, and return the predictions."""
+    return _table(task, folds, _fits(task, build, _parts(folds), features, target), target, kept)
+
+
+def _parts(folds: Sequence[Split]) -> list[tuple[pd.DataFrame, pd.DataFrame | None]]:
+    """Return the rows to fit on and those to predict of each fold, the longest fit first."""
+    return [(fold.train, fold.test) for fold in reversed(folds)]
+
+
+def _fits(
+    task: Task,
+    build: Callable[[], Any],
+    parts: Sequence[tuple[pd.DataFrame, pd.DataFrame | None]],
+    features: Sequence[str],
+    target: str,
+) -> list[Any]:
+    return Parallel(n_jobs=workers(sum(len(rows) for rows, _ in parts)))(
         delayed(_fit)(
             task,
             build(),
@@ -39,13 +64,18 @@ def fit_folds(
             list(features),
             target,
         )
-        for rows, test in longest_first
+        for rows, test in parts
     )
+
+
+def _table(task: Task, folds: Sequence[Split], scored: Sequence[Any], target: str, kept: Sequence[str]) -> pd.DataFrame:
+    if clash := [name for name in ("fold", *task.parts) if name in (*kept, target)]:
+        raise ValueError(f"a table of answers has a column {clash[0]} of its own: call the problem's column otherwise")
     tables = [
         fold.test[[*kept, target]].assign(fold=fold.name, **dict(zip(task.parts, to_parts(answer), strict=True)))
         for fold, answer in zip(folds, reversed(scored), strict=True)
     ]
-    return model, pd.concat(tables, ignore_index=True)
+    return pd.concat(tables, ignore_index=True)
 
 
 def _fit(

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from recommit.evidence.scores import SCORES
 from recommit.evidence.stages import Slice
-from recommit.figures import ACCENT, INK, LIGHT_TO_DARK, SECOND, SOFT, axes
+from recommit.figures import ACCENT, INK, LIGHT_TO_DARK, SECOND, SOFT, axes, legend
 from recommit.task import Curve, Task
 from recommit.task.bins import calibration
 
@@ -20,22 +20,22 @@ _DARK = 0.4  # the share from which on a cell is so dark that its text is white
 
 
 def calibrations(task: Task, truth: ArrayLike, answers: Mapping[str, ArrayLike], target: str) -> Axes:
-    """Draw answers against what came in equally filled bins, one line per model that answered for the same rows.
+    """Draw answers against what came in equally filled bins: a line for each of at most two models.
 
-    Of several classes, there is one line per model and class, in the model's color.
+    All answer for the rows of `truth`. Of several classes, there is one line per model and class, in the model's color.
     """
     words = task.words(target)
     ax = axes(words.calibrated, f"predicted {words.said}", words.came, height=4.2)
     drawn = {label: _binned(task, truth, answer) for label, answer in answers.items()}
     ends = task.limits or _ends(bins for lines in drawn.values() for bins in lines.values())
     ax.plot(ends, ends, color=SOFT, linestyle="--", linewidth=1, label="perfect")
-    for color, (label, lines) in zip((SECOND, ACCENT), drawn.items(), strict=True):
+    for color, (label, lines) in zip((SECOND, ACCENT), drawn.items(), strict=False):
         for style, (name, bins) in zip(itertools.cycle(_STYLES), lines.items(), strict=False):
             said: dict[str, Any] = {"color": color, "linestyle": style, "label": f"{label}, {name}" if name else label}
             ax.plot(bins["predicted"], bins["observed"], marker="o", markersize=4, linewidth=1, **said)
     if task.limits:
         ax.set(xlim=ends, ylim=ends)
-    ax.legend(loc="upper left")
+    legend(ax)
     return ax
 
 
@@ -56,7 +56,7 @@ def curve(found: Curve) -> Axes:
         ax.plot([0, 1], [0, 1], color=SOFT, linestyle="--", linewidth=1, label="by chance")
     ax.plot(found.points["x"], found.points["y"], label=found.label)
     ax.set(xlim=(0, found.points["x"].max()), ylim=(0, 1))
-    ax.legend(loc="lower right")
+    legend(ax)
     return ax
 
 
@@ -78,7 +78,7 @@ def _matrix(task: Task, truth: ArrayLike, answer: ArrayLike, target: str) -> Axe
     for (row, column), share in np.ndenumerate(shares):
         said = f"{share:.0%}\n{counts[row, column]:,}"
         dark = share > _DARK
-        ax.annotate(said, (column, row), ha="center", va="center", fontsize=7, color="white" if dark else INK)
+        ax.annotate(said, (column, row), ha="center", va="center", fontsize=8, color="white" if dark else INK)
     ax.set_xticks(range(len(groups)), list(groups), rotation=30, ha="right")
     ax.set_yticks(range(len(groups)), list(groups))
     return ax
@@ -97,13 +97,13 @@ def _distribution(task: Task, truth: ArrayLike, answer: ArrayLike, target: str) 
         label=list(groups),
     )
     ax.set_xlim(low, high)
-    ax.legend()
+    legend(ax)
     return ax
 
 
 def _ends(drawn: Iterable[pd.DataFrame]) -> tuple[float, float]:
-    values = pd.concat([bins[["predicted", "observed"]] for bins in drawn]).to_numpy()
-    return float(values.min()), float(values.max())
+    values = [bins[["predicted", "observed"]].to_numpy() for bins in drawn]
+    return (float(np.min(np.concatenate(values))), float(np.max(np.concatenate(values)))) if values else (0.0, 1.0)
 
 
 def expected(task: Task, predictions: Mapping[str, pd.DataFrame], event: str | None, target: str) -> Axes:
@@ -119,7 +119,7 @@ def expected(task: Task, predictions: Mapping[str, pd.DataFrame], event: str | N
         for who, answer in answers.items():
             ax.plot(answer.groupby(predictions[who][event].dt.date).mean(), label=who)
         ax.tick_params(axis="x", rotation=45)
-    ax.legend()
+    legend(ax)
     return ax
 
 
@@ -135,7 +135,7 @@ def folds(task: Task, losses: pd.DataFrame) -> Axes:
     ax.scatter(losses["loss"], losses["fit"].map(place), color=SOFT, s=16, label="a fold")
     ax.scatter(means, range(len(means)), color=ACCENT, marker="|", s=200, linewidth=2.5, label="mean")
     ax.set_yticks(range(len(means)), list(means.index))
-    ax.legend()
+    legend(ax)
     return ax
 
 
@@ -143,7 +143,7 @@ def slices(task: Task, parts: Sequence[Slice]) -> Axes:
     """Draw the improvement over the baseline of each slice, best on top, with simultaneous intervals."""
     ordered = sorted(parts, key=lambda part: (part.by, part.improvement.value))
     label = f"{SCORES[task.loss].name.lower()}, baseline less candidate, {task.loss_unit}; above 0 is better"
-    ax = axes("Where the candidate helps, and where it does not", label, "", height=0.19 * len(ordered) + 1.2)
+    ax = axes("Where the candidate helps, and where it does not", label, "", height=0.22 * len(ordered) + 1.6)
     middle = np.array([part.improvement.value for part in ordered])
     ends = np.array([[part.improvement.low, part.improvement.high] for part in ordered])
     groups = dict.fromkeys(part.by for part in ordered)
@@ -152,6 +152,6 @@ def slices(task: Task, parts: Sequence[Slice]) -> Axes:
         ax.plot(ends[row], [row, row], color=colors[part.by], linewidth=1)
     ax.scatter(middle, range(len(ordered)), color=[colors[part.by] for part in ordered], s=14, zorder=3)
     ax.axvline(0, color=SOFT, linestyle="--", linewidth=1)
-    ax.set_yticks(range(len(ordered)), [f"{part.by} {part.value} ({part.rows:,})" for part in ordered], fontsize=7)
+    ax.set_yticks(range(len(ordered)), [f"{part.by} {part.value} ({part.rows:,})" for part in ordered], fontsize=8)
     ax.set_ylim(-0.8, len(ordered) - 0.2)
     return ax

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from recommit.evidence.scores import SCORES
-from recommit.figures import ACCENT, INK, SECOND, SOFT, axes
+from recommit.figures import ACCENT, INK, SECOND, SOFT, axes, folded, legend
 
 if TYPE_CHECKING:  # a figure of one kind is not drawn anew when another kind's module changes
     from recommit.evidence.numbers import Interval
@@ -23,15 +23,17 @@ def worth(task: Task, found: Sequence[Worth], title: str, cost: Mapping[str, str
 
     `cost` maps names to a text that is written beside each.
     """
-    ax = axes(title, _added(task), "", height=0.36 * len(found) + 1.3)
+    ax = axes(title, _added(task), "", height=0.4 * len(found) + 1.6)
     rows = np.arange(len(found), dtype="float64")[::-1]
     ax.axvline(0, color=INK, linewidth=0.8)
     _spans(ax, [one.permuted for one in found], rows + 0.14, ACCENT, "values permuted: what the model leans on")
-    _spans(ax, [one.left_out for one in found], rows - 0.14, SECOND, "fitted without: what is lost")
-    ax.set_yticks(rows, [one.name for one in found], fontsize=8)
+    fitted = [(one.left_out, row - 0.14) for one, row in zip(found, rows, strict=True) if one.left_out is not None]
+    without, places = [interval for interval, _ in fitted], np.array([place for _, place in fitted])
+    _spans(ax, without, places, SECOND, "fitted without: what is lost")
+    ax.set_yticks(rows, [folded(one.name) for one in found], fontsize=8)
     for row, one in zip(rows, found, strict=True):
         _beside(ax, row, "" if cost is None else cost[one.name])
-    ax.figure.legend(loc="outside lower center", ncols=2, fontsize=8)
+    legend(ax, columns=1)
     return ax
 
 
@@ -39,7 +41,7 @@ def waterfall(task: Task, explanation: Explanation, target: str, most: int = 12)
     """Draw the `most` largest steps from the usual answer to the explained one, in log-odds or in the target's unit."""
     rows = explanation.table()
     shown = rows.head(most)
-    labels = [f"{feature} = {_said(value)}" for feature, value in shown["value"].items()]
+    labels = [folded(f"{feature} = {_said(value)}") for feature, value in shown["value"].items()]
     steps = shown["moved"].tolist()
     if len(rows) > most:
         labels.append(f"the other {len(rows) - most} features")
@@ -50,7 +52,7 @@ def waterfall(task: Task, explanation: Explanation, target: str, most: int = 12)
         f"Why {task.shown(explanation.answer)}",
         task.words(target).moved,
         "",
-        height=0.3 * len(steps) + 1.5,
+        height=0.36 * len(steps) + 1.5,
     )
     places = np.arange(len(steps))[::-1]
     ax.barh(places, steps, left=starts, height=0.6, color=[SECOND if step > 0 else ACCENT for step in steps])
@@ -59,7 +61,6 @@ def waterfall(task: Task, explanation: Explanation, target: str, most: int = 12)
     for end, said in ((explanation.base, "usual"), (ends[-1], "this one")):
         ax.axvline(end, color=SOFT, linestyle="--", linewidth=1)
         ax.annotate(said, (end, 1.0), xycoords=("data", "axes fraction"), ha="center", va="bottom", fontsize=8)
-    ax.set_title(ax.get_title(loc="left"), loc="left", pad=18)
     ax.set_yticks(places, labels, fontsize=8)
     ax.use_sticky_edges = False
     ax.margins(x=0.12)
@@ -90,27 +91,27 @@ def directions(task: Task, results: Sequence[Moved], target: str) -> Axes:
     shown = [result for result in results if result.mean_change is not None]
     ax = axes(
         "Does the answer move the way it must?",
-        f"mean change of the {task.words(target).said}",
+        f"mean change of the {task.words(target).said}; beside it, the share that moves the wrong way",
         "",
-        height=0.34 * len(shown) + 1.2,
+        height=0.42 * len(shown) + 1.2,
     )
     rows = np.arange(len(shown), dtype="float64")[::-1]
     ax.axvline(0, color=INK, linewidth=0.8)
     _spans(ax, [result.mean_change for result in shown if result.mean_change], rows, ACCENT, None)
     for row, result in zip(rows, shown, strict=True):
-        _beside(ax, row, f"{result.violating.value:.1%} of rows move\nthe wrong way")
-    ax.set_yticks(rows, [result.name for result in shown], fontsize=8)
+        _beside(ax, row, f"{result.violating.value:.1%}\nwrong")
+    ax.set_yticks(rows, [folded(result.name) for result in shown], fontsize=8)
     return ax
 
 
 def missing(task: Task, results: Sequence[Blanked]) -> Axes:
     """Draw the loss that missing values of each feature or source add, with intervals."""
     shown = [result for result in results if result.added_loss is not None]
-    ax = axes("What it costs when values are missing", _added(task), "", height=0.3 * len(shown) + 1.2)
+    ax = axes("What it costs when values are missing", _added(task), "", height=0.34 * len(shown) + 1.2)
     rows = np.arange(len(shown), dtype="float64")[::-1]
     ax.axvline(0, color=INK, linewidth=0.8)
     _spans(ax, [result.added_loss for result in shown if result.added_loss], rows, ACCENT, None)
-    ax.set_yticks(rows, [result.name for result in shown], fontsize=8)
+    ax.set_yticks(rows, [folded(result.name) for result in shown], fontsize=8)
     return ax
 
 
@@ -125,7 +126,7 @@ def _spans(ax: Axes, intervals: Sequence[Interval], places: np.ndarray, color: s
 
 def _beside(ax: Axes, row: float, text: str) -> None:
     place = ("axes fraction", "data")
-    ax.annotate(text, (1.01, row), xycoords=place, ha="left", va="center", fontsize=7, color=SOFT)
+    ax.annotate(text, (1.01, row), xycoords=place, ha="left", va="center", fontsize=8, color=SOFT)
 
 
 def _errors(intervals: Sequence[Interval]) -> tuple[np.ndarray, np.ndarray]:

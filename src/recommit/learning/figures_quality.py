@@ -7,7 +7,7 @@ from matplotlib.colors import PowerNorm
 from matplotlib.patches import Rectangle
 
 from recommit.evidence.stages import Flag
-from recommit.figures import INK, LIGHT_TO_DARK, SECOND, axes
+from recommit.figures import INK, LIGHT_TO_DARK, SECOND, axes, legend
 
 
 def shares(numbers: pd.DataFrame, whats: tuple[str, ...], flags: list[Flag], title: str, most: int = 20) -> Axes:
@@ -23,7 +23,7 @@ def shares(numbers: pd.DataFrame, whats: tuple[str, ...], flags: list[Flag], tit
     grid = grid.loc[order[order > 0].index[:most]]
     ax = axes(title, "period", "", height=0.26 * max(len(grid), 1) + 1.3)
     ax.grid(False)
-    ax.set_xticks(np.arange(grid.shape[1]), list(grid.columns), fontsize=8)
+    ax.set_xticks(np.arange(grid.shape[1]), list(grid.columns), fontsize=8, rotation=45)
     ax.set_yticks(np.arange(len(grid)), list(grid.index), fontsize=8)
     if grid.empty:
         ax.set_xlim(-0.5, grid.shape[1] - 0.5)
@@ -35,7 +35,7 @@ def shares(numbers: pd.DataFrame, whats: tuple[str, ...], flags: list[Flag], tit
         if np.isfinite(share) and share > 0:
             said = f"{share:.1f}" if share >= 0.05 else "<0.1"
             dark = share > 0.4 * max(grid.max().max(), 10)
-            ax.annotate(said, (column, row), ha="center", va="center", fontsize=7, color="white" if dark else INK)
+            ax.annotate(said, (column, row), ha="center", va="center", fontsize=8, color="white" if dark else INK)
     rows, columns = list(grid.index), list(grid.columns)
     for flag in flags:
         if flag.what in whats and flag.column in rows and flag.period in columns:
@@ -56,7 +56,7 @@ def volume(numbers: pd.DataFrame) -> Axes:
         x = np.array([periods.index(period) for period in rows["period"]]) + 0.12 * (place - (len(tables) - 1) / 2)
         ends = [rows["value"] - rows["low"], rows["high"] - rows["value"]]
         ax.errorbar(x, 100 * rows["value"] / mean, 100 * np.array(ends) / mean, fmt="o", markersize=4, label=table)
-    ax.set_xticks(range(len(periods)), periods)
+    ax.set_xticks(range(len(periods)), periods, rotation=45)
     ax.set_ylim(0, 1.05 * ax.get_ylim()[1])
-    ax.legend(loc="lower left", ncols=len(tables))
+    legend(ax, columns=len(tables))
     return ax

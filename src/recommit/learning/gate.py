@@ -81,7 +81,7 @@ def _ruling(name: str, evidence: Evidence, bound: float, lines: Mapping[tuple[st
     said = [(point, lines.get((name, point.about))) for point in points]
     answer: RuleAnswer = _answer(holds is not False, bool(points)) if found.applies else "does not apply"
     return Ruling(
-        name, value, low, high, bound, RULES[name].passes_when, answer, reason,
+        name, value, low, high, bound, RULES[name].passes_when(bound), answer, reason,
         accepted=tuple(Accepted(point.about, point.says, line.why) for point, line in said if line),
         open=tuple(point for point, line in said if not line),
     )  # fmt: skip
@@ -93,14 +93,13 @@ def _answer(holds: bool, asks: bool) -> Answer:
 
 
 def as_table(decision: Decision) -> pd.DataFrame:
-    """Return one row per rule: its value with the interval [low, high], bound, when it passes, answer, reason."""
+    """Return one row per rule, the worst first: verdict, value [low, high], what it must be, reason."""
     rows = []
-    for ruling in decision.rules:
+    for ruling in decision.worst_first:
         interval = "" if ruling.low is None else f" [{ruling.low:.3g}, {ruling.high:.3g}]"
         value = "not measured" if ruling.value is None else f"{ruling.value:.3g}{interval}"
-        said = (ruling.passes_when, ruling.answer, ruling.reason)
-        rows.append((ruling.rule.replace("_", " "), value, f"{ruling.bound:g}", *said))
-    return pd.DataFrame(rows, columns=["rule", "value [low, high]", "bound", "passes when", "answer", "reason"])
+        rows.append((ruling.verdict, ruling.rule.replace("_", " "), value, ruling.passes_when, ruling.reason))
+    return pd.DataFrame(rows, columns=["verdict", "rule", "measured [low, high]", "must be", "reason"])
 
 
 def points_as_table(decision: Decision) -> pd.DataFrame:

@@ -9,9 +9,13 @@ A fit also varies by chance: on other training rows its trees split elsewhere, a
 rows at once, which resampling test blocks cannot show. So each fit learns from its own draw of the training rows. Fits
 with all columns are made several times: a fit without a column is compared with their mean, and their spread widens the
 intervals.
+
+A fit is dear, and of one column it seldom shows more than chance. So fits are spent where they decide: on the columns
+of each cost together, and on the few single columns that the model leans on most. Of any other column it is given up to
+know what is lost without it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,13 +39,13 @@ LEAST_DRAWN = 100  # rows that a fit learns from at least, where there are twice
 
 @dataclass(frozen=True)
 class LeftOut:
-    """The loss that fits without some columns add, (test rows, groups), and how far fits vary by chance.
+    """The loss that fits without some columns add to each test row, and how far fits vary by chance.
 
-    `luck` is the standard deviation of the mean loss of `fits` fits with all columns, on as many draws of rows;
-    `each` is the number of fits without each group.
+    `losses` maps the columns of a group to the added loss, (test rows,). `luck` is the standard deviation of the mean
+    loss of `fits` fits with all columns, on as many draws of rows; `each` is the number of fits without each group.
     """
 
-    losses: np.ndarray
+    losses: Mapping[tuple[str, ...], np.ndarray]
     luck: float
     fits: int
     each: int = 1
@@ -55,7 +59,7 @@ def permuted(
     `predict` gives answers, (rows,), for a table; it is called from several threads. Each group is permuted
     `repeats` times, by draws of its own, and the mean taken. Raises ValueError for a column that `rows` lacks.
     """
-    _check(groups, rows)
+    _check(groups.values(), rows)
     before = task.losses(truth, predict(rows))
 
     def added(place: int, columns: Sequence[str]) -> np.ndarray:
@@ -78,28 +82,28 @@ def left_out(
     split: Split,
     features: Sequence[str],
     target: str,
-    groups: Groups,
+    groups: Iterable[Sequence[str]],
     seed: int,
     share: float = 0.5,
     fits: int = FITS,
     each: int = 1,
 ) -> LeftOut:
-    """Fit `each` times without each group's columns, and `fits` times with all of them, and compare the mean losses.
+    """Fit `each` times without each group of columns, and `fits` times with all columns, and compare the mean losses.
 
-    `build` gives an unfitted model for a list of columns. Every fit learns from its own draw of a `share` of the
-    training rows. A fit that has no column left answers as `task.constant` does.
+    A group that is given twice is fitted once. `build` gives an unfitted model for a list of columns. Every fit learns
+    from its own draw of a `share` of the training rows. A fit that has no column left answers as `task.constant` does.
 
     Of a small table a fit learns from `LEAST_DRAWN` rows or half of all.
 
     Raises ValueError for a column that is not in `features`, a share that is not between 0 and 1, or too few fits.
     """
-    columns = list(features)
-    _check(groups, split.train[columns])
+    columns, gone = list(features), list(dict.fromkeys(map(tuple, groups)))
+    _check(gone, split.train[columns])
     if not 0 < share < 1 or fits < 2 or each < 1:
         raise ValueError(f"a share between 0 and 1 and two fits or more are needed, not {share} and {fits}")
     train, test = split.train[[target, *columns]], split.test[[target, *columns]]
     share = max(share, min(0.5, LEAST_DRAWN / len(train)))
-    rest = [[column for column in columns if column not in set(gone)] for gone in groups.values()]
+    rest = [[column for column in columns if column not in one] for one in gone]
     kept = [columns] * fits + [names for names in rest for _ in range(each)]
     wanted = [_Fit(names, (seed, place), share) for place, names in enumerate(kept)]
     processes = workers(round(share * len(train)) * len(wanted))
@@ -111,34 +115,47 @@ def left_out(
     for start, results in enumerate(done):
         losses[:, start::batches] = results
     whole = losses[:, :fits]
-    without = losses[:, fits:].reshape(len(test), len(groups), each).mean(axis=2)
-    return LeftOut(without - whole.mean(axis=1)[:, None], float(whole.mean(axis=0).std(ddof=1)), fits, each)
+    added = losses[:, fits:].reshape(len(test), len(gone), each).mean(axis=2) - whole.mean(axis=1)[:, None]
+    return LeftOut(dict(zip(gone, added.T, strict=True)), float(whole.mean(axis=0).std(ddof=1)), fits, each)
+
+
+def leaned_on(groups: Groups, permuted: np.ndarray, most: int) -> Groups:
+    """Return the `most` groups whose permuting, as `permuted` gives it, adds most loss, the highest first."""
+    order = np.argsort(-permuted.mean(axis=0), kind="stable")[:most]
+    return {name: groups[name] for name in np.array(list(groups), dtype=object)[order]}
 
 
 def worth(groups: Groups, permuted: np.ndarray, left_out: LeftOut, days: Blocks, seed: int) -> list[Worth]:
     """Return the worth of each group, most leaned on first, from what `permuted` and `left_out` give.
 
-    The intervals of each kind hold for all groups together. Those of fits also
-    allow for the chance variation of the fits without the columns, and of the mean of the fits with all columns.
+    The intervals of each kind hold for all groups together. Those of fits also allow for the chance variation of the
+    fits without the columns, and of the mean of the fits with all columns. A group that no fit did without has none.
     """
-    luck = _luck(left_out, len(groups), seed)
-    columns = zip(_of_days(permuted, days), _of_days(left_out.losses, days), strict=True)
+    fitted = {name: left_out.losses[tuple(gone)] for name, gone in groups.items() if tuple(gone) in left_out.losses}
+    luck = _luck(left_out, max(1, len(fitted)), seed)
+    intervals = _of_days(np.column_stack(list(fitted.values())), days) if fitted else []
+    lost = {name: _widened(interval, luck) for name, interval in zip(fitted, intervals, strict=True)}
     found = []
-    for (name, members), (shuffled, fitted) in zip(groups.items(), columns, strict=True):
-        without = _widened(fitted, luck)
+    for (name, members), shuffled in zip(groups.items(), _of_days(permuted, days), strict=True):
+        without = lost.get(name)
         found.append(Worth(name, len(members), shuffled, without, _need(shuffled, without)))
     return sorted(found, key=lambda one: (-one.permuted.value, one.name))
 
 
 def table(found: Sequence[Worth], described: pd.DataFrame | None = None) -> pd.DataFrame:
     """Return one row per item of `found`, joined with the columns of `described`, whose index holds the names."""
-    rows = [{"permuted": str(one.permuted), "left out": str(one.left_out), "need": one.need} for one in found]
+    rows = [
+        {"permuted": str(one.permuted), "left out": str(one.left_out or "not fitted"), "need": one.need}
+        for one in found
+    ]
     laid_out = pd.DataFrame(rows, index=pd.Index([one.name for one in found], name="without"))
     return laid_out if described is None else laid_out.join(described)
 
 
-def _need(permuted: Interval, left_out: Interval) -> Need:
+def _need(permuted: Interval, left_out: Interval | None) -> Need:
     """Return what the two intervals show; `NEEDS` says each in words."""
+    if left_out is None:
+        return "not fitted"
     if left_out.low > 0:
         return "needed"
     if left_out.high < 0:
@@ -200,9 +217,9 @@ def _losses(
     return losses
 
 
-def _check(groups: Groups, rows: pd.DataFrame) -> None:
+def _check(groups: Collection[Sequence[str]], rows: pd.DataFrame) -> None:
     if not groups:
         raise ValueError("there are no groups of columns to judge: give one or more")
-    absent = sorted({column for columns in groups.values() for column in columns} - set(rows.columns))
+    absent = sorted({column for columns in groups for column in columns} - set(rows.columns))
     if absent:
         raise ValueError(f"there is no column {', '.join(absent)}")

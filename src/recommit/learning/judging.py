@@ -64,8 +64,18 @@ def intervals(judged: Mapping[str, Estimate]) -> dict[str, Interval]:
 
 
 def values(judged: Mapping[str, Estimate]) -> dict[str, float]:
-    """Return the numbers without intervals, as metrics by which experiments are compared."""
+    """Return the numbers without intervals."""
     return {name: float(number.value) for name, number in judged.items()}
+
+
+def deciding(task: Task, candidate: Mapping[str, float], baseline: Mapping[str, float]) -> dict[str, float]:
+    """Return the few numbers that DVC shows of each experiment, from all scores of the candidate and of the baseline.
+
+    They are the loss, the first other score, and `saved`: by how much the loss is below the baseline's.
+    """
+    shown = list(dict.fromkeys([task.loss, *task.scores]))[:2]
+    saved = SCORES[task.loss].gain(candidate[task.loss], baseline[task.loss])
+    return {name: candidate[name] for name in shown} | {"saved": saved}
 
 
 def _interval(one: Estimate | Interval) -> Interval:

@@ -1,7 +1,7 @@
 """The models that a project chooses from by name: unfitted scikit-learn pipelines over the feature table."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -47,7 +47,7 @@ def build(
         return _AVERAGES[kind](made, weights=weights)
     known = MODELS[kind]
     if name not in known:
-        raise ValueError(f"no model {name!r}; there are {', '.join(known)}, and {AVERAGE} of several")
+        raise ValueError(_no_model(name, kind))
     if not features:
         raise ValueError(f"model {name} was given no features")
     model = known[name]
@@ -58,6 +58,21 @@ def build(
     except TypeError as error:
         raise ValueError(f"model {name}: {error}") from None
     return make_pipeline(_columns(numbers, texts, number=model.numbers(), category=model.categories), estimator)
+
+
+def members(names: Collection[str], kind: str) -> list[str]:
+    """Return the models that fits of those names can be made of, in the order of `MODELS`; an average may be of any.
+
+    Raises ValueError for a name that is no model of that `kind` of task.
+    """
+    known = MODELS[kind]
+    if unknown := sorted({*names} - {*known, AVERAGE}):
+        raise ValueError(_no_model(unknown[0], kind))
+    return [name for name in known if name in names or AVERAGE in names]
+
+
+def _no_model(name: str, kind: str) -> str:
+    return f"no model {name!r}; there are {', '.join(MODELS[kind])}, and {AVERAGE} of several"
 
 
 def _members(of: Any = None, weights: Any = None, **unknown: Any) -> tuple[dict[str, Parameters], list[float]]:

@@ -38,10 +38,17 @@ Judge = Callable[[Evidence, float], Found]
 
 @dataclass(frozen=True)
 class Rule:
-    """How a rule judges evidence by its bound, and when it passes: of the value, or of the ends of its interval."""
+    """How a rule judges evidence by its bound, and in words what then must hold of the value, or of its interval.
+
+    In the words stand `{bound}`, `{below}` for the bound with the other sign, and `{twice}` for twice the bound.
+    """
 
     judge: Judge
-    passes_when: str
+    words: str
+
+    def passes_when(self, bound: float) -> str:
+        """Return the words with the bound in them, such as "at most 0.05"."""
+        return self.words.format(bound=f"{bound:g}", below=f"{0 - bound:g}", twice=f"{2 * bound:g}")
 
 
 def _schema(evidence: Evidence, bound: float) -> Found:
@@ -85,7 +92,7 @@ def _leakage(evidence: Evidence, bound: float) -> Found:
     asked: dict[str, list[str]] = {}
     for one in found:
         if one.certainty == "question":
-            asked.setdefault(_question(one), []).append(f"{one.worth:.1%}: {one.how}")
+            asked.setdefault(_question(one), []).append(f"{one.how}; worth {one.worth:.1%} of the baseline's loss")
     points = tuple(Point(about, "; ".join(said)) for about, said in asked.items())
     if not evidence.leakage.checked or not (timeless or (in_time and in_time.rows)):
         return Found(len(leaks), False, "leaks were not looked for")
@@ -189,7 +196,14 @@ def _staleness(evidence: Evidence, bound: float) -> Found:
     if not isinstance(evidence.staleness, Staleness):
         return _left_out("staleness", evidence.staleness)
     age = evidence.staleness.candidate.age_days
-    return Found(age, age <= bound, f"its training rows end {age:g} days before the test")
+    return Found(age, age <= bound, f"its training rows end {_time(age)} before the test")
+
+
+def _time(days: float) -> str:
+    """Return a time in the largest unit of which it has at least one."""
+    units = ("days", days), ("hours", 24 * days), ("minutes", 24 * 60 * days)
+    unit, number = next((one for one in units if one[1] >= 1), units[-1])
+    return f"{number:.4g} {unit}"
 
 
 def _left_out(stage: str, found: LeftOut | None) -> Found:
@@ -304,19 +318,19 @@ def _is_nothing(number: Interval | float | None) -> bool:
 
 
 RULES: dict[str, Rule] = {
-    "schema": Rule(_schema, "value <= bound"),
-    "quality": Rule(_quality, "value <= bound"),
-    "leakage": Rule(_leakage, "value <= bound"),
-    "one_candidate": Rule(_one_candidate, "value <= bound"),
-    "test_untouched": Rule(_test_untouched, "value <= bound"),
-    "better_than_baseline": Rule(_on_enough(_better_than_baseline), "low > bound"),
-    "not_the_champion": Rule(_not_the_champion, "value <= bound"),
-    "not_worse_than_champion": Rule(_on_enough(_not_worse_than_champion), "low >= -bound"),
-    "calibration": Rule(_on_enough(_calibration), "|value| <= bound, interval not wider than 2 x bound"),
-    "calibration_error": Rule(_on_enough(_calibration_error), "value <= bound, interval not wider than 2 x bound"),
-    "coverage": Rule(_on_enough(_coverage), "|value - level| <= bound, interval not wider than 2 x bound"),
-    "worst_slice": Rule(_on_enough(_worst_slice), "high >= -bound"),
-    "staleness": Rule(_staleness, "value <= bound"),
-    "directions": Rule(_directions, "value <= bound, interval not wider than 2 x bound"),
-    "parity": Rule(_parity, "value <= bound"),
+    "schema": Rule(_schema, "at most {bound}"),
+    "quality": Rule(_quality, "at most {bound}"),
+    "leakage": Rule(_leakage, "at most {bound}"),
+    "one_candidate": Rule(_one_candidate, "at most {bound}"),
+    "test_untouched": Rule(_test_untouched, "at most {bound}"),
+    "better_than_baseline": Rule(_on_enough(_better_than_baseline), "surely above {bound}"),
+    "not_the_champion": Rule(_not_the_champion, "at most {bound}"),
+    "not_worse_than_champion": Rule(_on_enough(_not_worse_than_champion), "surely at least {below}"),
+    "calibration": Rule(_on_enough(_calibration), "within {bound} of 0, its interval at most {twice} wide"),
+    "calibration_error": Rule(_on_enough(_calibration_error), "at most {bound}, its interval at most {twice} wide"),
+    "coverage": Rule(_on_enough(_coverage), "within {bound} of the promise, its interval at most {twice} wide"),
+    "worst_slice": Rule(_on_enough(_worst_slice), "not surely below {below}"),
+    "staleness": Rule(_staleness, "at most {bound}"),
+    "directions": Rule(_directions, "at most {bound}, its interval at most {twice} wide"),
+    "parity": Rule(_parity, "at most {bound}"),
 }

@@ -62,20 +62,22 @@ class RecommitEngine(Engine):
         output_path: str | None = None,
         *,
         input_path: str,
+        stage: Stage | None = None,
         values: Mapping[str, Any] | None = None,
         cell_done: CellDone = lambda cell, cells, seconds: None,
         **_: Any,
     ) -> NotebookNode:
         """Injects the parameters into `nb`, executes it and returns its canonical form. Raises CellFailed.
 
-        `values` are the checked parameters by name. Without them, the stage is found and its contract is checked here.
+        `values` are the checked parameters of `stage` by name. Without them, the stage is found and its contract is
+        checked here.
         """
         folder = root(Path(input_path).parent)
         if not (KERNEL / "kernel.json").is_file():
             raise Refusal(f"{KERNEL}/kernel.json is missing: it pins what makes results repeat; `git restore` it")
         outs: tuple[str, ...] = ()  # `recommit run` notes the look itself, and sees to inputs that change meanwhile
         before = None
-        if values is None:
+        if stage is None or values is None:
             stage, values = _checked(folder, input_path, dict(nb.metadata.papermill.get("parameters", {})))
             outs, before = stage.outs, earlier(folder, stage, values)
         nb = parameterize_notebook(nb, values, kernel_name=kernel_name, language="python")
@@ -91,7 +93,9 @@ class RecommitEngine(Engine):
 
             refuse_changed(before, values, kept="")
         # Written and read again, so that papermill's own writing gives exactly these bytes.
-        return nbformat.reads(as_bytes(canonical(nb, folder)).decode(), as_version=4)
+        result = canonical(nb, folder)
+        result.metadata["recommit"] = stage.noted
+        return nbformat.reads(as_bytes(result).decode(), as_version=4)
 
 
 def _checked(folder: Path, input_path: str, asked: dict[str, Any]) -> tuple[Stage, dict[str, Any]]:

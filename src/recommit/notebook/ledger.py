@@ -8,7 +8,7 @@ import fcntl
 import json
 import os
 from collections.abc import Collection
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -25,7 +25,7 @@ _TEMPORARY = (".dvc", "tmp", "exps")
 class Look:
     """One look: the MD5 of a `candidate`'s model file, the hash of the test rows' `keys`, and their period.
 
-    What is not known is "". `starts` and `ends` are ISO 8601 with a time zone.
+    What is not known is "". `starts` and `ends` are ISO 8601 with a time zone; rows without a time have neither.
     """
 
     candidate: str
@@ -34,8 +34,11 @@ class Look:
     ends: str = ""
 
     def shares_rows(self, other: "Look") -> bool:
-        """Returns whether both may share rows: the keys are the same, the periods overlap, or one is not known."""
-        if self.keys and self.keys == other.keys:
+        """Returns whether both may share rows: the keys are the same, the periods overlap, or one is not known.
+
+        Rows without a time are drawn from one table: another share or seed may draw some of them again.
+        """
+        if (self.keys and self.keys == other.keys) or not (self.starts or other.starts):
             return True
         if not (self.starts and other.starts):
             return not (self.keys and other.keys)
@@ -47,8 +50,10 @@ def look_in(evidence: bytes) -> Look | None:
     try:
         found = json.loads(evidence)
         period = found["period"]
-        look = Look(*map(str, (found["candidate"]["md5"], period.get("keys", ""), period["starts"], period["ends"])))
-        _instant(look.starts), _instant(look.ends)
+        look = Look(*map(str, (found["candidate"]["md5"], period.get("keys", ""))))
+        if period["starts"] is not None or period["ends"] is not None or not look.keys:
+            look = replace(look, starts=str(period["starts"]), ends=str(period["ends"]))
+            _instant(look.starts), _instant(look.ends)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
     return look

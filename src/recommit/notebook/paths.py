@@ -20,7 +20,7 @@ from typing import Any
 
 import psutil
 
-from recommit import Refusal
+from recommit import Line, Refusal
 from recommit.project.files import root
 from recommit.project.pipeline import Stage, is_in, stages
 
@@ -40,6 +40,8 @@ def path(name: str) -> Path:
     - an out of the notebook's own stages, which is not there until the notebook has written it;
     - an out of another stage that is no dep of the notebook: a copy of what the pipeline made;
     - every out, as a copy, if it is not known which notebook runs.
+
+    There, a dep of the notebook that a stage makes, and that is not here, raises Refusal, which names the stage.
     """
     folder = root()
     found = folder / name
@@ -124,6 +126,7 @@ class _Scratch:
             return self.place / name
         holds_own = any(is_in(out, name) for out in own)
         if not holds_own and any(is_in(name, dep) for stage in mine for dep in stage.deps):
+            _refuse_absent(self.folder, name, every)
             return self.folder / name
         if not holds_own and not any(is_in(name, out) or is_in(out, name) for stage in every for out in stage.outs):
             return self.folder / name
@@ -176,6 +179,13 @@ class _Scratch:
                 "this kernel ends; only `dvc repro` and `recommit run` write the pipeline's results",
                 file=sys.stderr,
             )
+
+
+def _refuse_absent(folder: Path, name: str, every: Iterable[Stage]) -> None:
+    """Raises Refusal, one line in a notebook, if the stages `every` make `name` in `folder`, and it is not there."""
+    made_by = [stage.family for stage in every if any(is_in(out, name) or is_in(name, out) for out in stage.outs)]
+    if made_by and not (folder / name).exists():
+        raise Line(f"{name} is not here: `recommit repro {made_by[0]}` in a terminal makes it, or `dvc pull` brings it")
 
 
 @functools.lru_cache(maxsize=1)

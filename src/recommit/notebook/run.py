@@ -1,13 +1,12 @@
 """Runs one notebook as its stage: either all its outs are written, or the earlier ones stay."""
 
-import fcntl
 import json
 import os
 import shutil
 import signal
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 from warnings import catch_warnings
@@ -21,7 +20,7 @@ from recommit.notebook.canonical import INJECTED_ID, as_bytes
 from recommit.notebook.contract import check_contract
 from recommit.notebook.ledger import note
 from recommit.notebook.reuse import Earlier, by_force, earlier
-from recommit.project.files import root, write_whole
+from recommit.project.files import alone, root, write_whole
 from recommit.project.hashes import hash_of, ignored_by_dvc
 from recommit.project.left_out import instead, is_left_out, refuse_others
 from recommit.project.params import LEAVE_OUT, notebook_values
@@ -88,6 +87,7 @@ def run(notebook: Path, name: str | None = None, fresh: bool = False) -> None:
                 kernel_name="recommit",
                 language="python",
                 progress_bar=False,
+                stage=stage,
                 values=values,
                 cell_done=cell_done,
             )
@@ -196,17 +196,9 @@ def ending_in_order() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-@contextmanager
-def _alone(folder: Path, stage: Stage) -> Iterator[None]:
-    """Raises Refusal if the stage runs already: both runs would move the same outs. The lock ends with the process."""
-    path = folder / ".recommit" / f"{stage.file_name}.lock"
-    path.parent.mkdir(exist_ok=True)
-    with path.open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Refusal(f"stage {stage.name} is being run already: wait for that run, or end it") from None
-        yield
+def _alone(folder: Path, stage: Stage) -> AbstractContextManager[None]:
+    """Raises Refusal if the stage runs already: both runs would move the same outs."""
+    return alone(folder, stage.file_name, f"stage {stage.name}")
 
 
 @contextmanager

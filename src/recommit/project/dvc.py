@@ -1,8 +1,10 @@
 """Calls DVC, and reads its configuration."""
 
+import json
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +37,16 @@ def fetch(project: Path, commit: Path, cache: Path, programs: Path) -> str:
         dvc(commit, programs, "remote", "modify", "--local", name, "url", url)
     result = dvc(commit, programs, "fetch", "--quiet")
     return reason_of(result) if result.returncode else ""
+
+
+def status(folder: Path) -> dict[str, list[Any]]:
+    """Returns what `dvc status` says of each stage in `folder` that is not up to date. Raises Refusal if it fails."""
+    result = dvc(folder, Path(sys.executable).parent, "status", "--json")
+    try:
+        found: dict[str, list[Any]] = json.loads(result.stdout)
+    except ValueError:
+        raise Refusal(f"dvc status failed: {reason_of(result)}") from None
+    return found
 
 
 def reason_of(result: subprocess.CompletedProcess[str]) -> str:

@@ -1,5 +1,8 @@
-"""Finds the project's folder, and writes a file whole or not at all."""
+"""Finds the project's folder, writes a file whole or not at all, and keeps two runs apart."""
 
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from recommit import Refusal
@@ -29,3 +32,19 @@ def write_whole(path: Path, content: bytes) -> None:
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+@contextmanager
+def alone(folder: Path, name: str, what: str) -> Iterator[None]:
+    """Raises Refusal if another process does `what` in the project in `folder`; `name` is what it is locked by.
+
+    The lock ends with the process.
+    """
+    path = folder / ".recommit" / f"{name}.lock"
+    path.parent.mkdir(exist_ok=True)
+    with path.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Refusal(f"{what} is being run already: wait for that run, or end it") from None
+        yield

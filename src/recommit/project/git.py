@@ -2,7 +2,7 @@
 
 import os
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 
@@ -88,6 +88,13 @@ def prefix(root: Path) -> str:
 def common(root: Path) -> Path:
     """Returns the Git folder that all worktrees of the repository share."""
     return root / git(root, "rev-parse", "--git-common-dir")
+
+
+def ignored(root: Path, names: Iterable[str]) -> set[str]:
+    """Returns those of the paths `names` that Git ignores, tracked or not; all of them where there is no repository."""
+    asked = sorted(names)
+    result = run(root, "check-ignore", "--no-index", "-z", "--stdin", given="\0".join(asked))
+    return set(asked if result.returncode > 1 else result.stdout.split("\0")) - {""}
 
 
 def blob(root: Path, commit: str, name: str) -> str | None:

@@ -1,5 +1,6 @@
 """The stages that params.yaml leaves out: which may be, and what each then writes instead of its results."""
 
+import base64
 import json
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
@@ -14,7 +15,11 @@ from recommit.project.yaml import read_params
 MAY_BE = ("quality", "search", "importance", "staleness", "robustness")
 """The stages that may be left out: no other stage computes with what they find."""
 LEFT_OUT = b"left out by leave_out in params.yaml\n"
-"""What a figure or a table then holds. DVC warns of empty files."""
+"""What a table then holds. DVC warns of empty files."""
+LEFT_OUT_PICTURE = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR42mP4DwABAQEAHLCMmQAAAABJRU5ErkJggg=="
+)
+"""What a figure then holds: one white pixel."""
 
 
 def refuse_others(folder: Path) -> None:
@@ -49,7 +54,7 @@ def instead(stage: Stage, out: str) -> bytes:
     if suffix == ".json":
         return (json.dumps({"left_out": stage.family, "version": 1}, indent=1) + "\n").encode()
     if suffix != ".ipynb":
-        return LEFT_OUT
+        return LEFT_OUT_PICTURE if suffix == ".png" else LEFT_OUT
     said = (
         f"# {stage.name} is left out\n"
         f"`{LEAVE_OUT}.{stage.family}` in `params.yaml` is true: nothing of it was measured. `false` brings it back."
@@ -57,6 +62,6 @@ def instead(stage: Stage, out: str) -> bytes:
     kernel = {"display_name": "Recommit", "language": "python", "name": "recommit"}
     page = nbformat.v4.new_notebook(
         cells=[nbformat.v4.new_markdown_cell(said, id="left-out")],
-        metadata={"kernelspec": kernel, "language_info": {"name": "python"}},
+        metadata={"kernelspec": kernel, "language_info": {"name": "python"}, "recommit": stage.noted},
     )
     return nbformat.writes(page).encode()

@@ -2,7 +2,7 @@
 
 import posixpath
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -35,6 +35,8 @@ class Stage:
     """Whether DVC runs the stage every time, even if no input changed."""
     frozen: bool = False
     """Whether DVC never runs the stage."""
+    desc: str = ""
+    """What it does, in a line."""
 
     @property
     def family(self) -> str:
@@ -63,6 +65,13 @@ class Stage:
         """The path in the project of the notebook that the command runs, or None."""
         words = self.words[2:] if self.words[1:2] == ["run"] else []
         return next((posixpath.normpath(word) for word in words if word.endswith(".ipynb")), None)
+
+    @property
+    def noted(self) -> dict[str, Any]:
+        """What its executed notebook notes of it, for the report: the notebook, the data it reads, and its outs."""
+        code = (self.notebook, "src", "locks")
+        deps = sorted(dep for dep in self.deps if dep.split("/")[0] not in code and dep not in code)
+        return {"notebook": self.notebook, "deps": deps, "outs": sorted(self.outs)}
 
     @property
     def executed(self) -> str:
@@ -128,6 +137,7 @@ def _stage(folder: Path, name: str, item: Mapping[str, Any], entry: Mapping[str,
         persistent=frozenset(path for path, of_path in every.items() if of_path.get("persist") is True),
         always_changed=entry.get("always_changed") is True,
         frozen=entry.get("frozen") is True,
+        desc=str(entry.get("desc") or "").strip(),
     )
 
 
@@ -145,6 +155,15 @@ def _param_keys(stage: str, entries: list[Any]) -> Iterator[str]:
             if not isinstance(key, str):
                 raise Refusal(f"dvc.yaml: stage {stage}: params: expected names, found {key!r}")
             yield key
+
+
+def makers(stage: Stage, every: Iterable[Stage]) -> frozenset[str]:
+    """Returns the names of the stages among `every` whose outs `stage` reads."""
+    return frozenset(
+        other.name
+        for other in every
+        if other is not stage and any(is_in(out, dep) or is_in(dep, out) for out in other.outs for dep in stage.deps)
+    )
 
 
 def is_in(file: str, path: str) -> bool:

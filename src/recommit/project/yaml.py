@@ -31,16 +31,22 @@ def read_yaml(path: Path) -> dict[str, Any]:
     Raises Refusal, which names the file, if it is missing, not UTF-8, not YAML, or holds no mapping.
     """
     try:
-        content = deepcopy(_parsed(path.read_text(encoding="utf-8")))
+        return parse_yaml(path.read_bytes(), path)
     except FileNotFoundError:
         raise Refusal(f"{path}: there is no such file") from None
+
+
+def parse_yaml(content: bytes, name: Path | str) -> dict[str, Any]:
+    """Returns the mapping in the bytes of the YAML file `name`, as `read_yaml` does."""
+    try:
+        found = deepcopy(_parsed(content.decode()))
     except UnicodeDecodeError as error:
-        raise Refusal(f"{path} is not UTF-8: {error.reason} at byte {error.start}") from None
+        raise Refusal(f"{name} is not UTF-8: {error.reason} at byte {error.start}") from None
     except YAMLError as error:
-        raise Refusal(f"{path} is not YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(content, dict):
-        raise Refusal(f"{path}: expected keys and values, found {type(content).__name__}")
-    return content
+        raise Refusal(f"{name} is not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(found, dict):
+        raise Refusal(f"{name}: expected keys and values, found {type(found).__name__}")
+    return found
 
 
 @lru_cache(maxsize=8)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from recommit import Refusal
-from recommit.project.git import git, reason_of, run
+from recommit.project.git import git, ignored, reason_of, run
 from recommit.project.lock import LockedStage, read_added, read_lock
 from recommit.project.pipeline import is_in, stages
 
@@ -61,6 +61,5 @@ def lay_out(project: Path, rev: str, folder: Path) -> Commit:
 
 def unkept(commit: Commit, paths: set[str]) -> set[str]:
     """Returns those of `paths` that Git neither tracks nor ignores, so that they should have been committed."""
-    absent = sorted(path for path in paths if not any(commit.beneath(path)))
-    result = run(commit.folder, "check-ignore", "--no-index", "-z", "--stdin", given="\0".join(absent))
-    return set(absent) - set(result.stdout.split("\0"))
+    absent = {path for path in paths if not any(commit.beneath(path))}
+    return absent - ignored(commit.folder, absent)

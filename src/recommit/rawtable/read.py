@@ -4,12 +4,9 @@ import codecs
 import csv
 import io
 import re
-import zipfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import BinaryIO, cast
 
 import psutil
 import pyarrow as pa
@@ -18,9 +15,10 @@ import pyarrow.parquet
 
 from recommit import Refusal
 from recommit.rawtable.form import PLAIN, UNNAMED, Form
+from recommit.rawtable.packed import PACKED_AS, TEXTS, is_packed, suffix_of, unpacked
 
-_TEXTS, _PARQUET, _PACKED_AS = (".csv", ".tsv", ".txt"), (".parquet", ".pq"), (".gz", ".zip")
-ENDINGS = (*_TEXTS, *_PARQUET, *_PACKED_AS)
+_PARQUET = (".parquet", ".pq")
+ENDINGS = (*TEXTS, *_PARQUET, *PACKED_AS)
 """How the names of tables end."""
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 # A table as text, its typed copy and what is computed of both, over the size of the file.
@@ -46,7 +44,7 @@ def read_text(path: Path, form: Form = PLAIN, free: int | None = None) -> pa.Tab
     _refuse_too_large(path, kind, psutil.virtual_memory().available if free is None else free)
     try:
         table = _parquet(path) if kind in _PARQUET else _csv(path, kind, form)
-    except (zipfile.BadZipFile, EOFError, OSError, pa.ArrowException) as error:
+    except (OSError, pa.ArrowException) as error:
         raise Refusal(f"{path} cannot be read: {str(error).splitlines()[0]}") from None
     if table.num_rows == 0:
         raise Refusal(f"{path} has no rows")
@@ -54,14 +52,10 @@ def read_text(path: Path, form: Form = PLAIN, free: int | None = None) -> pa.Tab
 
 
 def _kind(path: Path) -> str:
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    packed = suffixes and suffixes[-1] in _PACKED_AS
-    kind = (suffixes[-2:-1] or [".csv"])[0] if packed else (suffixes or [""])[-1]
-    if packed and kind not in _TEXTS:
-        kind = ".csv"
+    kind = suffix_of(path)
     if kind in (".xlsx", ".xls", ".ods"):
         raise Refusal(f"{path} is a workbook: save the sheet as a CSV file")
-    if kind not in (*_TEXTS, *_PARQUET):
+    if kind not in (*TEXTS, *_PARQUET):
         raise Refusal(
             f"{path}: the name of a table ends in .csv, .tsv, .txt, one of these and .gz or .zip, or .parquet"
         )
@@ -72,7 +66,7 @@ def _refuse_too_large(path: Path, kind: str, free: int) -> None:
     size = path.stat().st_size
     if kind in _PARQUET:
         size *= 2
-    elif path.suffix.lower() in _PACKED_AS:
+    elif is_packed(path):
         size *= _PACKED
     if size * _TIMES > free:
         raise Refusal(
@@ -97,7 +91,7 @@ def _as_text(path: Path, field: pa.Field, values: pa.ChunkedArray) -> pa.Chunked
 
 def _csv(path: Path, kind: str, form: Form) -> pa.Table:
     names, separator = _header(path, kind, form)
-    with _open(path) as file:
+    with unpacked(path) as file:
         try:
             found = pa.csv.read_csv(
                 file,
@@ -115,22 +109,6 @@ def _csv(path: Path, kind: str, form: Form) -> pa.Table:
             if "Expected" in str(error):
                 raise Refusal(f"{path}: {_ragged(str(error))}") from None
             raise
-
-
-@contextmanager
-def _open(path: Path) -> Iterator[BinaryIO]:
-    """The bytes of a file, unpacked."""
-    if path.suffix.lower() == ".zip":
-        with zipfile.ZipFile(path) as packed:
-            files = [one for one in packed.namelist() if not one.endswith("/") and not one.startswith("__MACOSX")]
-            if len(files) != 1:
-                raise Refusal(f"{path} holds {len(files)} files: it must hold one table")
-            with packed.open(files[0]) as file:
-                yield cast(BinaryIO, file)
-    else:
-        packed_by = "gzip" if path.suffix.lower() == ".gz" else None
-        with pa.input_stream(str(path), compression=packed_by) as stream:
-            yield stream
 
 
 def _header(path: Path, kind: str, form: Form) -> tuple[list[str], str]:
@@ -156,7 +134,7 @@ def _header(path: Path, kind: str, form: Form) -> tuple[list[str], str]:
 
 def _beginning(path: Path, form: Form) -> str:
     """The text at the beginning of a file, from the line of names on."""
-    with _open(path) as file:
+    with unpacked(path) as file:
         head = file.read(_HEAD)
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and form.encoding == "utf-8":
         raise Refusal(f"{path} is not UTF-8: add --encoding utf-16")

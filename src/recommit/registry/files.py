@@ -1,5 +1,6 @@
 """Hashes the three files of a model, and gets the files of a version from DVC's cache or a remote."""
 
+import fcntl
 import hashlib
 import shutil
 import sys
@@ -46,21 +47,31 @@ def sound(folder: Path) -> "Manifest":
     return load(folder).manifest
 
 
-def collected(root: Path, files: Mapping[str, File]) -> Path:
+def collected(root: Path, files: Mapping[str, File], fetching: bool = True) -> Path:
     """Returns the folder .recommit/models/HASH with the files of the hashes `files`, from DVC's cache or a remote.
 
-    Each file is checked. The folder appears whole or not at all. Raises Refusal if a file cannot be found.
+    Each file is checked. The folder appears whole or not at all; of several processes one makes it. Raises Refusal if
+    a file cannot be found; without `fetching`, no remote is asked.
     """
-    store = root / ".recommit" / "models"
-    folder = store / md5_of_folder({name: file.md5 for name, file in files.items()}).removesuffix(".dir")
+    folder = _collected(root, files)
     if not _other(folder, files):
         return folder
-    store.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=store, prefix=".unfinished-") as place:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        (folder.parent / ".lock").open("w") as lock,
+        tempfile.TemporaryDirectory(dir=folder.parent, prefix=".unfinished-") as place,
+    ):
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not _other(folder, files):
+            return folder
         new = Path(place, "model")
         new.mkdir()
         _copy(cache_of(root), files, new)
         if wanted := _other(new, files):
+            if not fetching:
+                raise Refusal(
+                    f"{', '.join(wanted)} not in DVC's cache, or damaged: `dvc fetch --all-tags select` gets it"
+                )
             reason = _fetch(root, files, wanted, Path(place))
             _copy(Path(place, "fetched"), files, new)
             for name in _other(new, files):
@@ -74,6 +85,17 @@ def collected(root: Path, files: Mapping[str, File]) -> Path:
         shutil.rmtree(folder, ignore_errors=True)
         new.rename(folder)
     return folder
+
+
+def places(root: Path, files: Mapping[str, File]) -> list[Path]:
+    """Returns where `collected` looks for `files` in this clone."""
+    cache, folder = cache_of(root) / "files" / "md5", _collected(root, files)
+    return [*(cache / file.md5[:2] / file.md5[2:] for file in files.values()), *(folder / name for name in files)]
+
+
+def _collected(root: Path, files: Mapping[str, File]) -> Path:
+    md5 = md5_of_folder({name: file.md5 for name, file in files.items()})
+    return root / ".recommit" / "models" / md5.removesuffix(".dir")
 
 
 def put_aside(root: Path) -> tuple[str, ...]:

@@ -1,9 +1,12 @@
 """Finds the folder of a model that is named by path, version or stage."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from recommit import Refusal
+from recommit.registry.change import PRODUCTION
+from recommit.registry.entry import File, VersionEntry
 from recommit.registry.files import collected, hashes
 from recommit.registry.history import Registry, read_registry
 
@@ -34,6 +37,26 @@ def resolve(root: Path, text: str) -> Path:
     return version_folder(root, found, version)
 
 
+def stage_of(text: str | None) -> str | None:
+    """Returns the stage that `text` names, prod for None; or None where `text` is a version or a folder."""
+    if text is None:
+        return PRODUCTION
+    named = _NAMED.fullmatch(text)
+    return named["stage"] if named else None
+
+
+def held(root: Path, stage: str) -> tuple[str, Mapping[str, File]] | None:
+    """Returns the version that has `stage` in this clone, with its files' hashes; None where no tag gives `stage`.
+
+    Raises Refusal where which one it is is not sure, or its tag is not in order.
+    """
+    found = read_registry(root)
+    if stage not in found.stages:
+        return None
+    version = _holder(found, stage)
+    return version, _entry(found, version).files
+
+
 def _holder(found: Registry, stage: str) -> str:
     for problem in found.doubts(stage):
         raise Refusal(f"{problem}: which version has {stage} is not sure; name a version")
@@ -52,6 +75,10 @@ def version_folder(root: Path, found: Registry, version: str) -> Path:
 
     Raises Refusal if the version's tag is not in order, or a file cannot be found.
     """
+    return collected(root, _entry(found, version).files)
+
+
+def _entry(found: Registry, version: str) -> VersionEntry:
     for problem in found.against(version):
         raise Refusal(f"{problem}: so {version} is not used")
     entry = found.entry(version)
@@ -59,4 +86,4 @@ def version_folder(root: Path, found: Registry, version: str) -> Path:
         raise Refusal(
             f"{found.name}@{version} is not registered in this clone: `git fetch --tags`, unless it was taken away"
         )
-    return collected(root, entry.files)
+    return entry

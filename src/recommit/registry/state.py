@@ -1,17 +1,16 @@
 """Refuses to change the registry of a project that is not in order: each function checks one thing."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from recommit import Refusal
-from recommit.project.dvc import dvc, reason_of
+from recommit.project.dvc import status
 from recommit.project.git import git, run
 from recommit.project.lock import read_added, read_lock
 from recommit.project.pipeline import is_in
 from recommit.registry.entry import FILES
-from recommit.registry.files import CHAMPION, PROGRAMS
+from recommit.registry.files import CHAMPION
 
 POINTERS = (f"{CHAMPION}.dvc", "models/.gitignore")
 """The files in Git that name the champion, whose contents DVC keeps."""
@@ -80,11 +79,7 @@ def refuse_stale(root: Path) -> None:
 
     Data that DVC keeps and that is not on this machine does not count.
     """
-    result = dvc(root, PROGRAMS, "status", "--json")
-    try:
-        found: dict[str, list[Any]] = json.loads(result.stdout)
-    except ValueError:
-        raise Refusal(f"dvc status failed: {reason_of(result)}") from None
+    found = status(root)
     kept = _kept_by_dvc(root) if found else set()
     for name, changes in found.items():
         for words in _changes(changes, kept):

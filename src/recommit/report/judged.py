@@ -3,8 +3,7 @@
 from collections.abc import Iterable
 from itertools import groupby
 
-from recommit.evidence.decision import Decision, Ruling
-from recommit.evidence.numbers import Interval
+from recommit.evidence.decision import Decision
 from recommit.evidence.scores import SCORES
 from recommit.evidence.stages import Selection, Slice, Slices, Staleness, Test
 from recommit.report.tables import LONGEST, Cell, Row, Table, better, cell, heading, paired, percent, shown, words
@@ -18,24 +17,21 @@ def explained(scores: Iterable[str]) -> str:
 
 
 def rules(decision: Decision) -> Table:
-    """Return one row per rule of the gate: the answer, what was measured, the bound, when it passes, the reason."""
+    """Return one row per rule of the gate, the worst first: verdict, what was measured, what it must be, the reason."""
     rows = tuple(
         Row(
-            heading(rule.rule),
+            rule.verdict,
             (
-                Cell(
-                    _ANSWERS[rule.answer],
-                    "good" if rule.passes else "text" if rule.answer == "does not apply" else "bad",
-                ),
-                Cell(shown(_measured(rule))),
-                Cell(shown(rule.bound)),
+                Cell(heading(rule.rule), "text"),
+                Cell(shown(rule.measured)),
                 Cell(rule.passes_when, "text"),
                 Cell(rule.reason, "text"),
             ),
+            look="text" if rule.answer == "does not apply" else "good" if rule.passes else "bad",
         )
-        for rule in decision.rules
+        for rule in decision.worst_first
     )
-    return Table("", "Rule", ("Answer", "Measured [low, high]", "Bound", "Passes when", "Reason"), rows)
+    return Table("", "Verdict", ("Rule", "Measured [low, high]", "Must be", "Reason"), rows)
 
 
 def points(decision: Decision) -> list[Table]:
@@ -195,7 +191,6 @@ def decay(staleness: Staleness) -> Table:
 
 
 _COLUMNS = ("Part", ("Rows", "Mean", "Loss ↓", "Gap", "Coverage", "Improvement ↑"))
-_ANSWERS = {"yes": "✓ yes", "no": "✗ no", "unknown": "? unknown", "does not apply": "– does not apply"}
 
 
 def _parts(by: str, parts: list[Slice]) -> Table:
@@ -206,9 +201,3 @@ def _parts(by: str, parts: list[Slice]) -> Table:
 def _part(part: Slice) -> tuple[Cell, ...]:
     measured = (cell(number) for number in (part.loss, part.gap, part.coverage))
     return cell(part.rows), cell(part.mean), *measured, better(part.improvement)
-
-
-def _measured(rule: Ruling) -> Interval | float | None:
-    if rule.value is None or rule.low is None or rule.high is None:
-        return rule.value
-    return Interval(rule.value, rule.low, rule.high)

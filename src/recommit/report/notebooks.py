@@ -1,7 +1,10 @@
 """Turns executed notebooks into pages, their metrics into tables, and gives their figures captions."""
 
+import base64
+import io
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -9,19 +12,27 @@ from typing import Any
 
 import nbformat
 from nbconvert.exporters import HTMLExporter
+from PIL import Image, UnidentifiedImageError
 
-from recommit.report.tables import Cell, Row, Table, heading, shown, words
+from recommit.graph.executed import of_notebook
+from recommit.project.pipeline import Stage
+from recommit.report.readable import readable
+from recommit.report.tables import Cell, Row, Table, heading, shown, turned_if_wide, words
 
 
 @dataclass(frozen=True)
 class Page:
-    """The page of an executed notebook: stage, title, summary, path under reports/, and body as HTML."""
+    """The page of an executed notebook: stage, title, summary, path under reports/, and body as HTML.
+
+    `drawn` is the stage as the notebook notes it: for the picture of the pipeline.
+    """
 
     stage: str
     title: str
     summary: str
     path: str
     body: str
+    drawn: Stage
 
     @property
     def item(self) -> str:
@@ -31,10 +42,11 @@ class Page:
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure: its path under reports/, and the page of the notebook that drew it."""
+    """A figure: its path under reports/, the page of the notebook that drew it, and what it shows in words."""
 
     path: str
     page: Page | None
+    alt: str
 
     @property
     def name(self) -> str:
@@ -47,15 +59,35 @@ class Figure:
         return heading(self.name)
 
 
+def figure(path: Path, reports: Path, page: Page | None) -> Figure:
+    """Return the figure in the file `path` under `reports`."""
+    name = path.relative_to(reports).as_posix()
+    return Figure(name, page, _described(path.read_bytes()) or heading(Path(name).stem))
+
+
 def page(path: Path, stage: str) -> Page:
     """Return the page of the executed notebook `path`. Its first Markdown cell holds the title and the summary."""
     notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        for output in cell.get("outputs", ()):
+            if picture := output.get("data", {}).get("image/png"):
+                alt = _described(base64.b64decode(picture)) or f"A figure of the cell {cell.id}"
+                output.metadata["image/png"] = {"alt": alt}
     exporter = HTMLExporter(template_name="basic", embed_images=True)
     body, _ = exporter.from_notebook_node(notebook)
     opening = next((cell.source for cell in notebook.cells if cell.cell_type == "markdown"), "")
     title, _, summary = opening.partition("\n")
     name = f"html/{stage.replace('@', '-')}.html"
-    return Page(stage, title.lstrip("# ") or stage, " ".join(summary.split()), name, body)
+    title = title.lstrip("# ") or stage
+    drawn = of_notebook(notebook, stage, title)
+    return Page(stage, title, " ".join(summary.split()), name, readable(body), drawn)
+
+
+def _described(png: bytes) -> str:
+    """Return what a figure shows in words, which `recommit.figures` writes into the PNG file; "" if nothing does."""
+    with suppress(UnidentifiedImageError), Image.open(io.BytesIO(png), formats=["PNG"]) as image:
+        return str(image.info.get("Description", ""))
+    return ""
 
 
 def metrics(files: Sequence[Path], of: Page | None) -> Table:
@@ -65,8 +97,13 @@ def metrics(files: Sequence[Path], of: Page | None) -> Table:
     """
     values = {row: found for path in files for row, found in _rows(path)}
     columns = tuple(dict.fromkeys(column for found in values.values() for column in found))
-    rows = tuple(Row(row, tuple(Cell(shown(found.get(column))) for column in columns)) for row, found in values.items())
-    return Table(of.title if of else "Metrics", "", tuple(map(words, columns)), rows)
+    rows = tuple(Row(row, tuple(_cell(found.get(column)) for column in columns)) for row, found in values.items())
+    return turned_if_wide(Table(of.title if of else "Metrics", "", tuple(map(words, columns)), rows))
+
+
+def _cell(value: Any) -> Cell:
+    text = shown(value)
+    return Cell(text, "text" if len(text) > 40 else "")
 
 
 def groups(pages: Sequence[Page]) -> list[tuple[str, list[Page]]]:

@@ -1,7 +1,7 @@
 """Turns executed notebooks, evidence, metrics, figures and documents into pages that open offline."""
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -11,15 +11,18 @@ from pygments.formatters import HtmlFormatter
 
 from recommit import Refusal
 from recommit.evidence.stages import Feature
+from recommit.graph.drawing import svg
 from recommit.project.hashes import hash_of, ignored_by_dvc
-from recommit.project.left_out import LEFT_OUT
+from recommit.project.left_out import LEFT_OUT_PICTURE
 from recommit.project.params import declared_values
 from recommit.project.pipeline import Stage, is_in, refuse_strays, stages
 from recommit.project.vendored import refuse_another_machinery
 from recommit.report import notebooks
 from recommit.report.documents import Debt, Document, documents
 from recommit.report.facts import Facts, read_facts
+from recommit.report.first_screen import first_screen
 from recommit.report.notebooks import Figure, Page
+from recommit.report.readable import commands, in_cell
 from recommit.report.sections import sections
 from recommit.report.tables import Table
 
@@ -53,8 +56,8 @@ def write_report(folder: Path) -> None:
         files = _files(folder / dep)
         pages += [notebooks.page(file, _stage(dep, file)) for file in files if file.suffix == ".ipynb"]
         last = pages[-1] if pages else None
-        images = [file for file in files if file.suffix == ".png" and file.read_bytes() != LEFT_OUT]
-        figures += [Figure(image.relative_to(folder / "reports").as_posix(), last) for image in images]
+        images = [file for file in files if file.suffix == ".png" and file.read_bytes() != LEFT_OUT_PICTURE]
+        figures += [notebooks.figure(image, folder / "reports", last) for image in images]
         data = [file for file in files if file.suffix == ".json"]
         if data and is_in(dep, METRICS):
             tables.insert(0, notebooks.metrics(data, last))
@@ -62,7 +65,7 @@ def write_report(folder: Path) -> None:
             kept += data
     facts = read_facts(folder, kept, params)
     written = documents([folder / dep for dep in stage.deps if (folder / dep).is_dir()], facts)
-    texts = _texts(pages, tables, figures, facts, written)
+    texts = _texts(pages, tables, figures, facts, written, svg([*(page.drawn for page in pages), stage]))
     if changed := sorted(dep for dep, md5 in _hashes(folder, stage).items() if md5 != before[dep]):
         raise Refusal(f"{', '.join(changed)} changed while the report was made: run it again; the earlier stays", 1)
     _replace(folder / "reports", texts)
@@ -80,8 +83,9 @@ def _texts(
     figures: Sequence[Figure],
     facts: Facts,
     written: Sequence[Document],
+    pipeline: str,
 ) -> dict[str, str]:
-    """Return the text of all pages, and of the index, by their path under reports/."""
+    """Return the text of all pages, and of the index, by their path under reports/. `pipeline` is its picture."""
     templates = _templates()
     texts: dict[str, str] = {}
 
@@ -102,17 +106,27 @@ def _texts(
         add(document.path, name, document=document, links=links)
     if features:
         add(FEATURES, "features.html", features=_by_source(features), number=len(features), links=links)
-    add(
-        *("index.html", "index.html"),
-        pages=pages,
-        tables=tables,
-        sections=sections(facts, figures),
-        documents=written,
-        features=FEATURES if features else None,
-        params=_flat(facts.params),
-        debts=[*_unasked(features), *_drafts(facts, pages), *(debt for document in written for debt in document.debts)],
-    )
+    debts = [*_unasked(features), *_drafts(facts, pages), *(debt for document in written for debt in document.debts)]
+    index: dict[str, Any] = {
+        "params": _flat(facts.params),
+        "debts": debts,
+        "tables": tables,
+        "sections": sections(facts, figures),
+    }
+    index |= {"documents": written, "features": FEATURES if features else None, "pages": pages}
+    index["pipeline_svg"] = pipeline
+    add("index.html", "index.html", first=first_screen(facts, debts), entries=list(_entries(index)), **index)
     return texts
+
+
+def _entries(index: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the key and the title of each section of the index, in order."""
+    yield from ((section.key, section.title) for section in index["sections"])
+    named = {"debts": "Debts", "tables": "Metrics", "params": "Parameters"}
+    yield from ((title.lower(), title) for name, title in named.items() if index[name])
+    if index["documents"] or index["features"]:
+        yield "documents", "Documents"
+    yield "notebooks", "Notebooks"
 
 
 def _replace(reports: Path, texts: Mapping[str, str]) -> None:
@@ -169,6 +183,12 @@ def _flat(params: Any, above: str = "") -> dict[str, str]:
     return flat
 
 
+def _code_style() -> str:
+    """Return the colors of code, on light and on dark ground."""
+    light, dark = (HtmlFormatter(style=name).get_style_defs(".highlight") for name in ("default", "github-dark"))
+    return f"{light}@media (prefers-color-scheme: dark) {{ {dark} }}"
+
+
 def _templates() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("recommit.report", "templates"),
@@ -177,6 +197,6 @@ def _templates() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     own = (files("recommit.report") / "templates" / "style.css").read_text(encoding="utf-8")
-    environment.globals["style"] = own + HtmlFormatter(style="default").get_style_defs(".highlight")
-    environment.filters["groups"] = notebooks.groups
+    environment.globals["style"] = own + _code_style()
+    environment.filters |= {"groups": notebooks.groups, "in_cell": in_cell, "commands": commands}
     return environment

@@ -10,20 +10,20 @@ from recommit.evidence.scores import SCORES
 from recommit.evidence.stages import FINDS, Advice, LeftOut, Selection, Slices, Staleness, Test
 from recommit.report import judged
 from recommit.report.facts import Facts
+from recommit.report.first_screen import why
 from recommit.report.notebooks import Figure
 from recommit.report.tables import Table, found_in, heading, listed, paired, shown, words
 
 
 @dataclass(frozen=True)
 class Section:
-    """A section: heading, lead in plain words, tables and figures. `answer` is that of a decision, else ""."""
+    """A section: heading, lead in plain words, tables and figures."""
 
     key: str
     title: str
     lead: str
     tables: tuple[Table, ...] = ()
     figures: tuple[Figure, ...] = ()
-    answer: str = ""
 
 
 def sections(facts: Facts, figures: Sequence[Figure]) -> list[Section]:
@@ -55,23 +55,9 @@ def _unmeasured(left_out: Mapping[str, str]) -> Section:
 
 
 def _decision(decision: Decision) -> list[Section]:
-    rules = decision.rules
-    unknown = [rule for rule in rules if rule.answer == "unknown"]
-    counted = {
-        "say no": [rule for rule in rules if rule.answer == "no"],
-        "cannot tell": [rule for rule in unknown if not rule.passes],
-        "are unknown and accepted": [rule for rule in unknown if rule.passes],
-        "do not apply": [rule for rule in rules if rule.answer == "does not apply"],
-    }
-    said = [
-        f"{len(found)} of {len(rules)} rules of the gate {does}: {', '.join(words(rule.rule) for rule in found)}."
-        for does, found in counted.items()
-        if found
-    ]
-    lead = " ".join(said) or f"All {len(rules)} rules of the gate hold."
     versions = {"Candidate (md5)": decision.candidate, "Champion now (md5)": decision.champion}
     tables = (judged.rules(decision), *judged.points(decision), paired("", versions))
-    return [Section("decision", f"Decision: {decision.answer}", lead, tables, answer=decision.answer)]
+    return [Section("decision", "The gate, rule by rule", why(decision), tables)]
 
 
 def _test(test: Test) -> list[Section]:

@@ -10,6 +10,9 @@ from recommit.evidence.numbers import Interval
 
 Look = Literal["", "text", "good", "bad"]
 LONGEST = 12
+"""A table of more rows is folded at first."""
+FEW, MANY = 3, 7
+"""A table of at most so many rows and at least so many columns is turned."""
 _FINE = 0.01
 _TINY = 0.0005
 _INSTANT = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d)(?::00)?(?:\+00:00|Z)")
@@ -25,11 +28,13 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """A row: its name and its cells. A `chosen` row is highlighted."""
+    """A row: its name and its cells, the look of the name, and a sentence `about` it. A `chosen` row is highlighted."""
 
     name: str
     cells: tuple[Cell, ...]
     chosen: bool = False
+    look: Look = ""
+    about: str = ""
 
 
 @dataclass(frozen=True)
@@ -104,7 +109,10 @@ def better(interval: Interval) -> Cell:
 
 
 def listed(title: str, rows: Sequence[Mapping[str, Any]], note: str = "") -> Table:
-    """Return a table with one row per mapping and one column per key. The values of the first key name the rows."""
+    """Return a table with one row per mapping and one column per key. The values of the first key name the rows.
+
+    A table that is too wide for a page is turned.
+    """
     head, *columns = dict.fromkeys(key for row in rows for key in row)
     worded = {column for column in columns if any(cell(row.get(column)).look for row in rows)}
     made = tuple(
@@ -114,7 +122,17 @@ def listed(title: str, rows: Sequence[Mapping[str, Any]], note: str = "") -> Tab
         )
         for row in rows
     )
-    return Table(title, heading(head), tuple(map(heading, columns)), made, note, folded=len(rows) > LONGEST)
+    found = Table(title, heading(head), tuple(map(heading, columns)), made, note, folded=len(rows) > LONGEST)
+    return turned_if_wide(found)
+
+
+def turned_if_wide(table: Table) -> Table:
+    """Return a table of few rows and many columns with its columns as rows, and any other as it is."""
+    if not len(table.rows) <= FEW < MANY <= len(table.columns):
+        return table
+    cells = zip(*(row.cells for row in table.rows), strict=True)
+    rows = tuple(Row(column, row) for column, row in zip(table.columns, cells, strict=True))
+    return replace(table, columns=tuple(row.name for row in table.rows), rows=rows)
 
 
 def paired(title: str, values: Mapping[str, Any], note: str = "") -> Table:

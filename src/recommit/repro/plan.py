@@ -1,6 +1,6 @@
 """Which stages `dvc repro` will come to, and whether one has to run: what may then run before DVC comes to it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,9 +9,10 @@ from typing import Any
 from recommit import Refusal
 from recommit.notebook.reuse import Earlier, earlier
 from recommit.project.dvc import dvc_config
+from recommit.project.git import ignored
 from recommit.project.lock import LockedStage, read_lock
 from recommit.project.params import declared_values
-from recommit.project.pipeline import Stage, is_in, stages
+from recommit.project.pipeline import Stage, is_in, makers, stages
 
 UNKNOWN = 5.0
 """Seconds that a stage is thought to take which never ran here."""
@@ -28,8 +29,8 @@ class Plan:
     """By each stage's name, the names of those whose outs it reads."""
     made: frozenset[str]
     """The outs of all stages of the project."""
-    uncached: frozenset[str]
-    """Those of them which Git keeps."""
+    unwritten: frozenset[str]
+    """Those of them for which DVC writes no line into a .gitignore: Git keeps them, or ignores them already."""
     locked: Mapping[str, LockedStage]
     """What dvc.lock records, by the stage's name."""
 
@@ -42,7 +43,7 @@ class Plan:
         """Whether DVC will add a .gitignore, or a line to it, to a folder that the stage depends on, as it saves."""
         for out in self.made:
             parent, _, file = out.rpartition("/")
-            if any(is_in(parent, dep) for dep in stage.deps) and out not in self.uncached:
+            if any(is_in(parent, dep) for dep in stage.deps) and out not in self.unwritten:
                 ignoring = self.folder / parent / ".gitignore"
                 if not ignoring.is_file() or f"/{file}" not in ignoring.read_text().splitlines():
                     return True
@@ -70,13 +71,14 @@ def plan(folder: Path, targets: Sequence[str]) -> Plan:
     A target that names no stage of dvc.yaml, as a file or a pattern, adds nothing: DVC sees to it alone.
     """
     every = {stage.name: stage for stage in stages(folder)}
-    before = {name: _makers(stage, every.values()) for name, stage in every.items()}
+    before = {name: makers(stage, every.values()) for name, stage in every.items()}
     wanted = [name for name, stage in every.items() if not targets or {name, stage.family} & {*targets}]
     reached: set[str] = set()
     while wanted:
         name = wanted.pop()
         reached.add(name)
         wanted += before[name] - reached
+    made = frozenset(out for stage in every.values() for out in stage.outs)
     locked = {}
     with suppress(Refusal):  # none yet, or DVC says what is wrong with it
         locked = {stage.name: stage for stage in read_lock(folder)}
@@ -84,17 +86,9 @@ def plan(folder: Path, targets: Sequence[str]) -> Plan:
         folder,
         {name: stage for name, stage in every.items() if name in reached},
         {name: before[name] for name in reached},
-        frozenset(out for stage in every.values() for out in stage.outs),
-        frozenset(out for stage in every.values() for out in stage.uncached),
+        made,
+        frozenset(out for stage in every.values() for out in stage.uncached) | ignored(folder, made),
         locked,
-    )
-
-
-def _makers(stage: Stage, every: Iterable[Stage]) -> frozenset[str]:
-    return frozenset(
-        other.name
-        for other in every
-        if other is not stage and any(is_in(out, dep) or is_in(dep, out) for out in other.outs for dep in stage.deps)
     )
 
 
@@ -118,11 +112,13 @@ class Inputs:
     values: Mapping[str, Any]
     deps: Earlier
 
-    def stand(self) -> bool:
-        """Whether they still are what they were."""
-        with suppress(Refusal):  # params.yaml has lost one
-            return not self.deps.changed() and declared_values(self.deps.stage, self.deps.folder) == self.values
-        return False
+    def changed(self) -> list[str]:
+        """Those that no longer are what they were."""
+        try:
+            now = declared_values(self.deps.stage, self.deps.folder)
+        except Refusal:  # params.yaml has lost one
+            return ["params.yaml"]
+        return self.deps.changed() + ([] if now == self.values else ["params.yaml"])
 
     def are_recorded(self, locked: LockedStage | None) -> bool:
         """Whether dvc.lock records results of just these, and all of them are there."""

@@ -45,11 +45,15 @@ class Ran:
     outs: Mapping[str, tuple[int, int]]
     """When each out was written, and its size."""
 
-    def stands(self) -> bool:
-        """Whether this is what a run would give now: inputs and outs are what they were when it ended."""
-        if self.on is None or not self.on.stand():
-            return False
-        return self.status != 0 or _stamps(self.on.deps.folder, self.on.deps.stage) == self.outs
+    def outdated_by(self) -> list[str]:
+        """What changed since it began, of inputs, or since it ended, of outs: none where a run would give the same."""
+        if self.on is None:
+            return ["an input that was not there"]
+        changed = self.on.changed()
+        if not changed and self.status == 0:
+            now = _stamps(self.on.deps.folder, self.on.deps.stage)
+            changed = sorted(name for name in {*now, *self.outs} if now.get(name) != self.outs.get(name))
+        return changed
 
 
 def to_the_end(work: Coroutine[Any, Any, Done], show: Show) -> Done:
@@ -231,8 +235,9 @@ class _Runs:
         if task := self._runs.get(stage.name):
             self._slots.hurry(stage.name)
             ran = await asyncio.shield(task)
-            if self._ending or await asyncio.to_thread(ran.stands):
+            if self._ending or not (changed := await asyncio.to_thread(ran.outdated_by)):
                 return ran
+            self._show.again(stage.name, changed)
         self._runs[stage.name] = asyncio.create_task(self._run(stage, _URGENT))
         return await asyncio.shield(self._runs[stage.name])
 
@@ -310,4 +315,8 @@ class _Slots:
 def _stamps(folder: Path, stage: Stage) -> dict[str, tuple[int, int]]:
     """When each file of the outs was written, and its size."""
     files = [file for out in stage.outs for file in ((folder / out), *(folder / out).rglob("*"))]
-    return {str(file): ((at := file.stat()).st_mtime_ns, at.st_size) for file in files if file.is_file()}
+    return {
+        file.relative_to(folder).as_posix(): ((at := file.stat()).st_mtime_ns, at.st_size)
+        for file in files
+        if file.is_file()
+    }

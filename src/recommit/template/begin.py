@@ -1,7 +1,7 @@
 """Begin a project on a table: look at it, ask what only its owner knows, write what follows."""
 
 import filecmp
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -104,9 +104,7 @@ def answered(question: Question, answer: str, said: Said, form: Form, columns: C
     """Returns what is said once `question` has this answer; `columns` are the table's. Raises Refusal for no answer."""
     flag = question.flag.split()[0].removeprefix("--")
     if flag == "known":
-        if answer not in ("yes", "no"):
-            raise Refusal(f"{question.about}: the answer {answer!r} is neither yes nor no")
-        return replace(said, known={**said.known, **dict.fromkeys(question.about.split(", "), answer == "yes")}), form
+        return replace(said, known={**said.known, **_known(question.columns or (question.about,), answer)}), form
     if flag == "zone":
         return replace(said, zone=answer), form
     if flag == "repeated-hour":
@@ -122,13 +120,26 @@ def answered(question: Question, answer: str, said: Said, form: Form, columns: C
     if flag == "horizon":
         return replace(said, horizon=_hours(answer)), form
     if flag == "time":
-        return replace(said, time=question.about if answer == question.guess else ""), form
+        if answer not in ("no", *columns):
+            raise Refusal(f"the answer {answer!r} is neither no nor a column")
+        return replace(said, time="" if answer == "no" else answer), form
     if flag == "group":
         return replace(said, group=question.about if answer == "yes" else said.group), form
     if flag == "key":
         numbered = answer == question.guess and answer not in columns  # no column has such a name: rows are numbered
         return (said if numbered else replace(said, key=answer)), form
     return (replace(said, task=answer) if flag == "task" else replace(said, positive=answer)), form
+
+
+def _known(names: Sequence[str], answer: str) -> dict[str, bool]:
+    """Returns of each of `names` whether it is known when asked; nothing for "later"."""
+    if answer == "later":
+        return {}
+    several = [answer] if answer in names else [one.strip() for one in answer.split(",")]
+    unknown = {"yes": [], "no": [*names]}.get(answer, several)
+    if others := [one for one in unknown if one not in names]:
+        raise Refusal(f"{others[0]!r} is none of these columns: say yes, no, later, or which of them are not known")
+    return {name: name not in unknown for name in names}
 
 
 def _hours(answer: str) -> float:

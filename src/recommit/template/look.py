@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recommit import Refusal
+from recommit.artifact.names import refuse_kept
 from recommit.columns import Kind
 from recommit.rawtable.form import PLAIN, UNNAMED, Form
 from recommit.rawtable.read import SEPARATORS
@@ -23,6 +24,8 @@ from recommit.template.look_target import TaskGuess
 
 Role = Literal["key", "time", "group", "target", "feature", "excluded"]
 KnownWhenAsked = Literal["yes", "no", "no?", "unasked"]
+_ALIKE_ROWS = 10_000
+"""Rows that are looked at for a group: the first ones, since rows of one value often stand together."""
 _SMALL, _RARE = 100, 50
 
 
@@ -80,6 +83,8 @@ class Question:
     guess: str
     why: str
     flag: str
+    columns: tuple[str, ...] = ()
+    """The columns that it is about, where they are several: a name may hold a comma."""
 
 
 @dataclass(frozen=True)
@@ -168,6 +173,10 @@ def _refuse_columns(names: Sequence[str], said: Said) -> None:
         if given.count(name) > 1:
             flags = " and ".join(f"--{flag}" for flag, one in named.items() if one == name)
             raise Refusal(f"{flags} both name {name}: a column has one role")
+    try:
+        refuse_kept(name for name in names if name not in given)
+    except ValueError as error:
+        raise Refusal(f"{error}") from None
     if len(names) < 2:
         raise Refusal(f"the table has one column, {names[0]}: there is nothing to predict it from")
 
@@ -403,6 +412,28 @@ def _without_target(found: Look) -> str:
     return f"{rows:,} of {found.rows:,} rows" if rows else ""
 
 
+def _described(found: Look, guesses: Mapping[str, Guess]) -> tuple[str, list[str]] | None:
+    """The column whose rows of one value are most alike, as pupils of one school, and the columns that are the same.
+
+    None where there is no such column.
+    """
+    roles = (found.target, found.time, found.key)
+    codes = {
+        name: pd.factorize(one.values[:_ALIKE_ROWS])[0].astype("int64")
+        for name, one in guesses.items()
+        if name not in roles and one.kind in ("whole", "text")
+    }
+    distinct = {name: len(np.unique(own)) for name, own in codes.items()}
+    most = "", list[str]()
+    for name, own in codes.items():
+        if distinct[name] < 10 or distinct[name] * 5 > len(own):
+            continue
+        coarser = [other for other in codes if 3 <= distinct[other] < distinct[name]]
+        same = [other for other in coarser if len(np.unique(own * len(own) + codes[other])) == distinct[name]]
+        most = max(most, (name, same), key=lambda one: len(one[1]))
+    return most if len(most[1]) > 1 else None
+
+
 _KINDS = {"binary": "yes-or-no question", "number": "number", "classes": "choice of classes"}
 
 
@@ -429,7 +460,7 @@ def _questions(found: Look, guesses: Mapping[str, Guess]) -> Iterator[Question]:
         no, yes = found.task.outcomes
         yield Question(target, f"is {yes!r} what is predicted, or {no!r}?", yes, "the rarer of the two", "--positive")
     if said.time is None and found.time:
-        why = "rows with a date are never shuffled; --no-time if it is not when the prediction is asked for"
+        why = "rows with a date are never shuffled; no, if it is another date: --no-time"
         yield Question(found.time, "is a row's prediction asked for at this instant?", found.time, why, "--time")
     if found.time and said.horizon is None:
         asks = f"how many hours after {found.time} is {target} known?"
@@ -443,9 +474,13 @@ def _questions(found: Look, guesses: Mapping[str, Guess]) -> Iterator[Question]:
     if said.key is None:
         why = "each row has its own" if not found.form.numbered else "no column has a value of its own in each row"
         yield Question(found.key, "does it name a row, now and later?", found.key, why, "--key")
+    if not found.group and (described := _described(found, guesses)):
+        (name, by), rows = described, f"{guesses[described[0]].distinct:,} values in {found.rows:,} rows"
+        why = f"{rows}, and {', '.join(by[:3])} {'say' if len(by) > 1 else 'says'} the same in all rows of one value"
+        yield Question(name, "must rows of one value stay together?", "no", why, "--group")
     for name, one in guesses.items():
         if one.keylike and one.kind == "whole" and found[name].role == "excluded" and name not in said.known:
-            if one.distinct < 0.5 * found.rows and not found.group:
+            if one.distinct < 0.5 * found.rows and not found.group and (described or [""])[0] != name:
                 why = f"{one.distinct:,} values in {found.rows:,} rows, named like a key"
                 yield Question(name, "must rows of one value stay together?", "no", why, "--group")
             else:
@@ -455,5 +490,6 @@ def _questions(found: Look, guesses: Mapping[str, Guess]) -> Iterator[Question]:
             asks = "is it known when the prediction is asked for?"
             yield Question(line.name, asks, "no", line.why, "--known or --not-known")
     if unasked := [line.name for line in found.features if line.known_when_asked == "unasked"]:
-        asks = "are they known when the prediction is asked for?"
-        yield Question(", ".join(unasked), asks, "yes", "for a first look; promotion refuses", "--known or --not-known")
+        asks = "known when the prediction is asked for? yes, no, later, or the names of those that are not"
+        why = "until then taken as known, and promotion refuses"
+        yield Question(", ".join(unasked), asks, "later", why, "--known or --not-known", tuple(unasked))

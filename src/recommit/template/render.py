@@ -20,8 +20,11 @@ from recommit.template.stages import stages_of
 
 _AS_THEY_ARE = (".dvc/.gitignore", ".dvcignore", ".gitattributes", ".gitignore", "locks/uv.txt")
 _DEV = "locks/dev.txt"
-_LOCKS = (REQUIREMENTS, _DEV, "locks/lab.txt", "locks/sql.txt")
-_WORKFLOW = ".github/workflows/ci.yaml"
+_LOCKS = (REQUIREMENTS, _DEV, "locks/lab.txt", "locks/serve.txt", "locks/sql.txt")
+_OF_A_REMOTE = (".github/workflows/ci.yaml", ".github/workflows/image.yaml")
+_DEPLOYED = ("Dockerfile", ".dockerignore", "deploy/", ".github/workflows/image.yaml")
+_OPERATED = ("alerts.yml", "dashboard.json")
+"""What `python -m recommit.serving.operate` makes."""
 _KINDS: dict[str, Callable[..., nbformat.NotebookNode]] = {
     "markdown": new_markdown_cell,
     "code": new_code_cell,
@@ -43,7 +46,8 @@ def render(answers: Answers, kept: tuple[str, bytes] | None = None) -> dict[str,
     rendered = _rendered(answers, name)
     own = rendered.pop("dvc.yaml")
     if not answers.remote:
-        del rendered[_WORKFLOW]
+        for path in _OF_A_REMOTE:
+            del rendered[path]
     pipeline = stages_of(shipped("dvc.yaml").decode(), own, bool(answers.time))
     run = [path for path in notebooks() if f"recommit run {path}\n" in pipeline]
     machinery = f"recommit @ file:vendor/{name} \\\n    --hash=sha256:{hashlib.sha256(content).hexdigest()}\n"
@@ -54,6 +58,12 @@ def render(answers: Answers, kept: tuple[str, bytes] | None = None) -> dict[str,
         "dvc.yaml": pipeline.encode(),
         f"vendor/{name}": content,
     }
+
+
+def deployment(answers: Answers) -> dict[str, bytes]:
+    """Returns the files by which this repository deploys its own server, which runs the tree and has a history."""
+    rendered = _rendered(answers, tree=True, history=True)
+    return {path: text.encode() for path, text in rendered.items() if path.startswith(_DEPLOYED)}
 
 
 def lock_of(lock: str, machinery: str, left_out: Collection[str]) -> str:
@@ -78,14 +88,21 @@ def _name(package: str) -> str:
     return re.split(r"[ =@;\[]", package.lower(), maxsplit=1)[0]
 
 
-def _rendered(answers: Answers, wheel_name: str) -> dict[str, str]:
-    """Every template filled, by the path of the file that it makes."""
+def _rendered(
+    answers: Answers, wheel_name: str = "recommit-0-", tree: bool = False, history: bool = False
+) -> dict[str, str]:
+    """Every template filled, by the path of the file that it makes, and what operators take.
+
+    The machinery is a `tree` or a wheel; features are computed from `history` or from a row alone.
+    """
     environment = jinja2.Environment(
         undefined=jinja2.StrictUndefined, keep_trailing_newline=True, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters |= {"quoted": _quoted, "number": "{:g}".format}
     said = {"answers": answers, "wheel": wheel_name, "version": wheel_name.split("-")[1]}
-    made = {}
+    said |= {"tree": tree, "history": history}
+    operate = files("recommit.serving.operate")
+    made = {f"deploy/{name}": (operate / name).read_text(encoding="utf-8") for name in _OPERATED}
     for path, template in _templates(files("recommit.template") / "files"):
         text = environment.from_string(template).render(said)
         path = path.removesuffix(".jinja").replace("src/problem/", f"src/{answers.package}/")

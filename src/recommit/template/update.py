@@ -16,9 +16,9 @@ from packaging.version import Version
 from ruamel.yaml import YAMLError
 
 from recommit import Refusal
-from recommit.problem import named_problem
 from recommit.project.files import REQUIREMENTS, write_whole
 from recommit.project.git import run
+from recommit.project.named import named_problem
 from recommit.project.vendored import wheels_of
 from recommit.template.merge import merge
 

@@ -28,7 +28,7 @@ def command(thing: str, rev: str | None, form: str, forward: bool, output: Path 
     THING is
       a model version   flights@v1.2.0, or flights@prod: the one that holds the stage
       a file or folder  data/features/train.parquet, models/candidate, src/flights/features.py
-      a metric          reports/metrics/validation.json:candidate.auc
+      a metric          reports/metrics/validation.json:auc
       a parameter       params.yaml:seed
       a prediction      data/predictions/upcoming.parquet:ROWKEY, or #12 for row 12, counted from 0
 

@@ -1,5 +1,6 @@
 """`recommit new`: starts a project on a table."""
 
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     type=click.Choice(["first", "second"]),
     help="Which of the two, where clocks of the zone show an hour twice.",
 )
-@click.option("--separator", metavar="TEXT", default="", help="What stands between columns: a comma if not said.")
+@click.option("--separator", metavar="TEXT", default="", help="What stands between columns; else as the names show.")
 @click.option("--encoding", metavar="NAME", default="utf-8", help="The encoding of the file: utf-8 if not said.")
 @click.option("--decimal", type=click.Choice([".", ","]), help="The decimal point or comma.")
 @click.option("--day-first/--month-first", default=None, help="Which comes first in dates like 03/04/2013.")
@@ -96,7 +97,7 @@ def command(
     found = begin(path, source, said, form, remote, _ask if asks else None)
     more = {"query": str(query or ""), "remote": remote}
     click.echo(summary(found, str(path), source.where, {flag: value for flag, value in more.items() if value}))
-    click.echo(f"\nNext:\n  cd {path}\n  make quick   # a first report, in a minute")
+    click.echo(f"\nNext:\n  cd {shlex.quote(str(path))}\n  make quick   # a first report, in a minute")
     click.echo("  make repro   # then commit what it made, and open reports/index.html")
 
 

@@ -18,6 +18,7 @@ from sklearn.preprocessing import OneHotEncoder
 from recommit import Refusal
 from recommit.artifact.calibration import Platt
 from recommit.artifact.export import export
+from recommit.artifact.graph import read_graph
 from recommit.artifact.model import Model
 from tests.recommit.artifact.conftest import node, rebuilt
 
@@ -119,6 +120,26 @@ def test_columns_are_read_by_name_and_others_left_alone(fitted, frame):
     assert model.answer(frame.iloc[:0]).shape == (0,)
     with pytest.raises(ValueError, match="needs the columns kind"):
         model.answer(frame[["number"]])
+
+
+def test_columns_keep_their_names_whatever_signs_are_in_them():
+    names = ["IQ.verb", "IQ_verb", "IQ verb", "value (gulden)", "a%b", "a/b", "ses:1", "[m]", "größe", "1st", 'a"b']
+    draw = np.random.default_rng(0)
+    table = pd.DataFrame(draw.normal(size=(300, len(names))).astype("float32"), columns=names)
+    came = table["IQ.verb"] + 2 * table["IQ_verb"] - table["IQ verb"] + draw.normal(size=300) > 0
+    columns = ColumnTransformer([("all", "passthrough", names)])
+    model = make_pipeline(columns, HistGradientBoostingClassifier(max_iter=5)).fit(table, came)
+    content = export(model, table)
+    assert list(read_graph(content).inputs) == names
+    np.testing.assert_allclose(Model(content).answer(table[names[::-1]]), model.predict_proba(table)[:, 1], atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["label", "probabilities", "variable", "uncalibrated", "golden_row", "calibration_a"])
+def test_a_column_with_a_name_that_the_file_keeps_is_refused_in_one_line(name):
+    table = pd.DataFrame({"a": [0.0, 1.0] * 50, name: [0.0, 2.0] * 50}, dtype="float32")
+    model = HistGradientBoostingClassifier(max_iter=1).fit(table, table["a"] > 0)
+    with pytest.raises(ValueError, match=f"the column {name} has a name that a model file keeps for itself"):
+        export(model, table)
 
 
 def test_the_file_refers_to_no_other_file(fitted, frame):

@@ -47,7 +47,7 @@ def test_dask_gives_the_same_bytes_on_its_own_and_on_a_given_scheduler(boosting,
     own, done = score(boosting, rows, group=300, output="own.parquet", engine="dask", workers=2)
     assert done.rejected == 1
     assert own.read_bytes() == one.read_bytes()
-    with LocalCluster(n_workers=3, threads_per_worker=1, dashboard_address=None, host="127.0.0.1") as cluster:
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, host="127.0.0.1") as cluster:
         address = {"engine": "dask", "scheduler": cluster.scheduler_address}
         given, _ = score(boosting, world.plan(2000), group=300, output="given.parquet", **address)
         with pytest.raises(Refusal, match="grams is bool, not a whole number"):
@@ -75,9 +75,12 @@ PLANTS = [
     (other_code, "the code of recommit"),
     (other_code, "what it may have read of recommit before that was changed"),
 ]
+RARER = [pytest.param(*plant, marks=pytest.mark.all) for plant in PLANTS[1:]]
 
 
-@pytest.mark.parametrize(("plant", "told"), PLANTS)
+@pytest.mark.parametrize(
+    ("plant", "told"), [PLANTS[0], *(pytest.param(*one, marks=pytest.mark.all) for one in PLANTS[1:])]
+)
 def test_a_worker_that_would_give_other_bits_is_refused_by_name(boosting, score, tmp_path, cluster, plant, told):
     folder = tmp_path / "history-of-code" / "recommit"
     shutil.copytree(Path(recommit.__file__).parent, folder)
@@ -118,7 +121,7 @@ def end_process(*given: object) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.all)])
 def test_workers_that_are_killed_end_it_in_a_line(boosting, score, tmp_path, monkeypatch, workers):
     ending = replace(world.FEATURES, rules=(Rule("", ("weight",), end_process),))
     monkeypatch.setattr(world, "PROBLEM", replace(world.PROBLEM, features=ending))
@@ -127,6 +130,7 @@ def test_workers_that_are_killed_end_it_in_a_line(boosting, score, tmp_path, mon
     assert status == 1
 
 
+@pytest.mark.all
 def test_a_scheduler_that_ends_on_the_way_is_told_of(boosting, score, tmp_path, monkeypatch, cluster):
     monkeypatch.setattr(engine, "_ANSWERS_WITHIN", "1s")
     write = sink.Sink.write

@@ -205,7 +205,7 @@ def test_a_file_that_may_not_be_read_is_refused_in_a_line(boosting, history, tmp
     def denied(*_: object, **__: object) -> None:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
-    for name, place in (("rows.csv", (Path, "open")), ("rows.parquet", (pa.parquet, "read_metadata"))):
+    for name, place in (("rows.csv", (pa, "input_stream")), ("rows.parquet", (pa.parquet, "read_metadata"))):
         table = written(tmp_path, name, PLAN + ROW)
         monkeypatch.setattr(*place, denied)
         with pytest.raises(Refusal, match=r"rows.* cannot be read: Permission denied"):

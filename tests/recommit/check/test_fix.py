@@ -13,6 +13,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 from recommit import Refusal
 from recommit.check.declared import Declared
 from recommit.check.deps import write_deps
+from recommit.check.findings import check
 from recommit.check.leftovers import remove_leftovers
 
 DVC_YAML = """\
@@ -199,6 +200,14 @@ def lock(folder: Path, made: dict[str, dict[str, bytes]]) -> None:
     (folder / "dvc.lock").write_text("\n".join(lines) + "\n")
 
 
+def test_a_dvc_lock_with_the_marks_of_a_merge_is_refused_and_not_taken_for_a_sound_one(shop: Path) -> None:
+    lock(shop, {"train@linear": {"models/fits/linear.onnx": b"linear"}})
+    with (shop / "dvc.lock").open("a") as file:
+        file.write("<<<<<<< HEAD\n")
+    with pytest.raises(Refusal, match=r"dvc\.lock"):
+        fix(shop)
+
+
 def test_what_a_fit_that_was_taken_away_left_is_removed_and_an_edited_file_stays(shop: Path) -> None:
     made = {
         "train@linear": {"models/fits/linear.onnx": b"linear"},
@@ -210,7 +219,10 @@ def test_what_a_fit_that_was_taken_away_left_is_removed_and_an_edited_file_stays
     (shop / "models/fits/.gitignore").write_text("/linear.onnx\n/boosting.onnx\n")
     (shop / "reports/metrics/train/boosting.json").write_bytes(b"edited")
     (shop / "params.yaml").write_text("models: [linear]\n")
+    told = "dvc.lock: dvc.yaml has no stage train@boosting any more: `recommit check --fix` removes what it left"
+    assert told in map(str, check(Declared(shop)))
     said = [line for line in fix(shop) if "boosting" in line]
+    assert told not in map(str, check(Declared(shop)))
     assert [line.split(":")[0] for line in said] == [
         "models/fits/boosting.onnx", "reports/metrics/train/boosting.json", "dvc.lock"
     ]  # fmt: skip

@@ -35,10 +35,11 @@ def test_worth_names_every_feature_and_its_cost_even_without_ends_to_an_interval
     found = [
         Worth("a", 1, ONE, ONE, "needed"),
         Worth("b", 1, ONE, Interval(0.0, -np.inf, np.inf), "replaceable"),
+        Worth("c", 1, ONE, None, "not fitted"),
     ]
-    ax = figures.worth(TASK, found, "title", {"a": "free", "b": "dear"})
-    assert labels(ax) == ["a", "b"]
-    assert texts(ax) == ["free", "dear"]
+    ax = figures.worth(TASK, found, "title", {"a": "free", "b": "dear", "c": "free"})
+    assert labels(ax) == ["a", "b", "c"]
+    assert texts(ax) == ["free", "dear", "free"]
     assert ax.get_xlabel() == "added log loss, nats a row"
 
 
@@ -56,13 +57,13 @@ def test_decay_says_the_age_and_the_loss():
     since, until = pd.Timestamp("2012-11-01"), pd.Timestamp("2013-02-01")
     ax = figures.decay(TASK, [Aged(2, since, until, 10, ONE, ONE)], "2013-07")
     assert [tick.get_text() for tick in ax.get_xticklabels()] == ["2\nloss 0.2"]
-    assert ax.get_title(loc="left") == "Fits of equally long training, judged on 2013-07"
+    assert ax.figure.get_suptitle() == "Fits of equally long training, judged on 2013-07"
 
 
 def test_directions_and_missing_values_leave_out_what_has_no_number():
     ax = figures.directions(TASK, [Moved(*FOG, ONE, ONE), Moved(*FOG, None, ONE)], "late")
     assert labels(ax) == ["fog"]
-    assert texts(ax) == ["20.0% of rows move\nthe wrong way"]
+    assert texts(ax) == ["20.0%\nwrong"]
     assert labels(figures.missing(TASK, [Blanked("a", 1, None, None, 9), Blanked("b", 1, ONE, ONE, 0)])) == ["b"]
 
 

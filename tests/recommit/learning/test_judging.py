@@ -3,8 +3,8 @@ import pandas as pd
 import pytest
 
 from recommit.learning.intervals import blocks
-from recommit.learning.judging import as_coverage, by_group, coverage, differences
-from recommit.task import Binary, Number
+from recommit.learning.judging import as_coverage, by_group, coverage, deciding, differences
+from recommit.task import Binary, Classes, Number
 
 TASK = Binary(("punctual", "late"))
 
@@ -59,3 +59,11 @@ def test_scores_of_groups_are_those_of_their_rows_alone(task) -> None:
     found = by_group(task, truth, answer, pd.Series(["may", "may", "june", "june"], name="fold"))
     assert found["rows"].to_dict() == {"june": 2, "may": 2}
     assert found.loc["june", task.loss] == pytest.approx(task.losses(truth[2:], answer[2:]).mean())
+
+
+@pytest.mark.parametrize(
+    ("task", "other"), [(TASK, "auc"), (Number("min"), "absolute_error"), (Classes(("a", "b", "c")), "accuracy")]
+)
+def test_few_numbers_decide_and_what_is_saved_is_above_zero_for_the_lower_loss(task, other) -> None:
+    candidate, baseline = (dict.fromkeys(task.scores, value) for value in (0.25, 1.0))
+    assert deciding(task, candidate, baseline) == {task.loss: 0.25, other: 0.25, "saved": 0.75}

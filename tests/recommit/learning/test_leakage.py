@@ -19,6 +19,7 @@ from recommit.learning.leakage.bounds import Bounds
 from recommit.learning.leakage.columns import leaks_in_columns
 from recommit.learning.leakage.fitted import fitted_beyond
 from recommit.learning.leakage.leak import as_table
+from recommit.learning.leakage.leak import columns_of as columns_in
 from recommit.learning.leakage.order import time_order
 from recommit.learning.leakage.shared import look_alikes, shared_groups, shared_rows
 from recommit.learning.leakage.shuffled import alone, strong_against_shuffled, stronger_lately
@@ -326,6 +327,17 @@ def test_a_copy_does_not_hide_a_column_that_is_too_strong(table):
     planted = table.assign(hint=hint, twin=-2 * hint)
     findings = against_shuffled(planted, [*COLUMNS, "hint", "twin"])
     assert [finding.where for finding in findings] == ["hint, twin"]
+
+
+def test_a_column_with_a_comma_in_its_name_is_one_column_and_named_by_one_look(table):
+    hint = (table["late"] ^ (np.random.default_rng(5).random(len(table)) < 0.15)).astype("float64")
+    planted = table.assign(**{'delay, "in" hours': hint, "twin": -2 * hint})
+    [finding] = against_shuffled(planted, [*COLUMNS, 'delay, "in" hours', "twin"])
+    assert finding.where == '"delay, ""in"" hours", twin'
+    assert columns_in(finding) == {'delay, "in" hours', "twin"}
+    copied = table.assign(**{"late, again": table["late"].astype("float64")})
+    looks = leaks_in_columns(copied, by_month(AS_OF), [*COLUMNS, "late, again"], "late", BOUNDS, 1)
+    assert [leak.where for leak in looks] == ['"late, again"']
 
 
 def test_a_strong_column_does_not_hide_another(table):

@@ -10,7 +10,7 @@ from recommit.artifact.export import export
 from recommit.artifact.graph import read_graph
 from recommit.artifact.model import Model
 from recommit.learning.leakage.fitted import fitted_beyond
-from recommit.learning.models import AVERAGE, MODELS, build
+from recommit.learning.models import AVERAGE, MODELS, build, members
 from recommit.task import Binary, Classes, Number
 from tests.recommit.artifact.conftest import rebuilt
 
@@ -71,6 +71,10 @@ def test_a_model_learns_and_the_baseline_says_the_mean(kind, name, rows):
 
 
 def test_what_is_no_model_or_no_parameter_is_refused():
+    with pytest.raises(ValueError, match="no model 'linear'; there are baseline, logistic, boosting"):
+        members(["baseline", "linear"], "binary")
+    assert members(["boosting", "baseline"], "binary") == ["baseline", "boosting"]
+    assert members(["average"], "number") == list(MODELS["number"])
     with pytest.raises(ValueError, match="no model 'linear'; there are baseline, logistic, boosting"):
         build("linear", {}, COLUMNS, VALUES, 7, "binary")
     with pytest.raises(ValueError, match="model linear"):

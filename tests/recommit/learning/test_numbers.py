@@ -12,7 +12,7 @@ from recommit.learning.explain import explain
 from recommit.learning.importance import left_out, permuted, worth
 from recommit.learning.intervals import blocks
 from recommit.learning.leakage.bounds import Bounds
-from recommit.learning.leakage.columns import leaks_in_columns
+from recommit.learning.leakage.columns import leaks_in_columns, leaks_of, questions, strongest_of
 from recommit.learning.models import build
 from recommit.learning.robustness import check_directions, missing, stress
 from recommit.learning.rules import RULES
@@ -78,7 +78,9 @@ def test_what_a_feature_is_worth_is_the_squared_error_that_it_saves(months):
     fold, groups = months[-1], {name: [name] for name in FEATURES}
     rows, truth = fold.test[FEATURES], fold.test["delay"]
     shuffled = permuted(TASK, predicting(fold.train), rows, truth, groups, seed=1)
-    without = left_out(TASK, lambda kept: linear(features=kept), fold, FEATURES, "delay", groups, seed=1, fits=3)
+    without = left_out(
+        TASK, lambda kept: linear(features=kept), fold, FEATURES, "delay", groups.values(), seed=1, fits=3
+    )
     found = {one.name: one for one in worth(groups, shuffled, without, days_of(fold.test), seed=1)}
     assert (found["jam"].need, found["load"].need, found["rain"].need) == ("needed", "needed", "not measurable")
     assert found["jam"].left_out.value == pytest.approx(36, rel=0.15)
@@ -126,6 +128,30 @@ def test_columns_that_sum_up_to_the_target_are_proof_of_a_leak(table):
     assert [leak.where for leak in found if leak.certainty == "proof"] == ["first, second"]
     honest_ones = leaks_in_columns(given.assign(delay=asked), SPLIT, ["wind", "rain"], "delay", Bounds(), 1)
     assert honest_ones == []
+
+
+@pytest.mark.parametrize("rises", ["every month", "in one month"])
+def test_a_number_that_is_high_in_whole_months_has_its_leak_found(table, rises):
+    """In some fold, or in all, every row is above the median of all: the question has one answer there."""
+    month = table[SPLIT.instant].dt.month
+    far = 1000 * (month if rises == "every month" else month == SPLIT.folds(table)[1].starts.month)
+    given = table.assign(delay=table["delay"] + far)
+    given["copy"] = given["delay"] + np.random.default_rng(3).normal(0, 0.01, len(table))
+    asked = questions(TASK, given, SPLIT, "delay", 5000, 1)
+    assert "copy" in {leak.where for leak in leaks_of(asked, SPLIT, [*FEATURES, "copy"], "delay", Bounds(), 1)}
+    assert leaks_of(asked, SPLIT, ["wind", "rain"], "delay", Bounds(), 1) == []
+    assert strongest_of(asked, FEATURES, "delay", 1)[0][1].value > 0.6
+
+
+@pytest.mark.parametrize("limit", ["high", "low"])
+def test_a_number_with_a_limit_that_most_rows_reach_has_its_leak_found(table, limit):
+    """As how far one sees, which is 10 miles at most: no row is above the median."""
+    most = table["delay"].quantile(0.3 if limit == "high" else 0.7)
+    given = table.assign(delay=table["delay"].clip(**{"upper" if limit == "high" else "lower": most}))
+    given["copy"] = given["delay"] + np.random.default_rng(3).normal(0, 0.01, len(table))
+    asked = questions(TASK, given, SPLIT, "delay", 5000, 1)
+    assert "copy" in {leak.where for leak in leaks_of(asked, SPLIT, [*FEATURES, "copy"], "delay", Bounds(), 1)}
+    assert leaks_of(asked, SPLIT, ["wind", "rain"], "delay", Bounds(), 1) == []
 
 
 def judged(months: list, off: float = 0.0) -> dict:

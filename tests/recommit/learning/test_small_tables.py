@@ -129,7 +129,7 @@ def test_what_features_are_worth_and_odd_input_do_is_measured_on_300_rows(split:
     groups = {name: [name] for name in FEATURES} | {"all": FEATURES}
     rows, truth = fold.test[FEATURES], fold.test["target"]
     shuffled = importance.permuted(task, predict, rows, truth, groups, 1)
-    without = importance.left_out(task, make, fold, FEATURES, "target", groups, 1, share=0.1, fits=3)
+    without = importance.left_out(task, make, fold, FEATURES, "target", groups.values(), 1, share=0.1, fits=3)
     worth = importance.worth(groups, shuffled, without, drawn, 1)
     assert {one.need for one in worth} <= {"needed", "replaceable", "not measurable", "harmful"}
     usual = sample(fold.train[FEATURES], 500, 1)

@@ -5,17 +5,29 @@ from contextlib import chdir
 
 import pytest
 
+from recommit import Refusal
 from recommit.notebook import params
+from recommit.verbs.run import command
 from tests.recommit.notebook.conftest import DVC, PARAMETERS, WORK, TinyProject
 
 
 def refused(tiny: TinyProject, stage: str = "fit@tree") -> str:
     """What `recommit run` says; it must refuse with status 2 and must not have run a cell."""
-    result = tiny.run(stage)
-    assert result.returncode == 2, result.stderr
-    assert "Traceback" not in result.stderr
+    with chdir(tiny.folder), pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DVC_STAGE", stage)
+        with pytest.raises(Refusal) as caught:
+            command.main(["notebooks/fit.ipynb"], standalone_mode=False)
+    assert caught.value.status == 2
     assert not (tiny.folder / "models").exists()
-    return result.stderr
+    return str(caught.value)
+
+
+def test_a_refusal_is_told_without_a_traceback(tiny: TinyProject) -> None:
+    tiny.notebook(WORK, tags=0)
+    result = tiny.run()
+    assert result.returncode == 2
+    assert result.stderr.startswith("recommit: notebooks/fit.ipynb")
+    assert "Traceback" not in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ AUGUST = ("2013-08-01 00:00:00+00:00", "2013-09-01 00:00:00+00:00")
 SEPTEMBER = ("2013-09-01 00:00:00+00:00", "2013-10-01 00:00:00+00:00")
 
 
-def evidence(candidate: str, keys: str = "keys", period: tuple[str, str] = AUGUST) -> str:
+def evidence(candidate: str, keys: str = "keys", period: tuple[str | None, str | None] = AUGUST) -> str:
     starts, ends = period
     return json.dumps({"candidate": {"md5": candidate}, "period": {"starts": starts, "ends": ends, "keys": keys}})
 
@@ -107,6 +107,18 @@ def test_a_look_that_cannot_be_noted_is_refused(project: Path) -> None:
     (project / ".git" / LEDGER).mkdir()
     with pytest.raises(Refusal, match=f"{LEDGER} cannot be written"):
         judge(project, "one")
+
+
+def test_a_judgement_on_rows_without_a_time_is_a_look_at_rows_of_the_one_table(project: Path) -> None:
+    look = look_in(evidence("one", "drawn", (None, None)).encode())
+    assert look == Look("one", "drawn")
+    assert look.shares_rows(Look("two", "drawn otherwise"))
+    (project / TEST).parent.mkdir(parents=True)
+    (project / TEST).write_text(evidence("one", "drawn", (None, None)))
+    note(project, [TEST])
+    assert noted(project / ".git") == [look]
+    assert look_in(evidence("one", "", (None, None)).encode()) is None
+    assert look_in(evidence("one", "drawn", (AUGUST[0], None)).encode()) is None
 
 
 @pytest.mark.parametrize(

@@ -122,6 +122,15 @@ def test_a_dep_is_the_pipelines_and_another_stages_out_is_a_copy(tiny: TinyProje
     assert results(tiny) == before
 
 
+def test_a_dep_that_is_not_here_is_one_line_with_the_command_that_makes_it(tiny: TinyProject, kernel: Any) -> None:
+    lab = kernel("notebooks/pick.ipynb")
+    (tiny.folder / "models/line.txt").unlink()
+    reply = lab.client.execute_interactive(PATH + 'path("models/line.txt")', timeout=300, output_hook=lambda _: None)
+    assert reply["content"]["traceback"] == [
+        "recommit: models/line.txt is not here: `recommit repro fit` in a terminal makes it, or `dvc pull` brings it"
+    ]
+
+
 @pytest.mark.parametrize(
     "asked", ['path("data/picked") / "one.txt"', 'path("data/picked/one.txt")', 'path("data") / "picked/one.txt"']
 )
@@ -160,6 +169,12 @@ def test_a_kernel_of_no_known_notebook_reads_results_and_overwrites_none(
     lab.run(PATH + 'path("models/tree.txt").unlink()')
     assert lab.run(PATH + 'print(path("models/tree.txt").exists())') == "False\n"
     assert results(tiny) == before
+
+
+def test_vs_code_names_the_notebook_by_a_variable(tiny: TinyProject, kernel: Any) -> None:
+    code = kernel(None)
+    code.run(f'__vsc_ipynb_file__ = "{tiny.folder}/notebooks/fit.ipynb"')
+    assert code.run(PATH + 'print(path("models/tree.txt").exists())') == "False\n"
 
 
 def test_a_kernel_that_a_cell_starts_is_not_taken_for_the_cells_notebook(tiny: TinyProject, kernel: Any) -> None:

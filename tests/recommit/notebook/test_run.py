@@ -81,6 +81,16 @@ def test_an_executed_notebook_keeps_what_was_shown_and_drops_the_noise(tiny: Tin
         assert noise not in text
 
 
+def test_an_executed_notebook_notes_the_data_of_its_stage_for_the_pipelines_picture(tiny: TinyProject) -> None:
+    tiny.write("dvc.yaml", DVC.replace("deps: [", "deps: [data/rows.csv, "))
+    tiny.write("data/rows.csv", "x")
+    tiny.notebook(WORK)
+    tiny.run()
+    noted = json.loads(tiny.read("reports/tree.ipynb"))["metadata"]["recommit"]
+    assert noted.pop("notebook") == "notebooks/fit.ipynb"
+    assert noted == {"deps": ["data/rows.csv"], "outs": ["models/tree.txt", "reports/tree.ipynb"]}
+
+
 def test_a_users_figure_settings_do_not_change_the_bytes(tiny: TinyProject) -> None:
     tiny.notebook(WORK, SHOW, '%config InlineBackend.figure_formats = ["svg"]\n' + SHOW)
     assert tiny.run().returncode == 0

@@ -42,7 +42,7 @@ def looked(folder: Path, kind: str, split: str, leaks: tuple[Leak, ...] = (), sa
     write(folder / FOLDER / "selection.json", chosen)
     write(folder / FOLDER / "leakage.json", Leakage((), leaks, (), ()))
     about = [Feature(name, "", "rows", "", known, "", "", "number") for name, known in ASKED.items()]
-    write(folder / FOLDER / "features.json", Features(tuple(about)))
+    write(folder / FOLDER / "features.json", Features(tuple(about), "Is it so?"))
     as_number = pd.factorize(data["target"], sort=True)[0] if kind != "number" else data["target"]
     paid = np.random.default_rng(2).normal(scale=10, size=len(data))
     data.assign(paid=paid, owed=as_number - paid).to_parquet(folder / "data/raw/rows.parquet")

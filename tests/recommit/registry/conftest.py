@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 
 from recommit.registry.promote import promote
+from tests.once import once
 from tests.recommit.registry.world import World, new_world, plain_manifest
 
 
 @pytest.fixture(scope="session")
 def made_world(tmp_path_factory: pytest.TempPathFactory) -> World:
-    return new_world(tmp_path_factory.mktemp("registry") / "toy")
+    return World(once(tmp_path_factory, "registry", lambda folder: new_world(folder / "toy")) / "toy")
 
 
 @pytest.fixture
@@ -27,7 +28,11 @@ def world(made_world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 @pytest.fixture(scope="session")
 def made_line(tmp_path_factory: pytest.TempPathFactory) -> World:
     """Three versions that had prod one after the other."""
-    world = new_world(tmp_path_factory.mktemp("line") / "toy")
+    return World(once(tmp_path_factory, "line", three_versions) / "toy")
+
+
+def three_versions(folder: Path) -> None:
+    world = new_world(folder / "toy")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("recommit.registry.promote.sound", plain_manifest)
         for mark, auc in (("one", 0.7), ("two", 0.8), ("three", 0.9)):
@@ -35,7 +40,6 @@ def made_line(tmp_path_factory: pytest.TempPathFactory) -> World:
                 world.train(mark, auc)
             promote(world.folder, "prod", "", False)
             world.run("dvc", "push", "--quiet")
-    return world
 
 
 @pytest.fixture

@@ -63,6 +63,16 @@ def test_a_first_look_is_judged_as_the_gate_judged_it(world: World) -> None:
     assert entry.looks == 1
 
 
+def test_rows_without_a_time_are_counted_and_promoted(world: World) -> None:
+    """Such as are drawn by a group or a hash: their evidence has no period."""
+    found = json.loads((world.folder / TEST).read_text())
+    found["period"] |= {"starts": None, "ends": None}
+    (world.folder / TEST).write_text(json.dumps(found))
+    assert tried(world.folder).looks == 1
+    note(world, *(json.dumps(json.loads(another(world, number)) | {"period": {"keys": "k"}}) for number in range(3)))
+    assert tried(world.folder).looks == 4
+
+
 def test_the_best_of_sixteen_is_refused_in_one_clear_line(world: World) -> None:
     hardly_better(world)
     note(world, *(another(world, number) for number in range(14)))

@@ -109,7 +109,7 @@ def test_a_feature_that_nobody_has_said_is_known_when_asked_speaks_against_it(wo
     known = {"age": "unasked", "plan": "with the row", "spent": "unasked"}
     features = [{"name": name, "available": available, **own} for name, available in known.items()]
     path = world.folder / "reports/evidence/features.json"
-    path.write_text(json.dumps({"version": 1, "features": features}))
+    path.write_text(json.dumps({"version": 1, "question": "?", "features": features}))
     edit(world, lambda decision: decision["evidence"].update({"features.json": md5_of(path)}))
     (said,) = objections(world)
     assert "nobody has said whether age, spent are known when the prediction is asked for" in said

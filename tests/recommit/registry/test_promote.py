@@ -408,6 +408,7 @@ def test_a_project_below_the_top_of_its_repository_changes_its_own_champion_alon
     }
 
 
+@pytest.mark.all
 def test_a_version_off_the_pushed_branch_reaches_the_other_clone(world: World, tmp_path: Path) -> None:
     def publish(change: Change) -> None:
         for command in publishing(change):
@@ -461,6 +462,7 @@ def test_a_key_that_cannot_sign_is_refused_and_leaves_nothing(world: World, tmp_
     refused(world, "could not be signed", "user.signingKey", status=2)
 
 
+@pytest.mark.all
 def test_gto_and_dvc_read_what_was_written(world: World, tmp_path: Path) -> None:
     for mark, auc in (("one", 0.7), ("two", 0.8)):
         world.train(mark, auc)

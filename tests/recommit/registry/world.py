@@ -39,7 +39,8 @@ pathlib.Path("features.parquet").write_text(" ".join(names))
 about = {"description": "", "source": "rows", "unit": "-", "available": "with the row", "cost": "none", "owner": "us"}
 features = [{"name": name, "kind": "number", **about} for name in names]
 pathlib.Path("reports/evidence").mkdir(parents=True, exist_ok=True)
-pathlib.Path("reports/evidence/features.json").write_text(json.dumps({"version": 1, "features": features}))
+found = {"version": 1, "question": "Is it so?", "features": features}
+pathlib.Path("reports/evidence/features.json").write_text(json.dumps(found))
 """
 JUDGE = """
 import hashlib, json, pathlib, random
@@ -67,7 +68,7 @@ pathlib.Path("reports/evidence").mkdir(parents=True, exist_ok=True)
 pathlib.Path("reports/evidence/test.json").write_text(json.dumps(test))
 answer = "yes" if candidate > champion else "no"
 rule = {"rule": "not_worse_than_champion", "value": candidate - champion, "low": None, "high": None, "bound": 0.0,
-        "passes_when": "value > bound",
+        "passes_when": "above 0",
         "answer": answer, "reason": "candidate less champion", "accepted": [], "open": []}
 decision = {"version": 1, "answer": answer, "candidate": md5("models/candidate/model.onnx"),
             "manifest": md5("models/candidate/manifest.json"),

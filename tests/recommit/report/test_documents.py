@@ -223,7 +223,7 @@ def test_features_of_which_nobody_has_said_when_they_are_known_are_a_debt(
 ) -> None:
     features = samples.evidence()["features"]["features"]
     asked = [features[0] | {"available": "unasked"}, *features[1:]]
-    found = samples.shown(samples.project(tmp_path, features={"features": asked}))
+    found = samples.shown(samples.project(tmp_path, features=samples.evidence()["features"] | {"features": asked}))
     said = "Features: whether carrier is known when the prediction is asked for"
     assert said in samples.text(found["index.html"])
     assert said not in samples.text(pages["index.html"])

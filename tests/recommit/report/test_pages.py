@@ -23,8 +23,8 @@ def report_of(folder: Path) -> Stage:
     return next(stage for stage in stages(folder) if stage.name == "report")
 
 
-def write(folder: Path, name: str) -> None:
-    """A result as a stage could have written it."""
+def write(folder: Path, name: str, by: Stage | None = None) -> None:
+    """A result as the stage `by` could have written it."""
     path = folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".ipynb":
@@ -32,6 +32,7 @@ def write(folder: Path, name: str) -> None:
             cells=[nbformat.v4.new_markdown_cell(f"# Of {path.stem}\nIt shows {name}.")]
         )
         notebook.cells[0].id = "title"
+        notebook.metadata = {"recommit": by.noted} if by else {}
         nbformat.write(notebook, path)
     elif path.suffix == ".json":
         path.write_text(json.dumps({"log_loss": len(name) / 7, "rows": len(name)}))
@@ -55,8 +56,8 @@ def project(tmp_path: Path) -> Path:
         shutil.copy(ROOT / name, folder)
     shutil.copytree(ROOT / samples.DOCUMENTS, folder / samples.DOCUMENTS)
     evidence = samples.evidence()
-    for out in (out for stage in stages(ROOT) for out in stage.outs if stage.name != "report"):
-        write(folder, out)
+    for by, out in ((stage, out) for stage in stages(ROOT) for out in stage.outs if stage.name != "report"):
+        write(folder, out, by)
         if out.startswith("reports/advice/"):
             (folder / out).write_text(json.dumps(samples.VERSION | evidence["advice"]["boosting"]))
         elif out.endswith(".json") and not out.startswith("reports/metrics/") and Path(out).stem in evidence:
@@ -77,6 +78,15 @@ def test_the_report_is_the_same_with_nothing_but_what_its_stage_declares(project
     assert shown(alone) == shown(project) == shown(project)
 
 
+def test_the_pipeline_is_drawn_and_each_page_leads_to_its_notebook(project: Path) -> None:
+    made = shown(project)
+    drawn = made["reports/index.html"].decode()
+    assert "validate leads to features. features leads to " in drawn
+    assert f"The pipeline: {len(stages(ROOT))} stages</title>" in drawn
+    page = made["reports/html/train-boosting-full.html"].decode()
+    assert '<a href="../../notebooks/train.ipynb" title="The notebook that ran">notebook</a>' in page
+
+
 def test_every_executed_notebook_and_every_figure_is_shown(project: Path) -> None:
     index = shown(project)["reports/index.html"].decode()
     every = stages(project)
@@ -84,6 +94,13 @@ def test_every_executed_notebook_and_every_figure_is_shown(project: Path) -> Non
         assert f'href="html/{stage.name.replace("@", "-")}.html"' in index
     for figure in (plot for stage in every for plot in stage.plots if plot.endswith(".png")):
         assert f'src="{figure.removeprefix("reports/")}"' in index
+
+
+def test_each_curve_of_dvc_plots_is_shown_as_a_figure_which_needs_no_network(project: Path) -> None:
+    index = shown(project)["reports/index.html"].decode()
+    curves = [plot for stage in stages(project) for plot in stage.plots if plot.endswith(".csv")]
+    assert len(curves) >= 3
+    assert [curve for curve in curves if f'src="figures/{Path(curve).stem}.png"' not in index] == []
 
 
 def small(folder: Path, *deps: str) -> Path:
@@ -107,7 +124,7 @@ def test_metrics_stand_under_the_title_of_the_notebook_they_follow_the_last_firs
     names = ("notebooks/fit", "metrics/fit", "notebooks/judge.ipynb", "metrics/test.json")
     index = shown(small(tmp_path, *(f"reports/{name}" for name in names)))["reports/index.html"].decode()
     assert re.findall(r"<h3>(.+?)</h3>", index) == ["Of judge", "Of a"]
-    assert re.findall(r"<tr><th>(\w+)</th><td", index) == ["candidate", "baseline", "a"]
+    assert re.findall(r'<tr><th scope="row"[^>]*>(\w+)</th><td', index) == ["candidate", "baseline", "a"]
 
 
 def test_a_dep_that_is_not_there_is_refused_and_the_earlier_report_stays(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from recommit.report.tables import found_in, percent, shown
+from recommit.report.tables import found_in, listed, percent, shown
 
 
 def interval(value: float, low: float, high: float) -> dict[str, float]:
@@ -51,3 +51,11 @@ def test_whatever_evidence_holds_is_shown_lists_of_rows_as_tables() -> None:
         "One": [("Base", ["1"])],
         "One parts": [("2", [])],
     }
+
+
+def test_few_rows_with_many_numbers_are_turned_so_that_they_fit_a_page() -> None:
+    scores = [f"score_{number}" for number in range(9)]
+    table = listed("Scores", [{"of": name} | dict.fromkeys(scores, value) for name, value in (("a", 0.1), ("b", 0.2))])
+    assert (table.head, table.columns) == ("Of", ("a", "b"))
+    assert (table.rows[0].name, [cell.text for cell in table.rows[0].cells]) == ("Score 0", ["0.100", "0.200"])
+    assert len(table.rows) == len(scores)

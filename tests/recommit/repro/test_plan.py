@@ -1,5 +1,7 @@
 """What may run before DVC comes to it, and whether its inputs are those that dvc.lock records."""
 
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -28,6 +30,7 @@ stages:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
+    subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
     (tmp_path / ".dvc").mkdir()
     (tmp_path / "x").mkdir()
     for name in ("a.ipynb", "raw.csv", "x/a.ipynb"):
@@ -95,19 +98,29 @@ def test_a_folder_that_dvc_writes_into_as_it_saves_is_not_final_before(project: 
     assert not planned.dvc_writes_into_deps_of(planned.stages["b"])
 
 
+@pytest.mark.parametrize("git", [True, False], ids=["ignored by the project's .gitignore", "without Git"])
+def test_a_folder_that_dvc_has_nothing_to_write_into_is_final_at_once(project: Path, git: bool) -> None:
+    if git:
+        (project / ".gitignore").write_text("/x/*.ipynb\n")
+    else:
+        shutil.rmtree(project / ".git")
+    planned = plan(project, [])
+    assert not planned.dvc_writes_into_deps_of(planned.stages["b"])
+
+
 def test_a_run_ahead_stands_only_while_inputs_and_outs_are_what_they_were(project: Path) -> None:
     planned = plan(project, [])
     stage = planned.stages["a"]
     on = inputs(project, stage, planned.made)
     out = project / "x/a.ipynb"
-    ran = Ran(0, "", on, {str(out): (out.stat().st_mtime_ns, 1)})
-    assert ran.stands()
+    ran = Ran(0, "", on, {"x/a.ipynb": (out.stat().st_mtime_ns, 1)})
+    assert ran.outdated_by() == []
     out.write_text("by hand")
-    assert not ran.stands()
+    assert ran.outdated_by() == ["x/a.ipynb"]
     out.write_text("a")
-    ran = Ran(0, "", on, {str(out): (out.stat().st_mtime_ns, 1)})
+    ran = Ran(0, "", on, {"x/a.ipynb": (out.stat().st_mtime_ns, 1)})
     (project / "params.yaml").write_text("seed: 8\n")
-    assert not ran.stands()
+    assert ran.outdated_by() == ["params.yaml"]
 
 
 def test_dvc_may_set_the_mode_of_a_stages_out_and_only_of_that(project: Path) -> None:

@@ -1,5 +1,6 @@
 """`recommit repro` does what `dvc repro` does, with stages side by side, and leaves nothing half-made."""
 
+import json
 import os
 import shutil
 import signal
@@ -121,8 +122,12 @@ def project(tmp_path: Path) -> Project:
 def test_results_and_lock_are_those_of_dvc_repro(project: Project, tmp_path: Path) -> None:
     serial = Project(tmp_path / "serial")
     assert serial.run("dvc", "repro").returncode == 0
+    (project.folder / "docs").mkdir()
+    proof = {"stages": [{"stage": name, "seconds": 60} for name in ("left", "right", "both", "plain")]}
+    (project.folder / "docs/proof.json").write_text(json.dumps(proof))
     done = project.run("recommit", "repro", "--jobs", "2")
     assert done.returncode == 0, done.stdout
+    assert "4 stages: about 2 min if all have to run, by the last proof" in done.stdout
     assert "[4/4] plain" in done.stdout
     assert "4 of 4 stages ran" in done.stdout
     assert project.read("dvc.lock") == serial.read("dvc.lock")
@@ -130,7 +135,9 @@ def test_results_and_lock_are_those_of_dvc_repro(project: Project, tmp_path: Pat
         assert project.read(name) == serial.read(name)
     assert "didn't change" in project.run("dvc", "repro").stdout
     assert "up to date" in project.run("dvc", "status").stdout
-    assert "0 of 4 stages ran" in project.run("recommit", "repro").stdout
+    again = project.run("recommit", "repro").stdout
+    assert "if all have to run, by earlier runs here" in again
+    assert "0 of 4 stages ran" in again
 
 
 def test_stages_that_do_not_wait_for_one_another_run_side_by_side(project: Project) -> None:
@@ -142,14 +149,21 @@ def test_stages_that_do_not_wait_for_one_another_run_side_by_side(project: Proje
     assert not (project.folder / "data/plain.txt").exists(), "only the target and what it waits for is to run"
 
 
-def test_a_failed_stage_is_told_with_its_cell_and_earlier_results_stay(project: Project) -> None:
+FAILING = {
+    "1 / 0": "ZeroDivisionError: division by zero",
+    "import os; os.kill(os.getpid(), 9)": "the kernel died by SIGKILL",
+    "import os; os._exit(7)": "the kernel died with exit status 7",
+    "raise ValueError('x' * 200_000)": f"ValueError: {'x' * 200_000}",
+}
+
+
+@pytest.mark.parametrize(
+    "cells", [[*FAILING][1::2], pytest.param([*FAILING][::2], marks=pytest.mark.all)], ids=["two", "two more"]
+)
+def test_a_failed_stage_is_told_with_its_cell_and_earlier_results_stay(project: Project, cells: list[str]) -> None:
     assert project.run("recommit", "repro").returncode == 0
-    for cell, told in {
-        "1 / 0": "ZeroDivisionError: division by zero",
-        "import os; os.kill(os.getpid(), 9)": "the kernel died by SIGKILL",
-        "import os; os._exit(7)": "the kernel died with exit status 7",
-        "raise ValueError('x' * 200_000)": f"ValueError: {'x' * 200_000}",
-    }.items():
+    for cell in cells:
+        told = FAILING[cell]
         project.notebook("right", cell)
         failed = project.run("recommit", "repro")
         assert failed.returncode == 1
@@ -170,7 +184,7 @@ def test_a_parameter_that_is_gone_is_told_by_dvc_and_what_ran_ahead_did_not_fail
     assert "never retrieved" not in refused.stdout
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.all)])
 def test_an_interrupted_run_ends_all_that_it_started_and_earlier_results_stay(
     project: Project, number: signal.Signals
 ) -> None:
@@ -225,6 +239,7 @@ def test_a_cell_sees_what_it_sees_in_a_kernel_that_was_not_forked(project: Proje
     assert forked == project.read("reports/left.ipynb")
 
 
+@pytest.mark.all
 def test_a_stage_that_may_not_run_ahead_is_left_to_dvc(project: Project) -> None:
     """A frozen one keeps its results; one whose outs DVC deletes first, and all where results become links, wait."""
     assert project.run("recommit", "repro").returncode == 0
@@ -238,6 +253,19 @@ def test_a_stage_that_may_not_run_ahead_is_left_to_dvc(project: Project) -> None
     assert project.read("data/left.txt") == "left"
     assert project.read("data/right.txt") == "anew"
     assert (project.folder / "data/right.txt").is_symlink()
+
+
+def test_a_second_run_at_the_same_time_is_refused_in_one_line(project: Project) -> None:
+    project.notebook("left", 'Path("left.begun").touch()', WAIT.format(file="told"), 'Path("data/left.txt").touch()')
+    first = project.start("recommit", "repro", "left")
+    begun = project.folder / "left.begun"
+    while not begun.exists() and first.poll() is None:
+        time.sleep(0.05)
+    second = project.run("recommit", "repro")
+    (project.folder / "told").touch()
+    assert first.wait(timeout=300) == 0
+    expected = "recommit: `recommit repro` is being run already: wait for that run, or end it"
+    assert (second.returncode, second.stdout.strip()) == (2, expected)
 
 
 def test_a_wrong_target_is_refused_in_dvcs_words(project: Project) -> None:

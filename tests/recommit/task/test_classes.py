@@ -167,7 +167,8 @@ def test_a_share_is_of_the_most_frequent_class_and_a_place_of_each():
 def test_figures_have_a_line_for_each_class_and_a_cell_for_each_pair():
     truth, chance = _rows()
     ax = calibrations(TASK, truth, {"before": chance, "after": chance}, "grade")
-    assert [text.get_text() for text in ax.get_legend().get_texts()][1:3] == ["before, low", "before, mid"]
+    [legend] = ax.figure.legends
+    assert [text.get_text() for text in legend.get_texts()][1:3] == ["before, low", "before, mid"]
     assert len(ax.lines) == 7
     assert set(bins(TASK, truth, chance)["class"]) == set(NAMES)
     cells = [text.get_text() for text in told_apart(TASK, truth, chance, "grade").texts]

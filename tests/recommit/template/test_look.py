@@ -227,12 +227,33 @@ def test_what_nobody_said_is_asked_and_what_was_said_is_not():
     assert (settled["plan"].role, settled["age"].known_when_asked) == ("excluded", "yes")
 
 
+def test_rows_that_are_alike_are_asked_about_as_a_group():
+    table = customers()
+    table["school"] = [str(place % 40) for place in range(400)]
+    table["denomination"] = [str(place % 40 % 4) for place in range(400)]
+    table["pupils"] = [str(100 + place % 40 % 20) for place in range(400)]
+    found = seen(table, target="left")
+    assert asked(found)["--group"] == "school"
+    [why] = [one.why for one in found.questions if one.flag == "--group"]
+    assert why == "40 values in 400 rows, and denomination, pupils say the same in all rows of one value"
+    assert "--group" not in asked(seen(table, target="left", group="school"))
+    assert "--group" not in asked(seen(customers(), target="left"))
+
+
 def test_the_zone_and_the_horizon_are_asked_where_there_is_a_time():
     found = seen(rentals(2000), target="cnt", time="at")
     assert asked(found)["--zone"] == "at"
     assert asked(found)["--horizon"] == "cnt"
     zoned = seen(rentals(2000, at=[f"{at}Z" for at in rentals(2000)["at"]]), target="cnt", time="at", horizon=1)
     assert not {"--zone", "--horizon"} & set(asked(zoned))
+
+
+def test_a_column_with_a_name_that_a_model_file_keeps_is_refused_unless_it_is_the_target():
+    table = customers()
+    table["label"] = table.pop("left")
+    assert seen(table, target="label").task.kind == "binary"
+    with pytest.raises(Refusal, match="the column label has a name that a model file keeps for itself"):
+        seen(table, target="plan")
 
 
 def test_a_column_without_a_name_is_told():

@@ -1,6 +1,7 @@
 """A project as files: the generic ones are the machinery's, byte for byte; its own follow the answers."""
 
 import ast
+import difflib
 import json
 import re
 import subprocess
@@ -11,6 +12,8 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+from dvc.utils.hydra import apply_overrides
+from dvc.utils.serialize import modify_yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from ruamel.yaml import YAML
@@ -26,6 +29,12 @@ from recommit.template.stages import stages_of
 ROOT = Path(__file__).parents[3]
 TIMED = Answers("bike-hire", "hire.csv", "row", time="asked_at", known="known_at", by="month", as_of="2013-09-01")
 TIMELESS = Answers("penguins", "penguins.csv", "row", outcomes=("female", "male"))
+KINDS = {
+    "time, number": replace(TIMED, task="number", zone="America/New_York", horizon=2.5),
+    "time, rows": replace(TIMED, by=500),
+    "groups, classes": replace(TIMELESS, task="classes", classes=("a", "b", "c"), group="the island", by="group"),
+    "hash, binary": TIMELESS,
+}
 
 
 @pytest.fixture(scope="module", params=[TIMED, TIMELESS], ids=["a time", "no time"])
@@ -86,9 +95,29 @@ def test_the_parameters_are_those_of_this_repository(files: dict[str, bytes], tm
     assert [*theirs["leave_out"]] == [stage for stage in MAY_BE if f"\n  {stage}:\n" in pipeline]
 
 
+@pytest.mark.parametrize("kind", ["this repository", *KINDS])
+def test_dvc_writes_only_the_lines_of_params_yaml_that_differ(kind: str, tmp_path: Path) -> None:
+    """`dvc exp run -S` and `dvc exp apply` write the whole file: comments and the form of every line must stay."""
+    content = render(KINDS[kind])["params.yaml"] if kind in KINDS else (ROOT / "params.yaml").read_bytes()
+    file = tmp_path / "params.yaml"
+    file.write_bytes(content)
+    with modify_yaml(file):
+        pass
+    assert file.read_text() == content.decode()
+    apply_overrides(file, ["models.boosting.max_iter=7", "split.folds=9"])
+    written = list(difflib.ndiff(content.decode().splitlines(), file.read_text().splitlines()))
+    assert [line.split()[:3] for line in written if line.startswith("+")] == [
+        ["+", "folds:", "9"],
+        ["+", "max_iter:", "7"],
+    ]
+    assert len([line for line in written if line.startswith("-")]) == 2
+
+
 def test_every_parameter_of_a_new_project_says_why(files: dict[str, bytes]) -> None:
     lines = files["params.yaml"].decode().splitlines()
-    assert [line for line in lines if line and "#" not in line and not line.endswith((":", "}"))] == []
+    items_and_switches = re.compile(r" *- |  \w+: false$")
+    bare = [line for line in lines if line and "#" not in line and not line.endswith((":", "}"))]
+    assert [line for line in bare if not items_and_switches.match(line)] == []
 
 
 def test_the_targets_of_make_are_this_repositorys_but_for_those_that_make_the_machinery(

@@ -9,10 +9,12 @@ import pandas as pd
 from recommit.evidence.numbers import Interval
 from recommit.evidence.stages import Leak
 from recommit.learning.leakage.bounds import Bounds
+from recommit.learning.leakage.leak import columns_of
 from recommit.learning.leakage.shuffled import Saving, alone, strong_against_shuffled, stronger_lately
 from recommit.learning.leakage.spans import within
 from recommit.learning.leakage.target import strongest, target_in_columns
 from recommit.learning.leakage.telling import telling_values
+from recommit.learning.split import LEAST
 from recommit.learning.splits import Split, Splitter, sample
 from recommit.task import Task
 
@@ -35,13 +37,46 @@ class Question:
 
 
 def questions(task: Task, rows: pd.DataFrame, splitter: Splitter, target: str, most: int, seed: int) -> list[Question]:
-    """Return each of `Task.questions` about the training `rows`; at most so many of them are drawn."""
+    """Return each of `Task.questions` about the training `rows`; at most so many of them are drawn.
+
+    Of a number, a fold may have one answer alone: see `_ways`.
+    """
     found = []
-    for words, asked in task.questions(rows[target]).items():
-        table = rows.assign(**{target: asked})
+    for question, asked in task.questions(rows[target]).items():
+        ways = [(question, pd.Series(asked, index=rows.index)), *_ways(task, rows, splitter, target)]
+        told = [(words, rows.assign(**{target: answers})) for words, answers in ways]
+        words, table = next((one for one in told if _telling(_folds(one[1], splitter, target), target)), told[0])
+        folds = _telling(_folds(table, splitter, target), target)
         some = sample(table, most, seed)
-        found.append(Question(words, table, some, tuple(fold.only(some.index) for fold in splitter.folds(table))))
+        found.append(Question(words, table, some, tuple(fold.only(some.index) for fold in folds)))
     return found
+
+
+def _ways(task: Task, rows: pd.DataFrame, splitter: Splitter, target: str) -> list[tuple[str, pd.Series]]:
+    """Return other questions of a number, with their answers; none of classes.
+
+    A number that goes up from period to period is above its median in the last ones alone; one with a limit that most
+    rows reach is above its median nowhere.
+    """
+    if not pd.api.types.is_float_dtype(rows[target]):
+        return []
+    return [
+        ("above the median of its period", _by_period(task, rows[target], splitter.folds(rows))),
+        ("below its highest value", rows[target] < rows[target].max()),
+    ]
+
+
+def _by_period(task: Task, truth: pd.Series, folds: Sequence[Split]) -> pd.Series:
+    """Return the answers to the task's only question of the rows of each fold, and of all others, apart."""
+    period = pd.Series(0, index=truth.index)
+    for place, fold in enumerate(folds, 1):
+        period[fold.test.index] = place
+    answers = [
+        pd.Series(asked, index=part.index)
+        for _, part in truth.groupby(period)
+        for asked in task.questions(part).values()
+    ]
+    return pd.concat(answers).reindex(truth.index)
 
 
 def leaks_of(
@@ -99,14 +134,19 @@ def leaks_in_columns(
 ) -> list[Leak]:
     """Return the leaks in columns of the training `rows`, proofs and questions: see `Leak`.
 
-    `rows` has the columns, those of the splitter, and the target (true or false). It looks at the folds: each by what
-    its training rows say, and, where folds follow each other in time, within itself and within the period before the
-    first. Each column is named by one look. Raises ValueError as `Splitter.folds` and for a target that is not true or
-    false.
+    `rows` has the columns, those of the splitter, and the target (true or false). It looks at the folds in which both
+    answers are: each by what its training rows say, and, where folds follow each other in time, within itself and
+    within the period before the first. Each column is named by one look. Raises ValueError as `Splitter.folds`, for a
+    target that is not true or false, and where no fold has both answers.
     """
-    folds = splitter.folds(rows)
+    whole = _folds(rows, splitter, target)
+    folds = _telling(whole, target)
+    if not folds:
+        raise ValueError(
+            f"no fold has {LEAST} rows of each answer to a question of {target}: take longer or fewer folds"
+        )
     sampled = [fold.only(sample(rows, bounds.rows, seed).index) for fold in folds]
-    apart = _apart(rows, folds, splitter, bounds.rows, seed) if splitter.ordered else []
+    apart = _apart(rows, whole, splitter, bounds.rows, seed) if splitter.ordered else []
     last = folds[-1].only(sample(rows, _COUNTED * bounds.rows, seed).index)
     # The last period's own split shows what begins in that period; it may be empty if the period is short.
     alone = [split for split in apart[-1:] if len(split.train) and len(split.test)]
@@ -118,8 +158,26 @@ def leaks_in_columns(
     return found
 
 
+def _folds(rows: pd.DataFrame, splitter: Splitter, target: str) -> list[Split]:
+    """Return all folds, with the target as true or false; in one of them it may have one answer alone."""
+    if rows[target].isna().any() or not rows[target].isin([False, True]).all():
+        raise ValueError(f"target {target} must be true or false in every row")
+    folds = splitter.folds(rows.astype({target: "float64"}))  # of a number, a fold need not have every value
+    types = {target: "bool"}
+    return [replace(fold, train=fold.train.astype(types), test=fold.test.astype(types)) for fold in folds]
+
+
+def _telling(folds: Sequence[Split], target: str) -> list[Split]:
+    """Return the folds that have both answers to learn from and to judge on."""
+    return [fold for fold in folds if min(map(_rarer, (fold.train[target], fold.test[target]))) >= LEAST]
+
+
+def _rarer(answers: pd.Series) -> int:
+    return min(int(answers.sum()), int((~answers).sum()))
+
+
 def _left(columns: Sequence[str], found: Sequence[Leak]) -> list[str]:
-    named = {column for leak in found for column in leak.where.split(", ")}
+    named = {column for leak in found for column in columns_of(leak)}
     return [column for column in columns if column not in named]
 
 

@@ -1,5 +1,6 @@
 """Leaks for reading: how their columns are named, and how they are laid out."""
 
+import csv
 from collections.abc import Sequence
 
 import pandas as pd
@@ -9,8 +10,14 @@ from recommit.evidence.stages import Leak
 
 
 def named(columns: Sequence[str]) -> str:
-    """Return the name of a set of columns in `where`: sorted, so that one set has one name."""
-    return ", ".join(sorted(columns))
+    """Return the name of a set of columns in `where`: sorted, so that one set has one name, quoted as in a CSV file."""
+    quoted = {name: '"' + name.replace('"', '""') + '"' for name in columns if {*name} & {*',"'} or name[:1] == " "}
+    return ", ".join(quoted.get(name, name) for name in sorted(columns))
+
+
+def columns_of(leak: Leak) -> set[str]:
+    """Return the columns of a leak whose `where` is of `named`."""
+    return set(next(csv.reader([leak.where], skipinitialspace=True)))
 
 
 def as_table(leaks: Sequence[Leak]) -> pd.DataFrame:

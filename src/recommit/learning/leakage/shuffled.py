@@ -113,7 +113,7 @@ def _risen(quick: "_Quick", before: Sequence["_Quick"], bound: float) -> Saving 
 def _said(one: Saving) -> str:
     return (
         f"they save {one.share.value:.1%} ({one.share.level:.0%} interval {one.share.low:.1%} to {one.share.high:.1%}) "
-        "of the log loss of a quick model to which they are given shuffled within days"
+        "of the log loss of a quick model to which they are given shuffled within blocks, such as days or groups"
     )
 
 

@@ -20,7 +20,7 @@ from recommit.learning.intervals import Blocks, Estimate, Interval, blocks
 from recommit.learning.leakage import linear
 from recommit.learning.leakage.bounds import Bounds
 from recommit.learning.leakage.cells import COARSE, Cells, auc, auc_of_counts, cells, counts, missing, product, rates
-from recommit.learning.leakage.leak import named
+from recommit.learning.leakage.leak import columns_of, named
 from recommit.learning.splits import Split
 
 PAIRED = 80
@@ -43,14 +43,15 @@ def target_in_columns(splits: Sequence[Split], columns: Sequence[str], target: s
     that tell most alone. Raises ValueError for a target that is missing somewhere or has another value.
     """
     folds = [_Fold.of(split, target) for split in splits]
-    found = []
+    alone: dict[str, Leak] = {}
     areas = {}
     for column in columns:
         own = [fold.auc(fold.cut(column, cells)) for fold in folds]
         areas[column] = float(np.nanmax([0.5, *own]))
-        leak = _alone(folds, column, own, bounds)
-        found += [leak] if leak else []
-    left = [column for column in columns if column not in {leak.where for leak in found}]
+        if leak := _alone(folds, column, own, bounds):
+            alone[column] = leak
+    found = list(alone.values())
+    left = [column for column in columns if column not in alone]
     pairs = _pairs(folds, sorted(left, key=lambda column: -areas[column])[:PAIRED], bounds)
     for pair, area in pairs.items():
         how = f"together they give the target with an AUC of {area:.4f} on later rows"
@@ -198,18 +199,18 @@ def _proved_together(
     """Return `found`, with a proof in place of each question about columns that are the target with others."""
     told = [leak for leak in found if leak.certainty == "proof"]
     asked = [leak for leak in found if leak.certainty == "question"]
-    left = [column for column in columns if not any(column in _columns(leak) for leak in told)]
+    left = [column for column in columns if not any(column in columns_of(leak) for leak in told)]
     for fold in folds:
         while asked and (proof := _with_others(fold, left, asked, bounds)):
             told.append(proof)
-            asked = [leak for leak in asked if not _columns(leak) & _columns(proof)]
-            left = [column for column in left if column not in _columns(proof)]
+            asked = [leak for leak in asked if not columns_of(leak) & columns_of(proof)]
+            left = [column for column in left if column not in columns_of(proof)]
     return told + asked
 
 
 def _with_others(fold: _Fold, columns: Sequence[str], asked: Sequence[Leak], bounds: Bounds) -> Leak | None:
     """Return a proof of the fewest columns, one of them in a question, that together are the target in this fold."""
-    strong = set[str]().union(*map(_columns, asked))
+    strong = set[str]().union(*map(columns_of, asked))
     order = linear.ranked(fold.split, columns, fold.earlier)
     sets: list[tuple[str, ...]] = [(one, other) for one in sorted(strong) for other in order if other != one]
     sets += [tuple(order[:number]) for number in range(3, min(_SUMMANDS, len(order)) + 1)]
@@ -218,10 +219,6 @@ def _with_others(fold: _Fold, columns: Sequence[str], asked: Sequence[Leak], bou
             how = f"together they remove {spared:.2%} of the errors of always guessing the commoner outcome"
             return Leak.of("target_in_columns", named(names), f"{how} on later rows, bound {bounds.exact:.0%}")
     return None
-
-
-def _columns(leak: Leak) -> set[str]:
-    return set(leak.where.split(", "))
 
 
 def _pooled(folds: Sequence[_Fold], column: str, drawn: Blocks, later: np.ndarray) -> Estimate:
