@@ -1,0 +1,1 @@
+"""Serves a checked model behind HTTP."""
