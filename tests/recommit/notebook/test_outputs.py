@@ -3,18 +3,22 @@
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import nbformat
+import papermill
 import pytest
 
+from recommit.notebook.engine import CellFailed
 from recommit.notebook.outputs import Kept, Outputs
+from recommit.project.pipeline import stages
 from tests.recommit.notebook.conftest import PARAMETERS, WORK, TinyProject
 
-FLUSHED = "for number in range(200_000):\n    print(number, flush=True)"
+FLUSHED = "for number in range({lines}):\n    print(number, flush=True)"
 LOGGED = "import logging\nfor number in range(5_000):\n    logging.warning(number)"
 SHOWN = "for number in range(3_000):\n    display(number)"
 FROM_WORKERS = """\
@@ -68,8 +72,9 @@ def text(output: Any) -> str:
     return "".join(output["text"])
 
 
-def test_a_busy_machine_loses_no_line_and_gives_the_same_bytes(tiny: TinyProject) -> None:
-    tiny.notebook(WORK, FLUSHED, LOGGED, SHOWN)
+@pytest.mark.parametrize("lines", [5_000, pytest.param(200_000, marks=pytest.mark.all)])
+def test_a_busy_machine_loses_no_line_and_gives_the_same_bytes(tiny: TinyProject, lines: int) -> None:
+    tiny.notebook(WORK, FLUSHED.format(lines=lines), LOGGED, SHOWN)
     found = []
     for _ in range(2):
         with busy_cores():
@@ -78,7 +83,7 @@ def test_a_busy_machine_loses_no_line_and_gives_the_same_bytes(tiny: TinyProject
         found.append(tiny.read("reports/tree.ipynb"))
     assert found[0] == found[1]
     (flushed,), (logged,), shown = cells(tiny)
-    assert text(flushed) == "".join(f"{number}\n" for number in range(200_000))
+    assert text(flushed) == "".join(f"{number}\n" for number in range(lines))
     assert text(logged) == "".join(f"WARNING:root:{number}\n" for number in range(5_000))
     assert [output["data"]["text/plain"] for output in shown] == [[str(number)] for number in range(3_000)]
 
@@ -116,12 +121,44 @@ def test_what_was_printed_before_the_kernel_died_is_in_the_partial_notebook(tiny
     assert [text(output) for output in cells(tiny, "reports/failed/fit@tree.ipynb")[0]] == ["by python\nby c\n"]
 
 
+LATE = """\
+import time
+from threading import Thread
+def write():
+    while not Path("last_cell_has_ended").exists():
+        time.sleep(0.01)
+    print("late", flush=True)
+    Path("has_written").touch()
+Thread(target=write, daemon=True).start()
+"""
+
+
 def test_a_thread_that_writes_when_all_cells_have_ended_fails_the_last(tiny: TinyProject) -> None:
-    write = "def write():\n    while True:\n        print('late', flush=True)"
-    tiny.notebook(WORK, f"from threading import Thread\n{write}\nThread(target=write, daemon=True).start()")
-    result = tiny.run()
-    assert result.returncode == 1
-    assert "cell 4 of 4: a thread wrote when the last cell had ended" in result.stderr
+    tiny.notebook(WORK, LATE)
+    path = tiny.folder / "notebooks" / "fit.ipynb"
+    stage = next(stage for stage in stages(tiny.folder) if stage.name == "fit@tree")
+
+    def cell_done(cell: int, cells: int, seconds: float) -> None:
+        """Lets the thread write after the last cell, while the kernel still runs."""
+        if cell == cells:
+            (tiny.folder / "last_cell_has_ended").touch()
+            deadline = time.monotonic() + 300
+            while not (tiny.folder / "has_written").exists():
+                assert time.monotonic() < deadline, "the thread did not write"
+                time.sleep(0.01)
+
+    with pytest.raises(CellFailed, match="cell 4 of 4: a thread wrote when the last cell had ended"):
+        papermill.execute_notebook(
+            str(path),
+            None,
+            engine_name="recommit",
+            kernel_name="recommit",
+            language="python",
+            progress_bar=False,
+            stage=stage,
+            values={"seed": 7, "model": "tree"},
+            cell_done=cell_done,
+        )
 
 
 @pytest.mark.parametrize(
