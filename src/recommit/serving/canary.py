@@ -1,14 +1,14 @@
 """A second model that answers a share of requests, until it is seen to be worse."""
 
-import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recommit.artifact.answers import ClassesAnswers
+from recommit.serving.again import again_and_again
 from recommit.serving.board import Key, Numbers
 from recommit.serving.judge import REASONS, Bounds, Group, verdict
 from recommit.serving.matrix import Scored
@@ -111,18 +111,9 @@ class Canary:
         self._operation.lines.write(event, version=self.served.predictor.scorer.version, why=why)
         self.served.leave()
 
-    @asynccontextmanager
-    async def watching(self) -> AsyncIterator[None]:
+    def watching(self) -> AbstractAsyncContextManager[None]:
         """Look once a second, until this is left."""
-
-        async def look_on() -> None:
-            while True:
-                self.look()
-                await asyncio.sleep(LOOK_SECONDS)
-
-        looks = asyncio.create_task(look_on())
-        yield
-        looks.cancel()
+        return again_and_again(self.look, LOOK_SECONDS)
 
 
 def _group(counted: Mapping[Key, Numbers], of: str) -> Group:

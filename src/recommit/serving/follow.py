@@ -1,11 +1,11 @@
 """Follows a file of events while the server runs."""
 
-import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 
+from recommit.serving.again import again_and_again
 from recommit.serving.known import Known
 from recommit.serving.refused import Refused
 
@@ -20,11 +20,16 @@ _log = logging.getLogger("recommit.serving")
 async def following(known: Known, file: Path) -> AsyncIterator[None]:
     """Takes the lines of a file as events meanwhile; lines that are there before are known at once."""
     await _catch_up(known, file)
-    task = asyncio.create_task(_follow(known, file))
-    yield
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
+    seen: tuple[int, int] | None = None
+
+    async def follow() -> None:
+        nonlocal seen
+        now = _size(file)
+        if now != seen and await _catch_up(known, file):
+            seen = now
+
+    async with again_and_again(follow, SECONDS):
+        yield
 
 
 async def _catch_up(known: Known, file: Path) -> bool:
@@ -37,15 +42,6 @@ async def _catch_up(known: Known, file: Path) -> bool:
             _log.error("--follow: %s", type(error).__name__)
         return False
     return True
-
-
-async def _follow(known: Known, file: Path) -> None:
-    seen: tuple[int, int] | None = None
-    while True:
-        now = _size(file)
-        if now != seen and await _catch_up(known, file):
-            seen = now
-        await asyncio.sleep(SECONDS)
 
 
 def _size(file: Path) -> tuple[int, int] | None:

@@ -1,12 +1,11 @@
 """How one process of the server is doing: from its begin to its end, whether it is ready, what it counts and logs."""
 
-import asyncio
 import signal
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -16,6 +15,7 @@ from starlette.exceptions import HTTPException
 
 from recommit import Refusal
 from recommit.artifact.answers import finite
+from recommit.serving.again import again_and_again
 from recommit.serving.canary import Canary
 from recommit.serving.ledger import Ledger
 from recommit.serving.limits import Receive
@@ -69,7 +69,7 @@ class Operation:
         self.ready = False
         self.canary: Canary | None = None
         self._unlogged = False  # not ready for the log alone
-        self.during: list[AbstractAsyncContextManager[None]] = [self._looking()]
+        self.during: list[AbstractAsyncContextManager[None]] = [again_and_again(self.look, _LOOK_SECONDS)]
         self.meters = Meters(routes, watched.bounds or prediction_bounds(predictor), watched.board)
         self.log = Log(watched.log, failed=self._not_kept) if watched.log else None
         self._told_at = -_LOOK_SECONDS
@@ -112,17 +112,6 @@ class Operation:
             await receive()
         self.end()
         await send({"type": "lifespan.shutdown.complete"})
-
-    @asynccontextmanager
-    async def _looking(self) -> AsyncIterator[None]:
-        async def look_on() -> None:
-            while True:
-                self.look()
-                await asyncio.sleep(_LOOK_SECONDS)
-
-        looks = asyncio.create_task(look_on())
-        yield
-        looks.cancel()
 
     def _then(self, handler: Any) -> Callable[[int, Any], None]:
         def drain(number: int, frame: Any) -> None:

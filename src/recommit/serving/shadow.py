@@ -2,10 +2,11 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any
 
+from recommit.serving.again import again_and_again
 from recommit.serving.metrics import SHADOWED
 from recommit.serving.refused import request_id
 
@@ -60,17 +61,9 @@ class Shadow:
     def _count(self, outcome: str) -> None:
         self._board.numbers[self._board.place("recommit_shadow_total", outcome)] += 1
 
-    @asynccontextmanager
-    async def asking(self) -> AsyncIterator[None]:
+    def asking(self) -> AbstractAsyncContextManager[None]:
         """Ask what waits, until this is left; what waits then is dropped."""
-
-        async def ask_on() -> None:
-            while True:
-                await self.next()
-
-        asks = asyncio.create_task(ask_on())
-        yield
-        asks.cancel()
+        return again_and_again(self.next)
 
 
 def _received(body: bytes) -> Callable[[], Any]:

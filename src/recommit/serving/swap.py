@@ -6,7 +6,7 @@ import re
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,6 +17,7 @@ from recommit.project.git import common
 from recommit.registry.entry import File
 from recommit.registry.files import MODEL, collected, places
 from recommit.registry.resolve import held
+from recommit.serving.again import again_and_again
 from recommit.serving.app import Routes, served
 from recommit.serving.example import example_row
 from recommit.serving.guard import Guard
@@ -132,20 +133,9 @@ class Swap:
         return await asyncio.get_running_loop().run_in_executor(executor or self._thread, work)
 
 
-@asynccontextmanager
-async def swapping(swap: Swap) -> AsyncIterator[None]:
+def swapping(swap: Swap) -> AbstractAsyncContextManager[None]:
     """Looks once a second, until it is left."""
-
-    async def look_on() -> None:
-        while True:
-            await swap.look()
-            await asyncio.sleep(LOOK_SECONDS)
-
-    looks = asyncio.create_task(look_on())
-    yield
-    looks.cancel()
-    with suppress(asyncio.CancelledError):
-        await looks
+    return again_and_again(swap.look, LOOK_SECONDS)
 
 
 @asynccontextmanager
