@@ -24,7 +24,7 @@ from recommit.schema import broken_rows, outside_drafts
 
 @dataclass(frozen=True)
 class Done:
-    """A part that was scored: its predictions, in order, and the rows that were rejected.
+    """A part that was scored: its predictions (or features alone), in order, and the rows that were rejected.
 
     `outside` says of columns in how many scored rows the value is outside of what is declared as a draft.
     """
@@ -40,7 +40,8 @@ class Job:
 
     `rows` is "features" for a table with the model's inputs, and "asked" for one whose features are computed from the
     tables in `history`. `read` maps each column that is read to its kind; `kept` are written beside the prediction.
-    `numbered` is the key where the table has none and rows are numbered, from 1; else empty.
+    `numbered` is the key where the table has none and rows are numbered, from 1; else empty. With `features_only`, the
+    features are written and no model is asked.
     """
 
     problem: Problem
@@ -50,6 +51,7 @@ class Job:
     kept: tuple[str, ...]
     history: Path | None
     numbered: str = ""
+    features_only: bool = False
 
     @property
     def columns(self) -> list[str]:
@@ -87,6 +89,8 @@ class Job:
             frame, unanswerable = self._with_features(frame)
             faults += unanswerable
             frame = _without(unanswerable, frame)
+        if self.features_only:
+            return Done(self._features(frame), _rejects(faults, batch, self.problem.key), outside)
         try:
             answer = self.scorer.answer(frame)
         except ValueError as error:
@@ -109,6 +113,11 @@ class Job:
             columns[name], wrong = as_kind(batch.table[name], name, kind, self.problem.form)
             faults += wrong
         return pd.DataFrame(columns, copy=False), faults
+
+    def _features(self, frame: pd.DataFrame) -> pa.Table:
+        """Returns what names each row, its prediction instant, and every feature."""
+        names = dict.fromkeys((*self.kept, *self.problem.catalogue.all))
+        return pa.table({name: _written(frame[name]) for name in names})
 
     def _unknown(self, frame: pd.DataFrame) -> Iterator[Fault]:
         """Yields the rows with a text that the model does not know; the schema may allow more texts than the model."""
@@ -175,11 +184,19 @@ def _read(declared: tuple[Table, ...], folder: Path, changed: tuple[int, ...]) -
     return read_history(declared, folder)
 
 
-def plan(problem: Problem, scorer: Scorer, source: Source, history: Path | None, features: bool = False) -> Job:
+def plan(
+    problem: Problem,
+    scorer: Scorer,
+    source: Source,
+    history: Path | None,
+    features: bool = False,
+    features_only: bool = False,
+) -> Job:
     """Returns how a table is to be scored. Its columns tell: the model's inputs, or else those of rows asked.
 
     Where people write rows in a form of their own, columns may be called like the features that are computed from
-    them: then a table that has both is of rows, unless it is said to hold `features`.
+    them: then a table that has both is of rows, unless it is said to hold `features`. With `features_only` it must be
+    of rows, and their features are written in place of predictions.
 
     Raises `Refusal` when it has neither, and names what is missing; when a column is of the wrong type; when the model
     is of another problem.
@@ -190,7 +207,9 @@ def plan(problem: Problem, scorer: Scorer, source: Source, history: Path | None,
     inputs: dict[str, Kind] = {name: "number" if kind == "number" else "text" for name, kind in scorer.columns.items()}
     absent = [name for name in inputs if name not in there]
     unasked = [name for name in problem.asked if name not in (*there, numbered)]
-    asked = bool(absent) or (form is not None and not unasked and not features)
+    if features_only and unasked:
+        raise Refusal(f"{source.path} is no plan, whose features are computed: it lacks {_some(unasked)}")
+    asked = features_only or bool(absent) or (form is not None and not unasked and not features)
     if absent and unasked:
         raise Refusal(
             f"{source.path} is neither a plan, whose features are computed (it lacks {_some(unasked)}), "
@@ -205,6 +224,8 @@ def plan(problem: Problem, scorer: Scorer, source: Source, history: Path | None,
     read = {name: kind for name, kind in problem.kept.items() if name in kept and name not in computed}
     read |= problem.asked if asked else inputs
     refuse_types(source.schema, read, str(source.path), form)
+    if features_only:
+        return Job(problem, scorer, "asked", read, kept, history, numbered, features_only=True)
     if clash := [name for name in scorer.written(np.empty((0, *scorer.task.shape))) if name in kept]:
         raise Refusal(f"{source.path} has a column {clash[0]}, as predictions have one: call it otherwise")
     return Job(problem, scorer, "asked" if asked else "features", read, kept, history, numbered)

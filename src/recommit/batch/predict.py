@@ -26,7 +26,8 @@ class Request:
 
     Without `workers`, there are as many processes as CPUs; fewer when there are fewer parts. `strict` writes nothing
     when any row cannot be scored. Where the input `may_be_empty`, no rows give a table of no predictions. `features`:
-    it holds the model's inputs, even if it has the columns of rows too.
+    it holds the model's inputs, even if it has the columns of rows too. `features_only` writes the features of rows in
+    place of predictions.
     """
 
     input: Path
@@ -35,6 +36,7 @@ class Request:
     strict: bool = False
     may_be_empty: bool = False
     features: bool = False
+    features_only: bool = False
     engine: Literal["local", "dask"] = "local"
     workers: int | None = None
     scheduler: str | None = None
@@ -67,7 +69,8 @@ def predict(problem: Problem, scorer: Scorer, request: Request, say: Callable[[s
         raise Refusal(f"{request.output} is both input and output: name another output")
     if to.rejects.exists() and to.rejects.samefile(request.input):
         raise Refusal(f"{request.input} is where rejected rows go: name another output")
-    job = plan(problem, scorer, source, request.history and request.history.absolute(), request.features)
+    history = request.history and request.history.absolute()
+    job = plan(problem, scorer, source, history, request.features, request.features_only)
     say(_told(job, source))
     outside: Counter[str] = Counter()
     with to as sink, closing(_run(job, source, request)) as parts:
@@ -98,7 +101,13 @@ def _told(job: Job, source: Source) -> str:
     origin = job.history if job.problem.history else "its own columns"
     what = inputs if job.rows == "features" else f"it is a plan: features are computed from {origin}"
     what += f"; its rows are numbered, from 1, as {job.numbered}" if job.numbered else ""
+    if job.features_only:
+        return f"{source.path}{source.note}: {what}, {_ahead(job)}; no model is asked"
     return f"{source.path}{source.note}: {what}; model {job.scorer.name} {job.scorer.version}, from {job.scorer.folder}"
+
+
+def _ahead(job: Job) -> str:
+    return f"as known {job.scorer.horizon_hours:g} hours before" if job.problem.instant else "as they come"
 
 
 def _counted(parts: Iterator[Done], source: Source, say: Callable[[str], None]) -> Iterator[Done]:

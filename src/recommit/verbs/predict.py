@@ -14,6 +14,7 @@ import click
 @click.option("--output", metavar="TABLE", required=True, type=click.Path(path_type=Path), help="Where predictions go.")
 @click.option("--model", metavar="MODEL", help="NAME@STAGE, NAME@VERSION, VERSION or a folder; else the champion.")
 @click.option("--history", metavar="FOLDER", type=click.Path(path_type=Path), help="What features are computed from.")
+@click.option("--features-only", is_flag=True, help="Write the features of a plan's rows, and no prediction.")
 @click.option("--strict", is_flag=True, help="Write nothing when any row cannot be scored.")
 @click.option("--workers", metavar="N", type=click.IntRange(min=1), help="Processes; as many as CPUs if not said.")
 @click.option("--engine", type=click.Choice(["local", "dask"]), default="local", help="What runs them.")
@@ -28,6 +29,7 @@ def command(
     output: Path,
     model: str | None,
     history: Path | None,
+    features_only: bool,
     strict: bool,
     workers: int | None,
     engine: Literal["local", "dask"],
@@ -44,6 +46,9 @@ def command(
     A value outside of a range that is declared as a draft is told. A row that breaks the schema goes to
     OUTPUT.rejects.csv with its number and the reasons. The output appears whole or not at all; interrupted, it starts
     anew. It is the same to the last bit whatever the engine and the workers.
+
+    With --features-only, a plan's rows get the values that the model would be given, each as it was known at the row's
+    own prediction instant.
 
     With --scheduler, that address is trusted: Dask sends code both ways. Its workers see the same files under the same
     paths, and run this commit's code; one that would give other bits is refused.
@@ -69,6 +74,7 @@ def command(
         input=table,
         output=output,
         history=history or folder / "data/raw",
+        features_only=features_only,
         strict=strict,
         engine=engine,
         workers=workers,
@@ -85,7 +91,8 @@ def command(
         click.echo(json.dumps(counts | {"output": str(output), "rejects": rejects}))
     else:
         left_out = f"; {summary.rejected:,} rows could not be scored: see {summary.rejects}" if summary.rejects else ""
-        click.echo(f"{summary.predicted:,} predictions in {output}{left_out}")
+        what = "rows with their features" if features_only else "predictions"
+        click.echo(f"{summary.predicted:,} {what} in {output}{left_out}")
         for name, rows in summary.outside.items():
             click.echo(f"{name}: in {rows:,} rows a value that the rows of the draft in columns.py did not have")
     if not summary.predicted:
