@@ -80,7 +80,8 @@ def main(rounds: int, plain: Path | None, mlflow: Path | None, soak: float) -> N
     and serve_plain.py. All servers are up at once and asked in turn, in short rounds, so that a busy machine is unfair
     to none; medians are told. Then one to three times as many requests come as were answered, which wait for nobody;
     with --soak the memory is watched. With both environments and a soak of 10 minutes it writes
-    benchmarks/results/serve.json.
+    benchmarks/results/serve.json; with such a soak alone it writes that part of the file anew, which does not depend on
+    how busy the machine is.
 
     \b
     The environments of the others, of the versions in locks/dev.txt where they allow it:
@@ -98,9 +99,12 @@ def main(rounds: int, plain: Path | None, mlflow: Path | None, soak: float) -> N
     with tempfile.TemporaryDirectory(prefix="recommit-benchmark-") as folder:
         results = measure(Path(folder), rounds, {"fastapi": plain, "mlflow": mlflow}, soak)
     click.echo(table(results))
-    if rounds == ROUNDS and plain and mlflow and soak >= 10:
-        RESULTS.write_text(json.dumps(results, indent=1) + "\n")
-        click.echo(f"written to {RESULTS.relative_to(ROOT)}")
+    if soak < 10:
+        return
+    if not (rounds == ROUNDS and plain and mlflow):
+        results = json.loads(RESULTS.read_text()) | {"soak": results["soak"]}
+    RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+    click.echo(f"written to {RESULTS.relative_to(ROOT)}")
 
 
 def measure(folder: Path, rounds: int, environments: Mapping[str, Path | None], soak: float) -> dict[str, Any]:
@@ -360,6 +364,11 @@ def ratios(runs: Mapping[str, Sequence[float]]) -> dict[str, float]:
     }
 
 
+def own(process: psutil.Process) -> float:
+    """Megabytes that a server's largest process shares with no other: others come and go, and change its share."""
+    return round(max(one.memory_full_info().uss for one in tree(process.pid)) / 1e6, 1)
+
+
 def pss(process: psutil.Process) -> float:
     """Megabytes of the largest process of a server, with its share of what it has in common with others."""
     found = []
@@ -383,12 +392,12 @@ def overload(server: Started, path: str, bodies: Sequence[bytes], token: str, pe
 
 
 def endured(server: Started, folder: Path, paths: Mapping[str, str], token: str, minutes: float) -> dict[str, float]:
-    """The slope of the memory while requests of both kinds come in turn; the log's full files are taken away."""
+    """The slope of its own memory while requests of both kinds come in turn; full files of the log are taken away."""
     end, seen, requests = time.monotonic() + minutes * 60, [], 0.0
     while time.monotonic() < end:
         for name, path in paths.items():
             requests += wrk(server, path, folder / name, token, seconds=5.0)["per_second"] * 5
-            seen.append((time.monotonic(), pss(server.process)))
+            seen.append((time.monotonic(), own(server.process)))
         for old in sorted((folder / "log").glob("*.jsonl"), key=lambda path: path.stat().st_mtime)[:-2]:
             old.unlink()
     return {"minutes": minutes, "requests": round(requests), **slope(seen[len(seen) // 5 :])}
