@@ -6,11 +6,11 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from recommit.artifact.calibration import AsItIs, Platt, Temperature
 from recommit.artifact.closed import Closed, Level, Name, Share
-from recommit.artifact.sets import Around, Conformal, Several, check_classes, set_words
+from recommit.artifact.sets import Around, Conformal, Quantile, Several, check_classes, set_words
 
 Columns = dict[str, pa.Array]
 Lists = dict[str, list[Any]]
@@ -24,10 +24,30 @@ class Calibration(Closed):
 
 
 class Sets(Closed):
-    """The level of the sets of outcomes, and the quantile from which they follow: see `recommit.artifact.sets`."""
+    """The level of the sets of outcomes, and the quantile from which they follow: see `recommit.artifact.sets`.
+
+    A list of quantiles has one for each outcome.
+    """
 
     level: Level
-    quantile: Share
+    quantile: Annotated[
+        Annotated[Share, Tag("one")] | Annotated[list[Share], Tag("each")],
+        Discriminator(lambda found: "each" if isinstance(found, list) else "one"),
+    ]
+
+    def of(self, outcomes: Sequence[str]) -> Quantile:
+        """Return the quantile of `outcomes`, or theirs. Raises ValueError where there are not as many as outcomes."""
+        if not isinstance(self.quantile, list):
+            return self.quantile
+        if len(self.quantile) != len(outcomes):
+            raise ValueError(f"conformal.quantile has {len(self.quantile)} numbers for {len(outcomes)} outcomes")
+        return tuple(self.quantile)
+
+
+def sets_of(found: Conformal | Several) -> Sets:
+    """Return what a manifest states of fitted sets."""
+    quantile = found.quantile
+    return Sets(level=found.level, quantile=list(quantile) if isinstance(quantile, tuple) else quantile)
 
 
 class Intervals(Closed):
@@ -69,6 +89,7 @@ class BinaryAnswers(Closed):
         words = set_words(self.outcomes)
         if len(set(words)) < len(words):
             raise ValueError(f"the outcomes {' and '.join(self.outcomes)} give two sets one name: call them otherwise")
+        self.conformal.of(self.outcomes)
         return self
 
     @property
@@ -79,12 +100,13 @@ class BinaryAnswers(Closed):
     @property
     def sets(self) -> Conformal:
         """What turns an answer into a set."""
-        return Conformal(self.conformal.level, self.conformal.quantile)
+        return Conformal(self.conformal.level, self.conformal.of(self.outcomes))
 
     @property
     def edges(self) -> tuple[float, ...]:
         """The answers at which the set changes."""
-        return (1 - self.conformal.quantile, self.conformal.quantile)
+        negative, positive = np.broadcast_to(self.sets.quantile, 2).tolist()
+        return (1 - positive, negative)
 
     def columns(self, answer: np.ndarray) -> Columns:
         """Return what is written of each prediction: its probability, (n,), and its set in words."""
@@ -117,6 +139,7 @@ class ClassesAnswers(Closed):
     @model_validator(mode="after")
     def _has_a_name_for_each(self) -> "ClassesAnswers":
         check_classes(self.classes)
+        self.conformal.of(self.classes)
         return self
 
     @property
@@ -137,12 +160,12 @@ class ClassesAnswers(Closed):
     @property
     def sets(self) -> Several:
         """What turns an answer into a set."""
-        return Several(self.conformal.level, self.conformal.quantile, tuple(self.classes))
+        return Several(self.conformal.level, self.conformal.of(self.classes), tuple(self.classes))
 
     @property
     def edges(self) -> tuple[float, ...]:
-        """The probability at which a class leaves the set."""
-        return (1 - self.conformal.quantile,)
+        """The probabilities at which a class leaves the set."""
+        return tuple(1 - one for one in dict.fromkeys(np.ravel(self.sets.quantile).tolist()))
 
     @property
     def parts(self) -> tuple[str, ...]:

@@ -7,6 +7,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+Quantile = float | tuple[float, ...]
+"""The quantile of all sets, or one for each outcome, in their order."""
+
 
 @dataclass(frozen=True)
 class Conformal:
@@ -14,15 +17,16 @@ class Conformal:
 
     That is the least ambiguous set (Sadinle, Lei and Wasserman 2019). It holds the true outcome with probability
     `level` for rows of the same distribution as those it was fitted on; its coverage of later rows must be measured.
+    Two quantiles are those of the negative and of the positive outcome: the level then holds for each by itself.
     """
 
     level: float
-    quantile: float
+    quantile: Quantile
 
     def sets(self, probability: ArrayLike) -> np.ndarray:
         """Return whether the negative and the positive outcome are in each set, (n, 2) bool, by `probability`, (n,)."""
         chance = np.asarray(probability, dtype="float64")
-        return np.column_stack([chance <= self.quantile, 1 - chance <= self.quantile])
+        return np.column_stack([chance, 1 - chance]) <= np.asarray(self.quantile)
 
     def covered(self, outcome: ArrayLike, probability: ArrayLike) -> np.ndarray:
         """Return whether each set holds the true `outcome`, (n,) of 0 and 1, by `probability`, (n,): (n,) bool."""
@@ -36,15 +40,15 @@ class Conformal:
 
 @dataclass(frozen=True)
 class Several:
-    """One of `classes` is in the set if its probability is at least 1 - `quantile`: see `Conformal`."""
+    """One of `classes` is in the set if its probability is at least 1 - `quantile`, or its own: see `Conformal`."""
 
     level: float
-    quantile: float
+    quantile: Quantile
     classes: tuple[str, ...]
 
     def sets(self, probability: ArrayLike) -> np.ndarray:
         """Return whether each class is in each set, (n, k) bool, by `probability`, (n, k)."""
-        return 1 - np.asarray(probability, dtype="float64") <= self.quantile
+        return 1 - np.asarray(probability, dtype="float64") <= np.asarray(self.quantile)
 
     def covered(self, truth: ArrayLike, probability: ArrayLike) -> np.ndarray:
         """Return whether each set holds the true class, (n,) bool; `truth`, (n,), has names of classes."""

@@ -9,11 +9,11 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.special import logit
 
-from recommit.artifact.answers import BinaryAnswers, Calibration, Sets
+from recommit.artifact.answers import BinaryAnswers, Calibration, sets_of
 from recommit.artifact.calibration import UNCALIBRATED, Platt
 from recommit.artifact.sets import Conformal, as_sets
 from recommit.evidence.scores import BINARY, Score
-from recommit.task.conformal import quantile
+from recommit.task.conformal import quantile, quantiles
 from recommit.task.probabilities import Chances, log_losses, ranking
 from recommit.task.words import Curve, Words
 
@@ -84,10 +84,12 @@ class Binary(Chances):
 
         return fit_platt(truth, answer)
 
-    def conform(self, truth: ArrayLike, answer: ArrayLike, level: float) -> Conformal:
+    def conform(self, truth: ArrayLike, answer: ArrayLike, level: float, by_outcome: bool = False) -> Conformal:
         """Return the least ambiguous sets of outcomes that hold the truth at `level`."""
         came, chance = np.asarray(truth, dtype="int64"), np.asarray(answer, dtype="float64")
-        return Conformal(level, quantile(np.where(came == 1, 1 - chance, chance), level))
+        scores = np.where(came == 1, 1 - chance, chance)
+        found = quantiles(scores, came, self.outcomes, level) if by_outcome else quantile(scores, level)
+        return Conformal(level, found)
 
     def answers(self, calibration: Platt, sets: Conformal, truth: ArrayLike, threshold: float | None) -> BinaryAnswers:
         """Return the outcomes, the line of the calibration, the sets and the threshold."""
@@ -96,7 +98,7 @@ class Binary(Chances):
         return BinaryAnswers(
             outcomes=list(self.outcomes),
             calibration=Calibration(slope=calibration.slope, intercept=calibration.intercept),
-            conformal=Sets(level=sets.level, quantile=sets.quantile),
+            conformal=sets_of(sets),
             threshold=threshold,
         )
 

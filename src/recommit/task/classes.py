@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from recommit.artifact.answers import ClassesAnswers, Sets, Tempered, answers_in, probabilities_of
+from recommit.artifact.answers import ClassesAnswers, Tempered, answers_in, probabilities_of, sets_of
 from recommit.artifact.calibration import SMALLEST, Temperature
 from recommit.artifact.sets import Several, check_classes, codes, from_words
 from recommit.evidence.scores import CLASSES, Score
-from recommit.task.conformal import quantile
+from recommit.task.conformal import quantile, quantiles
 from recommit.task.probabilities import Chances, ranking
 from recommit.task.words import Curve, Words
 
@@ -103,10 +103,12 @@ class Classes(Chances):
 
         return fit_temperature(*self._checked(truth, answer))
 
-    def conform(self, truth: ArrayLike, answer: ArrayLike, level: float) -> Several:
+    def conform(self, truth: ArrayLike, answer: ArrayLike, level: float, by_outcome: bool = False) -> Several:
         """Return the least ambiguous sets of classes that hold the truth at `level` (Sadinle, Lei, Wasserman 2019)."""
         place, chance = self._checked(truth, answer)
-        return Several(level, quantile(1 - chance[np.arange(len(place)), place], level), self.classes)
+        scores = 1 - chance[np.arange(len(place)), place]
+        found = quantiles(scores, place, self.classes, level) if by_outcome else quantile(scores, level)
+        return Several(level, found, self.classes)
 
     def answers(
         self, calibration: Temperature, sets: Several, truth: ArrayLike, threshold: float | None
@@ -115,7 +117,7 @@ class Classes(Chances):
         return ClassesAnswers(
             classes=list(self.classes),
             calibration=Tempered(temperature=calibration.temperature),
-            conformal=Sets(level=sets.level, quantile=sets.quantile),
+            conformal=sets_of(sets),
         )
 
     def written(self, predictions: pd.DataFrame) -> np.ndarray:

@@ -102,8 +102,10 @@ class Number:
         """Return the calibration that changes nothing."""
         return AsItIs()
 
-    def conform(self, truth: ArrayLike, answer: ArrayLike, level: float) -> Around:
+    def conform(self, truth: ArrayLike, answer: ArrayLike, level: float, by_outcome: bool = False) -> Around:
         """Return intervals by split conformal prediction of absolute residuals (Lei et al. 2018)."""
+        if by_outcome:
+            raise ValueError("prediction.by_outcome in params.yaml is for outcomes and classes: a number has neither")
         came, said = _checked(truth, answer)
         return Around(level, quantile(np.abs(said - came), level))
 

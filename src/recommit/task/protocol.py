@@ -41,8 +41,8 @@ class Sets(Protocol):
         ...
 
     @property
-    def quantile(self) -> float:
-        """The number from which all sets follow; a larger one makes larger sets."""
+    def quantile(self) -> float | tuple[float, ...]:
+        """The number from which all sets follow, or one for each outcome; a larger one makes larger sets."""
         ...
 
     def covered(self, truth: ArrayLike, answer: ArrayLike) -> np.ndarray:
@@ -149,10 +149,11 @@ class Task(Protocol):
         """Fit the calibration on answers that did not learn from `truth`."""
         ...
 
-    def conform(self, truth: ArrayLike, answer: ArrayLike, level: float) -> Sets:
+    def conform(self, truth: ArrayLike, answer: ArrayLike, level: float, by_outcome: bool = False) -> Sets:
         """Fit the sets at `level` (0 to 1) on calibrated answers that did not learn from `truth`.
 
-        Raises ValueError for a level outside 0 to 1, or fewer rows than it needs.
+        `by_outcome`: the level is to hold for the rows of each outcome by itself, not only for all. Raises ValueError
+        for a level outside 0 to 1, fewer rows than it needs, or `by_outcome` where there are no outcomes.
         """
         ...
 

@@ -468,6 +468,7 @@ def test_what_is_no_model_is_refused(folder, content, capfd):
         (lambda said: said["task"]["conformal"].update(quantile=0.55), "gives the set"),
         (lambda said: said["task"]["conformal"].update(quantile=0.66), "gives the set"),
         (lambda said: said["task"]["conformal"].update(quantile=0.64), "gives the set"),
+        (lambda said: said["task"]["conformal"].update(quantile=[0.65, 0.55]), "gives the set"),
     ],
 )
 def test_a_manifest_of_something_else_is_refused(folder, change, words):

@@ -60,6 +60,11 @@ def test_what_is_written_is_read_and_is_the_same_bytes_each_time(folder, tmp_pat
             lambda said: said["task"]["conformal"].update(level=0.01),
             "'task.binary.conformal.level' is 0.01: input should be greater",
         ),
+        (
+            lambda said: said["task"]["conformal"].update(quantile=[0.7, 0.8, 0.9]),
+            "conformal.quantile has 3 numbers for 2 outcomes",
+        ),
+        (lambda said: said["task"]["conformal"].update(quantile=[0.7, 1.8]), "'task.binary.conformal.quantile"),
         (lambda said: said["task"]["calibration"].update(slope=1e300), "'task.binary.calibration.slope' is 1e+300"),
         (lambda said: said["task"]["calibration"].update(intercept=-1e300), "calibration.intercept' is -1e+300: input"),
         (

@@ -96,6 +96,14 @@ def test_sets_hold_the_truth_as_often_as_they_say():
     assert 1 <= sets.sizes(its).mean() <= 3
 
 
+def test_sets_by_class_hold_each_class_as_often_as_they_say():
+    truth, chance = _rows()
+    later, its = _rows(seed=3)
+    covered = TASK.conform(truth, chance, 0.9, by_outcome=True).covered(later, its)
+    for name, rows in TASK.groups(later).items():
+        assert covered[rows].mean() == pytest.approx(0.9, abs=0.03), name
+
+
 def test_a_set_in_words_is_read_again():
     sets, chance = Several(0.9, 0.65, NAMES), np.array([[0.4, 0.4, 0.2], [0.9, 0.05, 0.05], [0.34, 0.33, 0.33]])
     assert sets.words(chance) == ["low or mid", "low", "none of them"]

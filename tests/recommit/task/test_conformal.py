@@ -4,7 +4,7 @@ from mapie.classification import SplitConformalClassifier
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from recommit.artifact.sets import Conformal
-from recommit.task import Binary
+from recommit.task import Binary, Number
 
 TASK = Binary(("no", "yes"))
 
@@ -26,6 +26,34 @@ def test_sets_hold_what_comes_as_often_as_they_say(level: float) -> None:
     error = np.std(shares, ddof=1) / np.sqrt(len(shares))
     # The mean coverage of a split conformal set lies between the level and the level + 1 / (n + 1).
     assert level - 2 * error <= np.mean(shares) <= level + 1 / 401 + 2 * error
+
+
+def test_sets_by_outcome_hold_each_as_often_as_they_say() -> None:
+    rng = np.random.default_rng(2)
+    outcome, probability = _draw(rng, 40_000)
+    later, theirs = _draw(rng, 40_000)
+    for by_outcome, holds in ((False, False), (True, True)):
+        covered = TASK.conform(outcome, probability, 0.9, by_outcome).covered(later, theirs)
+        shares = [covered[group].mean() for group in TASK.groups(later).values()]
+        assert all(abs(share - 0.9) < 0.01 for share in shares) == holds, shares
+
+
+@pytest.mark.parametrize("level", [0.8, 0.9])
+def test_sets_by_outcome_have_the_quantiles_of_each_by_itself(level: float) -> None:
+    outcome, probability = _draw(np.random.default_rng(5), 500)
+    sets, (no, yes) = TASK.conform(outcome, probability, level, by_outcome=True), TASK.groups(outcome).values()
+    assert sets.quantile == (
+        TASK.conform(outcome[no], probability[no], level).quantile,
+        TASK.conform(outcome[yes], probability[yes], level).quantile,
+    )
+
+
+def test_an_outcome_with_too_few_rows_for_its_level_is_named() -> None:
+    outcome = np.arange(100) < 5
+    with pytest.raises(ValueError, match=r"yes: 5 rows are too few for sets at level 0\.9"):
+        TASK.conform(outcome, np.full(100, 0.5), 0.9, by_outcome=True)
+    with pytest.raises(ValueError, match=r"prediction\.by_outcome in params\.yaml is for outcomes and classes"):
+        Number("min").conform([1.0, 2.0], [1.0, 2.0], 0.5, by_outcome=True)
 
 
 class _Given(ClassifierMixin, BaseEstimator):
