@@ -149,7 +149,7 @@ def workflow_is_valid(workflow: Path) -> bool:
     return subprocess.run(command, capture_output=True).returncode == 0
 
 
-@pytest.mark.parametrize("name", ["ci", "nightly"])
+@pytest.mark.parametrize("name", ["ci", "nightly", "advance"])
 def test_a_workflow_is_one_that_github_accepts(name: str, tmp_path: Path) -> None:
     workflow = ROOT / f".github/workflows/{name}.yaml"
     assert workflow_is_valid(workflow)

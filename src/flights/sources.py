@@ -204,8 +204,20 @@ def require_span(tables: dict[str, pd.DataFrame], starts: pd.Timestamp, ends: pd
     if not first < starts < ends <= last:
         raise DataError(
             f"the flights cover {first:%Y-%m-%d} to {last:%Y-%m-%d}, and {starts:%Y-%m-%d} to {ends:%Y-%m-%d} is asked "
-            "for: move as_of, which needs flights before its test month and for the whole month after it"
+            "for: move as_of, which needs flights before its test month and for all of that month"
         )
+
+
+def planned_until(tables: dict[str, pd.DataFrame], now: pd.Timestamp, ends: pd.Timestamp) -> pd.Timestamp:
+    """Return `ends` if the flights cover all of `now` to `ends` (tz-aware), else `now`, and print so.
+
+    Of a month whose plan is not whole nothing is predicted: its first rows would look like all of it.
+    """
+    last = tables["flights"]["scheduled_departure"].max()
+    if last >= ends:
+        return ends
+    print(f"The flights end on {last:%Y-%m-%d}, before {ends:%Y-%m-%d}: nothing is predicted from {now:%Y-%m-%d} on.")
+    return now
 
 
 def until(tables: dict[str, pd.DataFrame], instant: pd.Timestamp) -> dict[str, pd.DataFrame]:

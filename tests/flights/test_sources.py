@@ -211,17 +211,26 @@ def test_a_missing_or_broken_file_is_named_in_one_line(tmp_path):
 @pytest.mark.parametrize(
     ("as_of", "asked"),
     [
-        ("2012-01-01", "2011-12-01 to 2012-02-01"),
-        ("2020-01-01", "2019-12-01 to 2020-02-01"),
-        ("2014-01-01", "2013-12-01 to 2014-02-01"),
-        ("2013-02-01", "2013-01-01 to 2013-03-01"),
+        ("2012-01-01", "2011-12-01 to 2012-01-01"),
+        ("2020-01-01", "2019-12-01 to 2020-01-01"),
+        ("2014-02-01", "2014-01-01 to 2014-02-01"),
+        ("2013-02-01", "2013-01-01 to 2013-02-01"),
     ],
-    ids=["before the data", "after the data", "no month to predict", "no month to train on"],
+    ids=["before the data", "after the data", "no month to test on", "no month to train on"],
 )
 def test_a_clock_outside_the_data_is_refused(tables, as_of: str, asked: str):
     clock = pd.Timestamp(as_of, tz="America/New_York")
     with pytest.raises(sources.DataError, match=f"the flights cover 2013-01-01 to 2014-01-01, and {asked} is asked"):
-        sources.require_span(tables, clock - pd.DateOffset(months=1), clock + pd.DateOffset(months=1))
+        sources.require_span(tables, clock - pd.DateOffset(months=1), clock)
+
+
+def test_of_a_month_whose_plan_is_not_whole_nothing_is_predicted(tables, capsys: pytest.CaptureFixture[str]):
+    december, new_year, february = (pd.Timestamp(day, tz="UTC") for day in ("2013-12-01", "2014-01-01", "2014-02-01"))
+    assert sources.planned_until(tables, december, new_year) == new_year
+    assert capsys.readouterr().out == ""
+    assert sources.planned_until(tables, new_year, february) == new_year
+    assert "before 2014-02-01: nothing is predicted from 2014-01-01 on" in capsys.readouterr().out
+    assert (sources.until(tables, new_year)["flights"]["scheduled_departure"] < new_year).all()
 
 
 def test_by_the_label_instant_a_flight_is_in_time_or_late_whatever_comes_later(tables):

@@ -27,7 +27,8 @@ SERVE = ("recommit serve", "recommit serve --model models/candidate")  # test_se
 NOT_RUN |= dict.fromkeys(SERVE, "recommit serve --help")
 NOT_RUN |= {"make lab PORT=9999 FLAGS=--no-browser": "make --dry-run lab PORT=9999 FLAGS=--no-browser"}
 NOT_RUN |= {"recommit update WHEEL": "recommit update --help"}
-NOT_RUN |= {f"recommit {verb}": f"recommit {verb} --help" for verb in ("new", "run", "predict", "promote", "rollback")}
+NEED_MORE = ("new", "run", "predict", "promote", "rollback", "advance")
+NOT_RUN |= {f"recommit {verb}": f"recommit {verb} --help" for verb in NEED_MORE}
 NOT_RUN |= {"recommit rollback --stage NAME --reason TEXT": "recommit rollback --help"}
 NOT_RUN |= {"recommit verify REV --rebuild": "recommit verify --help"}
 TRIED = "dvc exp run --name more-trees -S models.boosting.max_iter={} select"

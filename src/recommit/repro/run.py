@@ -18,17 +18,17 @@ from recommit.repro.summary import summary
 _DURATIONS = ".recommit/durations.json"
 
 
-def run(folder: Path, targets: Sequence[str], jobs: int, console: Console) -> int:
+def run(folder: Path, targets: Sequence[str], jobs: int, console: Console, summing_up: bool = True) -> int:
     """Do what `dvc repro TARGETS` does in the project in `folder`, at most `jobs` stages at once, on `console`.
 
-    Returns 0, or 1 where a stage failed, or 2 where DVC could not start. Raises Refusal where it is interrupted, or
-    where another one runs here.
+    The last lines say what was decided and what is next, if `summing_up`. Returns 0, or 1 where a stage failed, or 2
+    where DVC could not start. Raises Refusal where it is interrupted, or where another one runs here.
     """
     with alone(folder, "repro", "`recommit repro`"):
-        return _run(folder, targets, jobs, console)
+        return _run(folder, targets, jobs, console, summing_up)
 
 
-def _run(folder: Path, targets: Sequence[str], jobs: int, console: Console) -> int:
+def _run(folder: Path, targets: Sequence[str], jobs: int, console: Console, summing_up: bool) -> int:
     planned = plan(folder, targets)
     seconds, source = _seconds(folder)
     show = Show(list(planned.stages), seconds, jobs, console)
@@ -44,7 +44,7 @@ def _run(folder: Path, targets: Sequence[str], jobs: int, console: Console) -> i
     if status:
         return 1 if show.failed else 2
     console.print(f"{len({*show.ran})} of {len(planned.stages)} stages ran, {time.monotonic() - started:.0f} s")
-    for line in summary(folder, planned.outs, whole=planned.outs == planned.made):
+    for line in summary(folder, planned.outs, whole=planned.outs == planned.made) if summing_up else ():
         console.print(line, **AS_IT_IS)
     return 0
 

@@ -63,6 +63,15 @@ class Answers:
         return "parts of the training rows, each predicted by a fit on the others"
 
     @property
+    def cron(self) -> str:
+        """When `recommit advance` is due (UTC), as cron writes it; empty where the clock does not move by periods.
+
+        It is early on the second day, when what the last hours of the period brought is known.
+        """
+        due = {"day": "* * *", "week": "* * 2", "month": "2 * *", "quarter": "2 1,4,7,10 *"}
+        return f"17 5 {due[self.by]}" if self.time and isinstance(self.by, str) and self.by in due else ""
+
+    @property
     def linear(self) -> str:
         """The name of the linear model of this task."""
         return "linear" if self.task == "number" else "logistic"

@@ -21,8 +21,10 @@ from recommit.template.stages import stages_of
 _AS_THEY_ARE = (".dvc/.gitignore", ".dvcignore", ".gitattributes", ".gitignore", "locks/uv.txt")
 _DEV = "locks/dev.txt"
 _LOCKS = (REQUIREMENTS, _DEV, "locks/lab.txt", "locks/serve.txt", "locks/sql.txt")
-_OF_A_REMOTE = (".github/workflows/ci.yaml", ".github/workflows/image.yaml")
-_DEPLOYED = ("Dockerfile", ".dockerignore", "deploy/", ".github/workflows/image.yaml")
+_OF_A_CLOCK = (".github/workflows/advance.yaml", "deploy/advance/cronjob.yaml")
+_OF_TIME = "data/log/README.md"
+_OF_A_REMOTE = (".github/workflows/ci.yaml", ".github/workflows/image.yaml", ".github/workflows/advance.yaml")
+_DEPLOYED = ("Dockerfile", ".dockerignore", "deploy/", ".github/workflows/image.yaml", ".github/workflows/advance.yaml")
 _OPERATED = ("alerts.yml", "dashboard.json")
 """What `python -m recommit.serving.operate` makes."""
 _KINDS: dict[str, Callable[..., nbformat.NotebookNode]] = {
@@ -47,7 +49,7 @@ def render(answers: Answers, kept: tuple[str, bytes] | None = None) -> dict[str,
     own = rendered.pop("dvc.yaml")
     if not answers.remote:
         for path in _OF_A_REMOTE:
-            del rendered[path]
+            rendered.pop(path, None)
     pipeline = stages_of(shipped("dvc.yaml").decode(), own, bool(answers.time))
     run = [path for path in notebooks() if f"recommit run {path}\n" in pipeline]
     machinery = f"recommit @ file:vendor/{name} \\\n    --hash=sha256:{hashlib.sha256(content).hexdigest()}\n"
@@ -109,6 +111,8 @@ def _rendered(
         if path.endswith(".cells"):
             path, text = path.replace(".cells", ".ipynb"), notebook_of(text)
         made[path] = text
+    for path in (*(() if answers.cron else _OF_A_CLOCK), *(() if answers.time else (_OF_TIME,))):
+        del made[path]
     return made
 
 

@@ -16,13 +16,14 @@ from recommit.serving.app import Routes
 from recommit.serving.hosts.contract import Place
 from recommit.serving.limits import Limits
 from recommit.serving.operate.__main__ import FILES
+from recommit.template.answers import Answers
 from recommit.template.render import deployment, render
 from recommit.verbs.serve import command
 from tests.recommit.serving.test_operate import promtool
 from tests.recommit.serving.world import Client
-from tests.recommit.template.test_render import ROOT, TIMELESS
+from tests.recommit.template.test_render import ROOT, TIMED, TIMELESS
 
-FLIGHTS = replace(TIMELESS, name="flights")
+FLIGHTS = replace(TIMED, name="flights")
 WORKFLOW = ".github/workflows/image.yaml"
 PORT = Place().port
 
@@ -208,6 +209,27 @@ def test_only_what_is_given_prod_becomes_an_image(files: dict[str, bytes]) -> No
         [place for place, step in enumerate(steps) if word in step] for word in ("health/ready", "docker push")
     )
     assert ready < push, "nothing is published that has not answered its golden rows"
+
+
+@pytest.mark.parametrize("by", ["day", "week", "month", "quarter"])
+def test_a_schedule_never_runs_two_at_once_and_publishes_the_files_first(by: str) -> None:
+    files = render(replace(TIMED, by=by, remote="s3://bucket"))
+    workflow, job = (yaml(files[path]) for path in (".github/workflows/advance.yaml", "deploy/advance/cronjob.yaml"))
+    assert workflow["concurrency"] == {"group": "advance", "cancel-in-progress": False}
+    assert job["spec"]["concurrencyPolicy"] == "Forbid"
+    [due] = workflow[True if True in workflow else "on"]["schedule"]
+    assert due["cron"] == job["spec"]["schedule"]
+    assert re.fullmatch(r"17 5( (\*|[\d,]+)){3}", due["cron"])
+    [container] = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+    steps = "\n".join(step.get("run", "") for step in workflow["jobs"]["advance"]["steps"])
+    for lines in (steps, container["args"][0]):
+        places = [lines.index(word) for word in ("dvc pull", "recommit advance", "dvc push", "git push")]
+        assert places == sorted(places)
+
+
+@pytest.mark.parametrize("answers", [TIMELESS, replace(TIMED, by=500)])
+def test_without_periods_there_is_no_schedule(answers: Answers) -> None:
+    assert not [path for path in render(replace(answers, remote="s3://bucket")) if "advance" in path]
 
 
 @pytest.mark.parametrize(
