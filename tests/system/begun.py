@@ -41,10 +41,14 @@ class Begun:
     def __init__(self, folder: Path, programs: Path) -> None:
         self.folder, self.programs = folder, programs
 
-    def run(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    def environment(self) -> dict[str, str]:
+        """The variables of a shell in which the project's own programs come first."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("DVC_", "PYTEST_"))}
         path = os.pathsep.join([str(self.programs), str(Path(sys.executable).parent), os.environ["PATH"]])
-        env = kept | {"PATH": path, "JUPYTER_PATH": f"{sys.prefix}/share/jupyter"}
+        return kept | {"PATH": path, "JUPYTER_PATH": f"{sys.prefix}/share/jupyter"}
+
+    def run(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        env = self.environment()
         result = subprocess.run(words, cwd=self.folder, env=env, capture_output=True, text=True, timeout=900)
         assert not check or result.returncode == 0, f"{words}:\n{result.stdout}\n{result.stderr}"
         return result
