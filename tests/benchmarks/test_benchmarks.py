@@ -67,6 +67,7 @@ def test_the_plain_script_gives_the_pipelines_metrics(reproduced: Project, plain
         "serve.py --fast",
         "power.py --fast",
         "leaks.py --fast",
+        "four_months.py --fast",
     ],
 )
 def test_a_wrong_option_is_one_plain_error(words: str) -> None:
