@@ -3,6 +3,7 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -107,3 +108,57 @@ def test_the_speed_that_the_docs_state_is_the_measured_one() -> None:
     typed = [one.relative_to(ROOT) for one in (ROOT / "src/recommit/serving").glob("*.py")
              if re.search(r"\d\s+(nano|micro|milli)seconds", one.read_text(encoding="utf-8"))]  # fmt: skip
     assert not typed, "a speed is measured, and not typed"
+
+
+def interval(one: dict[str, float]) -> str:
+    return f"{one['value']:.4f} [{one['low']:.4f}, {one['high']:.4f}]"
+
+
+def four_months(measured: dict[str, Any]) -> dict[str, str]:
+    """The tables of docs/advance.md, from benchmarks/results/four_months.json."""
+    rows = [*measured["months"], measured["together"] | {"month": "all four"}]
+    months = [
+        [one["month"], f"{one['rows']:,}", *(interval(one["loss"][who]) for who in ("champion", "retrained", "frozen"))]
+        + [interval(one["better_than_frozen"][who]) for who in ("champion", "retrained")]
+        for one in rows
+    ]
+    ends = [month["at_its_end"] for month in measured["months"]]
+    decisions = [
+        [
+            *(end["clock"], end["fit"]),
+            f"promoted as {end['promoted_as']}" if end["promoted_as"] else end["outcome"],
+            *(
+                interval(end["better_than_champion"]),
+                "; ".join(why.partition("; to accept it")[0] for why in end["reasons"]) or "every rule holds",
+            ),
+        ]
+        for end in ends
+    ]
+    candidates = [
+        [one["clock"], f"{one['validation']:.4f}", f"{one['test']:.4f}", f"{one['came']['value']:.4f}"]
+        for one in measured["candidates"]
+    ]
+    heads = {
+        "months": "month | flights | champion in force | always retrained | left alone | champion better by | "
+        "retrained better by",
+        "decisions": "clock | candidate | decided | better than the champion by | why",
+        "candidates": "candidate of | validation | test | the month that came",
+    }
+    return {
+        name: "\n".join(
+            [f"| {heads[name]} |", f"|{' --- |' * len(table[0])}", *(f"| {' | '.join(row)} |" for row in table)]
+        )
+        for name, table in (("months", months), ("decisions", decisions), ("candidates", candidates))
+    }
+
+
+def test_the_four_months_that_the_docs_state_are_the_measured_ones() -> None:
+    measured = json.loads((ROOT / "benchmarks/results/four_months.json").read_text(encoding="utf-8"))
+    said = (ROOT / "docs/advance.md").read_text(encoding="utf-8")
+    for name, table in four_months(measured).items():
+        assert table in said, name
+    words = " ".join(said.split())
+    share = f"{measured['sample']:.0%} of the flights" if measured["sample"] < 1 else "all flights"
+    assert f"in a fresh clone, on {share}" in words
+    for name, found in measured["correlation_with_what_came"].items():
+        assert f"{name} {found:.2f}" in words
