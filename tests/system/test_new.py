@@ -43,7 +43,7 @@ def test_its_results_are_proved_on_the_installed_machinery(begun: Begun) -> None
     assert re.search(r"(\d+) outputs of 2 stages: \1 identical", said), said
 
 
-LEFT_OUT = ("quality", "search", "importance", "staleness", "robustness")
+LEFT_OUT = ("quality", "search", "importance", "staleness", "robustness", "monitor")
 
 
 def test_one_line_leaves_stages_out_the_decision_says_so_and_it_brings_them_back_to_the_byte(own: Begun) -> None:
@@ -57,7 +57,9 @@ def test_one_line_leaves_stages_out_the_decision_says_so_and_it_brings_them_back
     for rule, stage in {"quality": "quality", "staleness": "staleness", "directions": "robustness"}.items():
         assert (rules[rule]["answer"], rules[rule]["value"]) == ("unknown", None)
         assert f"the stage {stage} is left out by leave_out in params.yaml" in rules[rule]["reason"]
-    assert "leaves out importance, quality, robustness, search" in (own.folder / "reports/index.html").read_text()
+    assert (
+        "leaves out importance, monitor, quality, robustness, search" in (own.folder / "reports/index.html").read_text()
+    )
     own.run("git", "commit", "--quiet", "--all", "--message", "fewer stages")
     said = own.run("recommit", "verify", *[f"--stage={stage}" for stage in ("quality", "gate")], check=False).stdout
     assert re.search(r"(\d+) outputs of 2 stages: \1 identical", said), said

@@ -57,7 +57,7 @@ def known(*columns: str) -> tuple[str, ...]:
     return tuple(word for column in columns for word in ("--known", column))
 
 
-TIMELESS = frozenset({"staleness", "point_in_time", "outcome"})
+TIMELESS = frozenset({"staleness", "point_in_time", "outcome", "monitor"})
 CASES = {
     "visibility": Case(visibility, ("--target", "visib", "--time", "time_hour", "--horizon", "1")),
     "penguins": Case(

@@ -13,6 +13,7 @@ from pydantic.dataclasses import dataclass
 from recommit import Refusal
 from recommit.evidence import stages
 from recommit.evidence.decision import Decision
+from recommit.evidence.monitor import Monitor
 from recommit.evidence.numbers import CLOSED
 from recommit.evidence.stages import File
 from recommit.project.hashes import md5_of
@@ -20,6 +21,7 @@ from recommit.project.hashes import md5_of
 Kind = TypeVar("Kind", bound=File)
 FOLDER = "reports/evidence"
 DECISION = "models/decision.json"
+MONITOR = "reports/monitor.json"
 _AGAIN = "`dvc repro` makes it anew"
 
 
@@ -50,6 +52,7 @@ _OPTIONAL = {name for name, kind in _HINTS.items() if type(None) in get_args(kin
 _GATE: Mapping[str, type[File]] = {name: (get_args(kind) or (kind,))[0] for name, kind in _HINTS.items()}
 KINDS: Mapping[str, type[File]] = {
     DECISION: Decision,
+    MONITOR: Monitor,
     **{f"{FOLDER}/{name}.json": kind for name, kind in _GATE.items()},
     f"{FOLDER}/features.json": stages.Features,
     f"{FOLDER}/importance.json": stages.Importance,
@@ -59,7 +62,7 @@ KINDS: Mapping[str, type[File]] = {
 """The type of each file, by its path in the project."""
 
 
-_MAY_BE_LEFT_OUT = (stages.Quality, stages.Advice, stages.Importance, stages.Staleness, stages.Robustness)
+_MAY_BE_LEFT_OUT = (stages.Quality, stages.Advice, stages.Importance, stages.Staleness, stages.Robustness, Monitor)
 
 
 def kind_of(path: PurePath) -> type[File] | None:

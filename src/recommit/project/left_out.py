@@ -12,7 +12,7 @@ from recommit.project.params import LEAVE_OUT
 from recommit.project.pipeline import Stage
 from recommit.project.yaml import read_params
 
-MAY_BE = ("quality", "search", "importance", "staleness", "robustness")
+MAY_BE = ("quality", "search", "importance", "staleness", "robustness", "monitor")
 """The stages that may be left out: no other stage computes with what they find."""
 LEFT_OUT = b"left out by leave_out in params.yaml\n"
 """What a table then holds. DVC warns of empty files."""

@@ -6,9 +6,10 @@ from typing import Any
 
 from recommit.evidence.decision import Decision
 from recommit.evidence.files import plain
+from recommit.evidence.monitor import Monitor
 from recommit.evidence.scores import SCORES
 from recommit.evidence.stages import FINDS, Advice, LeftOut, Selection, Slices, Staleness, Test
-from recommit.report import judged
+from recommit.report import judged, watched
 from recommit.report.facts import Facts
 from recommit.report.first_screen import why
 from recommit.report.notebooks import Figure
@@ -109,6 +110,21 @@ def _staleness(staleness: Staleness) -> list[Section]:
     return [Section("staleness", "How a model ages", lead, (judged.decay(staleness),))]
 
 
+def _monitor(monitor: Monitor) -> list[Section]:
+    raised = f"Alerts: {len(monitor.alerts)}." if monitor.alerts else "No alert."
+    lead = (
+        f"{raised} Watched, from the champion's clock on: {shown(monitor.watched_rows)} rows of "
+        f"{shown(monitor.watched_days)} days, against {shown(monitor.reference_days)} days before it. An alert says "
+        "that input, predictions or outcomes were unlike those days for longer than by chance."
+    )
+    tables = (
+        *watched.alarms("Alerts", monitor.alerts),
+        *watched.alarms("Lines: shifts that cost little", monitor.lines),
+        *watched.promises(monitor),
+    )
+    return [Section("monitor", "Is the champion still right?", lead, tables)]
+
+
 def _advice(advice: Mapping[str, Advice]) -> list[Section]:
     lead = (
         "Training uses the parameters in params.yaml. A small search tried other parameters on past folds. The best "
@@ -161,6 +177,7 @@ _MAKERS: dict[str, Callable[[Any], list[Section]]] = {
     "selection": _selection,
     "slices": _slices,
     "staleness": _staleness,
+    "monitor": _monitor,
     "importance": _found("importance", "What each feature is worth", "How much worse predictions become without it."),
     "robustness": _found(
         *("robustness", "What odd input does"),

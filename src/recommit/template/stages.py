@@ -4,7 +4,7 @@ import re
 
 _STAGE = re.compile(r"^  (\w+):\n", re.MULTILINE)
 _DEPS = re.compile(r"^    deps:\n(?:      .*\n)*", re.MULTILINE)
-_OF_TIME = ("quality", "staleness", "point_in_time", "outcome")
+_OF_TIME = ("quality", "staleness", "point_in_time", "outcome", "monitor")
 """Stages that exist only where rows have a time: elsewhere there are no periods to compare."""
 
 

@@ -8,7 +8,9 @@ import nbformat
 import pytest
 
 from recommit import Refusal
+from recommit.evidence.files import write
 from recommit.project.left_out import LEFT_OUT_PICTURE
+from tests.recommit.monitoring.world import World
 from tests.recommit.report import samples
 
 
@@ -141,3 +143,15 @@ def test_what_is_left_out_has_no_section_of_findings_and_no_figure_but_a_line_th
 def test_the_report_asks_nothing_of_the_network(tmp_path: Path) -> None:
     for name, page in samples.shown(samples.project(tmp_path)).items():
         assert not re.findall(r'<link|<script|@import|url\(|src="(?:https?:)?//', page), name
+
+
+def test_alerts_of_the_champion_and_what_came_stand_in_a_section(tmp_path: Path) -> None:
+    found = World().changed(wind=lambda rows: 3.6 * rows["wind"]).watched()
+    (tmp_path / "reports").mkdir()
+    write(tmp_path / "reports/monitor.json", found)
+    folder = samples.project(tmp_path, documents=None, deps=["reports/monitor.json"])
+    page = samples.text(samples.shown(folder)["index.html"])
+    assert "Is the champion still right?" in page
+    assert f"Alerts: {len(found.alerts)}." in page
+    assert "wind: " in page
+    assert "What came, against what was promised" in page

@@ -87,7 +87,7 @@ def test_the_parameters_are_those_of_this_repository(files: dict[str, bytes], tm
     """A parameter that generic notebooks need and a new project lacks would stop its first run."""
     (tmp_path / "params.yaml").write_bytes(files["params.yaml"])
     ours, theirs = read_yaml(ROOT / "params.yaml"), read_yaml(tmp_path / "params.yaml")
-    assert set(ours) - set(theirs) <= {"quality", "point_in_time", "staleness"}
+    assert set(ours) - set(theirs) <= {"quality", "point_in_time", "staleness", "monitor"}
     for section in set(theirs) - {"as_of", "seed", "sample", "horizon_hours", "threshold", "accepted", "leave_out"}:
         if section not in ("split", "fits", "models", "search"):
             assert set(theirs[section]) == set(ours[section]), section
@@ -165,7 +165,7 @@ def test_stages_that_need_a_time_are_there_only_where_rows_have_one() -> None:
         set(re.findall(r"^  (\w+):$", render(answers)["dvc.yaml"].decode(), re.MULTILINE))
         for answers in (TIMED, TIMELESS)
     )
-    assert timed - timeless == {"quality", "staleness", "point_in_time", "outcome"}
+    assert timed - timeless == {"quality", "staleness", "point_in_time", "outcome", "monitor"}
     assert timeless < timed
 
 
