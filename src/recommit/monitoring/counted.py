@@ -10,10 +10,10 @@ from recommit.artifact.answers import Answers, to_parts
 from recommit.monitoring.bins import Bins, bins_of
 from recommit.monitoring.profile import Profile, profile
 from recommit.monitoring.relations import UNRELATED, codes_of, relations_of
-from recommit.monitoring.tally import Tally, added, tally
+from recommit.monitoring.tally import Tally, added, as_date, tally
 from recommit.task import Task
 
-MOST_RELATED = 50_000
+MOST_RELATED = 20_000
 """Reference rows that relations between columns are learned from."""
 Part = tuple[pd.DataFrame, np.ndarray]
 """Rows, and the day of each: see `recommit.monitoring.tally.days_of`."""
@@ -38,7 +38,8 @@ def counted(
 ) -> Counted:
     """Count the columns in `kinds` of the parts of two tables. Bins and relations are those of a reference `sample`.
 
-    Without `related`, how columns go together is not looked at.
+    Without `related`, how columns go together is not looked at. Raises ValueError where a current day is not later than
+    all reference days: a day cannot be held against itself.
 
     Parts are read once each, one at a time, so that a table of any size is counted in bounded memory.
     """
@@ -50,6 +51,9 @@ def counted(
     then = added(make(part) for part in reference)
     parts = [make(part) for part in current if len(part[0])]
     now = added(parts) if parts else None
+    if now is not None and now.days.min() <= then.days.max():
+        first, last = as_date(now.days.min()), as_date(then.days.max())
+        raise ValueError(f"what is watched begins on {first}, and the reference ends on {last}: it must end before")
     return Counted(bins, then, now, profile(bins, relations, then, now))
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from recommit.evidence.monitor import Alert, Day, Series, SeriesName, Shift
 from recommit.monitoring import cusum
 from recommit.monitoring.profile import FARTHEST, KINDS, WEEK, Profile
-from recommit.monitoring.weeks import as_date
+from recommit.monitoring.tally import as_date
 
 VOLUME = "rows"
 _QUIET = 0.1  # added under the logarithm, so that a quiet day is no farther off than a usual one

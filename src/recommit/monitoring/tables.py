@@ -59,6 +59,10 @@ class Features:
                 _AT_ONCE, columns=list(dict.fromkeys([*columns, self.time])), use_threads=False
             ):
                 rows = batch.to_pandas()
+                if rows[self.time].isna().any():
+                    raise Refusal(
+                        f"{self.path}: {self.time} is missing in some rows: each needs the instant it is asked at"
+                    )
                 yield rows, days_of(rows[self.time], self.zone)
 
     def sample(self, columns: list[str], most: int, seed: int) -> Part:
@@ -101,7 +105,10 @@ def compare(folder: Path, reference: Path, current: Path, model: str | None, tim
     if not kinds:
         raise Refusal(f"{reference} has no column to compare beside {', '.join(sorted(aside & set(types['then'])))}")
     sampled = tables["then"].sample([*kinds], MOST_ROWS, seed)
-    found = counted(sampled, kinds, tables["then"].parts([*kinds]), tables["now"].parts([*kinds]))
+    try:
+        found = counted(sampled, kinds, tables["then"].parts([*kinds]), tables["now"].parts([*kinds]))
+    except ValueError as error:
+        raise Refusal(f"{current}: {error}") from None
     now = tables["now"].sample([*kinds], bounds.rows, seed)
     days = {"then": sampled[1], "now": now[1]}
     told = joint.told_apart(found.bins, sampled[0], now[0], days, seed, bounds.rows)

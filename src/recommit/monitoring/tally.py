@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date, timedelta
 from functools import reduce
 
 import numpy as np
@@ -51,6 +52,11 @@ def days_of(instants: pd.Series, zone: str = "UTC") -> np.ndarray:
     return np.asarray((local.to_numpy("datetime64[D]") - DAY).astype("int64"))
 
 
+def as_date(day: int) -> date:
+    """Return the date of a day that is counted from 1970 on."""
+    return date(1970, 1, 1) + timedelta(days=int(day))
+
+
 def tally(bins: Bins, relations: Relations, table: pd.DataFrame, days: np.ndarray) -> Tally:
     """Count the rows of `table`, of which `days` says on which day each is, (rows,)."""
     starts = range(0, max(len(table), 1), _AT_ONCE)
@@ -72,18 +78,19 @@ def _part(bins: Bins, relations: Relations, table: pd.DataFrame, days: np.ndarra
         found = np.bincount(place * width + codes[:, number], minlength=len(names) * width)
         counts[:, start : start + width] = found.reshape(len(names), width)
     found = relations.residuals(bins, codes, days)
-    sums = [_by_day(found**power, place, len(names)) for power in (1, 2, 4)]
+    squared = found * found
+    order = np.argsort(place, kind="stable") if (np.diff(place) < 0).any() else slice(None)
+    begins = np.searchsorted(place[order], np.arange(len(names)))
+    sums = [_by_day(values[order], begins) for values in (found, squared, squared * squared)]
     return Tally(names, np.bincount(place, minlength=len(names)), counts, *sums)
 
 
-def _by_day(values: np.ndarray, place: np.ndarray, days: int) -> np.ndarray:
-    whole = np.rint(np.clip(values, -1e4, 1e4) * 1e6).astype("int64")
-    order = np.argsort(place, kind="stable")
-    sums = np.zeros((days, values.shape[1]), dtype="int64")
-    if len(place):
-        begins = np.searchsorted(place[order], np.arange(days))
-        sums[:] = np.add.reduceat(whole[order], begins, axis=0)
-    return sums
+def _by_day(values: np.ndarray, begins: np.ndarray) -> np.ndarray:
+    """The sums of the rows of each day, which begins at a place, in whole millionths."""
+    if not len(values):
+        return np.zeros((len(begins), values.shape[1]), dtype="int64")
+    whole = np.rint(np.minimum(np.maximum(values, -1e4), 1e4) * 1e6).astype("int64")
+    return np.asarray(np.add.reduceat(whole, begins, axis=0))
 
 
 def _sums(of: Tally) -> list[np.ndarray]:

@@ -1,7 +1,6 @@
 """Numbers of each watched week, with intervals that hold for all weeks together."""
 
 from collections.abc import Mapping
-from datetime import date, timedelta
 
 import numpy as np
 
@@ -9,17 +8,11 @@ from recommit.evidence.monitor import Week
 from recommit.evidence.numbers import Interval
 from recommit.learning.intervals import Blocks
 from recommit.monitoring.bins import Bins
-from recommit.monitoring.tally import Tally
+from recommit.monitoring.tally import Tally, as_date
 
-_EPOCH = date(1970, 1, 1)
 _MONDAY = 3  # 1970 began on a Thursday
 Sums = tuple[np.ndarray, np.ndarray]
 """The sum of a number on each day, and of the rows that have it, (days,) each."""
-
-
-def as_date(day: int) -> date:
-    """Return the date of a day that is counted from 1970 on."""
-    return _EPOCH + timedelta(days=int(day))
 
 
 def week_of(days: np.ndarray) -> np.ndarray:

@@ -42,13 +42,16 @@ def command(
     Exit status: 0 no alert, 1 an alert, 2 it could not run.
     """
     from recommit import Refusal
-    from recommit.evidence.files import MONITOR, parse_unless_left_out, write
+    from recommit.evidence.files import MONITOR, parse_unless_left_out, plain
     from recommit.evidence.monitor import Monitor
     from recommit.evidence.stages import LeftOut
     from recommit.monitoring import show
     from recommit.project.files import root, write_whole
 
     folder = root()
+    for file in filter(None, (output, prometheus)):
+        if not file.parent.is_dir():
+            raise Refusal(f"{file.parent}: there is no such folder to write {file.name} into")
     if (reference is None) != (current is None):
         raise Refusal("--reference and --current go together: name both tables, or none to read what the stage found")
     if reference is None or current is None:
@@ -67,12 +70,8 @@ def command(
         if output is None:
             raise Refusal("--output is missing: name the file that what is found is written to")
         found = compare(folder, reference, current, model, time)
-        if not output.parent.is_dir():
-            raise Refusal(f"{output.parent}: there is no such folder to write {output.name} into")
-        write(output, found)
+        write_whole(output, (json.dumps(plain(found), indent=1) + "\n").encode())
     if prometheus is not None:
-        if not prometheus.parent.is_dir():
-            raise Refusal(f"{prometheus.parent}: there is no such folder to write {prometheus.name} into")
         write_whole(prometheus, show.prometheus(found).encode())
     if as_json:
         alerts = [{"series": one.series, "day": str(one.day), "says": str(one)} for one in found.alerts]

@@ -83,6 +83,8 @@ WRONG: dict[str, tuple[str, str]] = {
     "no instants": ("--reference old.parquet --current new.parquet --time wind --output f", "wind is float64"),
     "less columns": ("--reference old.parquet --current less.parquet --time asked --output f", "has no column gust"),
     "empty": ("--reference old.parquet --current empty.parquet --time asked --output f", "has no row to compare"),
+    "no instant": ("--reference old.parquet --current unasked.parquet --time asked --output f", "asked is missing in"),
+    "overlap": ("--reference old.parquet --current old.parquet --time asked --output f", "the reference ends on"),
     "no folder": ("--reference old.parquet --current new.parquet --time asked --output no/f", "no: there is no such"),
 }
 
@@ -97,6 +99,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
         table = pd.read_parquet("new.parquet")
         table.drop(columns="gust").to_parquet("less.parquet")
         table.iloc[:0].to_parquet("empty.parquet")
+        table.assign(asked=table["asked"].where(table.index > 3)).to_parquet("unasked.parquet")
     return folder
 
 

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from recommit.evidence.files import plain, read, write
 from recommit.evidence.monitor import Monitor
 from recommit.monitoring import show
-from recommit.monitoring.weeks import as_date
+from recommit.monitoring.tally import as_date
 from tests.recommit.monitoring.world import BOUNDS, IMPORTANCE, REFERENCE, World, rows
 
 CLOCK = as_date(REFERENCE)
