@@ -49,9 +49,9 @@ class Alert:
 
 @dataclass(frozen=True, config=CLOSED)
 class Day:
-    """A watched day: its rows, how far it is off in standard deviations, and the cumulative sum.
+    """A watched day: its rows, how far it is off in standard deviations, and the largest cumulative sum over its limit.
 
-    `off` is None where nothing is known of that day.
+    `off` is None where nothing is known of that day. A sum above 1 is an alarm; all sums then begin anew.
     """
 
     day: date
@@ -62,13 +62,13 @@ class Day:
 
 @dataclass(frozen=True, config=CLOSED)
 class Series:
-    """A series of days with its limit. None: too few reference days, or they do not differ.
+    """A series of days, of which so many numbers are `followed`. 0: too few reference days, or they do not differ.
 
     `band` is what the largest of so many sound days reaches: a day beyond it is unusual, all days taken together.
     """
 
     name: SeriesName
-    limit: Decimals | None
+    followed: int
     band: Decimals | None
     reference_days: int
     days: tuple[Day, ...]
@@ -147,7 +147,7 @@ class Monitor(File):
     false_alarms: FalseAlarms
     alerts: tuple[Alert, ...]
     lines: tuple[Alert, ...]
-    """Alarms of the input that cost less than the bound."""
+    """Alarms of the input that cost less than the bound, or are of columns that are worth less."""
     features: tuple[Shift, ...]
     """The columns that shifted most over the watched days, the costliest first, whether alarmed or not."""
     series: tuple[Series, ...]

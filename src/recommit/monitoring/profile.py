@@ -17,6 +17,8 @@ KINDS = {
     "relation": "it goes with the other columns otherwise",
 }
 """What of a column is looked at, and what a shift of it means."""
+BOTH = ("level", "missing", "against others", "relation")
+"""The kinds that may be off on either side."""
 _FLOORS = {"level": 0.05, "spread": 0.01, "missing": 0.01, "outside": 0.01, "against others": 0.05, "relation": 0.05}
 """Standard deviations between days are taken to be no smaller: a shift below that does not matter, however sure."""
 FARTHEST = 10.0
@@ -44,10 +46,6 @@ class Profile:
         """The largest score of any kind, in absolute numbers, of each column, (days, columns), the volume's last."""
         largest = np.max([np.abs(found) for found in self.scores.values()], axis=0)
         return np.minimum(np.column_stack([largest, np.abs(self.volume)]), FARTHEST)
-
-    def kind(self, days: np.ndarray, column: int) -> str:
-        """Return of which of `KINDS` a column's scores are the largest on average over `days`, a choice of them."""
-        return max(self.scores, key=lambda kind: float(np.abs(self.scores[kind][days, column]).mean()))
 
 
 def profile(bins: Bins, relations: Relations, reference: Tally, current: Tally | None) -> Profile:

@@ -1,28 +1,29 @@
-"""Three series of days, input, prediction and outcome: each one's chart, and what an alarm of it is about."""
+"""Three series of days, input, prediction and outcome: each one's charts, and what an alarm of it is about."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from recommit.evidence.monitor import Alert, Day, Series, SeriesName, Shift
 from recommit.monitoring import cusum
-from recommit.monitoring.profile import FARTHEST, KINDS, WEEK, Profile
+from recommit.monitoring.profile import BOTH, FARTHEST, KINDS, WEEK, Profile
 from recommit.monitoring.tally import as_date
 
 VOLUME = "rows"
-_QUIET = 0.1  # added under the logarithm, so that a quiet day is no farther off than a usual one
 _NAMED = 5
 _TOGETHER = 0.95
 _UNUSUAL = 1.25  # times the farthest of the reference's weeks, so that a line is no coincidence
+_QUIET = 0.1
+Limits = Mapping[str, np.ndarray | None]
 
 
 @dataclass(frozen=True)
 class Charted:
-    """One series: its scores, (days, sides), and the shift of each of its `names`, (days, names).
+    """One series: the scores of its charts, (days, charts), and the shift of each of its `names`, (days, names).
 
-    `worth` is the share of each name, (names,). What a shift means is said by `told`, by name, or else by the `kinds`
-    of a profile.
+    `of` is the name, by its place, that each chart is about, and `what` says in words what its alarm means. `worth` is
+    the share of each name, (names,).
     """
 
     name: SeriesName
@@ -30,37 +31,51 @@ class Charted:
     rows: np.ndarray
     own: np.ndarray
     scores: np.ndarray
+    of: np.ndarray
+    what: Sequence[str]
     names: Sequence[str]
     shifts: np.ndarray
     worth: np.ndarray
-    kinds: Profile | None = None
-    told: Mapping[str, str] | None = None
+
+    @property
+    def off(self) -> np.ndarray:
+        """How far each day is off, (days,): the root of the mean squared shift, weighted by worth."""
+        return np.asarray(np.sqrt(self.shifts**2 @ self.worth))
+
+    def only(self, charts: np.ndarray) -> "Charted":
+        """Return the series with those `charts`, (charts,) bool."""
+        what = [one for one, kept in zip(self.what, charts, strict=True) if kept]
+        return replace(self, scores=self.scores[:, charts], of=self.of[charts], what=what)
 
     def shift(self, place: int, days: np.ndarray) -> Shift:
-        """Return how far one of the names is off over `days`, (days,) bool."""
+        """Return how far one of the names is off over `days`, (days,) bool, by the kind of which it is farthest off."""
         shift, usual = float(self.shifts[days, place].mean()), float(self.shifts[self.own, place].mean())
         cost = float(self.worth[place]) * float(np.clip((shift - usual) / max(FARTHEST - usual, 1e-9), 0, 1))
-        return Shift(self.names[place], self._what(place, days), shift, usual, float(self.worth[place]), cost)
-
-    def _what(self, place: int, days: np.ndarray) -> str:
-        if self.kinds is None:
-            return (self.told or {}).get(self.names[place], "")
-        if place == len(self.kinds.scores["level"][0]):
-            return "more or fewer rows"
-        return KINDS[self.kinds.kind(days, place)]
+        charts = np.flatnonzero(self.of == place)
+        what = self.what[charts[int(self.scores[days][:, charts].mean(axis=0).argmax())]] if len(charts) else ""
+        return Shift(self.names[place], what, shift, usual, float(self.worth[place]), cost)
 
 
 def of_profile(name: SeriesName, found: Profile, names: Sequence[str], worth: np.ndarray, volume: bool) -> Charted:
-    """Return the series of a profile: the logarithm of the mean squared shift of its columns, weighted by `worth`.
+    """Return the series of a profile: a chart for each kind and side of each column that is worth anything or nothing.
 
     With `volume`, the number of rows is one more column, worth as much as the others on average.
     """
     shifts = found.shifts if volume else found.shifts[:, :-1]
+    scores, of, what = [], [], []
+    for kind, values in found.scores.items():
+        for sign in (1, -1) if kind in BOTH else (1,):
+            scores.append(sign * values)
+            of.append(np.arange(values.shape[1]))
+            what += [KINDS[kind]] * values.shape[1]
     if volume:
+        scores.append(np.column_stack([found.volume, -found.volume]))
+        of.append(np.full(2, len(names)))
+        what += ["more rows", "fewer rows"]
         names, worth = [*names, VOLUME], np.append(worth * len(names), 1.0) / (len(names) + 1)
-    off = np.log(_QUIET + shifts**2 @ worth)
-    scores = cusum.channels(off[:, None], found.own, [False])
-    return Charted(name, found.days, found.rows, found.own, scores, names, shifts, worth, found)
+    charts = np.minimum(np.concatenate(scores, axis=1), cusum.FARTHEST)
+    whole = Charted(name, found.days, found.rows, found.own, charts, np.concatenate(of), what, names, shifts, worth)
+    return whole.only(np.abs(charts).max(axis=0) > 0)
 
 
 def of_outcomes(found: Profile, off: np.ndarray, told: Mapping[str, str]) -> Charted:
@@ -68,61 +83,69 @@ def of_outcomes(found: Profile, off: np.ndarray, told: Mapping[str, str]) -> Cha
 
     `told` says what a shift of each of the two means, by name.
     """
-    scores = cusum.channels(off, found.own, [True, False])
-    shifts = np.minimum(np.abs(np.nan_to_num(off)), FARTHEST)
-    worth = np.full(len(told), 1 / len(told))
+    known = np.nan_to_num(off)
+    scores = np.minimum(np.column_stack([known[:, 0], -known[:, 0], known[:, 1]]), cusum.FARTHEST)
+    gap, loss = told.values()
+    shifts = np.minimum(np.abs(known), FARTHEST)
     rows = np.where(np.isfinite(off[:, 0]), found.rows, 0)
-    return Charted("outcome", found.days, rows, found.own, scores, [*told], shifts, worth, told=told)
+    what = [f"{gap}: higher", f"{gap}: lower", loss]
+    places = np.array([0, 0, 1])
+    return Charted("outcome", found.days, rows, found.own, scores, places, what, [*told], shifts, np.full(2, 0.5))
 
 
-def limits(
-    charts: Sequence[Charted], slack: float, days_between: float, years: int, seed: int
-) -> dict[str, float | None]:
-    """Return the limit of each chart: see `cusum.limits`."""
+def limits(charts: Sequence[Charted], slack: float, days_between: float, years: int, seed: int) -> Limits:
+    """Return the limits of each series: see `cusum.limits`."""
     return cusum.limits({one.name: one.scores[one.own] for one in charts}, slack, days_between, years, seed)
 
 
-def as_series(chart: Charted, limit: float | None, slack: float, years: int, seed: int) -> Series:
-    """Return the evidence of a chart: its watched days, and what the farthest of so many sound days reaches."""
+def as_series(chart: Charted, limits: np.ndarray | None, slack: float, years: int, seed: int) -> Series:
+    """Return the evidence of a series: its watched days, and what the farthest of so many sound days reaches."""
     watched = ~chart.own
-    scores = chart.scores[watched]
-    sums = cusum.path(scores, np.inf if limit is None else limit, slack).sums
+    scores, off = chart.scores[watched], chart.off
+    sums = np.zeros(len(scores)) if limits is None else cusum.path(scores, limits, slack).sums
     band = None
-    if limit is not None and watched.any():
-        drawn = cusum.simulated(chart.scores[chart.own], years, seed)[:, : min(watched.sum(), cusum.DAYS_A_YEAR)]
-        band = float(np.quantile(drawn.max(axis=(1, 2)), _TOGETHER))
+    if limits is not None and watched.any():
+        places = cusum.simulated(int(chart.own.sum()), years, seed)[:, : min(watched.sum(), cusum.DAYS_A_YEAR)]
+        band = float(np.quantile(off[chart.own][places].max(axis=1), _TOGETHER))
     days = tuple(
-        Day(as_date(day), int(rows), float(score.max()) if rows else None, float(total))
-        for day, rows, score, total in zip(chart.days[watched], chart.rows[watched], scores, sums, strict=True)
+        Day(as_date(day), int(rows), float(far) if rows else None, float(total))
+        for day, rows, far, total in zip(chart.days[watched], chart.rows[watched], off[watched], sums, strict=True)
     )
-    return Series(chart.name, limit, band, int(chart.own.sum()), days)
+    return Series(chart.name, 0 if limits is None else len(limits), band, int(chart.own.sum()), days)
 
 
-def alerts(chart: Charted, limit: float | None, slack: float) -> list[Alert]:
-    """Return the alarms of a chart over its watched days, each with the names that are farthest off for their worth.
+def alerts(chart: Charted, limits: np.ndarray | None, slack: float) -> list[Alert]:
+    """Return the alarms of a series over its watched days, each with the name whose chart alarmed first.
 
     Where days go on to add up after an alarm, without one that takes the sum back to 0, the next alarm is the same one.
     """
-    if limit is None:
+    if limits is None:
         return []
     watched = np.flatnonzero(~chart.own)
-    found = cusum.path(chart.scores[watched], limit, slack)
-    spans: list[tuple[int, int, int]] = []
-    for last, first in zip(found.alarms, found.since, strict=True):
+    found = cusum.path(chart.scores[watched], limits, slack)
+    spans: list[tuple[int, int, int, int]] = []
+    for last, first, by in zip(found.alarms, found.since, found.by, strict=True):
         if spans and first == spans[-1][2] + 1:
-            spans[-1] = (*spans[-1][:2], last)
+            spans[-1] = (*spans[-1][:2], last, spans[-1][3])
         else:
-            spans.append((first, last, last))
+            spans.append((first, last, last, by))
     return [_alert(chart, watched, *span) for span in spans]
 
 
-def _alert(chart: Charted, watched: np.ndarray, first: int, at: int, last: int) -> Alert:
+def _alert(chart: Charted, watched: np.ndarray, first: int, at: int, last: int, by: int) -> Alert:
     days = np.zeros(len(chart.days), dtype=bool)
     days[watched[first : last + 1]] = True
-    shifts = [chart.shift(place, days) for place in range(len(chart.names))]
-    named = sorted((one for one in shifts if one.cost > 0), key=lambda one: (-one.cost, one.name))[:_NAMED]
+    place = int(chart.of[by])
+    alarmed = replace_what(chart.shift(place, days), chart.what[by])
+    others = [chart.shift(other, days) for other in np.unique(chart.of) if other != place]
+    named = sorted((one for one in others if one.cost > 0), key=lambda one: (-one.cost, one.name))
     day, since, until = (as_date(chart.days[watched[place]]) for place in (at, first, last))
-    return Alert(chart.name, day, since, until, sum(one.cost for one in shifts), tuple(named))
+    return Alert(chart.name, day, since, until, alarmed.cost, (alarmed, *named[: _NAMED - 1]))
+
+
+def replace_what(shift: Shift, what: str) -> Shift:
+    """Return a shift of another kind, which is said by `what`."""
+    return Shift(shift.name, what, shift.shift, shift.usual, shift.worth, shift.cost)
 
 
 def unusual(chart: Charted, shown: int) -> tuple[Shift, ...]:

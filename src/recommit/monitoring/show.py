@@ -57,7 +57,7 @@ def words(found: Monitor) -> Iterator[str]:
         days = f"{found.watched_days} days" if found.watched_days else "no day yet"
         yield f"no alert: watched {days} against {found.reference_days} days of the reference"
     for one in found.series:
-        if one.limit is None:
+        if not one.followed:
             why = f"of {one.reference_days} reference days, and 28 that differ are needed"
             yield f"{one.name}: no limit {why}"
 
@@ -65,10 +65,9 @@ def words(found: Monitor) -> Iterator[str]:
 def figure(found: Monitor) -> Axes:
     """Draw the cumulative sum of each series over its limit, day by day: above 1 it alarms and begins anew."""
     ax = axes("Is the model still right?", "day", "cumulative sum over its limit", height=3.4)
-    drawn = [one for one in found.series if one.limit and one.days]
+    drawn = [one for one in found.series if one.followed and one.days]
     for one in drawn:
-        assert one.limit is not None
-        days, sums = np.array([day.day for day in one.days]), [day.sum / one.limit for day in one.days]
+        days, sums = np.array([day.day for day in one.days]), [day.sum for day in one.days]
         ax.plot(days, sums, label=one.name, color=_COLORS[one.name], linewidth=1.2)
     ax.axhline(1, color=INK, linestyle="--", linewidth=0.8)
     if not drawn:
@@ -81,18 +80,16 @@ def figure(found: Monitor) -> Axes:
 
 def prometheus(found: Monitor) -> str:
     """Return the gauges of Prometheus' text format: see "Exposition formats" in its documentation."""
-    last = [(one.name, one.days[-1].sum if one.days else 0.0, one.limit) for one in found.series]
-    count = {name: sum(alert.series == name for alert in found.alerts) for name, _, _ in last}
+    last = [(one.name, one.days[-1].sum if one.days else 0.0) for one in found.series]
+    count = {name: sum(alert.series == name for alert in found.alerts) for name, _ in last}
     gauges = {
         ("recommit_monitor_alerts", "Alerts since the model's clock."): [
-            (f'series="{name}"', float(count[name])) for name, _, _ in last
+            (f'series="{name}"', float(count[name])) for name, _ in last
         ],
-        ("recommit_monitor_sum", "Cumulative sum of the last watched day."): [
-            (f'series="{name}"', total) for name, total, _ in last
-        ],
-        ("recommit_monitor_limit", "Limit of the cumulative sum."): [
-            (f'series="{name}"', limit) for name, _, limit in last if limit is not None
-        ],
+        (
+            "recommit_monitor_sum",
+            "Largest cumulative sum over its limit on the last watched day; above 1 is an alarm.",
+        ): [(f'series="{name}"', total) for name, total in last],
         ("recommit_monitor_watched_rows", "Watched rows."): [("", float(found.watched_rows))],
         ("recommit_monitor_shift_cost", "Estimated share that a shifted column costs."): [
             (f'column="{_escaped(one.name)}"', one.cost) for one in found.features

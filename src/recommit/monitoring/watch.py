@@ -16,7 +16,7 @@ from recommit.monitoring import cusum, series
 from recommit.monitoring.counted import Counted, counted, predicted
 from recommit.monitoring.estimated import expected_losses
 from recommit.monitoring.outcomes import NAMES, Judged, by_day
-from recommit.monitoring.series import Charted
+from recommit.monitoring.series import Charted, Limits
 from recommit.monitoring.weeks import Sums, weekly
 from recommit.task import Task
 
@@ -82,9 +82,12 @@ def watch(
     model, or a watched row, what would be said of it is left out.
     """
     charts = charted(found, model, then, now)
-    at = series.limits(charts, bounds.slack, bounds.days_between, bounds.years, seed)
-    alarms = [one for chart in charts for one in series.alerts(chart, at[chart.name], bounds.slack)]
+    followed, rest = parted(charts, bounds.cost)
+    at = series.limits(followed, bounds.slack, bounds.days_between, bounds.years, seed)
+    alarms = [one for chart in followed for one in series.alerts(chart, at[chart.name], bounds.slack)]
     cheap = [one for one in alarms if one.series == "input" and one.cost < bounds.cost]
+    aside = series.limits([rest], bounds.slack, bounds.days_between, bounds.years, seed)["input"]
+    cheap += series.alerts(rest, aside, bounds.slack)
     days = found.profile
     watched = days.days[~days.own]
     judged = now.judged if now is not None else None
@@ -96,11 +99,11 @@ def watch(
         watched_rows=int(days.rows[~days.own].sum()),
         watched_days=len(watched),
         logged=logged,
-        false_alarms=false_alarms(charts, at, bounds, seed + 1),
+        false_alarms=false_alarms(followed, at, bounds, seed + 1),
         alerts=tuple(sorted((one for one in alarms if one not in cheap), key=lambda one: (one.day, one.series))),
-        lines=tuple(cheap),
+        lines=tuple(sorted(cheap, key=lambda one: (one.day, -one.cost))[: bounds.shown]),
         features=series.unusual(charts[0], bounds.shown),
-        series=tuple(series.as_series(one, at[one.name], bounds.slack, bounds.years, seed) for one in charts),
+        series=tuple(series.as_series(one, at[one.name], bounds.slack, bounds.years, seed) for one in followed),
         weeks=_weeks(found, model, then, now, watched, seed),
         joint=joint,
         promised=_came(model, then.judged.only(~then.judged.learned), then.judged, seed) if model and then else None,
@@ -133,13 +136,19 @@ def charted(found: Counted, model: Model | None, then: Spoken | None, now: Spoke
     return charts
 
 
-def false_alarms(charts: list[Charted], at: Mapping[str, float | None], bounds: Bounds, seed: int) -> FalseAlarms:
+def parted(charts: list[Charted], cost: float) -> tuple[list[Charted], Charted]:
+    """Return the series whose alarms are alerts, and that of the input's columns that are worth less than `cost`."""
+    dear = charts[0].worth[charts[0].of] >= cost
+    return [charts[0].only(dear), *charts[1:]], charts[0].only(~dear)
+
+
+def false_alarms(charts: list[Charted], at: Limits, bounds: Bounds, seed: int) -> FalseAlarms:
     """Return the days between alarms of any series in simulated years other than those that the limits were set on."""
     scores: dict[str, np.ndarray] = {one.name: one.scores[one.own] for one in charts}
     number = len(next(iter(scores.values())))
     if all(limit is None for limit in at.values()) or number < cusum.LEAST_DAYS:
         return FalseAlarms(bounds.days_between, None, bounds.years)
-    places = cusum.simulated(np.arange(number), bounds.years, seed)
+    places = cusum.simulated(number, bounds.years, seed)
     by_year = cusum.together(scores, at, bounds.slack, places).sum(axis=1).astype("float64")
     days = np.full(bounds.years, float(places.shape[1]))
     rate = Blocks(np.empty(0, dtype="int64"), bounds.years, seed).ratio_of_sums(by_year, days).interval(alike=False)
