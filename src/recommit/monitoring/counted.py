@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import pandas as pd
@@ -49,8 +50,9 @@ def counted(
     relations = relations_of(bins, codes_of(bins, rows.iloc[some]), days[some], until) if related else UNRELATED
     make: Callable[[Part], Tally] = lambda part: tally(bins, relations, *part)  # noqa: E731
     then = added(make(part) for part in reference)
-    parts = [make(part) for part in current if len(part[0])]
-    now = added(parts) if parts else None
+    parts = (make(part) for part in current if len(part[0]))
+    first_part = next(parts, None)
+    now = None if first_part is None else added(chain([first_part], parts))
     if now is not None and now.days.min() <= then.days.max():
         first, last = as_date(now.days.min()), as_date(then.days.max())
         raise ValueError(f"what is watched begins on {first}, and the reference ends on {last}: it must end before")

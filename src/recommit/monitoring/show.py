@@ -13,6 +13,7 @@ from recommit.learning import judging
 
 _COLORS = {"input": ACCENT, "prediction": SOFT, "outcome": SECOND}
 _NONE = "–"
+_FEW = 3
 
 
 def alerts(found: Monitor) -> pd.DataFrame:
@@ -56,16 +57,21 @@ def words(found: Monitor) -> Iterator[str]:
     if not found.alerts:
         days = f"{found.watched_days} days" if found.watched_days else "no day yet"
         yield f"no alert: watched {days} against {found.reference_days} days of the reference"
+    if found.lines:
+        days = ", ".join(f"{one.day} {one.shifts[0].name}" for one in found.lines[:_FEW])
+        yield f"{len(found.lines)} alarms of the input that cost too little for an alert: {days}"
     for one in found.series:
         if not one.followed:
-            why = f"of {one.reference_days} reference days, and 28 that differ are needed"
-            yield f"{one.name}: no limit {why}"
+            yield f"{one.name}: not followed: {one.reference_days} reference days, and 28 that differ are needed"
 
 
 def figure(found: Monitor) -> Axes:
-    """Draw the cumulative sum of each series over its limit, day by day: above 1 it alarms and begins anew."""
-    ax = axes("Is the model still right?", "day", "cumulative sum over its limit", height=3.4)
-    drawn = [one for one in found.series if one.followed and one.days]
+    """Draw the largest sum of each series over its limit, day by day: above 1 it alarms, and all sums begin anew.
+
+    An alarm of the input is an alert if it costs enough.
+    """
+    ax = axes("Is the model still right?", "day", "largest cumulative sum over its limit", height=3.4)
+    drawn = [one for one in found.series if one.followed and any(day.off is not None for day in one.days)]
     for one in drawn:
         days, sums = np.array([day.day for day in one.days]), [day.sum for day in one.days]
         ax.plot(days, sums, label=one.name, color=_COLORS[one.name], linewidth=1.2)

@@ -21,6 +21,9 @@ from recommit.problem import load_problem
 from recommit.project.yaml import read_params
 
 _AT_ONCE = 65_536
+_BUFFER_BYTES = (
+    1 << 20
+)  # read at once of each column of a row group; without a bound, all are read before its first row
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class Features:
 
     def parts(self, columns: list[str]) -> Iterator[Part]:
         """Yield its rows with those columns, and their days, some at a time."""
-        with pq.ParquetFile(self.path) as file:
+        with pq.ParquetFile(self.path, buffer_size=_BUFFER_BYTES, pre_buffer=False) as file:
             for batch in file.iter_batches(
                 _AT_ONCE, columns=list(dict.fromkeys([*columns, self.time])), use_threads=False
             ):

@@ -10,6 +10,7 @@ from recommit.learning.intervals import Blocks
 from recommit.monitoring.bins import Bins
 from recommit.monitoring.tally import Tally, as_date
 
+_SAME = 1e-9
 _MONDAY = 3  # 1970 began on a Thursday
 Sums = tuple[np.ndarray, np.ndarray]
 """The sum of a number on each day, and of the rows that have it, (days,) each."""
@@ -55,6 +56,7 @@ def _intervals(place: np.ndarray, weeks: int, total: np.ndarray, rows: np.ndarra
         estimate = blocks.ratio_of_sums((total[:, None] * here)[:, known], (rows[:, None] * here)[:, known])
         for week, interval in zip(np.flatnonzero(known), estimate.simultaneous(), strict=True):
             days = (place == week) & (rows > 0)
-            alike = np.ptp(total[days] / rows[days]) == 0 and days.sum() > 1
+            means = total[days] / rows[days]
+            alike = days.sum() > 1 and np.ptp(means) <= _SAME * np.abs(means).max()
             found[week] = Interval(interval.value, interval.value, interval.value) if alike else interval
     return found

@@ -46,7 +46,8 @@ def tables(world: World) -> list[str]:
 def test_without_tables_it_tells_what_the_stage_found(project: Path, sound: Monitor) -> None:
     write(project / "reports/monitor.json", sound)
     result = run()
-    assert (result.exit_code, result.output) == (0, "no alert: watched 60 days against 182 days of the reference\n")
+    assert result.exit_code == 0
+    assert result.output.startswith("no alert: watched 60 days against 182 days of the reference\n")
     fault = World().changed(wind=lambda r: 1.6 * r["wind"]).watched()
     write(project / "reports/monitor.json", fault)
     result = run("--json", "--prometheus", "found.prom")

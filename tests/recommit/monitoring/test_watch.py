@@ -44,7 +44,7 @@ def test_a_planted_fault_is_found_within_days_where_it_is(name: str) -> None:
 
 def test_a_sound_table_raises_nothing(sound: Monitor) -> None:
     assert sound.alerts == ()
-    assert list(show.words(sound)) == ["no alert: watched 60 days against 182 days of the reference"]
+    assert next(show.words(sound)) == "no alert: watched 60 days against 182 days of the reference"
     assert sound.joint is not None
     assert sound.joint.auc.low < 0.5 < sound.joint.auc.high
 
@@ -130,7 +130,7 @@ def test_too_few_reference_days_give_no_limit_and_say_so() -> None:
     table = rows(days=40)
     found = World(table=table, reference=20).watched()
     assert [one.followed for one in found.series] == [0, 0, 0]
-    assert "input: no limit of 20 reference days, and 28 that differ are needed" in list(show.words(found))
+    assert "input: not followed: 20 reference days, and 28 that differ are needed" in list(show.words(found))
 
 
 def test_columns_that_are_constant_or_empty_are_no_trouble() -> None:
