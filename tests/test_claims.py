@@ -162,3 +162,30 @@ def test_the_four_months_that_the_docs_state_are_the_measured_ones() -> None:
     assert f"in a fresh clone, on {share}" in words
     for name, found in measured["correlation_with_what_came"].items():
         assert f"{name} {found:.2f}" in words
+
+
+def test_the_watching_that_the_docs_tell_of_is_the_measured_one() -> None:
+    measured = json.loads((ROOT / "benchmarks/results/monitor.json").read_text(encoding="utf-8"))
+    said = (ROOT / "docs/monitor.md").read_text(encoding="utf-8")
+    words = " ".join(said.split())
+    for name, fault in measured["faults"].items():
+        middle, low, high = (
+            f"over {measured['within_days']}" if fault[end] is None else f"{fault[end]:g}"
+            for end in ("median_days", "low", "high")
+        )
+        within = f"{fault['found']:.0%} [{fault['found_low']:.0%}, {fault['found_high']:.0%}]"
+        by = max(fault["first_by"], key=fault["first_by"].get) if fault["first_by"] else "–"
+        named = ", ".join(f"`{column}` {share:.0%}" for column, share in fault["named"].items()) or "–"
+        row = f"| {name} | {middle} [{low}, {high}] | {within} | {by} | {named} |"
+        assert row in said, row
+    for alert in measured["real"]["alerts"]:
+        row = f"| {alert['series']} | {alert['since']} | {alert['day']} | {alert['until']} |"
+        assert row in said, row
+    apart = measured["false_alarms"]["found"]
+    assert apart["low"] >= 90, "the limits are set for fewer false alarms than one in 90 days"
+    assert f"{apart['value']:.0f} days [{apart['low']:.0f}, {apart['high']:.0f}]" in words
+    speed = measured["speed"]
+    for one in (speed["recommit"], speed["evidently"]):
+        assert f"| {one['library']} | {one['seconds']:.1f} | {one['peak_mb']:,} |" in said, one["library"]
+    many = [f"{speed[name]['peak_mb']:,} MB for {speed[name]['rows']:,} rows" for name in ("tenth", "many")]
+    assert all(one in words for one in many), many

@@ -29,6 +29,7 @@ NOT_RUN |= {"make lab PORT=9999 FLAGS=--no-browser": "make --dry-run lab PORT=99
 NOT_RUN |= {"recommit update WHEEL": "recommit update --help"}
 NEED_MORE = ("new", "run", "predict", "promote", "rollback", "advance")
 NOT_RUN |= {f"recommit {verb}": f"recommit {verb} --help" for verb in NEED_MORE}
+NOT_RUN |= {"recommit monitor": "recommit monitor --help"}  # its exit status tells of alerts
 NOT_RUN |= {"recommit rollback --stage NAME --reason TEXT": "recommit rollback --help"}
 NOT_RUN |= {"recommit verify REV --rebuild": "recommit verify --help"}
 TRIED = "dvc exp run --name more-trees -S models.boosting.max_iter={} select"

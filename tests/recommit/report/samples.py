@@ -137,6 +137,18 @@ def evidence() -> dict[str, Any]:
             "unused": [],
             "evidence": {"reports/evidence/test.json": "eccbc87e4b5ce2fe28308fd9f2a7baf3"},
         },
+        "monitor": {
+            "model_sha256": None,
+            "clock": "2013-09-01",
+            "reference_rows": 224428,
+            "reference_days": 243,
+            "watched_rows": 27490,
+            "watched_days": 30,
+            "logged": 0,
+            "false_alarms": {"asked": 180.0, "found": None, "years": 200},
+            **{name: [] for name in ("alerts", "lines", "features", "series", "weeks", "parts")},
+            **dict.fromkeys(("joint", "promised", "came")),
+        },
         "staleness": {
             "fit": "boosting-full",
             "period": "2013-07",
@@ -246,6 +258,8 @@ def files(**replaced: Any) -> dict[str, Any]:
     found = {name: content for name, content in (evidence() | replaced).items() if content is not None}
     made = {f"reports/advice/{model}.json": VERSION | one for model, one in found.pop("advice", {}).items()}
     found = {name: content if name == "tides" else VERSION | content for name, content in found.items()}
+    if "monitor" in found:
+        made["reports/monitor.json"] = found.pop("monitor")
     if "decision" in found:
         made["models/decision.json"] = found.pop("decision")
     return made | {f"reports/evidence/{name}.json": content for name, content in found.items()}

@@ -147,9 +147,8 @@ def test_the_report_asks_nothing_of_the_network(tmp_path: Path) -> None:
 
 def test_alerts_of_the_champion_and_what_came_stand_in_a_section(tmp_path: Path) -> None:
     found = World().changed(wind=lambda rows: 3.6 * rows["wind"]).watched()
-    (tmp_path / "reports").mkdir()
-    write(tmp_path / "reports/monitor.json", found)
-    folder = samples.project(tmp_path, documents=None, deps=["reports/monitor.json"])
+    folder = samples.project(tmp_path, documents=None)
+    write(folder / "reports/monitor.json", found)
     page = samples.text(samples.shown(folder)["index.html"])
     assert "Is the champion still right?" in page
     assert f"Alerts: {len(found.alerts)}." in page
