@@ -86,12 +86,12 @@ def _begun(clone: Path, sample: float) -> None:
 
 def measured(clone: Path, sample: float) -> dict[str, Any]:
     """Returns the results of the advance in `clone`, as they are written."""
-    commits = {clock: _last_at(clone, clock) for clock in CLOCKS}
+    commits = {clock: last_commit_at(clone, clock) for clock in CLOCKS}
     facts = pd.read_parquet(clone / "data/raw/flights.parquet", columns=[PROBLEM.key, PROBLEM.target])
     months, parts = [], []
     for clock in CLOCKS:
         tables = _predictions(clone, clock, commits, facts)
-        drawn = _blocks(clone, tables["frozen"])
+        drawn = day_blocks(clone, tables["frozen"])
         losses = {
             who: PROBLEM.task.losses(one[PROBLEM.target], PROBLEM.task.written(one)) for who, one in tables.items()
         }
@@ -116,7 +116,7 @@ def measured(clone: Path, sample: float) -> dict[str, Any]:
     return {
         "sample": sample,
         "months": months,
-        "together": {"rows": len(together)} | _compared(_blocks(clone, together), losses),
+        "together": {"rows": len(together)} | _compared(day_blocks(clone, together), losses),
         "candidates": candidates,
         "correlation_with_what_came": {
             name: float(np.corrcoef([one[name] for one in candidates], came)[0, 1]) for name in ("validation", "test")
@@ -125,7 +125,7 @@ def measured(clone: Path, sample: float) -> dict[str, Any]:
     }
 
 
-def _last_at(clone: Path, clock: str) -> str:
+def last_commit_at(clone: Path, clock: str) -> str:
     """Returns the last commit whose clock is at the date `clock`."""
     for commit in _said(clone, "git", "log", "--first-parent", "--format=%H", "--", "params.yaml", "dvc.lock").split():
         if f"as_of: '{clock}'" in _said(clone, "git", "show", f"{commit}:params.yaml"):
@@ -144,8 +144,8 @@ def _predictions(clone: Path, clock: str, commits: Mapping[str, str], facts: pd.
         model = Path(place, "model")
         model.mkdir()
         for name in ("model.onnx", "manifest.json", "golden.json"):
-            shutil.copyfile(_out(clone, commits[CLOCKS[0]], f"models/candidate/{name}"), model / name)
-        shutil.copyfile(_out(clone, commits[clock], FEATURES), Path(place, "month.parquet"))
+            shutil.copyfile(cached_out(clone, commits[CLOCKS[0]], f"models/candidate/{name}"), model / name)
+        shutil.copyfile(cached_out(clone, commits[clock], FEATURES), Path(place, "month.parquet"))
         words = ("--model", str(model), "--input", f"{place}/month.parquet", "--output", f"{place}/said.parquet")
         _run(clone, "recommit", "predict", *words, "--strict")
         said["frozen"] = pd.read_parquet(f"{place}/said.parquet")
@@ -168,7 +168,7 @@ def _compared(drawn: Blocks, losses: Mapping[str, np.ndarray]) -> dict[str, Any]
     }
 
 
-def _blocks(clone: Path, table: pd.DataFrame) -> Blocks:
+def day_blocks(clone: Path, table: pd.DataFrame) -> Blocks:
     params = read_params(clone)
     return blocks(splitter(PROBLEM, params["split"], params["as_of"]).blocks(table), params["seed"])
 
@@ -190,7 +190,7 @@ def _tested(clone: Path, commit: str) -> float:
     return found["metrics"]["candidate"]["log_loss"]["value"]
 
 
-def _out(clone: Path, commit: str, name: str) -> Path:
+def cached_out(clone: Path, commit: str, name: str) -> Path:
     found = cached(cache_of(clone), locked_outs(clone, commit)[name])
     if found is None:
         raise click.ClickException(f"DVC's cache lacks {name} of commit {commit[:10]}")

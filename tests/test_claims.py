@@ -189,3 +189,18 @@ def test_the_watching_that_the_docs_tell_of_is_the_measured_one() -> None:
         assert f"| {one['library']} | {one['seconds']:.1f} | {one['peak_mb']:,} |" in said, one["library"]
     many = [f"{speed[name]['peak_mb']:,} MB for {speed[name]['rows']:,} rows" for name in ("tenth", "many")]
     assert all(one in words for one in many), many
+
+
+def test_the_sets_by_outcome_that_the_docs_tell_of_are_the_measured_ones() -> None:
+    measured = json.loads((ROOT / "benchmarks/results/sets.json").read_text(encoding="utf-8"))
+    said = (ROOT / "docs/judging.md").read_text(encoding="utf-8")
+    assert f"{measured['sample']:.0%} of the flights (`benchmarks/sets.py`" in " ".join(said.split())
+    for month in (*measured["months"], measured["together"] | {"month": "all four"}):
+        for found in month["coverage"].values():
+            each = [
+                f"{one['value']:.0%} [{one['low']:.0%}, {one['high']:.0%}]"
+                for one in (found["late"], found["punctual"])
+            ]
+            both = found["share that holds both outcomes"]["value"]
+            row = f" | {' | '.join(each)} | {found['overall']['value']:.0%} | {both:.0%} |"
+            assert any(line.startswith(f"| {month['month']} ") and row in line for line in said.splitlines()), row
