@@ -10,7 +10,8 @@ from recommit.task import Task
 
 NAMES = {"gap": "answers are higher or lower than what came", "loss": "answers are worse than promised"}
 """The two numbers of a day, and what a shift of each means."""
-_LEAST_FRESH = 7  # days of rows that the model did not learn from, for a level to hold its later days against
+LEAST_FRESH = 14
+"""Reference days that the model did not learn from: with fewer, nobody can say how its later days differ."""
 
 
 @dataclass(frozen=True)
@@ -34,9 +35,9 @@ def by_day(task: Task, judged: Judged, days: np.ndarray, own: np.ndarray) -> np.
     """Return how far gap and loss of each day, (days, 2), are from what the reference days promise; NaN without rows.
 
     They are divided by what days of so many rows differ by. `own` says which `days` are the reference. A model is
-    better on rows that it learned from, so these days are held against their own mean, and all others against that of
-    the reference rows that it did not learn from. That one is known to its standard error: what comes later is off only
-    by what is beyond it.
+    better, and more evenly so, on rows that it learned from. So these days are held against one another, and all others
+    against the reference days that it did not learn from; with fewer than 14 of those, all is NaN. What is promised is
+    known to its standard error: what comes later is off only by what is beyond it.
     """
     if not len(judged.days):
         return np.full((len(days), 2), np.nan)
@@ -49,17 +50,22 @@ def by_day(task: Task, judged: Judged, days: np.ndarray, own: np.ndarray) -> np.
         sums, squares = (_sums(place, part, len(days)) for part in (values, values**2))
         mean = sums / rows
         within = np.maximum(squares.sum(axis=0) / rows.sum() - (sums.sum(axis=0) / rows.sum()) ** 2, 0)
-        fresh = own & ~learned & (rows[:, 0] > 0)
-        fresh = fresh if fresh.sum() >= _LEAST_FRESH else own
-        level = np.where((own & learned)[:, None], _level(sums, rows, own & learned), _level(sums, rows, fresh))
-        off = mean - level
+        known = rows[:, 0] > 0
+        fresh, seen = own & ~learned & known, own & learned & known
+        if fresh.sum() < LEAST_FRESH:
+            return np.full((len(days), 2), np.nan)
+        off = mean - np.where(seen[:, None], _level(sums, rows, seen), _level(sums, rows, fresh))
         blocks = Blocks(np.empty(0, dtype="int64"), int(fresh.sum()), 0)
         level_error = np.nan_to_num(blocks.ratio_of_sums(sums[fresh], rows[fresh]).error)
-        beyond = np.sign(off) * np.maximum(np.abs(off) - level_error, 0)
-        off = np.where(own[:, None], off, beyond)
+        off = np.where(own[:, None], off, np.sign(off) * np.maximum(np.abs(off) - level_error, 0))
         noise = within / rows
-        between = np.nanmean(np.where(own[:, None], off**2, np.nan), axis=0) - np.nanmean(noise[own & (rows[:, 0] > 0)])
-        return np.asarray(off / np.sqrt(np.maximum(between, 0) + noise))
+        between = np.where(seen[:, None], _between(off, noise, seen), _between(off, noise, fresh))
+        return np.asarray(off / np.sqrt(between + noise))
+
+
+def _between(off: np.ndarray, noise: np.ndarray, here: np.ndarray) -> np.ndarray:
+    """The variance between days, beyond what their rows give by chance; 0 of no days."""
+    return np.maximum((off[here] ** 2 - noise[here]).mean(axis=0), 0) if here.any() else np.zeros(off.shape[1])
 
 
 def _level(sums: np.ndarray, rows: np.ndarray, here: np.ndarray) -> np.ndarray:

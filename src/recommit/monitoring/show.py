@@ -10,6 +10,8 @@ from recommit.evidence.monitor import Alert, Monitor, Shift
 from recommit.evidence.numbers import Interval
 from recommit.figures import ACCENT, INK, SECOND, SOFT, axes, legend
 from recommit.learning import judging
+from recommit.monitoring.cusum import LEAST_DAYS
+from recommit.monitoring.outcomes import LEAST_FRESH
 
 _COLORS = {"input": ACCENT, "prediction": SOFT, "outcome": SECOND}
 _NONE = "–"
@@ -59,10 +61,12 @@ def words(found: Monitor) -> Iterator[str]:
         yield f"no alert: watched {days} against {found.reference_days} days of the reference"
     if found.lines:
         days = ", ".join(f"{one.day} {one.shifts[0].name}" for one in found.lines[:_FEW])
-        yield f"{len(found.lines)} alarms of the input that cost too little for an alert: {days}"
+        yield f"alarms of the input that cost too little for an alert: {len(found.lines)}, as of {days}"
     for one in found.series:
         if not one.followed:
-            yield f"{one.name}: not followed: {one.reference_days} reference days, and 28 that differ are needed"
+            unseen = f", {LEAST_FRESH} of them unseen by the model" if one.name == "outcome" else ""
+            needed = f"{LEAST_DAYS} that differ are needed{unseen}"
+            yield f"{one.name}: not followed: {one.reference_days} reference days, and {needed}"
 
 
 def figure(found: Monitor) -> Axes:

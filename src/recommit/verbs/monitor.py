@@ -80,4 +80,4 @@ def command(
         for line in show.words(found):
             click.echo(line)
     if found.alerts:
-        raise click.exceptions.Exit(1)
+        raise Refusal(f"alerts: {len(found.alerts)}: the model may be no longer right", 1)

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from recommit import Refusal
+from recommit.cli import main
 from recommit.evidence.files import write
 from recommit.evidence.monitor import Monitor
 from recommit.verbs.monitor import command
@@ -51,7 +52,8 @@ def test_without_tables_it_tells_what_the_stage_found(project: Path, sound: Moni
     fault = World().changed(wind=lambda r: 1.6 * r["wind"]).watched()
     write(project / "reports/monitor.json", fault)
     result = run("--json", "--prometheus", "found.prom")
-    assert result.exit_code == 1
+    assert isinstance(result.exception, Refusal)
+    assert result.exception.status == 1
     assert {alert["series"] for alert in json.loads(result.output)["alerts"]} >= {"input"}
     assert 'recommit_monitor_alerts{series="input"} 1' in (project / "found.prom").read_text()
 
@@ -63,7 +65,8 @@ def test_two_tables_are_compared_and_an_alert_is_the_exit_status(project: Path) 
     assert json.loads((project / "found.json").read_text())["watched_rows"] == 7200
     tables(World(table=rows(4)).changed(gust=lambda r: 1.0))
     result = run(*said)
-    assert result.exit_code == 1
+    assert isinstance(result.exception, Refusal)
+    assert result.exception.status == 1
     assert "input: unlike the reference since 2013-07-02 (gust: " in result.output
 
 
@@ -115,6 +118,20 @@ def test_bad_input_is_one_line_and_nothing_is_written(what: str, project: Path, 
     assert says in str(result.exception)
     assert "\n" not in str(result.exception)
     assert not (project / "f").exists()
+
+
+def test_the_exit_status_of_the_command_is_1_of_an_alert_and_0_of_none(
+    project: Path, sound: Monitor, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["recommit", "monitor"])
+    write(project / "reports/monitor.json", sound)
+    main()
+    fault = World().changed(wind=lambda r: 1.6 * r["wind"]).watched()
+    write(project / "reports/monitor.json", fault)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 1
+    assert capsys.readouterr().err == f"recommit: alerts: {len(fault.alerts)}: the model may be no longer right\n"
 
 
 def test_a_stage_that_is_left_out_is_told(project: Path) -> None:

@@ -133,6 +133,18 @@ def test_too_few_reference_days_give_no_limit_and_say_so() -> None:
     assert "input: not followed: 20 reference days, and 28 that differ are needed" in list(show.words(found))
 
 
+def test_outcomes_are_not_followed_where_the_model_learned_from_all_of_the_reference() -> None:
+    world = replace(World(), base=0.35)
+    then = world.spoken(False)
+    knowing = replace(then, learned=np.ones(len(then.days), dtype=bool))
+    found = world.watched(reference=knowing)
+    assert "outcome" not in {alert.series for alert in found.alerts}
+    assert found.promised is None
+    assert found.came is not None
+    said = "outcome: not followed: 182 reference days, and 28 that differ are needed, 14 of them unseen by the model"
+    assert said in list(show.words(found))
+
+
 def test_columns_that_are_constant_or_empty_are_no_trouble() -> None:
     world = World()
     world = replace(world, table=world.table.assign(noise=np.nan, gust=1.0, place="A"))

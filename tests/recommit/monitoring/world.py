@@ -129,7 +129,12 @@ class World:
         return Spoken(days, self.answer()[here], truth, days < self.reference - 30)
 
     def watched(
-        self, known: bool = True, with_joint: bool = False, bounds: Bounds = BOUNDS, model: Model | None = None
+        self,
+        known: bool = True,
+        with_joint: bool = False,
+        bounds: Bounds = BOUNDS,
+        model: Model | None = None,
+        reference: Spoken | None = None,
     ) -> Monitor:
         """All that `monitor` finds of this world."""
         found, now = self.counted(), self.table[self.later]
@@ -140,4 +145,4 @@ class World:
             told = joint.told_apart(found.bins, then, now, days, 1, bounds.rows)
         parts = now[["place"]].reset_index(drop=True)
         told_of = self.spoken(True, known) if len(now) else None
-        return watch(found, model or self.model(), self.spoken(False), told_of, parts, told, bounds, 1)
+        return watch(found, model or self.model(), reference or self.spoken(False), told_of, parts, told, bounds, 1)
