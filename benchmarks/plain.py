@@ -17,7 +17,7 @@ from recommit.project.params import declared_values
 from recommit.project.pipeline import Stage, stages
 from recommit.report.pages import write_report
 
-NEEDED = ("dvc.yaml", "params.yaml", "src", "notebooks", "locks", "models/champion")
+NEEDED = ("dvc.yaml", "params.yaml", "src", "notebooks", "locks", "models/champion", "data/log")
 
 
 def main(folder: Path) -> None:

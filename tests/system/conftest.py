@@ -121,7 +121,8 @@ def small_project(folder: Path) -> Project:
     """The working tree's files as a fresh repository, a twentieth of the flights, less tried; nothing run yet."""
     without = ("tests", "data", "models", "reports", "dvc.lock")
     project = laid_out(folder, ".", *(f":!{name}" for name in without))
-    shutil.copytree(ROOT / "models/champion", folder / "models/champion")
+    for name in ("models/champion", "data/log"):
+        shutil.copytree(ROOT / name, folder / name)
     project.replace("params.yaml", "sample: 1.0", "sample: 0.05")
     project.replace("params.yaml", "max_iter: 200", "max_iter: 10")
     project.replace("params.yaml", "  - weather\n", "")

@@ -136,10 +136,10 @@ def test_a_model_or_feature_set_that_does_not_exist_is_named_with_those_that_do(
 @pytest.mark.parametrize(
     ("as_of", "expected"),
     [
-        ("2014-01-01", "the flights cover 2013-01-01 to 2014-01-01, and 2013-12-01 to 2014-02-01 is asked"),
+        ("2014-02-01", "the flights cover 2013-01-01 to 2014-01-01, and 2014-01-01 to 2014-02-01 is asked"),
         ("soon", "as_of must be an ISO date like 2013-09-01, not 'soon'"),
     ],
-    ids=["no month to predict", "no date"],
+    ids=["no month to test on", "no date"],
 )
 def test_a_clock_outside_the_data_is_refused_before_anything_is_written(
     project: Project, as_of: str, expected: str
