@@ -77,13 +77,13 @@ def test_the_log_becomes_data_of_the_project_by_the_lines_of_the_docs(project: P
         answer = json.loads(project.run("sh", "-c", asks).stdout)
     for line in (*lines("recommit serve --close-log"), *lines("dvc add"), *lines("git add")):
         project.run("sh", "-c", line)
-    logged = pd.read_parquet(project.folder / "data/log").iloc[0]
+    logged = pd.read_parquet(project.folder / "data/served").iloc[0]
     for name in ("probability", "set", "model", "version", "model_sha256", "request_id"):
         assert logged[name] == answer[name]
     assert "feature.distance" in logged
-    assert "up to date" in project.run("dvc", "status", "data/log.dvc").stdout
+    assert "up to date" in project.run("dvc", "status", "data/served.dvc").stdout
     assert project.run("git", "status", "--porcelain", "--untracked-files=all").stdout.split() == [
-        "A", "data/.gitignore", "A", "data/log.dvc"
+        "A", "data/.gitignore", "A", "data/served.dvc"
     ]  # fmt: skip
     project.run("recommit", "check")
     (made,) = lines("python -m")

@@ -91,7 +91,7 @@ def command(
     \b
     Example:
       recommit serve --model flights@prod --workers 2 --port 8080
-      recommit serve --close-log data/log
+      recommit serve --close-log data/served
     Exit status: 0 ended as it was told to, 2 it could not start.
     """
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
