@@ -7,7 +7,7 @@ from pathlib import Path
 
 from recommit.project.files import write_whole
 
-_JOURNAL = ".recommit/advance.json"
+JOURNAL = ".recommit/advance.json"
 MARK = "RECOMMIT_ADVANCE"
 """The environment variable by which processes that an advance started are known; it holds the journal's `mark`."""
 
@@ -28,17 +28,17 @@ class Journal:
 
     def write(self, root: Path) -> None:
         """Writes the journal, whole, before anything else changes."""
-        write_whole(root / _JOURNAL, json.dumps(asdict(self), indent=1).encode())
+        write_whole(root / JOURNAL, json.dumps(asdict(self), indent=1).encode())
 
 
 def read_journal(root: Path) -> Journal | None:
     """Returns the journal of an advance that has not ended; None without one, or with one that cannot be read."""
     try:
-        return Journal(**json.loads((root / _JOURNAL).read_text(encoding="utf-8")))
+        return Journal(**json.loads((root / JOURNAL).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None
 
 
 def end_journal(root: Path) -> None:
     """Removes the journal: the advance has ended."""
-    (root / _JOURNAL).unlink(missing_ok=True)
+    (root / JOURNAL).unlink(missing_ok=True)

@@ -12,6 +12,7 @@ from recommit.project.lock import LockedStage, read_lock
 from recommit.project.pipeline import is_in, stages
 from recommit.registry.files import CHAMPION, PROGRAMS
 from recommit.registry.state import POINTERS
+from recommit.registry.transaction import commit_of
 
 LOG = "data/log"
 """The folder with what was predicted of each period before it began, kept by DVC as a whole."""
@@ -111,9 +112,7 @@ def commit(root: Path, paths: Collection[str], message: str) -> str:
         there = [path for path in paths if (root / path).exists() and path not in tracked]
         ignored = run(root, "check-ignore", "-z", "--stdin", given="\0".join(there), more=index).stdout.split("\0")
         _add(root, [path for path in there if path not in ignored], index)
-        tree = git(root, "write-tree", more=index)
-        signed = run(root, "config", "--type=bool", "commit.gpgSign").stdout.strip() == "true"
-        made = git(root, "commit-tree", *["--gpg-sign"] * signed, "-p", head, "-m", message, tree)
+        made = commit_of(root, git(root, "write-tree", more=index), head, message)
     git(root, "update-ref", "-m", f"recommit: {message}", "HEAD", made, head)
     git(root, "reset", "--quiet")
     return made

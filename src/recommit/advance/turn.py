@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 from recommit import Refusal
 from recommit.advance import log
 from recommit.advance.data import bring
+from recommit.advance.journal import JOURNAL
 from recommit.advance.judged import decided
 from recommit.advance.page import page, verdict
 from recommit.advance.period import PARAMS, Clock, moved
@@ -35,6 +36,10 @@ from recommit.registry.history import read_registry
 from recommit.registry.promote import promote
 from recommit.registry.state import POINTERS
 from recommit.registry.tags import CANDIDATE
+
+_CLEAN = f"git clean -fdq {' '.join(LOG_POINTERS)} && git clean -fdq {LOG}"  # after the line that ignores the log
+GIVE_UP = f"git restore . && {_CLEAN} && dvc checkout --force && rm {JOURNAL}"
+"""The command that brings the tree back to the last commit, when an advance is not to go on."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +140,7 @@ def _run(work: Work, at: str) -> None:
     if work.pipeline():
         raise Refusal(
             f"the pipeline failed with the clock at {at}; nothing is committed, and the champion is as before: mend "
-            "what failed, commit that alone, and run this again; to give it up: `git restore .`, then `dvc repro`",
+            f"what failed, commit that alone, and run this again; to give it up: `{GIVE_UP}`",
             1,
         )
 

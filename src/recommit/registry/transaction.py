@@ -80,6 +80,11 @@ def _commit(root: Path, head: str, pointers: Mapping[str, str], message: str, pl
     tree = git(root, "write-tree", more=index)
     if tree == git(root, "rev-parse", f"{head}^{{tree}}"):
         return None
+    return commit_of(root, tree, head, message)
+
+
+def commit_of(root: Path, tree: str, head: str, message: str) -> str:
+    """Writes a commit of `tree` on top of `head`, signed if Git is set up so, and returns it. No branch moves."""
     signed = run(root, "config", "--type=bool", "commit.gpgSign").stdout.strip() == "true"
     return git(root, "commit-tree", *["--gpg-sign"] * signed, "-p", head, "-m", message, tree)
 

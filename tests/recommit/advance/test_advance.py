@@ -15,10 +15,13 @@ from recommit.advance.page import lines, page
 from recommit.advance.publish import publishing
 from recommit.advance.record import read_turn
 from recommit.advance.run import advance
+from recommit.advance.turn import GIVE_UP
 from recommit.project.files import alone
 from recommit.registry.history import read_registry
 from recommit.verbs.advance import command
 from tests.recommit.advance.world import Parcels, moved
+
+ROOT = Path(__file__).parents[3]
 
 
 def test_a_turn_promotes_predicts_with_the_new_champion_and_says_so(project: Parcels) -> None:
@@ -193,6 +196,32 @@ def test_a_stage_that_fails_commits_nothing_and_the_same_command_goes_on(project
         moved(project)
     project.git("commit", "--quiet", "-m", "mended", "--", "features.py")
     assert moved(project)[0].outcome == "promoted"
+
+
+@pytest.mark.parametrize("turns", [0, 1])
+def test_an_advance_that_is_given_up_leaves_the_last_commit_with_its_results(project: Parcels, turns: int) -> None:
+    for _ in range(turns):
+        moved(project)
+
+    def contents() -> dict[str, bytes]:
+        tops = [project.folder / name for name in ("data", "models", "reports")]
+        files = (path for top in tops for path in top.rglob("*") if path.is_file())
+        return {str(path): path.read_bytes() for path in files}
+
+    def fails() -> int:
+        project.results()
+        return 1
+
+    before = contents()
+    with pytest.raises(Refusal) as refusal:
+        advance(project.folder, None, fails, lambda line: None)
+    assert contents() != before
+    assert GIVE_UP in str(refusal.value)
+    assert GIVE_UP in (ROOT / "docs/advance.md").read_text()
+    project.run("sh", "-c", GIVE_UP)
+    assert project.git("status", "--porcelain", "--untracked-files=all") == ""
+    assert contents() == before
+    assert moved(project)[0].clock == ("2013-10-01", "2013-11-01")[turns]
 
 
 def test_predictions_of_an_earlier_champion_are_not_logged_as_the_champions(project: Parcels) -> None:
