@@ -25,7 +25,7 @@ _RUNNER = ("src/recommit/notebook", "src/recommit/project")
 """The packages that run every stage. They are deps as folders, because most changes in them concern all stages."""
 _MANY = 3
 """A problem's package with at least so many modules is a dep as a folder. More keeps modules as separate deps."""
-_GATHERED = ("reports/evidence", "reports/advice")
+_GATHERED = ("reports/evidence", "reports/advice", "reports/figures")
 """Folders that the report reads as a whole."""
 
 
@@ -178,7 +178,7 @@ def _texts(piece: ast.expr, known: Mapping[str, list[str]]) -> list[str]:
 
 
 def _shown(declared: Declared, report: Stage) -> Iterator[str]:
-    """Yields notebook, metrics and figures of all other stages, then decision, evidence, advice, and documents."""
+    """Yields notebook and metrics of all other stages, then decision, evidence, advice, figures, and documents."""
     others = [name for name in declared.entries if name != report.family]
     outs = [out for name in others for out in _outs(declared, name)]
     pages = (out for out in outs if out.startswith("reports/") and out.endswith(_PAGES))

@@ -136,16 +136,11 @@ def _alert(chart: Charted, watched: np.ndarray, first: int, at: int, last: int, 
     days = np.zeros(len(chart.days), dtype=bool)
     days[watched[first : last + 1]] = True
     place = int(chart.of[by])
-    alarmed = replace_what(chart.shift(place, days), chart.what[by])
+    alarmed = replace(chart.shift(place, days), what=chart.what[by])
     others = [chart.shift(other, days) for other in np.unique(chart.of) if other != place]
     named = sorted((one for one in others if one.cost > 0), key=lambda one: (-one.cost, one.name))
     day, since, until = (as_date(chart.days[watched[place]]) for place in (at, first, last))
     return Alert(chart.name, day, since, until, alarmed.cost, (alarmed, *named[: _NAMED - 1]))
-
-
-def replace_what(shift: Shift, what: str) -> Shift:
-    """Return a shift of another kind, which is said by `what`."""
-    return Shift(shift.name, what, shift.shift, shift.usual, shift.worth, shift.cost)
 
 
 def unusual(chart: Charted, shown: int) -> tuple[Shift, ...]:

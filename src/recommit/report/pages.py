@@ -1,5 +1,6 @@
 """Turns executed notebooks, evidence, metrics, figures and documents into pages that open offline."""
 
+import math
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
@@ -34,11 +35,11 @@ def write_report(folder: Path) -> None:
     """Write reports/html/*.html and reports/index.html from the deps of the `report` stage of dvc.yaml in `folder`.
 
     The deps under reports/ and models/ are read in their order, the files of a folder by name. Each notebook becomes a
-    page; metrics and figures belong to the notebook before them. A folder of notebooks belongs to a matrix stage, each
-    file to an item. JSON that is not in reports/metrics is evidence: it fills the index and the documents. The words of
-    the documents are in the dep that holds model_card.yaml, datasheet.yaml or canvas.yaml. An earlier report is
-    replaced when all pages are made. Raises Refusal if a dep does not exist yet or changes meanwhile, or a document
-    cannot be filled.
+    page. Metrics belong to the notebook before them, and a figure to the one that notes it as an out, or else to the
+    one before it. A folder of notebooks belongs to a matrix stage, each file to an item. JSON that is not in
+    reports/metrics is evidence: it fills the index and the documents. The words of the documents are in the dep that
+    holds model_card.yaml, datasheet.yaml or canvas.yaml. An earlier report is replaced when all pages are made. Raises
+    Refusal if a dep does not exist yet or changes meanwhile, or a document cannot be filled.
     """
     refuse_another_machinery(folder)
     declared = stages(folder)
@@ -50,25 +51,40 @@ def write_report(folder: Path) -> None:
     before = _hashes(folder, stage)
     pages: list[Page] = []
     tables: list[Table] = []
-    figures: list[Figure] = []
+    images: list[tuple[Path, Page | None]] = []
     kept: list[Path] = []
     for dep in (dep for dep in stage.deps if dep.startswith(("reports/", "models/"))):
         files = _files(folder / dep)
         pages += [notebooks.page(file, _stage(dep, file)) for file in files if file.suffix == ".ipynb"]
         last = pages[-1] if pages else None
-        images = [file for file in files if file.suffix == ".png" and file.read_bytes() != LEFT_OUT_PICTURE]
-        figures += [notebooks.figure(image, folder / "reports", last) for image in images]
+        drawn = [file for file in files if file.suffix == ".png" and file.read_bytes() != LEFT_OUT_PICTURE]
+        images += [(image, last) for image in drawn]
         data = [file for file in files if file.suffix == ".json"]
         if data and is_in(dep, METRICS):
             tables.insert(0, notebooks.metrics(data, last))
         else:
             kept += data
+    figures = _figures(folder, images, pages)
     facts = read_facts(folder, kept, params)
     written = documents([folder / dep for dep in stage.deps if (folder / dep).is_dir()], facts)
     texts = _texts(pages, tables, figures, facts, written, svg([*(page.drawn for page in pages), stage]))
     if changed := sorted(dep for dep, md5 in _hashes(folder, stage).items() if md5 != before[dep]):
         raise Refusal(f"{', '.join(changed)} changed while the report was made: run it again; the earlier stays", 1)
     _replace(folder / "reports", texts)
+
+
+def _figures(folder: Path, images: Sequence[tuple[Path, Page | None]], pages: Sequence[Page]) -> list[Figure]:
+    """Return the figures in `images`, each with the page that notes it as an out, in the order of those.
+
+    Of an image that none notes, the page is the one beside it in `images`, and it comes after that page's own.
+    """
+    noted = {out: (at, place) for at, page in enumerate(pages) for place, out in enumerate(page.drawn.outs)}
+    placed: list[tuple[tuple[int, float], Figure]] = []
+    for image, before in images:
+        beside = (pages.index(before) if before else -1, math.inf)
+        at, place = noted.get(image.relative_to(folder).as_posix(), beside)
+        placed.append(((at, place), notebooks.figure(image, folder / "reports", pages[at] if at >= 0 else None)))
+    return [figure for _, figure in sorted(placed, key=lambda one: one[0])]
 
 
 def _hashes(folder: Path, stage: Stage) -> dict[str, str | None]:

@@ -96,6 +96,15 @@ def test_every_executed_notebook_and_every_figure_is_shown(project: Path) -> Non
         assert f'src="{figure.removeprefix("reports/")}"' in index
 
 
+def test_each_figure_is_told_to_be_of_the_notebook_that_drew_it(project: Path) -> None:
+    index = shown(project)["reports/index.html"].decode()
+    told = dict(
+        re.findall(r'<img src="figures/([\w-]+)\.png".*?\n<figcaption>.*?<a href="html/([\w-]+)\.html">', index)
+    )
+    drawn = {Path(plot).stem: stage.name for stage in stages(project) for plot in stage.plots if plot.endswith(".png")}
+    assert told == drawn
+
+
 def test_each_curve_of_dvc_plots_is_shown_as_a_figure_which_needs_no_network(project: Path) -> None:
     index = shown(project)["reports/index.html"].decode()
     curves = [plot for stage in stages(project) for plot in stage.plots if plot.endswith(".csv")]
